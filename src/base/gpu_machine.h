@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Descriptions of GPUs and GPU clusters, filled from .cfg files. Time in picoseconds, rates in units a second. */
+/* Descriptions of GPUs and GPU clusters, filled from .cfg files. Time in picoseconds, rates in
+ * units a second. */
 #ifndef BASE_GPU_MACHINE_H
 #define BASE_GPU_MACHINE_H
 
@@ -13,43 +14,43 @@ struct gpu_chip {
     char name[MACHINE_NAME_BYTES];
     int32_t sms;
     int64_t clock_hz;
-    double fp16_flops, fp8_flops;      /* dense tensor-core peak, flop/s */
-    double tensor_efficiency;          /* best measured matmul / peak */
+    double fp16_flops, fp8_flops; /* dense tensor-core peak, flop/s */
+    double tensor_efficiency;     /* best measured matmul / peak */
     int64_t hbm_bytes;
-    double hbm_bytes_per_s;            /* peak */
-    double hbm_efficiency;             /* achievable share of peak */
+    double hbm_bytes_per_s; /* peak */
+    double hbm_efficiency;  /* achievable share of peak */
     int64_t l2_bytes;
     double l2_bytes_per_s;
     int32_t shared_memory_bytes_per_sm, max_blocks_per_sm;
-    int64_t kernel_floor_ps;           /* shortest kernel in a graph: launch to launch */
-    int64_t launch_ps;                 /* host time of one eager launch */
-    int64_t eager_gap_ps;              /* host time an op costs in eager mode, framework included */
-    int64_t graph_launch_ps;           /* host time of launching a captured graph, once a step */
-    int64_t step_overhead_ps;          /* engine: scheduling, input preparation, sampling, once a step */
-    double launch_jitter_cv, kernel_jitter_cv;   /* coefficient of variation of a draw */
+    int64_t kernel_floor_ps;  /* shortest kernel in a graph: launch to launch */
+    int64_t launch_ps;        /* host time of one eager launch */
+    int64_t eager_gap_ps;     /* host time an op costs in eager mode, framework included */
+    int64_t graph_launch_ps;  /* host time of launching a captured graph, once a step */
+    int64_t step_overhead_ps; /* engine: scheduling, input preparation, sampling, once a step */
+    double launch_jitter_cv, kernel_jitter_cv; /* coefficient of variation of a draw */
     double power_w;
 };
 
 /* A cluster: nodes of GPUs on NVSwitch, nodes on an InfiniBand fat tree. Rates are each way. */
 struct gpu_cluster_spec {
     int32_t nodes, gpus_per_node;
-    int64_t nvlink_bytes_per_s;        /* one GPU to its switch */
-    int64_t nvlink_latency_ps;         /* GPU to GPU through the switch */
-    int64_t nic_bytes_per_s;           /* one NIC a GPU */
-    int64_t nic_latency_ps;            /* GPU to leaf switch, NIC included */
-    int64_t switch_latency_ps;         /* one switch hop */
-    double oversubscription;           /* leaf down : up */
-    int32_t leaf_ports;                /* NICs a leaf switch */
-    int64_t collective_chunk_bytes;    /* what a ring forwards at once */
-    int64_t collective_base_ps;        /* fixed cost of one collective call */
-    int64_t collective_step_ps;        /* one ring step without bytes */
-    int32_t collective_channels;       /* SMs a collective takes */
-    bool captured_graph;               /* decode steps replay one captured graph */
+    int64_t nvlink_bytes_per_s;     /* one GPU to its switch */
+    int64_t nvlink_latency_ps;      /* GPU to GPU through the switch */
+    int64_t nic_bytes_per_s;        /* one NIC a GPU */
+    int64_t nic_latency_ps;         /* GPU to leaf switch, NIC included */
+    int64_t switch_latency_ps;      /* one switch hop */
+    double oversubscription;        /* leaf down : up */
+    int32_t leaf_ports;             /* NICs a leaf switch */
+    int64_t collective_chunk_bytes; /* what a ring forwards at once */
+    int64_t collective_base_ps;     /* fixed cost of one collective call */
+    int64_t collective_step_ps;     /* one ring step without bytes */
+    int32_t collective_channels;    /* SMs a collective takes */
+    bool captured_graph;            /* decode steps replay one captured graph */
     int32_t tensor_parallel, pipeline_parallel;
     double straggler_share, straggler_slowdown; /* chance that a GPU is slow; its factor */
     /* The neighbour: another tenant whose all-to-all shares links and switches. */
     bool neighbour;
-    double neighbour_load;             /* share of a link's rate that it offers */
+    double neighbour_load; /* share of a link's rate that it offers */
     int64_t neighbour_message_bytes;
 };
 

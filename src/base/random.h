@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Random numbers as a pure function of (seed, purpose, entity, index): Philox4x32-10 of Random123. */
+/* Random numbers as a pure function of (seed, purpose, entity, index): Philox4x32-10 of Random123.
+ */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
@@ -17,15 +18,19 @@ enum base_random_purpose {
 };
 
 /* 64 random bits. */
-uint64_t base_random_u64(uint64_t seed, enum base_random_purpose purpose, uint64_t entity, uint64_t index);
+uint64_t base_random_u64(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
+                         uint64_t index);
 
 /* Uniform in (0, 1): never 0, never 1. */
-double base_random_uniform(uint64_t seed, enum base_random_purpose purpose, uint64_t entity, uint64_t index);
+double base_random_uniform(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
+                           uint64_t index);
 
 /* Standard normal, by Box-Muller from the two halves of one Philox block. */
-double base_random_normal(uint64_t seed, enum base_random_purpose purpose, uint64_t entity, uint64_t index);
+double base_random_normal(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
+                          uint64_t index);
 
 /* Exponential with mean 1. */
-double base_random_exponential(uint64_t seed, enum base_random_purpose purpose, uint64_t entity, uint64_t index);
+double base_random_exponential(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
+                               uint64_t index);
 
 #endif

@@ -16,14 +16,16 @@ static char *prefix_format(const char *file, int line)
     return base_format("%s: ", file);
 }
 
-void base_report_add(struct base_report *report, const char *file, int line, const char *format, ...)
+void base_report_add(struct base_report *report, const char *file, int line, const char *format,
+                     ...)
 {
     va_list args;
     va_start(args, format);
     char *text = base_vformat(format, args);
     va_end(args);
     char *prefix = prefix_format(file, line);
-    report->message = base_grow(report->message, &report->capacity, report->count + 1, sizeof(char *));
+    report->message =
+        base_grow(report->message, &report->capacity, report->count + 1, sizeof(char *));
     report->message[report->count++] = base_format("%s%s", prefix, text);
     base_free(prefix);
     base_free(text);

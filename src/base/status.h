@@ -24,9 +24,10 @@ struct base_report {
     size_t count, capacity;
 };
 
-/* Adds one fault; `file` may be NULL, `line` 0 where there is none. Text: what is wrong, what would be right. */
-void base_report_add(struct base_report *report, const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Adds one fault; `file` may be NULL, `line` 0 where there is none. Text: what is wrong, what would
+ * be right. */
+void base_report_add(struct base_report *report, const char *file, int line, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
 
 /* Prints "lpusim-mp: error: FILE:LINE: MESSAGE", a line each. */
 void base_report_print(const struct base_report *report, FILE *stream);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A decoder-only transformer as its config.json describes it, and the ops of one step for one bucket. */
+/* A decoder-only transformer as its config.json describes it, and the ops of one step for one
+ * bucket. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
@@ -13,26 +14,28 @@ enum { MODEL_NAME_BYTES = 64 };
 
 /* Shapes of a Llama-family dense model. All counts are elements. */
 struct model {
-    char name[MODEL_NAME_BYTES];       /* folder name of the config.json, or its _name_or_path */
+    char name[MODEL_NAME_BYTES]; /* folder name of the config.json, or its _name_or_path */
     char architecture[MODEL_NAME_BYTES];
     char model_type[MODEL_NAME_BYTES]; /* llama, mistral, qwen2, qwen3 */
     int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocabulary;
     int64_t max_positions;
     bool tied_embeddings;
-    bool qkv_bias;                     /* bias on q, k, v */
-    bool output_bias;                  /* bias on o (attention_bias: true) */
+    bool qkv_bias;    /* bias on q, k, v */
+    bool output_bias; /* bias on o (attention_bias: true) */
     bool mlp_bias;
-    bool qk_norm;                      /* RMSNorm per head on q and k (qwen3) */
+    bool qk_norm; /* RMSNorm per head on q and k (qwen3) */
     double norm_epsilon;
     double rope_theta;
-    char rope_scaling[MODEL_NAME_BYTES]; /* "" or "llama3", "linear", ...: as in rope_scaling.rope_type */
+    char rope_scaling[MODEL_NAME_BYTES]; /* "" or "llama3", "linear", ...: as in
+                                            rope_scaling.rope_type */
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     int64_t rope_original_positions;
-    int64_t sliding_window;            /* 0: none */
+    int64_t sliding_window; /* 0: none */
 };
 
-/* Reads PATH (a config.json or the folder that holds one). Every fault is added to `report`, by key;
- * an architecture outside the family is refused by its name. Returns whether `model` is usable. */
+/* Reads PATH (a config.json or the folder that holds one). Every fault is added to `report`, by
+ * key; an architecture outside the family is refused by its name. Returns whether `model` is
+ * usable. */
 bool model_read(const char *path, struct model *model, struct base_report *report);
 
 bool model_is_valid(const struct model *model);
@@ -42,9 +45,9 @@ int64_t model_parameter_count(const struct model *model);
 
 /* What an op of the graph does; shapes are in struct model_op. */
 enum model_op_kind {
-    MODEL_OP_EMBED,     /* token -> hidden */
-    MODEL_OP_NORM,      /* RMSNorm over hidden (or over a head for q/k norm) */
-    MODEL_OP_LINEAR,    /* y[rows, n] = x[rows, k] W[k, n] (+ bias) */
+    MODEL_OP_EMBED,  /* token -> hidden */
+    MODEL_OP_NORM,   /* RMSNorm over hidden (or over a head for q/k norm) */
+    MODEL_OP_LINEAR, /* y[rows, n] = x[rows, k] W[k, n] (+ bias) */
     MODEL_OP_ROPE,
     MODEL_OP_KV_WRITE,
     MODEL_OP_ATTENTION, /* rows queries a sequence against kv_positions keys */
@@ -69,28 +72,29 @@ enum model_linear {
 struct model_op {
     enum model_op_kind kind;
     enum model_linear linear;
-    int32_t layer;               /* -1 outside the layers */
-    int64_t rows;                /* tokens that pass through: batch (decode) or chunk (prefill) */
-    int64_t k, n;                /* linear: contraction and output; others: n = elements a row */
-    int64_t kv_positions;        /* attention: keys a query may see (padded to the bucket) */
-    int64_t weight_elements;     /* parameters read, each once */
+    int32_t layer;           /* -1 outside the layers */
+    int64_t rows;            /* tokens that pass through: batch (decode) or chunk (prefill) */
+    int64_t k, n;            /* linear: contraction and output; others: n = elements a row */
+    int64_t kv_positions;    /* attention: keys a query may see (padded to the bucket) */
+    int64_t weight_elements; /* parameters read, each once */
     int64_t multiply_adds;
-    int32_t input[3];            /* ops whose results this one needs; -1: unused */
+    int32_t input[3]; /* ops whose results this one needs; -1: unused */
 };
 
 /* The ops of one step in a valid order: op i depends only on ops before it. */
 struct model_graph {
     struct model_op *op;
     size_t count;
-    int64_t rows;                /* tokens of the step */
+    int64_t rows; /* tokens of the step */
     int64_t kv_positions;
     bool prefill;
 };
 
 /* Decode: rows = batch; prefill: rows = chunk. LM head and sampling run on `head_rows` rows
- * (batch, or 1 at the end of a prompt, or 0 in the middle of one). Release with model_graph_release. */
-struct model_graph model_graph_build(const struct model *model, int64_t rows, int64_t kv_positions, bool prefill,
-                                     int64_t head_rows);
+ * (batch, or 1 at the end of a prompt, or 0 in the middle of one). Release with
+ * model_graph_release. */
+struct model_graph model_graph_build(const struct model *model, int64_t rows, int64_t kv_positions,
+                                     bool prefill, int64_t head_rows);
 void model_graph_release(struct model_graph *graph);
 bool model_graph_is_valid(const struct model_graph *graph);
 const char *model_op_name(const struct model_op *op);
