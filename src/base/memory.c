@@ -25,7 +25,8 @@ void *base_realloc(void *pointer, size_t count, size_t element_bytes)
 {
     if (element_bytes && count > SIZE_MAX / element_bytes)
         die_out_of_memory(count, element_bytes);
-    void *moved = realloc(pointer, count * element_bytes ? count * element_bytes : 1);
+    size_t bytes = count * element_bytes;
+    void *moved = realloc(pointer, bytes > 0 ? bytes : 1);
     if (!moved)
         die_out_of_memory(count, element_bytes);
     return moved;
