@@ -28,6 +28,8 @@ struct gpu_chip {
     int64_t graph_launch_ps;  /* host time of launching a captured graph, once a step */
     int64_t step_overhead_ps; /* engine: scheduling, input preparation, sampling, once a step */
     double launch_jitter_cv, kernel_jitter_cv; /* coefficient of variation of a draw */
+    int64_t block_latency_ps; /* fill and drain of a wave of blocks: first load to last store */
+    double sm_bytes_per_s;    /* most that one SM draws from L2 or HBM */
     double power_w;
 };
 
@@ -47,6 +49,9 @@ struct gpu_cluster_spec {
     int32_t collective_channels;    /* SMs a collective takes */
     bool captured_graph;            /* decode steps replay one captured graph */
     int32_t tensor_parallel, pipeline_parallel;
+    int32_t weight_bytes, kv_bytes; /* an element: 2 fp16 or bf16, 1 fp8 */
+    int64_t link_quantum_bytes; /* a link serves at most this much of one tenant before it looks at
+                                   the other */
     double straggler_share, straggler_slowdown; /* chance that a GPU is slow; its factor */
     /* The neighbour: another tenant whose all-to-all shares links and switches. */
     bool neighbour;

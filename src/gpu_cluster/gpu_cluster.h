@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A cluster of GPUs that runs the steps of a model event by event; one object holds one partition
+ * of it. */
+#ifndef GPU_CLUSTER_GPU_CLUSTER_H
+#define GPU_CLUSTER_GPU_CLUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/event_world.h"
+#include "base/gpu_machine.h"
+#include "base/machine.h"
+#include "base/status.h"
+#include "gpu_cluster/gpu_tables.h"
+#include "model/model.h"
+
+/* What is simulated: the prompt in chunks of the bucket, then the decode steps, one after the
+ * other. */
+struct gpu_job {
+    struct gpu_chip chip;
+    struct gpu_cluster_spec cluster;
+    struct model model;
+    struct bucket bucket;
+    struct workload workload;
+    uint64_t seed;
+    /* Steps with full kernel and collective records; record_steps 0: all. */
+    int32_t record_first_step, record_steps;
+};
+
+/* Adds what makes the job impossible (split that does not divide, model that does not fit) to
+ * `report`. */
+bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report);
+
+/* Prefill chunks and decode steps; GPUs of the cluster; those that hold the model: 0 .. working
+ * - 1. */
+int32_t gpu_job_steps(const struct gpu_job *job);
+int32_t gpu_job_gpus(const struct gpu_job *job);
+int32_t gpu_job_working_gpus(const struct gpu_job *job);
+
+/* Writes the name of a link's endpoint ("gpu 3", "nic 3", "leaf 0") into `text`. */
+void gpu_endpoint_name(const struct gpu_job *job, int32_t endpoint, char *text, size_t bytes);
+
+struct gpu_world;
+
+/* Partition `partition` of `partitions` (GPUs and links in blocks). The job is copied. Free with
+ * gpu_world_free. */
+struct gpu_world *gpu_world_create(const struct gpu_job *job, int32_t partition,
+                                   int32_t partitions);
+void gpu_world_free(struct gpu_world *world);
+
+/* The view that parallel/windows drives; on one partition gpu_world_run does without. */
+struct event_world gpu_world_events(struct gpu_world *world);
+
+/* Runs a single partition to its end. BASE_NO_PROGRESS when a GPU waits for what nobody will send.
+ */
+enum base_status gpu_world_run(struct gpu_world *world);
+
+bool gpu_world_finished(const struct gpu_world *world);
+
+/* Adds one line for each GPU of this partition that is not done: what it waits for, and from whom.
+ */
+void gpu_world_explain(const struct gpu_world *world, struct base_report *report);
+
+/* Draws neighbour traffic up to the end of the run, so that link rows do not depend on which
+ * partition stopped when. Call once, with the end of the last step over all partitions, before
+ * reading link rows. */
+void gpu_world_close(struct gpu_world *world, int64_t end_ps);
+
+struct gpu_tables gpu_world_tables(struct gpu_world *world);
+
+/* Start and end of each step over all GPUs, from rows of all partitions in any order; arrays of
+ * `steps`. */
+void gpu_step_span(const struct gpu_step_row *row, size_t rows, int32_t steps, int64_t *start_ps,
+                   int64_t *end_ps);
+
+/* Bytes of weights and KV that the fullest GPU holds. */
+int64_t gpu_job_bytes_per_gpu(const struct gpu_job *job);
+
+#endif
