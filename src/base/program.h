@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The language between compiler and chip: all instructions of one chip for one step of a bucket.
+ *
+ * Geometry. Units stand on a line of positions x, west to east (44 slices a hemisphere by default):
+ *   MXM planes 0,1 at 0 | SXM west and all C2C links at 1 | MEM slices 0..43 at 2..45 | VXM at 46
+ *   | MEM slices 44..87 at 47..90 | SXM east at 91 | MXM planes 2,3 at 92.
+ * A stream moves one position a cycle, eastward or westward, and never stalls.
+ *
+ * Time. Cycles count from the start of the step and are the same on all chips. An instruction of
+ * queue cycle t that repeats (inner i, outer o) acts at
+ *   t(i, o) = t + i * interval[0] + o * interval[1],  0 <= i < count[0], 0 <= o < count[1].
+ * It samples stream operands at t(i, o) + skew and drives results at t(i, o) + delay, both of the
+ * unit (struct lpu_chip). A vector driven at x at cycle c is at x' at cycle c + |x' - x|.
+ * The queue is busy from t to t(last) + 1.
+ *
+ * MXM: an install at t swaps buffer and array; it needs t > the last cycle in which its load
+ * sampled, the next load samples from t + mxm_install_cycles on, and a compute issued at t' uses
+ * the newest install with t + mxm_install_cycles <= t' (none may start in between). Install r takes
+ * what load r brought. C2C: a send departs at issue + c2c_send_skew_cycles; the receive is issued
+ * at departure + c2c_hop_cycles on the other end of the wire and drives its stream
+ * c2c_receive_cycles later.
+ *
+ * Identity. Each 320-byte vector is (tensor, sub, index): a tensor has `subs` parallel byte planes
+ * (2 for fp16, 4 for int32/fp32, 16 or 32 for weights) of `count` vectors each. Between chips and
+ * between programs a tensor is known by (name, layer), within a program by its number. MEM_READ:
+ * output 0 is the stream and the identity it carries; where the address is not static, output 1
+ *   (EXPECT) names the table that is read and the stream carries output 0's identity as a new
+ * label. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is what the
+ * addresses hold then; in mode KV its index is the address less the tensor's address, and a dump
+ * holds nothing. C2C_RECEIVE: output 0 is the stream and its new label, output 1 (EXPECT) what the
+ * sender's message must name. All other results carry the identity of their output operand; a
+ * result nobody names (ALU to ALU) has none. */
+#ifndef BASE_PROGRAM_H
+#define BASE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/machine.h"
+
+enum program_opcode {
+    PROGRAM_MEM_READ,      /* SRAM -> stream; one output operand of one stream */
+    PROGRAM_MEM_WRITE,     /* stream -> SRAM; one input operand of one stream */
+    PROGRAM_MXM_LOAD,      /* streams -> weight buffer; one input operand of many streams a cycle */
+    PROGRAM_MXM_INSTALL,   /* buffer -> array; one expectation operand (no stream) */
+    PROGRAM_MXM_COMPUTE,   /* input 0: activations; input 1: expected weights (no stream); output:
+                              results */
+    PROGRAM_VXM,           /* one ALU: 1..3 inputs (streams or ALUs), 0..2 outputs (streams) */
+    PROGRAM_SXM_PERMUTE,   /* lanes rearranged: `function` says how */
+    PROGRAM_SXM_TRANSPOSE, /* 16x16 transpose in each superlane: 1 vector in, up to 16 out, or 16
+                              in, 16 out */
+    PROGRAM_C2C_SEND,      /* stream -> link; one input operand of one stream */
+    PROGRAM_C2C_RECEIVE,   /* link -> stream; one output operand of one stream */
+    PROGRAM_OPCODES,
+};
+
+/* Queues of one chip. */
+enum program_queue_layout {
+    PROGRAM_QUEUE_VXM = 88,      /* after 88 MEM queues, one a slice: 16 ALUs */
+    PROGRAM_QUEUE_MXM = 104,     /* plane p: 104 + 2p loads and installs, 105 + 2p computes */
+    PROGRAM_QUEUE_SEND = 112,    /* 11 links */
+    PROGRAM_QUEUE_RECEIVE = 123, /* 11 links */
+    PROGRAM_QUEUE_SXM = 134,     /* west 134..137, east 138..141 */
+    PROGRAM_QUEUE_HOST = 142,
+    PROGRAM_QUEUE_SYNC = 143,
+    PROGRAM_QUEUES = 144,
+};
+
+enum program_direction { PROGRAM_EAST = 0, PROGRAM_WEST = 1 };
+
+/* How the address of a MEM instruction follows from (i, o) and the run-time values of the step.
+ * s = address + i * stride[0] + o * stride[1] throughout. */
+enum program_address_mode {
+    PROGRAM_ADDRESS_STATIC,   /* s */
+    PROGRAM_ADDRESS_POSITION, /* s + position: row tables such as cos/sin */
+    PROGRAM_ADDRESS_CLAMP,    /* address + clamp(position + i*stride[0] + o*stride[1] + argument, 0,
+                               * limit):    mask tables */
+    PROGRAM_ADDRESS_KV, /* Row r = position + argument + 16*i of the cache. Where this slice, which
+                         * holds the rows of lane `low`, owns it (program_kv_owner), address + its
+                         * local row / 16; else `limit`, the dump */
+    PROGRAM_ADDRESS_TOKEN, /* address + i*stride[0] + local*stride[1], local = row of token[o] in
+                            * the slices of group `low` where they own it (program_token_owner);
+                            * else limit + i*stride[0], a zero row */
+};
+
+enum program_vxm_function {
+    PROGRAM_VXM_COPY,
+    PROGRAM_VXM_ADD,
+    PROGRAM_VXM_SUB,
+    PROGRAM_VXM_MUL,
+    PROGRAM_VXM_MAX,
+    PROGRAM_VXM_MAXABS, /* max(|a|, |b|), or |a| with one input */
+    PROGRAM_VXM_EXP,
+    PROGRAM_VXM_RSQRT,
+    PROGRAM_VXM_TANH,
+    PROGRAM_VXM_SCALE,    /* a * immediate */
+    PROGRAM_VXM_OFFSET,   /* a + immediate */
+    PROGRAM_VXM_QUANTISE, /* round(a * b * immediate) to int8 */
+    PROGRAM_VXM_KEY, /* (value a, column id b) -> a 4-byte key ordered by value, then by lower id */
+    PROGRAM_VXM_FUNCTIONS,
+};
+
+enum program_sxm_function {
+    PROGRAM_SXM_IDENTITY,
+    PROGRAM_SXM_WINDOW,      /* out[l] = in[(l - shift) mod lanes] for lo <= l < hi, else 0; shift =
+                              * argument +      i * argument_stride; lo = low + i * argument_stride; hi = lo +
+                              * width */
+    PROGRAM_SXM_SWAP_HALVES, /* in each group of `width` lanes, swap the lower and the upper half */
+    PROGRAM_SXM_SPREAD, /* lane l of superlane s from lane l of superlane (s + l) mod superlanes */
+    PROGRAM_SXM_ROTATE, /* superlanes rotated by `argument` */
+    PROGRAM_SXM_FUNCTIONS,
+};
+
+enum program_flags {
+    PROGRAM_FIRST = 1, /* MXM_COMPUTE: outer 0 overwrites its accumulators (else all add) */
+    PROGRAM_LAST =
+        2, /* MXM_COMPUTE: the last outer repeat emits its rows; without it, nothing is emitted */
+    PROGRAM_FP16 =
+        4, /* MXM: both planes of the hemisphere work as one fp16 array (even plane's queue) */
+    PROGRAM_HALF_HIGH =
+        8, /* MXM_COMPUTE fp16: lanes 160..319 of the activation instead of 0..159 */
+    PROGRAM_ROWS =
+        16, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array */
+    PROGRAM_REDUCE = 32, /* VXM: accumulates over the inner repeat, result once per outer repeat,
+                            after the last */
+    PROGRAM_EVERY = 64, /* MXM_COMPUTE: every outer repeat overwrites and emits (no accumulation) */
+};
+
+enum program_operand_kind {
+    PROGRAM_STREAM, /* `streams` streams from `stream`, carrying subs from `sub` */
+    PROGRAM_ALU,    /* result of ALU `stream`, driven in the very cycle it is sampled */
+    PROGRAM_EXPECT, /* no data path: weights that must be loaded or installed */
+};
+
+/* One operand; its vector at (i, o) is index + i * stride[0] + o * stride[1]. A negative stride is
+ * fine. `index_mode` KV: the index follows the cache row as the address does; TOKEN likewise. */
+struct program_operand {
+    uint8_t kind, direction, stream, streams;
+    uint8_t sub, index_mode;
+    uint16_t reserved;
+    int32_t tensor;
+    int32_t index, stride[2];
+};
+
+/* One instruction. Fields that an opcode does not use are 0. */
+struct program_instruction {
+    int64_t cycle;
+    uint8_t queue, opcode, function, flags;
+    uint8_t address_mode, inputs, outputs, reserved;
+    int32_t count[2], interval[2];
+    int32_t op;       /* index into program.op: what this is for */
+    uint32_t operand; /* first operand in program.operand: inputs, then outputs */
+    int32_t address, stride[2],
+        limit; /* MEM; MXM_COMPUTE: address = accumulator row of i = 0, stride[0] per i */
+    int32_t argument, argument_stride, low, width;
+    float immediate;
+};
+
+enum program_tensor_kind {
+    PROGRAM_TENSOR_WEIGHT,
+    PROGRAM_TENSOR_CONSTANT,
+    PROGRAM_TENSOR_KV,
+    PROGRAM_TENSOR_EMBEDDING,
+    PROGRAM_TENSOR_ACTIVATION, /* written by the program, read within its residency window */
+    PROGRAM_TENSOR_TRANSIENT,  /* lives on streams and in accumulators only */
+    PROGRAM_TENSOR_ZERO,       /* tensor 0 of every program: the zero vector, any sub, any index */
+};
+
+enum program_dtype {
+    PROGRAM_DTYPE_INT8,
+    PROGRAM_DTYPE_FP16,
+    PROGRAM_DTYPE_FP32,
+    PROGRAM_DTYPE_INT32,
+    PROGRAM_DTYPE_KEY,
+};
+
+/* Where a tensor lives: sub j of vector v at (program.slice[slice + j], address + v).
+ * Vectors valid <= v < count are zero padding: their addresses hold the zero tensor, preloaded.
+ * Weights, constants, KV and embedding are preloaded and live for ever (live_from = INT64_MIN). */
+struct program_tensor {
+    char name[24];
+    uint8_t kind, dtype;
+    uint8_t subs, reserved;
+    int16_t layer;
+    int32_t slice; /* first entry in program.slice; -1: no placement */
+    int32_t address;
+    int32_t count, valid;
+    int64_t live_from, live_to; /* cycles [from, to) in which its addresses are its own */
+};
+
+/* What a group of instructions computes, for messages and timelines. */
+struct program_op {
+    char name[24];
+    int16_t layer;
+    int64_t start_cycle, end_cycle; /* as compiled */
+};
+
+struct program {
+    int32_t chip;
+    struct program_instruction *instruction; /* sorted by (queue, cycle) */
+    size_t instructions, instruction_capacity;
+    struct program_operand *operand;
+    size_t operands, operand_capacity;
+    struct program_tensor *tensor;
+    size_t tensors, tensor_capacity;
+    int32_t *slice;
+    size_t slices, slice_capacity;
+    struct program_op *op;
+    size_t ops, op_capacity;
+    int64_t length_cycles; /* compiled length of the step, the same on all chips */
+    int32_t rows;          /* tokens of the step: 1 in decode, the chunk in prefill */
+    /* Layout of the KV cache and of the embedding, for the run-time address modes. */
+    int32_t kv_tile_positions; /* positions of one tile; tile t is in hemisphere t mod 2 */
+    int32_t vocabulary_first, vocabulary_count; /* tokens whose embedding this chip holds */
+    int32_t embedding_groups; /* token local/groups is the row, local%groups the group of slices */
+};
+
+/* The values that are known only at run time. */
+struct program_runtime {
+    int32_t position;     /* cache row of the first token of the step */
+    const int32_t *token; /* rows tokens; used by TOKEN addresses */
+    int32_t tokens;
+};
+
+static inline bool program_is_east(int32_t slice)
+{
+    return slice >= 44;
+}
+
+/* KV row r: tile r / T in hemisphere tile % 2; local row (tile / 2) * T + r % T; slices by r % 16.
+ * Returns the local row where the slices of (east, lane) hold r, else -1. */
+static inline int32_t program_kv_owner(int32_t tile_positions, bool east, int32_t lane, int32_t row)
+{
+    int32_t tile = row / tile_positions;
+    if ((tile % 2 == 1) != east || row % 16 != lane)
+        return -1;
+    return tile / 2 * tile_positions + row % tile_positions;
+}
+
+/* Row of `token` in the embedding slices of `group`, or -1 where they do not hold it. */
+static inline int32_t program_token_owner(const struct program *p, int32_t group, int32_t token)
+{
+    int32_t local = token - p->vocabulary_first;
+    if (local < 0 || local >= p->vocabulary_count || local % p->embedding_groups != group)
+        return -1;
+    return local / p->embedding_groups;
+}
+
+/* Position x of the unit that a queue belongs to. */
+int32_t program_queue_position(const struct lpu_chip *chip, int32_t queue);
+
+const char *program_opcode_name(enum program_opcode opcode);
+
+/* "MEM 17", "VXM 3", "MXM 2 load", "C2C send 4", ... into text (at least 24 bytes). */
+void program_queue_name(int32_t queue, char *text);
+
+void program_release(struct program *program);
+
+#endif
