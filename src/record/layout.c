@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Name, type, unit and meaning of every column of the file. */
+#include "record/layout.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define FIELD_BYTES(row, field) sizeof(((struct row *)0)->field)
+#define FIELD(row, field, type, units, description, labels)                                        \
+    {                                                                                              \
+#field, type, offsetof(struct row, field), FIELD_BYTES(row, field), units, description,    \
+            labels                                                                                 \
+    }
+#define TIME(row, field, units, description) FIELD(row, field, RECORD_I64, units, description, NULL)
+#define WIDE(row, field, units, description) FIELD(row, field, RECORD_I64, units, description, NULL)
+#define INDEX(row, field, description) FIELD(row, field, RECORD_I32, "1", description, NULL)
+#define COUNT(row, field, units, description)                                                      \
+    FIELD(row, field, RECORD_I32, units, description, NULL)
+#define REAL(row, field, units, description) FIELD(row, field, RECORD_F64, units, description, NULL)
+#define CODE(row, field, labels, description) FIELD(row, field, RECORD_U8, "1", description, labels)
+#define TEXT(row, field, description) FIELD(row, field, RECORD_TEXT, "1", description, NULL)
+
+static const char *const phase_label[] = {"prefill", "decode", NULL};
+static const char *const machine_label[] = {"lpu", "gpu", NULL};
+static const char *const when_label[] = {"compile", "run", NULL};
+static const char *const executed_label[] = {"replayed", "executed", NULL};
+
+/* In the order of enum program_opcode, program_tensor_kind and program_dtype. */
+static const char *const opcode_label[] = {
+    "mem_read",    "mem_write",     "mxm_load", "mxm_install", "mxm_compute", "vxm",
+    "sxm_permute", "sxm_transpose", "c2c_send", "c2c_receive", NULL};
+static const char *const tensor_kind_label[] = {"weight",     "constant",  "kv",   "embedding",
+                                                "activation", "transient", "zero", NULL};
+static const char *const dtype_label[] = {"int8", "fp16", "fp32", "int32", "key", NULL};
+
+/* In the order of enum gpu_op and gpu_bound, with their names. */
+static const char *const gpu_op_label[] = {
+    "embed",      "norm",       "qkv",      "rope_kv", "attention", "attention_combine",
+    "o",          "gate_up",    "activate", "down",    "head",      "sample",
+    "all_reduce", "all_gather", "send",     "receive", NULL};
+static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
+
+static const struct record_column model_ops[] = {
+    CODE(record_model_op, phase, phase_label, "kind of step"),
+    INDEX(record_model_op, op, "place in the graph; an op needs only ops before it"),
+    INDEX(record_model_op, layer, "transformer layer, -1 outside the layers"),
+    TEXT(record_model_op, name, "what the op does"),
+    WIDE(record_model_op, rows, "tokens", "tokens that pass through"),
+    WIDE(record_model_op, k, "elements", "length of the contraction of a matrix product"),
+    WIDE(record_model_op, n, "elements", "output elements a row"),
+    WIDE(record_model_op, kv_positions, "tokens", "keys that a query may see"),
+    WIDE(record_model_op, weight_elements, "elements", "parameters read, each once"),
+    WIDE(record_model_op, multiply_adds, "1", "multiplications with their additions"),
+};
+
+static const struct record_column plan_stages[] = {
+    INDEX(record_plan_stage, stage, "pipeline stage"),
+    INDEX(record_plan_stage, first_chip, "first chip of the stage's tensor group"),
+    COUNT(record_plan_stage, chips, "1", "chips of the stage"),
+    COUNT(record_plan_stage, layers, "1", "transformer layers of the stage"),
+    WIDE(record_plan_stage, weight_bytes, "bytes", "weights in the stage, over its chips"),
+    WIDE(record_plan_stage, kv_bytes, "bytes", "KV cache in the stage, over its chips"),
+};
+
+static const struct record_column plan_tensors[] = {
+    CODE(record_plan_tensor, phase, phase_label, "program that uses the tensor"),
+    INDEX(record_plan_tensor, chip, "chip that holds it"),
+    INDEX(record_plan_tensor, tensor, "number within the chip's program"),
+    INDEX(record_plan_tensor, layer, "transformer layer, -1 outside the layers"),
+    TEXT(record_plan_tensor, name, "name"),
+    CODE(record_plan_tensor, kind, tensor_kind_label, "who writes it and how long it lives"),
+    CODE(record_plan_tensor, dtype, dtype_label, "type of an element"),
+    INDEX(record_plan_tensor, first_slice, "first SRAM slice, -1 where it has no placement"),
+    COUNT(record_plan_tensor, slices, "1", "SRAM slices it is spread over"),
+    INDEX(record_plan_tensor, address, "first vector address, the same in all its slices"),
+    COUNT(record_plan_tensor, vectors, "vectors", "vectors in each slice"),
+    TIME(record_plan_tensor, live_from_cycle, "cycles", "start of residency within the step"),
+    TIME(record_plan_tensor, live_to_cycle, "cycles", "end of residency within the step"),
+};
+
+static const struct record_column plan_bounds[] = {
+    CODE(record_plan_bound, phase, phase_label, "kind of step"),
+    TEXT(record_plan_bound, resource, "what could limit the step"),
+    TIME(record_plan_bound, cycles, "cycles", "shortest step if this alone were the limit"),
+};
+
+static const struct record_column lpu_queues[] = {
+    INDEX(record_lpu_queue, queue, "instruction queue"),
+    INDEX(record_lpu_queue, position, "place of its unit on the chip, from west to east"),
+    TEXT(record_lpu_queue, name, "unit and number"),
+};
+
+static const struct record_column lpu_ops[] = {
+    CODE(record_lpu_op, phase, phase_label, "program"),
+    INDEX(record_lpu_op, chip, "chip"),
+    INDEX(record_lpu_op, op, "number within the chip's program"),
+    INDEX(record_lpu_op, layer, "transformer layer, -1 outside the layers"),
+    TEXT(record_lpu_op, name, "what the instructions compute"),
+    TIME(record_lpu_op, start_cycle, "cycles", "first issue after the start of the step"),
+    TIME(record_lpu_op, end_cycle, "cycles", "last result after the start of the step"),
+};
+
+static const struct record_column lpu_program[] = {
+    CODE(record_lpu_instruction, phase, phase_label, "program"),
+    INDEX(record_lpu_instruction, chip, "chip"),
+    INDEX(record_lpu_instruction, queue, "instruction queue, see /lpu/queues"),
+    CODE(record_lpu_instruction, opcode, opcode_label, "operation"),
+    FIELD(record_lpu_instruction, function, RECORD_U8, "1", "variant of a VXM or SXM operation",
+          NULL),
+    TIME(record_lpu_instruction, issue_cycle, "cycles", "first issue after the start of the step"),
+    COUNT(record_lpu_instruction, count_inner, "1", "inner repeats"),
+    COUNT(record_lpu_instruction, interval_inner, "cycles", "between inner repeats"),
+    COUNT(record_lpu_instruction, count_outer, "1", "outer repeats"),
+    COUNT(record_lpu_instruction, interval_outer, "cycles", "between outer repeats"),
+    INDEX(record_lpu_instruction, address, "SRAM vector address or accumulator row"),
+    COUNT(record_lpu_instruction, stride_inner, "vectors", "address step of an inner repeat"),
+    COUNT(record_lpu_instruction, stride_outer, "vectors", "address step of an outer repeat"),
+    INDEX(record_lpu_instruction, tensor, "tensor of the first operand, see /plan/tensors"),
+    INDEX(record_lpu_instruction, op, "what it is for, see /lpu/ops"),
+    INDEX(record_lpu_instruction, layer, "transformer layer, -1 outside the layers"),
+};
+
+static const struct record_column lpu_timetable[] = {
+    CODE(record_lpu_slot, phase, phase_label, "program"),
+    INDEX(record_lpu_slot, from_chip, "sender"),
+    INDEX(record_lpu_slot, to_chip, "receiver"),
+    INDEX(record_lpu_slot, link, "the sender's link"),
+    INDEX(record_lpu_slot, tensor, "tensor that travels, numbered by the sender"),
+    TIME(record_lpu_slot, departure_cycle, "cycles", "first vector leaves, within the step"),
+    TIME(record_lpu_slot, arrival_cycle, "cycles", "first vector arrives, within the step"),
+    WIDE(record_lpu_slot, vectors, "vectors", "vectors of the group"),
+    TIME(record_lpu_slot, interval_cycles, "cycles", "between vectors"),
+};
+
+static const struct record_column lpu_steps[] = {
+    INDEX(record_lpu_step, step, "prompt chunks first, then decode steps"),
+    CODE(record_lpu_step, phase, phase_label, "kind of step"),
+    INDEX(record_lpu_step, position, "KV position of the step's first token"),
+    TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
+    TIME(record_lpu_step, end_cycle, "cycles", "end after the start of the run"),
+    CODE(record_lpu_step, executed, executed_label, "instruction by instruction, or closed form"),
+    WIDE(record_lpu_step, instructions_checked, "1", "instructions executed under the contract"),
+    WIDE(record_lpu_step, vectors_checked, "vectors", "vectors whose promise was checked"),
+    WIDE(record_lpu_step, violations, "1", "broken promises"),
+};
+
+static const struct record_column lpu_transfers[] = {
+    INDEX(record_lpu_transfer, step, "step, see /lpu/steps"),
+    INDEX(record_lpu_transfer, from_chip, "sender"),
+    INDEX(record_lpu_transfer, to_chip, "receiver"),
+    WIDE(record_lpu_transfer, messages, "1", "vector groups"),
+    WIDE(record_lpu_transfer, vectors, "vectors", "vectors in them"),
+    WIDE(record_lpu_transfer, wire_bytes, "bytes", "bytes on the wire, coding included"),
+};
+
+static const struct record_column lpu_violations[] = {
+    INDEX(record_lpu_violation, step, "step, see /lpu/steps"),
+    INDEX(record_lpu_violation, rule, "rule of the contract, 1 to 10"),
+    INDEX(record_lpu_violation, chip, "chip"),
+    INDEX(record_lpu_violation, queue, "instruction queue, see /lpu/queues"),
+    TIME(record_lpu_violation, cycle, "cycles", "when, within the step"),
+    INDEX(record_lpu_violation, op, "what the instruction was for, see /lpu/ops"),
+    INDEX(record_lpu_violation, layer, "transformer layer, -1 outside the layers"),
+    TEXT(record_lpu_violation, message, "what was expected and what was found"),
+};
+
+static const struct record_column gpu_steps[] = {
+    INDEX(record_gpu_step, repeat, "simulation of the request, from 0"),
+    INDEX(record_gpu_step, step, "prompt chunks first, then decode steps"),
+    INDEX(record_gpu_step, gpu, "GPU"),
+    CODE(record_gpu_step, phase, phase_label, "kind of step"),
+    COUNT(record_gpu_step, tokens, "tokens", "tokens that pass through"),
+    COUNT(record_gpu_step, kv_positions, "tokens", "keys that the last query sees"),
+    TIME(record_gpu_step, start_ps, "ps", "the host begins the step"),
+    TIME(record_gpu_step, end_ps, "ps", "the host has the result"),
+    TIME(record_gpu_step, host_ps, "ps", "waiting for the host"),
+    TIME(record_gpu_step, compute_ps, "ps", "in kernels"),
+    TIME(record_gpu_step, collective_ps, "ps", "in collectives, waiting for peers included"),
+    TIME(record_gpu_step, idle_ps, "ps", "the rest"),
+};
+
+static const struct record_column gpu_kernels[] = {
+    INDEX(record_gpu_kernel, repeat, "simulation of the request, from 0"),
+    INDEX(record_gpu_kernel, step, "step, see /gpu/steps"),
+    INDEX(record_gpu_kernel, gpu, "GPU"),
+    INDEX(record_gpu_kernel, sequence, "place in the step, collectives counted"),
+    INDEX(record_gpu_kernel, layer, "transformer layer, -1 outside the layers"),
+    CODE(record_gpu_kernel, op, gpu_op_label, "what the kernel computes"),
+    CODE(record_gpu_kernel, bound, gpu_bound_label, "largest part of its time"),
+    COUNT(record_gpu_kernel, blocks, "1", "thread blocks"),
+    COUNT(record_gpu_kernel, waves, "1", "rounds of blocks over the SMs"),
+    COUNT(record_gpu_kernel, split_k, "1", "blocks that share a contraction"),
+    TIME(record_gpu_kernel, start_ps, "ps", "first block begins"),
+    TIME(record_gpu_kernel, end_ps, "ps", "last block ends"),
+    TIME(record_gpu_kernel, queue_ps, "ps", "idle before the start because the launch came late"),
+};
+
+static const struct record_column gpu_collectives[] = {
+    INDEX(record_gpu_collective, repeat, "simulation of the request, from 0"),
+    INDEX(record_gpu_collective, step, "step, see /gpu/steps"),
+    INDEX(record_gpu_collective, gpu, "GPU"),
+    INDEX(record_gpu_collective, sequence, "place in the step, kernels counted"),
+    INDEX(record_gpu_collective, layer, "transformer layer, -1 outside the layers"),
+    CODE(record_gpu_collective, op, gpu_op_label, "kind of collective"),
+    WIDE(record_gpu_collective, bytes, "bytes", "of the whole collective"),
+    TIME(record_gpu_collective, start_ps, "ps", "this GPU enters"),
+    TIME(record_gpu_collective, end_ps, "ps", "this GPU leaves"),
+    TIME(record_gpu_collective, wait_ps, "ps", "until the first chunk, beyond an idle network"),
+    TIME(record_gpu_collective, queue_ps, "ps", "received chunks queueing for links, added up"),
+};
+
+static const struct record_column gpu_links[] = {
+    INDEX(record_gpu_link, repeat, "simulation of the request, from 0"),
+    INDEX(record_gpu_link, link, "link"),
+    TEXT(record_gpu_link, from, "sending end"),
+    TEXT(record_gpu_link, to, "receiving end"),
+    TIME(record_gpu_link, busy_ps, "ps", "carrying this job"),
+    TIME(record_gpu_link, neighbour_busy_ps, "ps", "carrying other tenants"),
+    TIME(record_gpu_link, queued_ps, "ps", "this job's chunks waiting, added up"),
+    TIME(record_gpu_link, longest_queue_ps, "ps", "longest wait of one chunk"),
+    WIDE(record_gpu_link, bytes, "bytes", "of this job"),
+    WIDE(record_gpu_link, neighbour_bytes, "bytes", "of other tenants"),
+    WIDE(record_gpu_link, chunks, "1", "chunks of this job"),
+    WIDE(record_gpu_link, neighbour_messages, "1", "messages of other tenants"),
+};
+
+static const struct record_column compare_decisions[] = {
+    TEXT(record_compare_decision, decision, "class of decision"),
+    CODE(record_compare_decision, machine, machine_label, "machine"),
+    CODE(record_compare_decision, when, when_label, "decided before the run or during it"),
+    WIDE(record_compare_decision, count, "1", "decisions"),
+    REAL(record_compare_decision, per_token, "1/token", "decisions a generated token"),
+};
+
+static const struct record_column compare_steps[] = {
+    CODE(record_compare_step, machine, machine_label, "machine"),
+    INDEX(record_compare_step, repeat, "simulation of the request, from 0"),
+    INDEX(record_compare_step, step, "prompt chunks first, then decode steps"),
+    CODE(record_compare_step, phase, phase_label, "kind of step"),
+    INDEX(record_compare_step, position, "KV position of the step's first token"),
+    TIME(record_compare_step, start_ps, "ps", "start after the start of the request"),
+    TIME(record_compare_step, end_ps, "ps", "end after the start of the request"),
+};
+
+static const struct record_column compare_bounds[] = {
+    CODE(record_compare_bound, machine, machine_label, "machine"),
+    CODE(record_compare_bound, phase, phase_label, "kind of step"),
+    TEXT(record_compare_bound, resource, "what the time goes to"),
+    TIME(record_compare_bound, time_ps, "ps", "time of a step that it accounts for"),
+};
+
+static const struct record_column compare_metrics[] = {
+    TEXT(record_compare_metric, metric, "name of the figure"),
+    CODE(record_compare_metric, machine, machine_label, "machine"),
+    REAL(record_compare_metric, value, "as in units", "value"),
+    TEXT(record_compare_metric, units, "unit of the value"),
+};
+
+#define TABLE(group, description, row, columns)                                                    \
+    {                                                                                              \
+        group, description, sizeof(struct row), columns, sizeof(columns) / sizeof(columns[0])      \
+    }
+
+static const struct record_schema schema[RECORD_TABLES] = {
+    [RECORD_MODEL_OPS] =
+        TABLE("/model/ops", "ops of a step, in a valid order", record_model_op, model_ops),
+    [RECORD_PLAN_STAGES] =
+        TABLE("/plan/stages", "which chips hold which layers", record_plan_stage, plan_stages),
+    [RECORD_PLAN_TENSORS] = TABLE("/plan/tensors", "where every tensor lives, and when",
+                                  record_plan_tensor, plan_tensors),
+    [RECORD_PLAN_BOUNDS] =
+        TABLE("/plan/bounds", "lower bounds of a step by resource", record_plan_bound, plan_bounds),
+    [RECORD_LPU_QUEUES] =
+        TABLE("/lpu/queues", "instruction queues of a chip", record_lpu_queue, lpu_queues),
+    [RECORD_LPU_OPS] =
+        TABLE("/lpu/ops", "groups of instructions with one purpose", record_lpu_op, lpu_ops),
+    [RECORD_LPU_PROGRAM] = TABLE("/lpu/program", "every instruction of every chip, for one step",
+                                 record_lpu_instruction, lpu_program),
+    [RECORD_LPU_TIMETABLE] = TABLE("/lpu/timetable", "every slot of every link, for one step",
+                                   record_lpu_slot, lpu_timetable),
+    [RECORD_LPU_STEPS] = TABLE("/lpu/steps", "steps of the run", record_lpu_step, lpu_steps),
+    [RECORD_LPU_TRANSFERS] =
+        TABLE("/lpu/transfers", "what travelled between chips in executed steps",
+              record_lpu_transfer, lpu_transfers),
+    [RECORD_LPU_VIOLATIONS] = TABLE("/lpu/violations", "promises of the schedule that were broken",
+                                    record_lpu_violation, lpu_violations),
+    [RECORD_GPU_STEPS] =
+        TABLE("/gpu/steps", "steps as each GPU saw them", record_gpu_step, gpu_steps),
+    [RECORD_GPU_KERNELS] = TABLE("/gpu/kernels", "kernels", record_gpu_kernel, gpu_kernels),
+    [RECORD_GPU_COLLECTIVES] = TABLE("/gpu/collectives", "collectives as each GPU saw them",
+                                     record_gpu_collective, gpu_collectives),
+    [RECORD_GPU_LINKS] =
+        TABLE("/gpu/links", "links over the whole run", record_gpu_link, gpu_links),
+    [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
+                                       record_compare_decision, compare_decisions),
+    [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",
+                                   record_compare_step, compare_steps),
+    [RECORD_COMPARE_BOUNDS] =
+        TABLE("/compare/bounds", "what bounds each machine", record_compare_bound, compare_bounds),
+    [RECORD_COMPARE_METRICS] = TABLE("/compare/metrics", "the figures of the summary",
+                                     record_compare_metric, compare_metrics),
+};
+
+const struct record_schema *record_layout(enum record_table table)
+{
+    assert(table >= 0 && table < RECORD_TABLES);
+    return &schema[table];
+}
+
+static bool field_width_is_right(const struct record_column *column)
+{
+    static const size_t width[] = {
+        [RECORD_I64] = 8, [RECORD_I32] = 4, [RECORD_U8] = 1, [RECORD_F64] = 8};
+    return column->type == RECORD_TEXT ? column->bytes > 0 : column->bytes == width[column->type];
+}
+
+bool record_schema_is_valid(const struct record_schema *table)
+{
+    for (size_t i = 0; i < table->columns; i++) {
+        const struct record_column *column = &table->column[i];
+        if (!column->units[0] || !column->description[0] || !field_width_is_right(column) ||
+            column->offset + column->bytes > table->row_bytes)
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(table->column[j].name, column->name))
+                return false;
+    }
+    return table->group[0] == '/' && table->columns > 0;
+}
+
+static void print_type(FILE *stream, const struct record_column *column)
+{
+    static const char *const name[] = {[RECORD_I64] = "int64",
+                                       [RECORD_I32] = "int32",
+                                       [RECORD_U8] = "uint8",
+                                       [RECORD_F64] = "float64"};
+    if (column->type == RECORD_TEXT)
+        fprintf(stream, "text(%zu)", column->bytes);
+    else
+        fputs(name[column->type], stream);
+}
+
+static void print_column(FILE *stream, const struct record_column *column)
+{
+    fprintf(stream, "| `%s` | ", column->name);
+    print_type(stream, column);
+    fprintf(stream, " | %s | %s", column->units, column->description);
+    for (size_t i = 0; column->labels && column->labels[i]; i++)
+        fprintf(stream, "%s %zu %s", i ? "," : ":", i, column->labels[i]);
+    fputs(" |\n", stream);
+}
+
+void record_layout_print(FILE *stream)
+{
+    for (size_t i = 0; i < RECORD_TABLES; i++) {
+        fprintf(stream, "### `%s`: %s\n\n", schema[i].group, schema[i].description);
+        fputs("| column | type | unit | meaning |\n|---|---|---|---|\n", stream);
+        for (size_t j = 0; j < schema[i].columns; j++)
+            print_column(stream, &schema[i].column[j]);
+        fputs("\n", stream);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tables of the file: for each a schema that says what the fields of its rows are. */
+#ifndef RECORD_LAYOUT_H
+#define RECORD_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "record/record.h"
+#include "record/rows.h"
+
+/* Schemas, in the order of the file. */
+enum record_table {
+    RECORD_MODEL_OPS,
+    RECORD_PLAN_STAGES,
+    RECORD_PLAN_TENSORS,
+    RECORD_PLAN_BOUNDS,
+    RECORD_LPU_QUEUES,
+    RECORD_LPU_OPS,
+    RECORD_LPU_PROGRAM,
+    RECORD_LPU_TIMETABLE,
+    RECORD_LPU_STEPS,
+    RECORD_LPU_TRANSFERS,
+    RECORD_LPU_VIOLATIONS,
+    RECORD_GPU_STEPS,
+    RECORD_GPU_KERNELS,
+    RECORD_GPU_COLLECTIVES,
+    RECORD_GPU_LINKS,
+    RECORD_COMPARE_DECISIONS,
+    RECORD_COMPARE_STEPS,
+    RECORD_COMPARE_BOUNDS,
+    RECORD_COMPARE_METRICS,
+    RECORD_TABLES
+};
+
+/* The schema whose rows are the structures above: record_append(file,
+ * record_layout(RECORD_LPU_STEPS), rows, n). */
+const struct record_schema *record_layout(enum record_table table);
+
+/* Every name fits, every field lies in its row, names are unique in a group. */
+bool record_schema_is_valid(const struct record_schema *schema);
+
+/* Prints all tables as Markdown: the reference part of docs/file_layout.md. */
+void record_layout_print(FILE *stream);
+
+#endif

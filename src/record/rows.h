@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One row of each table of the file, as a structure; units and meaning are in layout.c. */
+#ifndef RECORD_ROWS_H
+#define RECORD_ROWS_H
+
+#include <stdint.h>
+
+enum { RECORD_NAME_BYTES = 24 };
+
+/* Values of the columns `phase`, `machine` and `when`. */
+enum record_phase { RECORD_PREFILL, RECORD_DECODE };
+enum record_machine { RECORD_LPU, RECORD_GPU };
+enum record_when { RECORD_COMPILE_TIME, RECORD_RUN_TIME };
+
+struct record_model_op {
+    uint8_t phase;
+    int32_t op, layer;
+    char name[RECORD_NAME_BYTES];
+    int64_t rows, k, n, kv_positions, weight_elements, multiply_adds;
+};
+
+struct record_plan_stage {
+    int32_t stage, first_chip, chips, layers;
+    int64_t weight_bytes, kv_bytes;
+};
+
+struct record_plan_tensor {
+    uint8_t phase;
+    int32_t chip, tensor, layer;
+    char name[RECORD_NAME_BYTES];
+    uint8_t kind, dtype; /* enum program_tensor_kind, enum program_dtype */
+    int32_t first_slice, slices, address, vectors;
+    int64_t live_from_cycle, live_to_cycle;
+};
+
+struct record_plan_bound {
+    uint8_t phase;
+    char resource[RECORD_NAME_BYTES];
+    int64_t cycles;
+};
+
+struct record_lpu_queue {
+    int32_t queue, position;
+    char name[RECORD_NAME_BYTES];
+};
+
+struct record_lpu_op {
+    uint8_t phase;
+    int32_t chip, op, layer;
+    char name[RECORD_NAME_BYTES];
+    int64_t start_cycle, end_cycle;
+};
+
+struct record_lpu_instruction {
+    uint8_t phase;
+    int32_t chip, queue;
+    uint8_t opcode, function; /* enum program_opcode; what its unit does, by opcode */
+    int64_t issue_cycle;
+    int32_t count_inner, interval_inner, count_outer, interval_outer;
+    int32_t address, stride_inner, stride_outer;
+    int32_t tensor, op, layer;
+};
+
+struct record_lpu_slot {
+    uint8_t phase;
+    int32_t from_chip, to_chip, link, tensor;
+    int64_t departure_cycle, arrival_cycle, vectors, interval_cycles;
+};
+
+struct record_lpu_step {
+    int32_t step;
+    uint8_t phase;
+    int32_t position;
+    int64_t start_cycle, end_cycle;
+    uint8_t executed; /* 1: instruction by instruction; 0: replayed */
+    int64_t instructions_checked, vectors_checked, violations;
+};
+
+struct record_lpu_transfer {
+    int32_t step, from_chip, to_chip;
+    int64_t messages, vectors, wire_bytes;
+};
+
+struct record_lpu_violation {
+    int32_t step, rule, chip, queue;
+    int64_t cycle;
+    int32_t op, layer;
+    char message[128];
+};
+
+struct record_gpu_step {
+    int32_t repeat, step, gpu;
+    uint8_t phase;
+    int32_t tokens, kv_positions;
+    int64_t start_ps, end_ps, host_ps, compute_ps, collective_ps, idle_ps;
+};
+
+struct record_gpu_kernel {
+    int32_t repeat, step, gpu, sequence, layer;
+    uint8_t op, bound; /* enum gpu_op, enum gpu_bound */
+    int32_t blocks, waves, split_k;
+    int64_t start_ps, end_ps, queue_ps;
+};
+
+struct record_gpu_collective {
+    int32_t repeat, step, gpu, sequence, layer;
+    uint8_t op; /* enum gpu_op */
+    int64_t bytes, start_ps, end_ps, wait_ps, queue_ps;
+};
+
+struct record_gpu_link {
+    int32_t repeat, link;
+    char from[RECORD_NAME_BYTES], to[RECORD_NAME_BYTES];
+    int64_t busy_ps, neighbour_busy_ps, queued_ps, longest_queue_ps;
+    int64_t bytes, neighbour_bytes, chunks, neighbour_messages;
+};
+
+struct record_compare_decision {
+    char decision[RECORD_NAME_BYTES];
+    uint8_t machine, when;
+    int64_t count;
+    double per_token;
+};
+
+struct record_compare_step {
+    uint8_t machine;
+    int32_t repeat, step;
+    uint8_t phase;
+    int32_t position;
+    int64_t start_ps, end_ps;
+};
+
+struct record_compare_bound {
+    uint8_t machine, phase;
+    char resource[RECORD_NAME_BYTES];
+    int64_t time_ps;
+};
+
+struct record_compare_metric {
+    char metric[2 * RECORD_NAME_BYTES];
+    uint8_t machine;
+    double value;
+    char units[RECORD_NAME_BYTES];
+};
+
+#endif
