@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The scenario: everything the user asked for, checked, in one unit system. Plain data. */
+#ifndef CONFIG_SCENARIO_H
+#define CONFIG_SCENARIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/gpu_machine.h"
+#include "base/machine.h"
+
+enum scenario_mode {
+    SCENARIO_LPU,
+    SCENARIO_GPU,
+    SCENARIO_BOTH,
+};
+
+struct config_sources; /* where each value came from; see config_scenario_for_each */
+
+/* Filled by config_scenario_read. The side that `mode` leaves out may be incomplete or all zero. */
+struct scenario {
+    enum scenario_mode mode;
+    int64_t seed;
+    char output_path[MACHINE_PATH_BYTES]; /* HDF5 file; "": none; relative to the working directory
+                                           */
+    char json_path[MACHINE_PATH_BYTES];   /* summary as JSON; "": none; "-": standard output */
+    bool quiet;                           /* no progress, no side-by-side summary */
+    char model_path[MACHINE_PATH_BYTES];  /* absolute: config.json or the folder that holds one */
+    struct bucket bucket;
+    struct workload workload;
+    struct lpu_chip lpu_chip;
+    struct lpu_rack lpu_rack;
+    int32_t lpu_execute_steps; /* decode steps executed in full before replaying; 0: all */
+    struct gpu_chip gpu_chip;
+    struct gpu_cluster_spec gpu_cluster;
+    int32_t gpu_repeats;            /* times the request is simulated, each with draws of its own */
+    struct config_sources *sources; /* owned; NULL in a scenario made by hand */
+};
+
+#endif
