@@ -104,8 +104,8 @@ enum program_vxm_function {
 enum program_sxm_function {
     PROGRAM_SXM_IDENTITY,
     PROGRAM_SXM_WINDOW,      /* out[l] = in[(l - shift) mod lanes] for lo <= l < hi, else 0; shift =
-                              * argument +      i * argument_stride; lo = low + i * argument_stride; hi = lo +
-                              * width */
+                              * argument +      i * argument_stride; lo = low + i * argument_stride; hi =
+                              * lo +      width */
     PROGRAM_SXM_SWAP_HALVES, /* in each group of `width` lanes, swap the lower and the upper half */
     PROGRAM_SXM_SPREAD, /* lane l of superlane s from lane l of superlane (s + l) mod superlanes */
     PROGRAM_SXM_ROTATE, /* superlanes rotated by `argument` */
@@ -123,7 +123,8 @@ enum program_flags {
     PROGRAM_ROWS =
         16, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array */
     PROGRAM_REDUCE = 32, /* VXM: accumulates over the inner repeat, result once per outer repeat,
-                            after the last */
+                            after the last;
+                          * the function folds over all inputs of all inner repeats */
     PROGRAM_EVERY = 64, /* MXM_COMPUTE: every outer repeat overwrites and emits (no accumulation) */
 };
 
@@ -152,8 +153,10 @@ struct program_instruction {
     int32_t op;       /* index into program.op: what this is for */
     uint32_t operand; /* first operand in program.operand: inputs, then outputs */
     int32_t address, stride[2],
-        limit; /* MEM; MXM_COMPUTE: address = accumulator row of i = 0, stride[0] per i */
-    int32_t argument, argument_stride, low, width;
+        limit; /* MEM; MXM_COMPUTE: accumulator row = address + i * stride[0] */
+    int32_t argument, argument_stride;
+    int32_t low, width; /* SXM window; KV lane; TOKEN group; fp16 compute: low = first activation
+                           lane of its half */
     float immediate;
 };
 
