@@ -26,8 +26,8 @@ struct parallel_letter {
     size_t size;
 };
 
-/* May send, may not receive or wait. Letters of one sender come in the order sent; across senders
- * any order. */
+/* May send (but not within a settle), may not receive or wait. Letters of one sender come in the
+ * order sent; across senders any order. */
 typedef void parallel_mail_reader(void *context, const struct parallel_letter *letter);
 
 enum parallel_mail_state {
