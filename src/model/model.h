@@ -12,6 +12,19 @@
 
 enum { MODEL_NAME_BYTES = 64 };
 
+/* Bounds of a shape: products of any of them stay below 2^63, also with 2^20 rows. */
+enum {
+    MODEL_MOST_LAYERS = 1 << 12,
+    MODEL_MOST_HIDDEN = 1 << 18,
+    MODEL_MOST_HEADS = 1 << 10,
+    MODEL_MOST_HEAD_DIM = 1 << 10,
+    MODEL_MOST_WIDTH = 1 << 20, /* heads x head_dim */
+    MODEL_MOST_FFN = 1 << 22,
+    MODEL_MOST_VOCABULARY = 1 << 24,
+    MODEL_MOST_POSITIONS = 1 << 21,
+    MODEL_MOST_ROWS = 1 << 20,
+};
+
 /* Shapes of a Llama-family dense model. All counts are elements. */
 struct model {
     char name[MODEL_NAME_BYTES]; /* folder name of the config.json, or its _name_or_path */
@@ -26,8 +39,7 @@ struct model {
     bool qk_norm; /* RMSNorm per head on q and k (qwen3) */
     double norm_epsilon;
     double rope_theta;
-    char rope_scaling[MODEL_NAME_BYTES]; /* "" or "llama3", "linear", ...: as in
-                                            rope_scaling.rope_type */
+    char rope_scaling[MODEL_NAME_BYTES]; /* "", "llama3" or "linear" */
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     int64_t rope_original_positions;
     int64_t sliding_window; /* 0: none */
@@ -69,19 +81,25 @@ enum model_linear {
     MODEL_LINEAR_HEAD,
 };
 
+/* n is the elements of a row of the result, but for KV_WRITE (what a row stores: k and v) and
+ * SAMPLE (what a row reads: the vocabulary). k is the contraction of LINEAR, the group of NORM, the
+ * head_dim of ROPE and ATTENTION, and 0 elsewhere. */
 struct model_op {
     enum model_op_kind kind;
     enum model_linear linear;
-    int32_t layer;           /* -1 outside the layers */
-    int64_t rows;            /* tokens that pass through: batch (decode) or chunk (prefill) */
-    int64_t k, n;            /* linear: contraction and output; others: n = elements a row */
-    int64_t kv_positions;    /* attention: keys a query may see (padded to the bucket) */
+    int32_t layer; /* -1 outside the layers */
+    int64_t rows;  /* tokens that pass through: batch (decode) or chunk (prefill) */
+    int64_t k, n;
+    int64_t kv_positions;    /* attention: keys a query may see (padded to the bucket); else 0 */
     int64_t weight_elements; /* parameters read, each once */
-    int64_t multiply_adds;
-    int32_t input[3]; /* ops whose results this one needs; -1: unused */
+    int64_t multiply_adds;   /* of LINEAR and ATTENTION (every padded key counts); 0 elsewhere */
+    int32_t input[3];        /* ops whose results this one needs; unused ones last, -1 */
 };
 
-/* The ops of one step in a valid order: op i depends only on ops before it. */
+/* The ops of one step in a valid order: op i depends only on ops before it. A layer is: norm, q, k,
+ * v, with qk_norm a norm each of q and k, rope (of q and k), kv_write, attention, o, add, norm,
+ * gate, up, activate, down, add. Before the layers: embed; after them, with head_rows > 0: norm,
+ * head, sample. */
 struct model_graph {
     struct model_op *op;
     size_t count;
@@ -91,12 +109,16 @@ struct model_graph {
 };
 
 /* Decode: rows = batch; prefill: rows = chunk. LM head and sampling run on `head_rows` rows
- * (batch, or 1 at the end of a prompt, or 0 in the middle of one). Release with
- * model_graph_release. */
+ * (batch, or 1 at the end of a prompt, or 0 in the middle of one). Needs model_is_valid, rows up to
+ * MODEL_MOST_ROWS and kv_positions up to MODEL_MOST_POSITIONS. Release with model_graph_release. */
 struct model_graph model_graph_build(const struct model *model, int64_t rows, int64_t kv_positions,
                                      bool prefill, int64_t head_rows);
 void model_graph_release(struct model_graph *graph);
+
+/* Whether shapes and dependences agree: every op but the last is needed by a later one. */
 bool model_graph_is_valid(const struct model_graph *graph);
+
+/* "embed", "norm", "q", ..., "sample". */
 const char *model_op_name(const struct model_op *op);
 
 #endif

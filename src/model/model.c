@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What follows from a model's shapes alone: whether they agree, and how many parameters they hold.
+ */
+#include "model/model.h"
+
+static bool is_between(int64_t value, int64_t low, int64_t high)
+{
+    return low <= value && value <= high;
+}
+
+bool model_is_valid(const struct model *model)
+{
+    return is_between(model->layers, 1, MODEL_MOST_LAYERS) &&
+           is_between(model->hidden, 1, MODEL_MOST_HIDDEN) &&
+           is_between(model->heads, 1, MODEL_MOST_HEADS) &&
+           is_between(model->kv_heads, 1, model->heads) && model->heads % model->kv_heads == 0 &&
+           is_between(model->head_dim, 2, MODEL_MOST_HEAD_DIM) && model->head_dim % 2 == 0 &&
+           model->heads * model->head_dim <= MODEL_MOST_WIDTH &&
+           is_between(model->ffn, 1, MODEL_MOST_FFN) &&
+           is_between(model->vocabulary, 1, MODEL_MOST_VOCABULARY) &&
+           is_between(model->max_positions, 1, MODEL_MOST_POSITIONS) &&
+           is_between(model->sliding_window, 0, MODEL_MOST_POSITIONS) && model->norm_epsilon > 0 &&
+           model->rope_theta > 0;
+}
+
+static int64_t attention_parameters(const struct model *model)
+{
+    int64_t q = model->heads * model->head_dim, kv = model->kv_heads * model->head_dim;
+    int64_t weights = 2 * model->hidden * (q + kv);
+    int64_t biases = (model->qkv_bias ? q + 2 * kv : 0) + (model->output_bias ? model->hidden : 0);
+    int64_t norms = model->qk_norm ? 2 * model->head_dim : 0;
+    return weights + biases + norms;
+}
+
+static int64_t mlp_parameters(const struct model *model)
+{
+    int64_t biases = model->mlp_bias ? 2 * model->ffn + model->hidden : 0;
+    return 3 * model->hidden * model->ffn + biases;
+}
+
+int64_t model_parameter_count(const struct model *model)
+{
+    int64_t layer = attention_parameters(model) + mlp_parameters(model) + 2 * model->hidden;
+    int64_t tables = model->tied_embeddings ? 1 : 2;
+    return model->layers * layer + model->hidden + tables * model->vocabulary * model->hidden;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every key of a config.json: its default, its bounds, and the fault that names it. */
+#include "test.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "sample.h"
+
+static const char *const supported[] = {"llama", "mistral", "qwen2", "qwen3"};
+
+static void every_family_is_read(void)
+{
+    for (int i = 0; i < 4; i++) {
+        struct model model;
+        CU_ASSERT_TRUE(sample_read(supported[i], "", &model, NULL));
+        CU_ASSERT_TRUE(model_is_valid(&model));
+        CU_ASSERT_STRING_EQUAL(model.model_type, supported[i]);
+        CU_ASSERT_EQUAL(model.layers, 2);
+        CU_ASSERT_EQUAL(model.kv_heads, 2);
+        CU_ASSERT_EQUAL(model.head_dim, strcmp(supported[i], "qwen3") ? 16 : 128);
+    }
+}
+
+static void parameters_are_counted_with_biases_norms_and_tied_embeddings(void)
+{
+    struct model model;
+    int64_t tables = 2 * 100 * 64, layer = 2 * 64 * (64 + 32) + 3 * 64 * 96 + 2 * 64;
+    CU_ASSERT_TRUE(sample_read("llama", "", &model, NULL));
+    CU_ASSERT_EQUAL(model_parameter_count(&model), tables + 64 + 2 * layer);
+    CU_ASSERT_TRUE(
+        sample_read("llama", "\"attention_bias\": true, \"mlp_bias\": true", &model, NULL));
+    int64_t biases = (64 + 2 * 32 + 64) + (2 * 96 + 64);
+    CU_ASSERT_EQUAL(model_parameter_count(&model), tables + 64 + 2 * (layer + biases));
+    CU_ASSERT_TRUE(sample_read("qwen2", "\"tie_word_embeddings\": true", &model, NULL));
+    CU_ASSERT_EQUAL(model_parameter_count(&model), tables / 2 + 64 + 2 * (layer + 64 + 2 * 32));
+    CU_ASSERT_TRUE(sample_read("qwen3", "\"head_dim\": 16", &model, NULL));
+    CU_ASSERT_EQUAL(model_parameter_count(&model), tables + 64 + 2 * (layer + 2 * 16));
+}
+
+static void absent_and_null_keys_take_the_familys_default(void)
+{
+    struct model model;
+    CU_ASSERT_TRUE(sample_read("llama", "\"num_key_value_heads\": null, \"rms_norm_eps\": null",
+                               &model, NULL));
+    CU_ASSERT_EQUAL(model.kv_heads, 4);
+    CU_ASSERT_EQUAL(model.norm_epsilon, 1e-6);
+    CU_ASSERT_EQUAL(model.rope_theta, 10000.0);
+    CU_ASSERT_STRING_EQUAL(model.rope_scaling, "");
+}
+
+static void rope_settings_are_read_from_old_and_new_keys(void)
+{
+    struct model model;
+    CU_ASSERT_TRUE(sample_read("llama", "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}",
+                               &model, NULL));
+    CU_ASSERT_STRING_EQUAL(model.rope_scaling, "linear");
+    CU_ASSERT_EQUAL(model.rope_factor, 4.0);
+    CU_ASSERT_TRUE(sample_read(
+        "llama", "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 5e5}", &model,
+        NULL));
+    CU_ASSERT_STRING_EQUAL(model.rope_scaling, "");
+    CU_ASSERT_EQUAL(model.rope_theta, 5e5);
+}
+
+static void a_window_counts_where_the_family_reads_it(void)
+{
+    static const struct {
+        const char *family, *extra;
+        int64_t window;
+    } row[] = {
+        {"llama", "\"sliding_window\": 128", 0},
+        {"mistral", "\"sliding_window\": 128", 128},
+        {"mistral", "\"sliding_window\": null", 0},
+        {"mistral", "", 4096},
+        {"qwen2", "\"sliding_window\": 128", 0},
+        {"qwen2", "\"sliding_window\": 128, \"use_sliding_window\": true", 0},
+        {"qwen2", "\"sliding_window\": 128, \"use_sliding_window\": true, \"max_window_layers\": 0",
+         128},
+        {"qwen3",
+         "\"sliding_window\": 64, \"use_sliding_window\": true, "
+         "\"layer_types\": [\"full_attention\", \"full_attention\"]",
+         0},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct model model;
+        CU_ASSERT_TRUE(sample_read(row[i].family, row[i].extra, &model, NULL));
+        CU_ASSERT_EQUAL(model.sliding_window, row[i].window);
+    }
+}
+
+static void wrong_values_are_named_with_what_would_be_right(void)
+{
+    static const struct {
+        const char *family, *extra, *fault;
+    } row[] = {
+        {"llama", "\"hidden_size\": null", "hidden_size: missing; an integer from 1 to 262144"},
+        {"llama", "\"hidden_size\": 0", "hidden_size = 0: must be an integer from 1 to 262144"},
+        {"llama", "\"hidden_size\": -64", "hidden_size = -64: must be"},
+        {"llama", "\"hidden_size\": 64.0", "hidden_size = 64.0: must be an integer"},
+        {"llama", "\"hidden_size\": true", "hidden_size = true: must be an integer"},
+        {"llama", "\"hidden_size\": [64]", "hidden_size = [...]: must be an integer"},
+        {"llama", "\"hidden_size\": 66",
+         "hidden_size = 66: must be a multiple of num_attention_heads"},
+        {"llama", "\"vocab_size\": 9000000000000", "vocab_size = 9000000000000: must be"},
+        {"llama", "\"num_key_value_heads\": 3", "num_key_value_heads = 3: must divide"},
+        {"llama", "\"head_dim\": 15", "head_dim = 15: must be even"},
+        {"llama", "\"num_attention_heads\": 1024, \"num_key_value_heads\": 1, \"head_dim\": 1024",
+         NULL},
+        {"qwen2", "\"num_key_value_heads\": null", "num_key_value_heads: missing"},
+        {"llama", "\"tie_word_embeddings\": 1", "tie_word_embeddings = 1: must be true or false"},
+        {"llama", "\"rms_norm_eps\": 0", "rms_norm_eps = 0: must be a number above 0"},
+        {"llama", "\"rms_norm_eps\": \"x\"", "rms_norm_eps = \"x\": must be a number"},
+        {"llama", "\"hidden_act\": \"gelu\"", "hidden_act = \"gelu\": must be silu"},
+        {"llama", "\"rope_theta\": -1", "rope_theta = -1: must be"},
+        {"llama", "\"rope_scaling\": 8", "rope_scaling = 8: must be an object or null"},
+        {"llama", "\"rope_scaling\": {\"rope_type\": \"yarn\"}",
+         "rope_type = \"yarn\": is not supported"},
+        {"llama", "\"rope_scaling\": {\"rope_type\": \"linear\"}", "rope_scaling.factor: missing"},
+        {"llama", "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}",
+         "rope_scaling.original_max_position_embeddings: missing"},
+        {"qwen2", "\"sliding_window\": 9, \"use_sliding_window\": true, \"max_window_layers\": 1",
+         "sliding_window = 9: must hold for all layers or for none"},
+        {"llama", "\"model_type\": null", "model_type: missing; one of llama"},
+        {"llama", "\"model_type\": \"\"", "model_type = \"\": must be printable text"},
+        {"llama", "\"model_type\": \"a\\u001b[31m\"",
+         "model_type = \"a\\u001B[31m\": must be printable"},
+        {"llama", "\"architectures\": []", "architectures = [...]: must be a list of names"},
+        {"gpt_neox", "", "architecture Gpt_neoxForCausalLM (model_type gpt_neox) is not supported"},
+        {"llama", "\"architectures\": [\"LlamaForSequenceClassification\"]",
+         "architecture LlamaForSequenceClassification (model_type llama) is not supported"},
+        {"llama", "\"num_local_experts\": 8", "is not supported (a mixture of experts)"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct model model;
+        char *faults = NULL;
+        bool is_read = sample_read(row[i].family, row[i].extra, &model, &faults);
+        CU_ASSERT_EQUAL(is_read, row[i].fault == NULL);
+        bool is_named = !row[i].fault || strstr(faults, row[i].fault);
+        CU_ASSERT_TRUE(is_named);
+        if (!is_named)
+            fprintf(stderr, "row %zu: %s\n", i, faults);
+        base_free(faults);
+    }
+}
+
+static void all_faults_of_a_file_come_at_once(void)
+{
+    struct model model;
+    char *faults = NULL;
+    CU_ASSERT_FALSE(sample_read(
+        "llama", "\"hidden_size\": 0, \"vocab_size\": -1, \"rope_theta\": \"x\"", &model, &faults));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults, "hidden_size"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults, "vocab_size"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults, "rope_theta"));
+    base_free(faults);
+}
+
+static void an_absent_file_is_named(void)
+{
+    struct model model;
+    struct base_report report = {0};
+    CU_ASSERT_FALSE(model_read("/nowhere/config.json", &model, &report));
+    CU_ASSERT_EQUAL_FATAL(report.count, 1);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(report.message[0], "/nowhere/config.json: cannot be read: No such file"));
+    base_report_release(&report);
+}
+
+TEST_MAIN("keys", TEST(every_family_is_read),
+          TEST(parameters_are_counted_with_biases_norms_and_tied_embeddings),
+          TEST(absent_and_null_keys_take_the_familys_default),
+          TEST(rope_settings_are_read_from_old_and_new_keys),
+          TEST(a_window_counts_where_the_family_reads_it),
+          TEST(wrong_values_are_named_with_what_would_be_right),
+          TEST(all_faults_of_a_file_come_at_once), TEST(an_absent_file_is_named))
