@@ -15,27 +15,35 @@
 
 enum { MOST_FILE_BYTES = 16 * 1024 * 1024 };
 
-/* The whole file; NULL and a fault where it is no file of sensible size. Free with base_free. */
-static char *read_text(const char *file, size_t *bytes, struct base_report *report)
+/* NULL and a fault where `file` is no regular file of sensible size. */
+static FILE *open_text(const char *file, size_t *bytes, struct base_report *report)
 {
     struct stat status;
-    errno = 0;
-    FILE *stream = stat(file, &status) == 0 && S_ISREG(status.st_mode) ? fopen(file, "rb") : NULL;
-    if (!stream) {
-        base_report_add(report, file, 0, "cannot be read: %s",
-                        errno ? strerror(errno) : "not a file");
+    if (stat(file, &status) != 0) {
+        base_report_add(report, file, 0, "cannot be read: %s", strerror(errno));
         return NULL;
     }
-    char *text = base_alloc(MOST_FILE_BYTES + 1, 1);
-    *bytes = fread(text, 1, MOST_FILE_BYTES + 1, stream);
-    bool is_whole = !ferror(stream) && *bytes <= MOST_FILE_BYTES;
+    if (!S_ISREG(status.st_mode) || status.st_size > MOST_FILE_BYTES) {
+        base_report_add(report, file, 0, "must be a file of at most %d bytes", MOST_FILE_BYTES);
+        return NULL;
+    }
+    *bytes = (size_t)status.st_size;
+    FILE *stream = fopen(file, "rb");
+    if (!stream)
+        base_report_add(report, file, 0, "cannot be read: %s", strerror(errno));
+    return stream;
+}
+
+/* The whole file, free with base_free; NULL and a fault where there is none. */
+static char *read_text(const char *file, size_t *bytes, struct base_report *report)
+{
+    FILE *stream = open_text(file, bytes, report);
+    if (!stream)
+        return NULL;
+    char *text = base_alloc(*bytes, 1);
+    *bytes = fread(text, 1, *bytes, stream);
     fclose(stream);
-    if (is_whole)
-        return text;
-    base_report_add(report, file, 0, "must be a readable file of at most %d bytes",
-                    MOST_FILE_BYTES);
-    base_free(text);
-    return NULL;
+    return text;
 }
 
 static json_t *read_json(const char *file, struct base_report *report)
