@@ -23,6 +23,7 @@ set(LPUSIM_TEST_TIME_FACTOR 1)
 if(LPUSIM_SANITIZE)
   set(LPUSIM_TEST_TIME_FACTOR 5)
   list(APPEND LPUSIM_TEST_ENVIRONMENT
+    ASAN_OPTIONS=fast_unwind_on_malloc=0
     "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/sanitizer/leaks.txt:print_suppressions=0")
 endif()
 

@@ -9,4 +9,4 @@ if ! command -v clang-format-14 >/dev/null; then
     [ "${LPUSIM_FORMAT-}" = required ] && exit 1
     exit 77
 fi
-find src tests bench -name '*.[ch]' -print0 | xargs -0 clang-format-14 --dry-run -Werror
+find . -path ./build -prune -o -name "*.[ch]" -print0 | xargs -0 clang-format-14 --dry-run -Werror
