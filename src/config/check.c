@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rules between options: each names the options it needs and blames one of them. */
+#include "config/check.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { MOST_KEYS = 5, CHUNK_QUANTUM = 32 };
+
+/* A rule returns NULL, or what is wrong and what would be right (free with base_free). */
+struct rule {
+    enum option_side side;
+    char *(*fault)(const struct scenario *s);
+    const char *key[MOST_KEYS]; /* needed; the first is blamed */
+};
+
+static char *chunk_against_sequence(const struct scenario *s)
+{
+    if (s->bucket.prefill_chunk <= s->bucket.max_sequence)
+        return NULL;
+    return base_format("%d is more than bucket.max_sequence = %d", s->bucket.prefill_chunk,
+                       s->bucket.max_sequence);
+}
+
+static char *chunk_is_rounded(const struct scenario *s)
+{
+    int32_t chunk = s->bucket.prefill_chunk;
+    if (chunk % CHUNK_QUANTUM == 0)
+        return NULL;
+    int32_t below = chunk - chunk % CHUNK_QUANTUM;
+    return base_format("%d is no multiple of %d: %d or %d would be", chunk, CHUNK_QUANTUM, below,
+                       below + CHUNK_QUANTUM);
+}
+
+static char *tokens_fit(const struct scenario *s)
+{
+    int64_t tokens = (int64_t)s->workload.prompt_tokens + s->workload.decode_tokens;
+    if (tokens <= s->bucket.max_sequence)
+        return NULL;
+    return base_format("workload.prompt_tokens + workload.decode_tokens = %lld is more than "
+                       "bucket.max_sequence = %d",
+                       (long long)tokens, s->bucket.max_sequence);
+}
+
+static int64_t chips_in_use(const struct scenario *s)
+{
+    int64_t all = (int64_t)s->lpu_rack.nodes * s->lpu_rack.chips_per_node;
+    return s->lpu_rack.chips_used ? s->lpu_rack.chips_used : all;
+}
+
+static char *chips_exist(const struct scenario *s)
+{
+    int64_t all = (int64_t)s->lpu_rack.nodes * s->lpu_rack.chips_per_node;
+    if (s->lpu_rack.chips_used <= all)
+        return NULL;
+    return base_format("%d is more than the %lld chips of the rack (%d nodes of %d)",
+                       s->lpu_rack.chips_used, (long long)all, s->lpu_rack.nodes,
+                       s->lpu_rack.chips_per_node);
+}
+
+static char *group_is_power_of_two(const struct scenario *s)
+{
+    int32_t group = s->lpu_rack.tensor_group;
+    if ((group & (group - 1)) == 0)
+        return NULL;
+    return base_format("%d chips cannot share a layer: 1, 2, 4, 8, or 0 for the compiler's choice",
+                       group);
+}
+
+static char *group_is_in_a_node(const struct scenario *s)
+{
+    if (s->lpu_rack.tensor_group <= s->lpu_rack.chips_per_node)
+        return NULL;
+    return base_format("%d is more than lpu.rack.chips_per_node = %d: a group stays in one node",
+                       s->lpu_rack.tensor_group, s->lpu_rack.chips_per_node);
+}
+
+static char *stages_fit(const struct scenario *s)
+{
+    int64_t stages = s->lpu_rack.pipeline_stages ? s->lpu_rack.pipeline_stages : 1;
+    int64_t group = s->lpu_rack.tensor_group ? s->lpu_rack.tensor_group : 1;
+    if (stages * group <= chips_in_use(s))
+        return NULL;
+    return base_format("%lld stages of %lld chips need %lld chips, %lld are used",
+                       (long long)stages, (long long)group, (long long)(stages * group),
+                       (long long)chips_in_use(s));
+}
+
+static char *mesh_has_links(const struct scenario *s)
+{
+    if (s->lpu_rack.chips_per_node - 1 <= s->lpu_chip.c2c_local_links)
+        return NULL;
+    return base_format("a full mesh of %d chips needs %d local links a chip, "
+                       "lpu.chip.c2c_local_links = %d",
+                       s->lpu_rack.chips_per_node, s->lpu_rack.chips_per_node - 1,
+                       s->lpu_chip.c2c_local_links);
+}
+
+static char *cables_have_links(const struct scenario *s)
+{
+    int64_t others = s->lpu_rack.nodes - 1, cables = s->lpu_rack.cables_per_node_pair;
+    int64_t ports = (int64_t)s->lpu_rack.chips_per_node * s->lpu_chip.c2c_global_links;
+    int64_t need = others * (cables ? cables : 1);
+    if (need <= ports)
+        return NULL;
+    return base_format("%d nodes need %lld cables a node, its chips have %lld global links",
+                       s->lpu_rack.nodes, (long long)need, (long long)ports);
+}
+
+static char *lanes_are_superlanes(const struct scenario *s)
+{
+    if (s->lpu_chip.lanes % s->lpu_chip.lanes_per_superlane == 0)
+        return NULL;
+    return base_format("%d is no multiple of lpu.chip.lanes_per_superlane = %d", s->lpu_chip.lanes,
+                       s->lpu_chip.lanes_per_superlane);
+}
+
+static char *banks_divide_slice(const struct scenario *s)
+{
+    if (s->lpu_chip.vectors_per_slice % s->lpu_chip.banks_per_slice == 0)
+        return NULL;
+    return base_format("%d is no multiple of lpu.chip.banks_per_slice = %d",
+                       s->lpu_chip.vectors_per_slice, s->lpu_chip.banks_per_slice);
+}
+
+static char *planes_are_paired(const struct scenario *s)
+{
+    if (s->lpu_chip.mxm_planes % 2 == 0)
+        return NULL;
+    return base_format("%d planes cannot be split between two hemispheres: an even number",
+                       s->lpu_chip.mxm_planes);
+}
+
+static char *wire_carries_vector(const struct scenario *s)
+{
+    if (s->lpu_chip.c2c_vector_wire_bytes >= s->lpu_chip.lanes)
+        return NULL;
+    return base_format("%d B is less than the vector of %d B (lpu.chip.lanes)",
+                       s->lpu_chip.c2c_vector_wire_bytes, s->lpu_chip.lanes);
+}
+
+static char *power_is_ordered(const struct scenario *s)
+{
+    if (s->lpu_chip.power_average_w <= s->lpu_chip.power_max_w)
+        return NULL;
+    return base_format("%g W is more than lpu.chip.power_max = %g W", s->lpu_chip.power_average_w,
+                       s->lpu_chip.power_max_w);
+}
+
+static char *gpus_exist(const struct scenario *s)
+{
+    const struct gpu_cluster_spec *c = &s->gpu_cluster;
+    int64_t need = (int64_t)c->tensor_parallel * c->pipeline_parallel;
+    int64_t all = (int64_t)c->nodes * c->gpus_per_node;
+    if (need <= all)
+        return NULL;
+    return base_format("gpu.tensor_parallel x gpu.pipeline_parallel = %lld is more than the %lld "
+                       "GPUs of the cluster (%d nodes of %d)",
+                       (long long)need, (long long)all, c->nodes, c->gpus_per_node);
+}
+
+static char *fp8_exists(const struct scenario *s)
+{
+    if (s->gpu_cluster.weight_bytes != 1 || s->gpu_chip.fp8_flops > 0)
+        return NULL;
+    return base_format("1 B weights need fp8, which %s has not (gpu.chip.fp8_rate): 2 B",
+                       s->gpu_chip.name);
+}
+
+static const struct rule rules[] = {
+    {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},
+    {OPTION_SHARED, chunk_is_rounded, {"bucket.prefill_chunk"}},
+    {OPTION_SHARED,
+     tokens_fit,
+     {"workload.prompt_tokens", "workload.decode_tokens", "bucket.max_sequence"}},
+    {OPTION_LPU, chips_exist, {"lpu.chips_used", "lpu.rack.nodes", "lpu.rack.chips_per_node"}},
+    {OPTION_LPU, group_is_power_of_two, {"lpu.tensor_group"}},
+    {OPTION_LPU, group_is_in_a_node, {"lpu.tensor_group", "lpu.rack.chips_per_node"}},
+    {OPTION_LPU,
+     stages_fit,
+     {"lpu.pipeline_stages", "lpu.tensor_group", "lpu.chips_used", "lpu.rack.nodes",
+      "lpu.rack.chips_per_node"}},
+    {OPTION_LPU, mesh_has_links, {"lpu.rack.chips_per_node", "lpu.chip.c2c_local_links"}},
+    {OPTION_LPU,
+     cables_have_links,
+     {"lpu.rack.nodes", "lpu.rack.cables_per_node_pair", "lpu.rack.chips_per_node",
+      "lpu.chip.c2c_global_links"}},
+    {OPTION_LPU, lanes_are_superlanes, {"lpu.chip.lanes", "lpu.chip.lanes_per_superlane"}},
+    {OPTION_LPU, banks_divide_slice, {"lpu.chip.vectors_per_slice", "lpu.chip.banks_per_slice"}},
+    {OPTION_LPU, planes_are_paired, {"lpu.chip.mxm_planes"}},
+    {OPTION_LPU, wire_carries_vector, {"lpu.chip.c2c_vector_wire", "lpu.chip.lanes"}},
+    {OPTION_LPU, power_is_ordered, {"lpu.chip.power_average", "lpu.chip.power_max"}},
+    {OPTION_GPU,
+     gpus_exist,
+     {"gpu.tensor_parallel", "gpu.pipeline_parallel", "gpu.cluster.nodes",
+      "gpu.cluster.gpus_per_node"}},
+    {OPTION_GPU, fp8_exists, {"gpu.weight_element", "gpu.chip.fp8_rate", "gpu.chip.name"}},
+};
+
+bool config_side_is_wanted(const struct scenario *scenario, const struct config_sources *sources,
+                           enum option_side side)
+{
+    if (side == OPTION_SHARED || scenario->mode == SCENARIO_BOTH)
+        return true;
+    if (config_source_of(sources, option_find("run.mode"))->origin == CONFIG_FAULTY)
+        return false;
+    return (side == OPTION_LPU) == (scenario->mode == SCENARIO_LPU);
+}
+
+static const struct config_source *source_of_key(const struct config_sources *sources,
+                                                 const char *key)
+{
+    const struct option *option = option_find(key);
+    assert(option && "a rule names a key that the table does not have");
+    return config_source_of(sources, option);
+}
+
+static bool rule_applies(const struct rule *rule, const struct config_sources *sources)
+{
+    for (int i = 0; i < MOST_KEYS && rule->key[i]; i++) {
+        enum config_origin origin = source_of_key(sources, rule->key[i])->origin;
+        if (origin == CONFIG_ABSENT || origin == CONFIG_FAULTY)
+            return false;
+    }
+    return true;
+}
+
+/* The blamed option is the first that the user wrote; a default is nobody's fault. */
+static const char *blamed_key(const struct rule *rule, const struct config_sources *sources)
+{
+    for (int i = 0; i < MOST_KEYS && rule->key[i]; i++)
+        if (source_of_key(sources, rule->key[i])->origin != CONFIG_DEFAULT)
+            return rule->key[i];
+    return rule->key[0];
+}
+
+static void fault_add(const struct rule *rule, const char *fault,
+                      const struct config_sources *sources, struct base_report *report)
+{
+    const struct config_source *at = source_of_key(sources, blamed_key(rule, sources));
+    base_report_add(report, at->origin == CONFIG_SET ? "--set" : at->file, at->line, "%s: %s",
+                    rule->key[0], fault);
+}
+
+void config_check(const struct scenario *scenario, const struct config_sources *sources,
+                  struct base_report *report)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const struct rule *rule = &rules[i];
+        if (!config_side_is_wanted(scenario, sources, rule->side) || !rule_applies(rule, sources))
+            continue;
+        char *fault = rule->fault(scenario);
+        if (fault)
+            fault_add(rule, fault, sources, report);
+        base_free(fault);
+    }
+}
