@@ -14,10 +14,10 @@ int32_t program_queue_position(const struct lpu_chip *chip, int32_t queue)
     if (queue < PROGRAM_QUEUE_MXM)
         return 2 + slices;
     if (queue < PROGRAM_QUEUE_SEND)
-        return queue < PROGRAM_QUEUE_MXM + 4 ? 0 : east_edge + 1;
+        return program_mxm_plane(queue) < 2 ? 0 : east_edge + 1;
     if (queue < PROGRAM_QUEUE_SXM)
         return 1;
-    return queue < PROGRAM_QUEUE_SXM + 4 ? 1 : east_edge;
+    return queue < PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES ? 1 : east_edge;
 }
 
 const char *program_opcode_name(enum program_opcode opcode)
@@ -30,14 +30,15 @@ const char *program_opcode_name(enum program_opcode opcode)
 
 void program_queue_name(int32_t queue, char *text)
 {
+    static const char *const use[PROGRAM_MXM_QUEUES] = {"load", "install", "compute"};
     const size_t n = 24;
     if (queue < PROGRAM_QUEUE_VXM)
         snprintf(text, n, "MEM %d", queue);
     else if (queue < PROGRAM_QUEUE_MXM)
         snprintf(text, n, "VXM %d", queue - PROGRAM_QUEUE_VXM);
     else if (queue < PROGRAM_QUEUE_SEND)
-        snprintf(text, n, "MXM %d %s", (queue - PROGRAM_QUEUE_MXM) / 2,
-                 (queue - PROGRAM_QUEUE_MXM) % 2 ? "compute" : "load");
+        snprintf(text, n, "MXM %d %s", program_mxm_plane(queue),
+                 use[(queue - PROGRAM_QUEUE_MXM) % PROGRAM_MXM_QUEUES]);
     else if (queue < PROGRAM_QUEUE_RECEIVE)
         snprintf(text, n, "C2C send %d", queue - PROGRAM_QUEUE_SEND);
     else if (queue < PROGRAM_QUEUE_SXM)

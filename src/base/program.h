@@ -58,14 +58,22 @@ enum program_opcode {
 /* Queues of one chip. */
 enum program_queue_layout {
     PROGRAM_QUEUE_VXM = 88,      /* after 88 MEM queues, one a slice: 16 ALUs */
-    PROGRAM_QUEUE_MXM = 104,     /* plane p: 104 + 2p loads and installs, 105 + 2p computes */
-    PROGRAM_QUEUE_SEND = 112,    /* 11 links */
-    PROGRAM_QUEUE_RECEIVE = 123, /* 11 links */
-    PROGRAM_QUEUE_SXM = 134,     /* west 134..137, east 138..141 */
+    PROGRAM_QUEUE_MXM = 104,     /* plane p: 104 + 3p loads, 105 + 3p installs, 106 + 3p computes */
+    PROGRAM_QUEUE_SEND = 116,    /* 11 links */
+    PROGRAM_QUEUE_RECEIVE = 127, /* 11 links */
+    PROGRAM_QUEUE_SXM = 138,     /* west 138 and 139, east 140 and 141 */
     PROGRAM_QUEUE_HOST = 142,
     PROGRAM_QUEUE_SYNC = 143,
     PROGRAM_QUEUES = 144,
 };
+
+enum { PROGRAM_MXM_QUEUES = 3, PROGRAM_SXM_QUEUES = 2 }; /* of one plane; of one hemisphere */
+
+/* Plane 0..3 of an MXM queue. */
+static inline int32_t program_mxm_plane(int32_t queue)
+{
+    return (queue - PROGRAM_QUEUE_MXM) / PROGRAM_MXM_QUEUES;
+}
 
 enum program_direction { PROGRAM_EAST = 0, PROGRAM_WEST = 1 };
 
