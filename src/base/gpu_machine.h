@@ -28,8 +28,10 @@ struct gpu_chip {
     int64_t graph_launch_ps;  /* host time of launching a captured graph, once a step */
     int64_t step_overhead_ps; /* engine: scheduling, input preparation, sampling, once a step */
     double launch_jitter_cv, kernel_jitter_cv; /* coefficient of variation of a draw */
-    int64_t block_latency_ps; /* fill and drain of a wave of blocks: first load to last store */
-    double sm_bytes_per_s;    /* most that one SM draws from L2 or HBM */
+    int64_t block_latency_ps;    /* fill and drain of a wave of blocks: first load to last store */
+    double sm_bytes_per_s;       /* most that one SM draws from L2 or HBM */
+    int64_t attention_floor_ps;  /* shortest attention call: split decision and combine included */
+    double attention_efficiency; /* prefill attention: achieved share of the tensor peak */
     double power_w;
 };
 

@@ -27,7 +27,6 @@ enum gpu_op {
     GPU_OP_QKV,
     GPU_OP_ROPE_KV,
     GPU_OP_ATTENTION,
-    GPU_OP_ATTENTION_COMBINE,
     GPU_OP_O,
     GPU_OP_GATE_UP,
     GPU_OP_ACTIVATE,

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a job is made of, and whether it can be done: splits, steps, memory. */
+#include <inttypes.h>
+
+#include "gpu_cluster/gpu_cluster.h"
+#include "interconnect/gpu_topology.h"
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+int32_t gpu_job_steps(const struct gpu_job *job)
+{
+    int64_t prompt = job->workload.prompt_tokens, chunk = job->bucket.prefill_chunk;
+    int64_t chunks = chunk > 0 ? ceil_div(prompt, chunk) : 1;
+    return (int32_t)chunks + job->workload.decode_tokens;
+}
+
+int32_t gpu_job_gpus(const struct gpu_job *job)
+{
+    return job->cluster.nodes * job->cluster.gpus_per_node;
+}
+
+int32_t gpu_job_working_gpus(const struct gpu_job *job)
+{
+    return job->cluster.tensor_parallel * job->cluster.pipeline_parallel;
+}
+
+/* The stage with the most layers, and both ends of the model beside them. */
+int64_t gpu_job_bytes_per_gpu(const struct gpu_job *job)
+{
+    const struct model *model = &job->model;
+    int32_t tensor = job->cluster.tensor_parallel, stages = job->cluster.pipeline_parallel;
+    int64_t table = model->vocabulary * model->hidden;
+    int64_t ends = model->tied_embeddings ? table : 2 * table;
+    int64_t layer = (model_parameter_count(model) - ends) / model->layers;
+    int64_t layers = ceil_div(model->layers, stages);
+    int64_t weights = ceil_div(layers * layer + ends, tensor) * job->cluster.weight_bytes;
+    int64_t kv_width = ceil_div(model->kv_heads, tensor) * model->head_dim;
+    int64_t positions = (int64_t)job->bucket.batch * job->bucket.max_sequence;
+    return weights + 2 * layers * kv_width * positions * job->cluster.kv_bytes;
+}
+
+static void check_split(const struct gpu_job *job, struct base_report *report)
+{
+    int32_t tensor = job->cluster.tensor_parallel, stages = job->cluster.pipeline_parallel;
+    if (tensor < 1 || stages < 1 || (int64_t)tensor * stages > gpu_job_gpus(job)) {
+        base_report_add(report, NULL, 0,
+                        "%d tensor x %d pipeline parallel needs %" PRId64
+                        " GPUs; the cluster has %d",
+                        (int)tensor, (int)stages, (int64_t)tensor * stages, (int)gpu_job_gpus(job));
+        return;
+    }
+    if (job->model.heads % tensor != 0) {
+        base_report_add(report, NULL, 0, "%" PRId64 " heads do not divide by tensor_parallel %d",
+                        job->model.heads, (int)tensor);
+    }
+    if (stages > job->model.layers) {
+        base_report_add(report, NULL, 0, "pipeline_parallel %d exceeds the %" PRId64 " layers",
+                        (int)stages, job->model.layers);
+    }
+}
+
+static void check_memory(const struct gpu_job *job, struct base_report *report)
+{
+    int64_t need = gpu_job_bytes_per_gpu(job), have = job->chip.hbm_bytes;
+    if (need > have) {
+        base_report_add(report, NULL, 0,
+                        "the model needs %" PRId64 " bytes a GPU, %" PRId64
+                        " more than %s has: use more GPUs",
+                        need, need - have, job->chip.name);
+    }
+}
+
+static void check_positive(int64_t value, const char *name, struct base_report *report)
+{
+    if (value <= 0) {
+        base_report_add(report, NULL, 0, "%s is %" PRId64 "; it must be positive", name, value);
+    }
+}
+
+static void check_rates(const struct gpu_job *job, struct base_report *report)
+{
+    const struct gpu_cluster_spec *spec = &job->cluster;
+    check_positive(spec->nvlink_bytes_per_s, "nvlink bandwidth", report);
+    check_positive(spec->nic_bytes_per_s, "nic bandwidth", report);
+    check_positive(spec->nvlink_latency_ps, "nvlink latency", report);
+    check_positive(spec->nic_latency_ps, "nic latency", report);
+    check_positive(spec->switch_latency_ps, "switch latency", report);
+    check_positive(spec->collective_chunk_bytes, "collective chunk", report);
+    check_positive(spec->link_quantum_bytes, "link quantum", report);
+    check_positive(job->chip.sms - spec->collective_channels, "SMs beside a collective", report);
+    check_positive(spec->weight_bytes, "weight bytes an element", report);
+    check_positive(spec->kv_bytes, "kv bytes an element", report);
+}
+
+bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report)
+{
+    size_t before = report->count;
+    check_rates(job, report);
+    check_split(job, report);
+    if (report->count == before) {
+        check_memory(job, report);
+    }
+    if (job->cluster.straggler_share > 0 && job->cluster.straggler_slowdown < 1) {
+        base_report_add(report, NULL, 0, "straggler_slowdown %g makes a GPU faster; 1 or more",
+                        job->cluster.straggler_slowdown);
+    }
+    return report->count == before;
+}
+
+void gpu_endpoint_name(const struct gpu_job *job, int32_t endpoint, char *text, size_t bytes)
+{
+    struct gpu_topology topology = gpu_topology_fat_tree(&job->cluster);
+    gpu_topology_endpoint_name(&topology, endpoint, text, bytes);
+    gpu_topology_release(&topology);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Kernels as grids of equal blocks: tile choice and the time of a wave; see docs/gpu_model.md. */
+#include "gpu_cluster/kernel.h"
+
+#include <math.h>
+#include <stddef.h>
+
+static const double ps_per_s = 1e12;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static double min2(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+int32_t gpu_kernel_slots(const struct gpu_kernel *kernel, int32_t sms)
+{
+    return sms * kernel->blocks_per_sm;
+}
+
+/* Each part of a wave's time; blocks share an SM's tensor cores, SMs share L2 and HBM. */
+static void wave_parts(const struct gpu_chip *chip, const struct gpu_kernel *kernel, int32_t blocks,
+                       int32_t sms, double part[GPU_BOUND_COUNT])
+{
+    int32_t active = blocks < sms ? blocks : sms;
+    double per_sm = (double)ceil_div(blocks, sms);
+    double reach = active * chip->sm_bytes_per_s;
+    double hbm = min2(chip->hbm_bytes_per_s * chip->hbm_efficiency, reach);
+    part[GPU_BOUND_TENSOR] = per_sm * kernel->block_tensor_s;
+    part[GPU_BOUND_L2] = blocks * kernel->block_l2_bytes / min2(chip->l2_bytes_per_s, reach);
+    part[GPU_BOUND_HBM] = blocks * kernel->block_hbm_bytes / hbm;
+}
+
+int64_t gpu_kernel_wave_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel,
+                           int32_t blocks, int32_t sms, bool first, enum gpu_bound *bound)
+{
+    double part[GPU_BOUND_COUNT] = {0};
+    wave_parts(chip, kernel, blocks, sms, part);
+    enum gpu_bound largest = GPU_BOUND_TENSOR;
+    for (int i = 0; i < GPU_BOUND_COUNT; i++) {
+        largest = part[i] > part[largest] ? (enum gpu_bound)i : largest;
+    }
+    int64_t work = llround(part[largest] * ps_per_s);
+    int64_t latency = first ? kernel->wave_latency_ps : 0;
+    if (bound != NULL) {
+        *bound = work > latency + kernel->floor_ps ? largest : GPU_BOUND_LATENCY;
+    }
+    return work + latency;
+}
+
+int64_t gpu_kernel_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel, int32_t sms)
+{
+    int32_t slots = gpu_kernel_slots(kernel, sms);
+    int32_t full = kernel->blocks / slots, tail = kernel->blocks % slots;
+    int64_t total = kernel->floor_ps;
+    if (full > 0) {
+        total += gpu_kernel_wave_ps(chip, kernel, slots, sms, true, NULL);
+        total += (full - 1) * gpu_kernel_wave_ps(chip, kernel, slots, sms, false, NULL);
+    }
+    return total + (tail > 0 ? gpu_kernel_wave_ps(chip, kernel, tail, sms, full == 0, NULL) : 0);
+}
+
+/* Tiles of the usual libraries; efficiency: share of the best measured rate that the main loop
+ * reaches. */
+struct tile {
+    int32_t m, n, blocks_per_sm;
+    double efficiency;
+};
+static const struct tile tiles[] = {
+    {16, 64, 4, 0.10},   {64, 64, 3, 0.45},   {64, 128, 2, 0.65},
+    {128, 128, 2, 0.85}, {128, 256, 1, 1.00},
+};
+static const int32_t splits[] = {1, 2, 4, 8, 16};
+
+/* Main-loop step of every tile, elements of k; a split has at least this much. */
+static const int64_t k_step = 64;
+
+static struct gpu_kernel tiled(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
+                               int32_t bytes, const struct tile *tile, int32_t split)
+{
+    double peak = bytes == 1 && chip->fp8_flops > 0 ? chip->fp8_flops : chip->fp16_flops;
+    double rate = peak * chip->tensor_efficiency * tile->efficiency / chip->sms;
+    double depth = (double)(ceil_div(ceil_div(k, split), k_step) * k_step);
+    int64_t blocks = ceil_div(m, tile->m) * ceil_div(n, tile->n) * split;
+    double rows = (double)(m < tile->m ? m : tile->m),
+           columns = (double)(n < tile->n ? n : tile->n);
+    double partial = split > 1 ? 2.0 * 4.0 * rows * columns : 0.0; /* fp32 sums out and in again */
+    double once = (double)(m * k + n * k) * bytes + (double)(m * n) * 2.0;
+    return (struct gpu_kernel){
+        .blocks = (int32_t)blocks,
+        .blocks_per_sm = tile->blocks_per_sm,
+        .split_k = split,
+        .block_tensor_s = 2.0 * tile->m * tile->n * depth / rate,
+        .block_l2_bytes = (rows + columns) * depth * bytes + rows * columns * 2.0 + partial,
+        .block_hbm_bytes = once / (double)blocks,
+        .floor_ps = chip->kernel_floor_ps,
+        .wave_latency_ps = chip->block_latency_ps * (split > 1 ? 2 : 1),
+    };
+}
+
+struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
+                                  int32_t bytes)
+{
+    struct gpu_kernel best = {0};
+    int64_t best_ps = INT64_MAX;
+    for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+        for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
+            if (splits[s] > 1 && k / splits[s] < 4 * k_step) {
+                break;
+            }
+            struct gpu_kernel kernel = tiled(chip, m, n, k, bytes, &tiles[t], splits[s]);
+            int64_t ps = gpu_kernel_ps(chip, &kernel, chip->sms);
+            if (ps < best_ps) {
+                best = kernel;
+                best_ps = ps;
+            }
+        }
+    }
+    return best;
+}
+
+/* Query rows of one attention block; query heads of a KV head are packed into it. */
+static const int64_t attention_rows = 128;
+
+/* Keys of one split of a decode, at the least. */
+static const int64_t attention_keys = 128;
+
+/* Splits that fill the SMs once, as flash-decoding chooses them. */
+static int64_t attention_splits(const struct gpu_chip *chip, int64_t tiles_now, int64_t keys)
+{
+    int64_t fill = chip->sms / tiles_now, most = ceil_div(keys, attention_keys);
+    int64_t want = fill < most ? fill : most;
+    return want > 1 ? want : 1;
+}
+
+struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
+                                       const struct gpu_attention *shape)
+{
+    int64_t group = shape->heads / shape->kv_heads;
+    int64_t row_tiles = ceil_div(shape->queries * group, attention_rows);
+    int64_t grid = shape->sequences * shape->kv_heads * row_tiles;
+    int64_t split = attention_splits(chip, grid, shape->keys);
+    double seen = (double)shape->keys -
+                  (double)(shape->queries - 1) / 2.0; /* causal: mean over the queries */
+    double pairs = (double)(shape->sequences * shape->heads * shape->queries) * seen;
+    double rate = chip->fp16_flops * chip->attention_efficiency / chip->sms;
+    double kv = 2.0 * (double)(shape->sequences * shape->kv_heads * shape->keys * shape->head_dim) *
+                shape->kv_bytes;
+    double io = 4.0 * (double)(shape->sequences * shape->heads * shape->queries * shape->head_dim);
+    double read = 2.0 * seen * (double)(shape->head_dim * shape->kv_bytes) / (double)split;
+    double blocks = (double)(grid * split);
+    return (struct gpu_kernel){
+        .blocks = (int32_t)(grid * split),
+        .blocks_per_sm = 1,
+        .split_k = (int32_t)split,
+        .block_tensor_s = 4.0 * pairs * (double)shape->head_dim / blocks / rate,
+        .block_l2_bytes = read + io / blocks,
+        .block_hbm_bytes = (kv + io) / blocks,
+        .floor_ps = chip->attention_floor_ps,
+        .wave_latency_ps = chip->block_latency_ps,
+    };
+}
+
+/* Bytes that one block of a streaming kernel handles. */
+static const double stream_block_bytes = 16384.0;
+
+struct gpu_kernel gpu_kernel_stream(const struct gpu_chip *chip, double bytes)
+{
+    double blocks = ceil(bytes / stream_block_bytes);
+    blocks = blocks < 1.0 ? 1.0 : blocks;
+    return (struct gpu_kernel){
+        .blocks = (int32_t)blocks,
+        .blocks_per_sm = 8,
+        .split_k = 1,
+        .block_l2_bytes = bytes / blocks,
+        .block_hbm_bytes = bytes / blocks,
+        .floor_ps = chip->kernel_floor_ps,
+    };
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Names of ops, bounds and decisions, as records and summaries show them. */
+#include "gpu_cluster/gpu_tables.h"
+
+const char *gpu_decision_name(enum gpu_decision decision)
+{
+    static const char *const name[] = {
+        [GPU_DECISION_LAUNCH] = "launch",
+        [GPU_DECISION_DISPATCH] = "block dispatch",
+        [GPU_DECISION_WAVE] = "wave",
+        [GPU_DECISION_MEMORY] = "memory share",
+        [GPU_DECISION_ARBITRATION] = "arbitration",
+        [GPU_DECISION_COLLECTIVE] = "collective chunk",
+        [GPU_DECISION_BATCH] = "batch",
+    };
+    return name[decision];
+}
+
+const char *gpu_op_name(enum gpu_op op)
+{
+    static const char *const name[] = {
+        [GPU_OP_EMBED] = "embed",
+        [GPU_OP_NORM] = "norm",
+        [GPU_OP_QKV] = "qkv",
+        [GPU_OP_ROPE_KV] = "rope_kv",
+        [GPU_OP_ATTENTION] = "attention",
+        [GPU_OP_O] = "o",
+        [GPU_OP_GATE_UP] = "gate_up",
+        [GPU_OP_ACTIVATE] = "activate",
+        [GPU_OP_DOWN] = "down",
+        [GPU_OP_HEAD] = "head",
+        [GPU_OP_SAMPLE] = "sample",
+        [GPU_OP_ALL_REDUCE] = "all_reduce",
+        [GPU_OP_ALL_GATHER] = "all_gather",
+        [GPU_OP_SEND] = "send",
+        [GPU_OP_RECEIVE] = "receive",
+    };
+    return name[op];
+}
+
+const char *gpu_bound_name(enum gpu_bound bound)
+{
+    static const char *const name[] = {
+        [GPU_BOUND_TENSOR] = "tensor",   [GPU_BOUND_HBM] = "hbm",       [GPU_BOUND_L2] = "l2",
+        [GPU_BOUND_LATENCY] = "latency", [GPU_BOUND_LAUNCH] = "launch",
+    };
+    return name[bound];
+}

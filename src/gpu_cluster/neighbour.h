@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The neighbour: another tenant that exchanges messages all to all over the same links, open loop.
+ *
+ * Exchange e begins at a time drawn by key. In its phase s = 1 .. n - 1 the process beside GPU g
+ * sends one message to the process beside GPU g + s (mod n), with a start drawn by key within the
+ * phase. A message reaches every link of its path at its start plus the latencies before it:
+ * queueing upstream does not delay it downstream, so the traffic of a link is a pure function of
+ * the seed, and partitions need not talk about it. */
+#ifndef GPU_CLUSTER_NEIGHBOUR_H
+#define GPU_CLUSTER_NEIGHBOUR_H
+
+#include <stdint.h>
+
+#include "base/gpu_machine.h"
+#include "interconnect/contended.h"
+#include "interconnect/gpu_topology.h"
+
+struct neighbour_exchange {
+    uint64_t seed;
+    int32_t gpus;
+    int64_t message_bytes;
+    int64_t phase_ps; /* from one phase to the next */
+    double pause_ps;  /* mean of the exponential pause after the last phase */
+};
+
+/* The load is the mean share of the scarcest port that the tenant offers: NICs, or NVLink on one
+ * node. */
+struct neighbour_exchange neighbour_exchange_of(const struct gpu_cluster_spec *spec, uint64_t seed);
+
+/* A flow over a link: phase, sender, and the latency before the link. */
+struct neighbour_flow {
+    int64_t offset_ps;
+    int32_t phase, from;
+};
+
+/* Traffic of one link. */
+struct neighbour_source {
+    const struct neighbour_exchange *exchange;
+    struct neighbour_flow *flow;
+    int64_t *arrival_ps; /* of the exchange at hand, sorted; [flows] */
+    int32_t flows, capacity, next;
+    int64_t exchange_index, exchange_ps, last_ps;
+};
+
+/* Sources of all links of a topology, those without flows included. */
+struct neighbour_source *neighbour_sources_create(const struct neighbour_exchange *exchange,
+                                                  const struct gpu_topology *topology);
+void neighbour_sources_free(struct neighbour_source *sources, const struct gpu_topology *topology);
+
+/* What contended_link_open wants; without flows there is no neighbour. */
+struct contended_neighbour neighbour_source_view(struct neighbour_source *source);
+
+#endif

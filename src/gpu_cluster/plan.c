@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From the ops of the model's graph to launches of one GPU: split by tensor and pipeline, fused as
+ * engines do. */
+#include "gpu_cluster/plan.h"
+
+#include "base/memory.h"
+
+/* What the walk over a graph knows. */
+struct walk {
+    const struct gpu_job *job;
+    const struct model_graph *graph;
+    struct gpu_plan_step *step;
+    int32_t tensor, stage, stages;
+};
+
+static int64_t shard(int64_t whole, int32_t parts)
+{
+    return (whole + parts - 1) / parts;
+}
+
+void gpu_plan_append(struct gpu_plan_step *step, struct gpu_plan_op op)
+{
+    size_t capacity = (size_t)step->capacity;
+    step->op = base_grow(step->op, &capacity, (size_t)step->count + 1, sizeof *step->op);
+    step->capacity = (int32_t)capacity;
+    step->op[step->count++] = op;
+}
+
+static void append_kernel(struct walk *walk, enum gpu_op op, int32_t layer,
+                          struct gpu_kernel kernel)
+{
+    struct gpu_plan_op entry = {
+        .action = GPU_ACTION_KERNEL, .op = op, .layer = layer, .kernel = kernel};
+    gpu_plan_append(walk->step, entry);
+}
+
+static void append_stream(struct walk *walk, enum gpu_op op, int32_t layer, int64_t elements)
+{
+    const int64_t activation_bytes = 2;
+    double bytes = (double)(elements * activation_bytes);
+    append_kernel(walk, op, layer, gpu_kernel_stream(&walk->job->chip, bytes));
+}
+
+static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                        int64_t k)
+{
+    struct gpu_kernel kernel =
+        gpu_kernel_gemm(&walk->job->chip, from->rows, n, k, walk->job->cluster.weight_bytes);
+    append_kernel(walk, op, from->layer, kernel);
+}
+
+static void append_ring(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
+{
+    int32_t rounds = op == GPU_OP_ALL_REDUCE ? 2 : 1;
+    struct gpu_plan_op entry = {.action = GPU_ACTION_RING,
+                                .op = op,
+                                .layer = layer,
+                                .bytes = bytes,
+                                .ring_steps = rounds * (walk->tensor - 1)};
+    if (walk->tensor > 1) {
+        gpu_plan_append(walk->step, entry);
+    }
+}
+
+static void append_transfer(struct walk *walk, enum gpu_op op, enum gpu_channel channel,
+                            int64_t bytes)
+{
+    enum gpu_action action = op == GPU_OP_SEND ? GPU_ACTION_SEND : GPU_ACTION_RECEIVE;
+    struct gpu_plan_op entry = {.action = action,
+                                .op = op,
+                                .layer = -1,
+                                .bytes = bytes > 0 ? bytes : 1,
+                                .channel = channel};
+    gpu_plan_append(walk->step, entry);
+}
+
+/* Width of q, k and v on one GPU; KV heads that do not divide are kept by several GPUs. */
+static int64_t local_kv_heads(const struct walk *walk)
+{
+    return shard(walk->job->model.kv_heads, walk->tensor);
+}
+
+static int64_t local_qkv(const struct walk *walk)
+{
+    int64_t heads = shard(walk->job->model.heads, walk->tensor) + 2 * local_kv_heads(walk);
+    return heads * walk->job->model.head_dim;
+}
+
+static void emit_linear(struct walk *walk, const struct model_op *op)
+{
+    int64_t reduced = op->rows * op->n * 2;
+    switch (op->linear) {
+    case MODEL_LINEAR_Q: /* q, k and v as one */
+        append_gemm(walk, GPU_OP_QKV, op, local_qkv(walk), op->k);
+        break;
+    case MODEL_LINEAR_O:
+        append_gemm(walk, GPU_OP_O, op, op->n, shard(op->k, walk->tensor));
+        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+        break;
+    case MODEL_LINEAR_GATE: /* gate and up as one */
+        append_gemm(walk, GPU_OP_GATE_UP, op, 2 * shard(op->n, walk->tensor), op->k);
+        break;
+    case MODEL_LINEAR_DOWN:
+        append_gemm(walk, GPU_OP_DOWN, op, op->n, shard(op->k, walk->tensor));
+        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+        break;
+    case MODEL_LINEAR_HEAD:
+        append_gemm(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
+        append_ring(walk, GPU_OP_ALL_GATHER, op->layer, reduced);
+        break;
+    case MODEL_LINEAR_K:
+    case MODEL_LINEAR_V:
+    case MODEL_LINEAR_UP:
+    case MODEL_LINEAR_NONE:
+        break;
+    }
+}
+
+static void emit_attention(struct walk *walk, const struct model_op *op)
+{
+    const struct model *model = &walk->job->model;
+    int64_t sequences = walk->graph->prefill ? 1 : op->rows;
+    struct gpu_attention shape = {
+        .sequences = sequences,
+        .queries = op->rows / sequences,
+        .keys = op->kv_positions,
+        .heads = shard(model->heads, walk->tensor),
+        .kv_heads = local_kv_heads(walk),
+        .head_dim = model->head_dim,
+        .kv_bytes = walk->job->cluster.kv_bytes,
+    };
+    struct gpu_plan_op entry = {.action = GPU_ACTION_KERNEL,
+                                .op = GPU_OP_ATTENTION,
+                                .layer = op->layer,
+                                .kernel = gpu_kernel_attention(&walk->job->chip, &shape),
+                                .attention = shape};
+    gpu_plan_append(walk->step, entry);
+}
+
+/* Ops without a case are fused into a neighbour: residual adds into norms, KV writes and per-head
+ * norms into RoPE. */
+static void emit(struct walk *walk, const struct model_op *op)
+{
+    const struct model *model = &walk->job->model;
+    switch (op->kind) {
+    case MODEL_OP_EMBED:
+        append_stream(walk, GPU_OP_EMBED, op->layer, 2 * op->rows * model->hidden);
+        break;
+    case MODEL_OP_NORM:
+        if (op->n == model->hidden) {
+            append_stream(walk, GPU_OP_NORM, op->layer, 4 * op->rows * model->hidden);
+        }
+        break;
+    case MODEL_OP_LINEAR:
+        emit_linear(walk, op);
+        break;
+    case MODEL_OP_ROPE:
+        append_stream(walk, GPU_OP_ROPE_KV, op->layer, 2 * op->rows * local_qkv(walk));
+        break;
+    case MODEL_OP_ATTENTION:
+        emit_attention(walk, op);
+        break;
+    case MODEL_OP_ACTIVATE:
+        append_stream(walk, GPU_OP_ACTIVATE, op->layer,
+                      3 * op->rows * shard(model->ffn, walk->tensor));
+        break;
+    case MODEL_OP_SAMPLE:
+        append_stream(walk, GPU_OP_SAMPLE, op->layer, op->rows * model->vocabulary);
+        break;
+    case MODEL_OP_KV_WRITE:
+    case MODEL_OP_ADD:
+        break;
+    }
+}
+
+/* The first stages have one layer more where layers do not divide; embedding goes first, head last.
+ */
+static int32_t stage_of(const struct walk *walk, const struct model_op *op, bool behind_layers)
+{
+    if (op->layer < 0) {
+        return behind_layers ? walk->stages - 1 : 0;
+    }
+    int64_t layers = walk->job->model.layers, each = layers / walk->stages,
+            more = layers % walk->stages;
+    int64_t long_layers = more * (each + 1);
+    int64_t stage =
+        op->layer < long_layers ? op->layer / (each + 1) : more + (op->layer - long_layers) / each;
+    return (int32_t)stage;
+}
+
+static void emit_stage(struct walk *walk)
+{
+    bool behind_layers = false;
+    for (size_t i = 0; i < walk->graph->count; i++) {
+        const struct model_op *op = &walk->graph->op[i];
+        behind_layers = behind_layers || op->layer >= 0;
+        if (stage_of(walk, op, behind_layers) == walk->stage) {
+            emit(walk, op);
+        }
+    }
+}
+
+/* Hidden states travel in slices, one from each GPU to its counterpart, and are gathered on
+ * arrival. */
+static void build_step(struct walk *walk, bool gets_token, bool gives_token)
+{
+    int64_t rows = walk->graph->rows, hidden = rows * walk->job->model.hidden * 2;
+    bool first = walk->stage == 0, last = walk->stage == walk->stages - 1;
+    if (first && gets_token && walk->stages > 1) {
+        append_transfer(walk, GPU_OP_RECEIVE, GPU_CHANNEL_TOKEN, walk->job->bucket.batch * 8);
+    }
+    if (!first) {
+        append_transfer(walk, GPU_OP_RECEIVE, GPU_CHANNEL_HIDDEN, shard(hidden, walk->tensor));
+        append_ring(walk, GPU_OP_ALL_GATHER, -1, hidden);
+    }
+    emit_stage(walk);
+    if (!last) {
+        append_transfer(walk, GPU_OP_SEND, GPU_CHANNEL_HIDDEN, shard(hidden, walk->tensor));
+    } else if (gives_token && walk->stages > 1) {
+        append_transfer(walk, GPU_OP_SEND, GPU_CHANNEL_TOKEN, walk->job->bucket.batch * 8);
+    }
+}
+
+static int64_t chunk_of(const struct gpu_job *job)
+{
+    int64_t prompt = job->workload.prompt_tokens, chunk = job->bucket.prefill_chunk;
+    return chunk > 0 && chunk < prompt ? chunk : prompt;
+}
+
+static struct model_graph graph_of(const struct gpu_job *job, enum gpu_shape shape)
+{
+    int64_t prompt = job->workload.prompt_tokens, chunk = chunk_of(job);
+    int64_t rest = prompt - (prompt - 1) / chunk * chunk;
+    switch (shape) {
+    case GPU_SHAPE_PROMPT:
+        return model_graph_build(&job->model, chunk, prompt, true, 0);
+    case GPU_SHAPE_PROMPT_END:
+        return model_graph_build(&job->model, rest, prompt, true, 1);
+    case GPU_SHAPE_DECODE:
+    case GPU_SHAPES:
+        break;
+    }
+    int64_t positions = prompt + job->workload.decode_tokens;
+    return model_graph_build(&job->model, job->bucket.batch, positions, false, job->bucket.batch);
+}
+
+static void build_shape(struct gpu_plan *plan, const struct gpu_job *job, enum gpu_shape shape)
+{
+    struct model_graph graph = graph_of(job, shape);
+    for (int32_t stage = 0; stage < plan->stages; stage++) {
+        struct walk walk = {.job = job,
+                            .graph = &graph,
+                            .step = &plan->step[stage * GPU_SHAPES + (int32_t)shape],
+                            .tensor = plan->tensor,
+                            .stage = stage,
+                            .stages = plan->stages};
+        walk.step->tokens = graph.rows;
+        build_step(&walk, shape == GPU_SHAPE_DECODE, shape != GPU_SHAPE_PROMPT);
+    }
+    model_graph_release(&graph);
+}
+
+struct gpu_plan gpu_plan_build(const struct gpu_job *job)
+{
+    struct gpu_plan plan = {.stages = job->cluster.pipeline_parallel,
+                            .tensor = job->cluster.tensor_parallel};
+    plan.prompt_steps = (int32_t)shard(job->workload.prompt_tokens, (int32_t)chunk_of(job));
+    plan.steps = plan.prompt_steps + job->workload.decode_tokens;
+    plan.step = base_alloc((size_t)plan.stages * GPU_SHAPES, sizeof *plan.step);
+    for (int32_t shape = 0; shape < GPU_SHAPES; shape++) {
+        build_shape(&plan, job, (enum gpu_shape)shape);
+    }
+    gpu_plan_bound(&plan, job);
+    return plan;
+}
+
+void gpu_plan_release(struct gpu_plan *plan)
+{
+    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+        base_free(plan->step[i].op);
+    }
+    base_free(plan->step);
+    *plan = (struct gpu_plan){0};
+}
+
+static void bound_step(struct gpu_plan_step *step, const struct gpu_job *job)
+{
+    int64_t quiet = job->chip.step_overhead_ps / 2;
+    for (int32_t i = step->count - 1; i >= 0; i--) {
+        struct gpu_plan_op *op = &step->op[i];
+        if (op->action == GPU_ACTION_KERNEL) {
+            quiet += op->kernel.floor_ps / 2;
+        } else if (op->action != GPU_ACTION_RECEIVE) {
+            quiet = job->cluster.collective_base_ps;
+        }
+        op->quiet_ps = quiet;
+    }
+}
+
+void gpu_plan_bound(struct gpu_plan *plan, const struct gpu_job *job)
+{
+    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+        bound_step(&plan->step[i], job);
+    }
+}
+
+enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step)
+{
+    if (step >= plan->prompt_steps) {
+        return GPU_SHAPE_DECODE;
+    }
+    return step == plan->prompt_steps - 1 ? GPU_SHAPE_PROMPT_END : GPU_SHAPE_PROMPT;
+}
+
+const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,
+                                             int32_t step)
+{
+    return &plan->step[stage * GPU_SHAPES + (int32_t)gpu_plan_shape(plan, step)];
+}
+
+int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *plan, int32_t step)
+{
+    int64_t prompt = job->workload.prompt_tokens;
+    if (step < plan->prompt_steps) {
+        int64_t end = (step + 1) * chunk_of(job);
+        return end < prompt ? end : prompt;
+    }
+    return prompt + (step - plan->prompt_steps) + 1;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What one GPU of each pipeline stage launches in a step: kernels after fusion, collectives, sends.
+ */
+#ifndef GPU_CLUSTER_PLAN_H
+#define GPU_CLUSTER_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpu_cluster/gpu_cluster.h"
+#include "gpu_cluster/kernel.h"
+
+/* Shapes of steps that a run has. */
+enum gpu_shape { GPU_SHAPE_PROMPT, GPU_SHAPE_PROMPT_END, GPU_SHAPE_DECODE, GPU_SHAPES };
+
+enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_RING, GPU_ACTION_SEND, GPU_ACTION_RECEIVE };
+
+/* Point-to-point streams into a GPU: hidden states of the stage before, tokens of the last stage.
+ */
+enum gpu_channel { GPU_CHANNEL_HIDDEN, GPU_CHANNEL_TOKEN, GPU_CHANNELS };
+
+struct gpu_plan_op {
+    enum gpu_action action;
+    enum gpu_op op;
+    int32_t layer;
+    struct gpu_kernel
+        kernel; /* GPU_ACTION_KERNEL; of attention: for the longest context of the shape */
+    struct gpu_attention attention; /* sequences 0: not attention */
+    int64_t bytes;                  /* ring: the whole vector; send, receive: what one GPU moves */
+    int32_t ring_steps;             /* all-reduce 2 (n - 1), all-gather n - 1 */
+    enum gpu_channel channel;
+    int64_t quiet_ps; /* from the start of this op, no chunk leaves the GPU for at least so long */
+};
+
+struct gpu_plan_step {
+    struct gpu_plan_op *op;
+    int32_t count, capacity;
+    int64_t tokens; /* that pass through the model */
+};
+
+/* One stage is `tensor` GPUs with the same list. */
+struct gpu_plan {
+    int32_t stages, tensor, prompt_steps, steps;
+    struct gpu_plan_step *step; /* [stages][GPU_SHAPES] */
+};
+
+/* The job must be valid. Release with gpu_plan_release. */
+struct gpu_plan gpu_plan_build(const struct gpu_job *job);
+void gpu_plan_release(struct gpu_plan *plan);
+
+/* Appends an op; for plans made by hand. */
+void gpu_plan_append(struct gpu_plan_step *step, struct gpu_plan_op op);
+
+/* Fills quiet_ps of all ops; builders by hand call it last. No draw makes a kernel or the host
+ * faster than half of its mean, so half of the floors is a bound. */
+void gpu_plan_bound(struct gpu_plan *plan, const struct gpu_job *job);
+
+enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step);
+const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,
+                                             int32_t step);
+
+/* Keys that the last token of a step sees. */
+int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *plan, int32_t step);
+
+#endif

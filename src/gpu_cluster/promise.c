@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lookahead: how long this partition is sure to leave the others in peace.
+ *
+ * A partition in the middle of a layer will not send before its collective begins, and says so:
+ * each pending event is bounded by the latencies of what must follow it before a chunk can reach
+ * another partition. The least of the bounds over all partitions is the end of the next window. */
+#include "gpu_cluster/world.h"
+
+static bool is_local(const struct gpu_world *world, int32_t gpu)
+{
+    return gpu >= world->first_gpu && gpu < world->first_gpu + world->gpus;
+}
+
+static bool stays_here(const struct gpu_world *world, const struct gpu_path *path, int32_t to)
+{
+    bool stays = is_local(world, to);
+    for (int32_t i = 0; i < path->links; i++) {
+        stays = stays && is_local(world, world->topology.home[path->link[i]]);
+    }
+    return stays;
+}
+
+static int64_t min_ps(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t time_ps, int64_t by_ps)
+{
+    return by_ps == EVENT_WORLD_NEVER ? EVENT_WORLD_NEVER : time_ps + by_ps;
+}
+
+/* Least latency of the links by which a GPU leaves for its peers; those that never leave this
+ * partition may not count. */
+static int64_t way_out_ps(const struct gpu_world *world, int32_t gpu, bool also_local)
+{
+    int32_t peer[GPU_PEERS];
+    int32_t peers = gpu_collective_peers(world, gpu, peer);
+    int64_t least = EVENT_WORLD_NEVER;
+    for (int32_t p = 0; p < peers; p++) {
+        struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
+        if (path.links > 0 && (also_local || !stays_here(world, &path, peer[p]))) {
+            least = min_ps(least, world->topology.wires.wire[path.link[0]].latency);
+        }
+    }
+    return least;
+}
+
+void gpu_promise_prepare(struct gpu_world *world)
+{
+    int32_t working = world->plan.tensor * world->plan.stages;
+    world->exit_ps = EVENT_WORLD_NEVER;
+    world->any_exit_ps = EVENT_WORLD_NEVER;
+    for (int32_t gpu = 0; gpu < working; gpu++) {
+        world->any_exit_ps = min_ps(world->any_exit_ps, way_out_ps(world, gpu, true));
+        if (is_local(world, gpu)) {
+            world->exit_ps = min_ps(world->exit_ps, way_out_ps(world, gpu, false));
+        }
+    }
+}
+
+/* From the end of the op at hand to the next chunk that leaves the GPU. */
+static int64_t quiet_behind_op(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_plan_step *step = gpu_plan_step_of(&world->plan, gpu->stage, gpu->step);
+    bool last = gpu->sequence + 1 == step->count;
+    return last ? world->job.chip.step_overhead_ps / 2 : step->op[gpu->sequence + 1].quiet_ps;
+}
+
+/* A chunk at a link goes on to the next, perhaps elsewhere; or to a GPU that answers. */
+static int64_t bound_of_chunk(const struct gpu_world *world, const struct gpu_event *chunk,
+                              int64_t exit_ps)
+{
+    struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
+    const struct wire *wire = &world->topology.wires.wire[chunk->target];
+    int64_t passed = chunk->time_ps + wire->latency;
+    if (chunk->hop + 1 < path.links) {
+        return passed;
+    }
+    int64_t delivered =
+        passed + wire_transfer_ps(wire, chunk->bytes) + world->job.cluster.collective_step_ps;
+    return later(delivered, exit_ps);
+}
+
+static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_event *event)
+{
+    if (event->kind == GPU_EVENT_LINK) {
+        return bound_of_chunk(world, event, world->exit_ps);
+    }
+    const struct gpu_state *gpu = gpu_world_gpu(world, event->target);
+    int64_t quiet = 0;
+    if (event->kind == GPU_EVENT_DELIVER && event->channel < 0 && !gpu->ring.moving) {
+        return EVENT_WORLD_NEVER; /* kept until the GPU gets there, which another event bounds */
+    }
+    if (event->kind == GPU_EVENT_WAVE) {
+        quiet = quiet_behind_op(world, gpu);
+    } else if (event->kind == GPU_EVENT_OP) {
+        quiet = gpu_host_op(world, gpu)->quiet_ps;
+    } else if (event->kind == GPU_EVENT_STEP) {
+        quiet = world->job.chip.step_overhead_ps / 2;
+    }
+    return later(event->time_ps + quiet, world->exit_ps);
+}
+
+/* A message under way is bounded as if its receiver had the shortest way out of all. */
+static int64_t bound_of_message(const struct gpu_world *world, const struct gpu_event *message)
+{
+    if (message->kind == GPU_EVENT_LINK) {
+        return bound_of_chunk(world, message, world->any_exit_ps);
+    }
+    return later(message->time_ps, world->any_exit_ps);
+}
+
+int64_t gpu_promise(const struct gpu_world *world)
+{
+    int64_t least = EVENT_WORLD_NEVER;
+    for (size_t i = 0; i < world->queue.count; i++) {
+        const struct gpu_event *event = &world->queue.event[world->queue.node[i].slot];
+        least = min_ps(least, bound_of_event(world, event));
+    }
+    for (int32_t p = 0; p < world->partitions; p++) {
+        const struct gpu_outbox *box = &world->outbox[p];
+        for (size_t i = 0; i < box->count; i++) {
+            least = min_ps(least, bound_of_message(world, &box->event[i]));
+        }
+    }
+    return least;
+}

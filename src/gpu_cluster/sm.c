@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Blocks to SMs: a kernel's grid goes out in waves over the SMs that are free when each wave
+ * starts. */
+#include <math.h>
+
+#include "gpu_cluster/world.h"
+
+static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps,
+                          int64_t floor_ps)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    int32_t taken = now_ps < gpu->sms_free_ps ? world->job.cluster.collective_channels : 0;
+    int32_t sms = chip->sms - taken, slots = gpu_kernel_slots(&gpu->kernel, sms);
+    int32_t blocks = gpu->blocks_left < slots ? gpu->blocks_left : slots;
+    enum gpu_bound bound;
+    int64_t ps = gpu_kernel_wave_ps(chip, &gpu->kernel, blocks, sms, gpu->waves == 0, &bound);
+    gpu->bound = gpu->waves == 0 ? bound : gpu->bound;
+    gpu->waves++;
+    gpu->blocks_left -= blocks;
+    gpu_world_count(world, gpu->step, GPU_DECISION_WAVE, 1);
+    gpu_world_count(world, gpu->step, GPU_DECISION_DISPATCH, blocks);
+    gpu_world_count(world, gpu->step, GPU_DECISION_MEMORY, blocks);
+    int64_t lasts = llround((double)(ps + floor_ps) * gpu->kernel_factor);
+    gpu_world_post(
+        world,
+        (struct gpu_event){.time_ps = now_ps + lasts, .kind = GPU_EVENT_WAVE, .target = gpu->gpu});
+}
+
+/* Attention grows with the context: its grid is chosen anew in every step. */
+static struct gpu_kernel kernel_of(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
+    if (op->attention.sequences == 0) {
+        return op->kernel;
+    }
+    struct gpu_attention shape = op->attention;
+    shape.keys = gpu->row.kv_positions;
+    return gpu_kernel_attention(&world->job.chip, &shape);
+}
+
+void gpu_sm_begin_kernel(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    double cv = world->job.chip.kernel_jitter_cv;
+    gpu->kernel = kernel_of(world, gpu);
+    gpu->kernel_factor = gpu->slowdown * gpu_host_factor(world, BASE_RANDOM_KERNEL, gpu, cv);
+    gpu->blocks_left = gpu->kernel.blocks;
+    gpu->waves = 0;
+    dispatch_wave(world, gpu, now_ps, gpu->kernel.floor_ps);
+}
+
+static void end_kernel(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
+    int64_t lasted = now_ps - gpu->op_start_ps;
+    gpu->row.compute_ps += lasted;
+    gpu_rows_add_kernel(
+        world, &(struct gpu_kernel_row){
+                   .step = gpu->step,
+                   .gpu = gpu->gpu,
+                   .sequence = gpu->sequence,
+                   .layer = op->layer,
+                   .op = (int32_t)op->op,
+                   .bound = (int32_t)(gpu->op_queue_ps > lasted ? GPU_BOUND_LAUNCH : gpu->bound),
+                   .blocks = gpu->kernel.blocks,
+                   .waves = gpu->waves,
+                   .split_k = gpu->kernel.split_k,
+                   .start_ps = gpu->op_start_ps,
+                   .end_ps = now_ps,
+                   .queue_ps = gpu->op_queue_ps,
+               });
+    gpu_host_end_op(world, gpu, now_ps);
+}
+
+void gpu_sm_end_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    if (gpu->blocks_left > 0) {
+        dispatch_wave(world, gpu, now_ps, 0);
+    } else {
+        end_kernel(world, gpu, now_ps);
+    }
+}

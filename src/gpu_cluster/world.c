@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One partition of the cluster: set-up, the event loop, and who gets which event. */
+#include "gpu_cluster/world.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+
+int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition)
+{
+    int32_t each = gpus / partitions, more = gpus % partitions;
+    return partition * each + (partition < more ? partition : more);
+}
+
+int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu)
+{
+    int32_t each = gpus / partitions, more = gpus % partitions;
+    int32_t in_long = more * (each + 1);
+    return gpu < in_long ? gpu / (each + 1) : more + (gpu - in_long) / each;
+}
+
+void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,
+                     int64_t times)
+{
+    world->rows.decisions[(size_t)step * GPU_DECISION_CLASSES + (size_t)decision] += times;
+    world->rows.totals.decisions[decision] += times;
+}
+
+static void outbox_add(struct gpu_world *world, int32_t partition, const struct gpu_event *event)
+{
+    struct gpu_outbox *box = &world->outbox[partition];
+    box->event = base_grow(box->event, &box->capacity, box->count + 1, sizeof *box->event);
+    box->event[box->count++] = *event;
+    world->rows.totals.messages++;
+}
+
+static int32_t home_of(const struct gpu_world *world, const struct gpu_event *event)
+{
+    return event->kind == GPU_EVENT_LINK ? world->topology.home[event->target] : event->target;
+}
+
+void gpu_world_post(struct gpu_world *world, struct gpu_event event)
+{
+    event.key = gpu_event_key(&event);
+    int32_t gpu = home_of(world, &event);
+    bool here = gpu >= world->first_gpu && gpu < world->first_gpu + world->gpus;
+    if (here) {
+        gpu_event_queue_push(&world->queue, &event);
+    } else {
+        outbox_add(world, gpu_partition_of(world->topology.gpus, world->partitions, gpu), &event);
+    }
+}
+
+static void handle(struct gpu_world *world, const struct gpu_event *event)
+{
+    int64_t now = event->time_ps;
+    switch ((enum gpu_event_kind)event->kind) {
+    case GPU_EVENT_LINK:
+        gpu_network_arrive(world, event);
+        break;
+    case GPU_EVENT_DELIVER:
+        gpu_collective_deliver(world, event);
+        break;
+    case GPU_EVENT_WAVE:
+        gpu_sm_end_wave(world, gpu_world_gpu(world, event->target), now);
+        break;
+    case GPU_EVENT_COLLECTIVE:
+        gpu_collective_move(world, gpu_world_gpu(world, event->target), now);
+        break;
+    case GPU_EVENT_OP:
+        gpu_host_begin_op(world, gpu_world_gpu(world, event->target), now);
+        break;
+    case GPU_EVENT_STEP:
+        gpu_host_begin_step(world, gpu_world_gpu(world, event->target), now);
+        break;
+    }
+}
+
+static void advance(void *self, int64_t until_ps)
+{
+    struct gpu_world *world = self;
+    while (gpu_event_queue_next_ps(&world->queue) < until_ps) {
+        struct gpu_event event = gpu_event_queue_pop(&world->queue);
+        assert(event.time_ps >= world->now_ps);
+        world->now_ps = event.time_ps;
+        world->rows.totals.events++;
+        handle(world, &event);
+    }
+}
+
+static int64_t promise(const void *self)
+{
+    return gpu_promise(self);
+}
+
+static size_t outbox(const void *self, int32_t partition, const void **messages)
+{
+    const struct gpu_world *world = self;
+    *messages = world->outbox[partition].event;
+    return world->outbox[partition].count;
+}
+
+static void outbox_clear(void *self)
+{
+    struct gpu_world *world = self;
+    for (int32_t i = 0; i < world->partitions; i++) {
+        world->outbox[i].count = 0;
+    }
+}
+
+static void accept_messages(void *self, const void *messages, size_t count)
+{
+    struct gpu_world *world = self;
+    const struct gpu_event *event = messages;
+    for (size_t i = 0; i < count; i++) {
+        gpu_event_queue_push(&world->queue, &event[i]);
+    }
+}
+
+static bool finished(const void *self)
+{
+    return gpu_world_finished(self);
+}
+
+static int64_t events(const void *self)
+{
+    return ((const struct gpu_world *)self)->rows.totals.events;
+}
+
+static int64_t now(const void *self)
+{
+    return ((const struct gpu_world *)self)->now_ps;
+}
+
+struct event_world gpu_world_events(struct gpu_world *world)
+{
+    return (struct event_world){
+        .self = world,
+        .message_bytes = sizeof(struct gpu_event),
+        .promise_ps = promise,
+        .advance = advance,
+        .outbox = outbox,
+        .outbox_clear = outbox_clear,
+        .accept = accept_messages,
+        .finished = finished,
+        .events = events,
+        .now_ps = now,
+    };
+}
+
+bool gpu_world_finished(const struct gpu_world *world)
+{
+    for (int32_t i = 0; i < world->gpus; i++) {
+        if (!world->gpu[i].done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum base_status gpu_world_run(struct gpu_world *world)
+{
+    assert(world->partitions == 1);
+    advance(world, EVENT_WORLD_NEVER);
+    return gpu_world_finished(world) ? BASE_OK : BASE_NO_PROGRESS;
+}
+
+static double draw_slowdown(const struct gpu_job *job, int32_t gpu)
+{
+    double draw = base_random_uniform(job->seed, BASE_RANDOM_STRAGGLER, (uint64_t)gpu, 0);
+    return draw < job->cluster.straggler_share ? job->cluster.straggler_slowdown : 1.0;
+}
+
+static void set_up_gpu(struct gpu_world *world, struct gpu_state *gpu, int32_t id)
+{
+    int32_t tensor = world->plan.tensor;
+    *gpu = (struct gpu_state){.gpu = id, .stage = id / tensor, .rank = id % tensor};
+    gpu->slowdown = draw_slowdown(&world->job, id);
+    gpu->done = id >= tensor * world->plan.stages || world->plan.steps == 0;
+    if (!gpu->done) {
+        gpu_world_post(world, (struct gpu_event){.kind = GPU_EVENT_STEP, .target = id});
+    }
+}
+
+static bool is_here(const struct gpu_world *world, int32_t link)
+{
+    int32_t home = world->topology.home[link];
+    return home >= world->first_gpu && home < world->first_gpu + world->gpus;
+}
+
+static void open_links(struct gpu_world *world)
+{
+    const struct gpu_cluster_spec *spec = &world->job.cluster;
+    if (spec->neighbour && spec->neighbour_load > 0 && world->topology.gpus > 1) {
+        world->exchange = neighbour_exchange_of(spec, world->job.seed);
+        world->source = neighbour_sources_create(&world->exchange, &world->topology);
+    }
+    for (int32_t i = 0; i < world->topology.wires.count; i++) {
+        struct contended_neighbour neighbour = {0};
+        if (world->source != NULL) {
+            neighbour = neighbour_source_view(&world->source[i]);
+        }
+        if (is_here(world, i)) {
+            contended_link_open(&world->link[i], world->topology.wires.wire[i],
+                                spec->link_quantum_bytes, neighbour);
+        }
+    }
+}
+
+struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_plan plan,
+                                        struct gpu_topology topology, int32_t partition,
+                                        int32_t partitions)
+{
+    struct gpu_world *world = base_alloc(1, sizeof *world);
+    *world = (struct gpu_world){.job = *job,
+                                .plan = plan,
+                                .topology = topology,
+                                .partition = partition,
+                                .partitions = partitions};
+    world->first_gpu = gpu_partition_first(topology.gpus, partitions, partition);
+    world->gpus = gpu_partition_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
+    world->gpu = base_alloc((size_t)world->gpus, sizeof *world->gpu);
+    world->link = base_alloc((size_t)topology.wires.count, sizeof *world->link);
+    world->outbox = base_alloc((size_t)partitions, sizeof *world->outbox);
+    world->rows.decisions = base_alloc((size_t)plan.steps * GPU_DECISION_CLASSES, sizeof(int64_t));
+    open_links(world);
+    for (int32_t i = 0; i < world->gpus; i++) {
+        set_up_gpu(world, &world->gpu[i], world->first_gpu + i);
+    }
+    gpu_promise_prepare(world);
+    return world;
+}
+
+struct gpu_world *gpu_world_create(const struct gpu_job *job, int32_t partition, int32_t partitions)
+{
+    return gpu_world_create_from(job, gpu_plan_build(job), gpu_topology_fat_tree(&job->cluster),
+                                 partition, partitions);
+}
+
+static void free_rows(struct gpu_rows *rows)
+{
+    base_free(rows->step);
+    base_free(rows->kernel);
+    base_free(rows->collective);
+    base_free(rows->link);
+    base_free(rows->decisions);
+}
+
+void gpu_world_free(struct gpu_world *world)
+{
+    if (world == NULL) {
+        return;
+    }
+    for (int32_t i = 0; i < world->partitions; i++) {
+        base_free(world->outbox[i].event);
+    }
+    neighbour_sources_free(world->source, &world->topology);
+    gpu_event_queue_release(&world->queue);
+    gpu_topology_release(&world->topology);
+    gpu_plan_release(&world->plan);
+    free_rows(&world->rows);
+    base_free(world->outbox);
+    base_free(world->link);
+    base_free(world->gpu);
+    base_free(world);
+}

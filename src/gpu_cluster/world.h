@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One partition of the cluster from the inside: state of GPUs and links, and what its files call of
+ * each other. */
+#ifndef GPU_CLUSTER_WORLD_H
+#define GPU_CLUSTER_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "gpu_cluster/event_queue.h"
+#include "gpu_cluster/gpu_cluster.h"
+#include "gpu_cluster/neighbour.h"
+#include "gpu_cluster/plan.h"
+#include "interconnect/contended.h"
+#include "interconnect/gpu_topology.h"
+
+/* The ring op that a GPU is in, or whose first chunks have come before it got there. */
+struct gpu_ring {
+    int32_t arrived, handled, total;    /* chunks of this GPU's inbound side */
+    int32_t pieces;                     /* chunks a step */
+    int32_t first_step, first_sequence; /* whose chunks `arrived` counts */
+    bool moving;                        /* the kernel is ready to move bytes */
+    int64_t ready_ps;                   /* since when */
+    int64_t first_arrival_ps;
+};
+
+struct gpu_state {
+    int32_t gpu, stage, rank; /* rank within the tensor group */
+    int32_t step, sequence;   /* of the op at hand */
+    bool done;
+    double slowdown; /* 1: as fast as its siblings */
+    /* host and stream */
+    int64_t launch_ps; /* when the host has launched the op at hand */
+    int64_t op_start_ps, op_queue_ps;
+    /* kernel at hand */
+    struct gpu_kernel kernel;
+    double kernel_factor;
+    int32_t blocks_left, waves;
+    enum gpu_bound bound;
+    int64_t sms_free_ps; /* when the sends that take SMs beside the stream are through */
+    /* collective at hand */
+    struct gpu_ring ring;
+    int64_t chunk_queue_ps; /* queueing of the chunks that have arrived */
+    int64_t arrived[GPU_CHANNELS], wanted[GPU_CHANNELS]; /* point to point, chunks */
+    struct gpu_step_row row;                             /* of the step at hand */
+};
+
+struct gpu_rows {
+    struct gpu_step_row *step;
+    struct gpu_kernel_row *kernel;
+    struct gpu_collective_row *collective;
+    struct gpu_link_row *link;
+    int64_t *decisions;
+    size_t steps, kernels, collectives, links;
+    size_t step_capacity, kernel_capacity, collective_capacity;
+    struct gpu_totals totals;
+};
+
+struct gpu_outbox {
+    struct gpu_event *event;
+    size_t count, capacity;
+};
+
+struct gpu_world {
+    struct gpu_job job;
+    struct gpu_plan plan;
+    struct gpu_topology topology;
+    int32_t partition, partitions;
+    int32_t first_gpu, gpus;     /* GPUs of this partition */
+    struct gpu_state *gpu;       /* [gpus]; those beyond the working GPUs are done at once */
+    struct contended_link *link; /* [links of the topology]; open only where home is here */
+    struct neighbour_exchange exchange;
+    struct neighbour_source *source; /* NULL: no neighbour */
+    struct gpu_event_queue queue;
+    struct gpu_outbox *outbox; /* [partitions] */
+    int64_t now_ps;
+    /* Least latency from a GPU towards another partition: from the GPUs here; from any GPU to any
+     * peer. */
+    int64_t exit_ps, any_exit_ps;
+    struct gpu_rows rows;
+};
+
+/* A world of a plan and a topology made by hand; takes over both. */
+struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_plan plan,
+                                        struct gpu_topology topology, int32_t partition,
+                                        int32_t partitions);
+
+/* Contiguous blocks of GPUs, sizes differing by at most one, larger ones first. */
+int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition);
+int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu);
+
+static inline struct gpu_state *gpu_world_gpu(const struct gpu_world *world, int32_t gpu)
+{
+    return &world->gpu[gpu - world->first_gpu];
+}
+
+/* Sets the key and puts the event where it belongs: into the queue here, or the outbox of another
+ * partition. */
+void gpu_world_post(struct gpu_world *world, struct gpu_event event);
+
+void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,
+                     int64_t times);
+
+/* host.c: steps of the engine, launches, the stream. */
+void gpu_host_begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_host_begin_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+/* A factor of mean 1 for something that varies; never less than a half. */
+double gpu_host_factor(const struct gpu_world *world, enum base_random_purpose purpose,
+                       const struct gpu_state *gpu, double cv);
+void gpu_host_end_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+const struct gpu_plan_op *gpu_host_op(const struct gpu_world *world, const struct gpu_state *gpu);
+
+/* sm.c: blocks to SMs. */
+void gpu_sm_begin_kernel(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_sm_end_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+
+/* collective.c: rings and transfers between stages. */
+void gpu_collective_begin(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_collective_move(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_collective_deliver(struct gpu_world *world, const struct gpu_event *chunk);
+
+/* network.c: chunks over links. Sends from `chunk.from`; returns when the last byte has left the
+ * GPU. */
+int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t now_ps);
+void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk);
+
+/* promise.c: nothing that follows from what is pending or in the outbox takes effect in another
+ * partition earlier. */
+int64_t gpu_promise(const struct gpu_world *world);
+
+/* Fills exit_ps and any_exit_ps. */
+void gpu_promise_prepare(struct gpu_world *world);
+
+/* The GPUs that `gpu` sends to: next in its ring, next stage; returns how many. */
+enum { GPU_PEERS = 2 };
+int32_t gpu_collective_peers(const struct gpu_world *world, int32_t gpu, int32_t peer[GPU_PEERS]);
+
+/* tables.c */
+bool gpu_rows_wanted(const struct gpu_world *world, int32_t step);
+void gpu_rows_add_step(struct gpu_world *world, const struct gpu_step_row *row);
+void gpu_rows_add_kernel(struct gpu_world *world, const struct gpu_kernel_row *row);
+void gpu_rows_add_collective(struct gpu_world *world, const struct gpu_collective_row *row);
+
+#endif
