@@ -72,9 +72,6 @@ enum base_status record_flush(struct record_file *file, const char *progress);
 enum base_status record_flush_if_due(struct record_file *file, const char *progress,
                                      double seconds);
 
-/* Bytes in the file so far. */
-int64_t record_bytes(const struct record_file *file);
-
 /* Writes what is pending and closes. `complete` marks the file as that of a run that reached its
  * end; otherwise the root's attribute stays 0 and `progress` says how far it got. The file is
  * released whatever the status. */
