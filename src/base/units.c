@@ -276,10 +276,11 @@ bool base_units_parse_real(enum base_units kind, const char *text, double *value
     return false;
 }
 
-/* Keeps the shorter of two texts, the first where they are equally long; frees the other. */
+/* Keeps the shorter of two texts, the larger unit where they are equally long, but no "0.1 Tb/s"
+ * for "100 Gb/s"; frees the other. */
 static char *shorter(char *best, char *next)
 {
-    bool keep = best && (!next || strlen(best) <= strlen(next));
+    bool keep = best && (!next || strncmp(next, "0.", 2) == 0 || strlen(best) < strlen(next));
     base_free(keep ? next : best);
     return keep ? best : next;
 }
@@ -315,20 +316,33 @@ char *base_units_print_integer(enum base_units kind, int64_t value)
     return best;
 }
 
-/* The fewest digits of value / factor that read back as `value`; NULL where no 17 do. */
+/* value / factor with so many digits and its unit, if that reads back as `value`; otherwise NULL.
+ */
+static char *real_with_digits(enum base_units kind, const struct unit *unit, double value,
+                              int digits, bool exponent)
+{
+    double back;
+    char *error = NULL, *text = base_format("%.*g%s%s", digits, value / (double)unit->factor,
+                                            unit->name[0] ? " " : "", unit->name);
+    bool plain = exponent || !memchr(text, 'e', strcspn(text, " "));
+    bool same = plain && base_units_parse_real(kind, text, &back, &error) &&
+                memcmp(&back, &value, sizeof value) == 0;
+    base_free(error);
+    if (same)
+        return text;
+    base_free(text);
+    return NULL;
+}
+
+/* The fewest digits that read back, without an exponent where that is possible; NULL where no 17
+ * do. */
 static char *real_in_unit(enum base_units kind, const struct unit *unit, double value)
 {
-    for (int digits = 1; digits <= 17; digits++) {
-        double back, number = value / (double)unit->factor;
-        char *error = NULL,
-             *text = base_format("%.*g%s%s", digits, number, unit->name[0] ? " " : "", unit->name);
-        bool same = base_units_parse_real(kind, text, &back, &error);
-        base_free(error);
-        if (same && memcmp(&back, &value, sizeof value) == 0)
-            return text;
-        base_free(text);
-    }
-    return NULL;
+    char *text = NULL;
+    for (int exponent = 0; exponent < 2; exponent++)
+        for (int digits = 1; digits <= 17 && !text; digits++)
+            text = real_with_digits(kind, unit, value, digits, exponent);
+    return text;
 }
 
 char *base_units_print_real(enum base_units kind, double value)

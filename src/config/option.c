@@ -56,10 +56,13 @@ static size_t word_distance(const char *word, const char *known)
     return strncmp(word, known, strlen(word)) == 0 ? 0 : edit_distance(word, known);
 }
 
-/* Distance of whole keys; where the word abbreviates, of the groups only. */
+/* Distance of whole keys; where the word abbreviates, of the groups; where there is no group, of
+ * words. */
 static size_t key_distance(const char *key, const char *known)
 {
     const char *word = last_word(key), *known_word = last_word(known);
+    if (word == key)
+        return edit_distance(word, known_word);
     if (strncmp(word, known_word, strlen(word)) != 0)
         return edit_distance(key, known);
     char *abbreviated = base_format("%.*s%s", (int)(known_word - known), known, word);

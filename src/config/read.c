@@ -266,13 +266,19 @@ static void base_file_read(struct reader *r, const config_setting_t *group, cons
         base_report_add(r->report, given.file, given.line, "file: the name of a file is wanted");
 }
 
+/* A setting at which the parser gave up. */
+static bool is_unfinished(const config_setting_t *setting)
+{
+    return config_setting_type(setting) == CONFIG_TYPE_NONE;
+}
+
 static void group_read(struct reader *r, const config_setting_t *group, const char *prefix,
                        const struct config_text *text)
 {
     base_file_read(r, group, prefix, text);
     for (int i = 0; i < config_setting_length(group); i++) {
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        if (strcmp(config_setting_name(setting), "file") == 0)
+        if (strcmp(config_setting_name(setting), "file") == 0 || is_unfinished(setting))
             continue;
         char *key = key_below(prefix, config_setting_name(setting));
         const struct option *option = option_find(key);
@@ -331,7 +337,8 @@ static const char *section_file(const struct reader *r, const struct option_sect
 {
     for (const struct option *o = option_table; o < option_table + option_count; o++) {
         const struct config_source *source = config_source_of(r->sources, o);
-        if (option_section_of(o->key) != section || source->origin < CONFIG_FILE)
+        if (option_section_of(o->key) != section || source->origin == CONFIG_ABSENT ||
+            source->origin == CONFIG_DEFAULT)
             continue;
         *any = true;
         if (source->file)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* --set wins over files, names files relative to the working directory, and faults like a file. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "sample.h"
+
+static void a_later_override_wins(void)
+{
+    struct sample sample = sample_small("run.seed=5", "run.seed = 6", " bucket.batch = \"2\" ");
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.seed, 6);
+    CU_ASSERT_EQUAL(sample.scenario.bucket.batch, 2);
+    sample_release(&sample);
+}
+
+static void a_value_may_hold_an_equals_sign(void)
+{
+    struct sample sample = sample_small("run.output=a=b.h5", NULL, NULL);
+    CU_ASSERT_STRING_EQUAL(sample.scenario.output_path, "a=b.h5");
+    sample_release(&sample);
+}
+
+static void a_group_may_be_replaced_by_a_file(void)
+{
+    char *path = test_source_path("configs/gpus/a100-sxm.cfg");
+    char *chip = base_format("gpu.chip=%s", path);
+    struct sample sample = sample_small(chip, "gpu.chip.sms=100", NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.gpu_chip.sms, 100);
+    CU_ASSERT_STRING_EQUAL(sample.scenario.gpu_chip.name, "A100-SXM-80GB");
+    sample_release(&sample);
+    base_free(chip);
+    free(path);
+}
+
+static void faults_name_the_option_set(void)
+{
+    struct sample sample =
+        sample_small("lpu.rack.node=3", "lpu.chip.clock=5 ns", "bucket.max_sequence");
+    CU_ASSERT_FALSE(sample.accepted);
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: unknown key \"lpu.rack.node\"; the nearest known "
+                                        "one is \"lpu.rack.nodes\""));
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: lpu.chip.clock: \"5 ns\": \"ns\" is a unit of a"));
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: \"bucket.max_sequence\": write key=value"));
+    sample_release(&sample);
+}
+
+static void a_missing_file_is_one_fault(void)
+{
+    struct sample sample = sample_small("gpu.chip=gone.cfg", NULL, NULL);
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: gpu.chip: \"gone.cfg\" is not there"));
+    CU_ASSERT_EQUAL(sample.report.count, 1);
+    sample_release(&sample);
+}
+
+TEST_MAIN("overrides", TEST(a_later_override_wins), TEST(a_value_may_hold_an_equals_sign),
+          TEST(a_group_may_be_replaced_by_a_file), TEST(faults_name_the_option_set),
+          TEST(a_missing_file_is_one_fault))

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The option table is sound: its texts parse, its keys are unique, every field of a machine has a
+ * row. */
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/option.h"
+
+#define OPTIONS(o) (const struct option *o = option_table; o < option_table + option_count; o++)
+
+static void every_default_is_within_its_bounds(void)
+{
+    for
+        OPTIONS(o)
+        {
+            struct scenario scenario = {0};
+            char *error = NULL;
+            if (!o->default_text)
+                continue;
+            CU_ASSERT_TRUE(option_store(o, o->default_text, &scenario, &error));
+            if (error)
+                fprintf(stderr, "%s: %s\n", o->key, error);
+            base_free(error);
+        }
+}
+
+static void every_bound_is_itself_accepted(void)
+{
+    for
+        OPTIONS(o)
+    for (int side = 0; side < 2; side++) {
+        const char *bound = side ? o->max : o->min;
+        struct scenario scenario = {0};
+        char *error = NULL;
+        if (!bound)
+            continue;
+        CU_ASSERT_TRUE(option_store(o, bound, &scenario, &error));
+        if (error)
+            fprintf(stderr, "%s: %s\n", o->key, error);
+        base_free(error);
+    }
+}
+
+static void keys_are_unique_and_in_a_section(void)
+{
+    for
+        OPTIONS(o)
+        {
+            CU_ASSERT_PTR_EQUAL(option_find(o->key), o);
+            CU_ASSERT_PTR_NOT_NULL(option_section_of(o->key));
+            CU_ASSERT_FALSE(option_is_group(o->key));
+            CU_ASSERT_TRUE(strlen(o->help) > 0);
+        }
+}
+
+/* Keys of one group stand together: the echo opens each group once. */
+static void sections_stand_together(void)
+{
+    const struct option_section *section = NULL;
+    size_t changes = 0;
+    for
+        OPTIONS(o)
+        {
+            changes += option_section_of(o->key) != section;
+            section = option_section_of(o->key);
+        }
+    CU_ASSERT_EQUAL(changes, option_section_count);
+}
+
+/* Every byte of the structs that no row covers is padding, so every gap is less than an int64_t. */
+static void every_field_has_exactly_one_row(void)
+{
+    static unsigned char rows[sizeof(struct scenario)];
+    memset(rows, 0, sizeof rows);
+    for
+        OPTIONS(o)
+    for (size_t i = 0; i < o->bytes; i++)
+        rows[o->offset + i]++;
+    size_t gap = 0;
+    for (size_t i = 0; i < offsetof(struct scenario, sources); i++) {
+        CU_ASSERT_TRUE(rows[i] <= 1);
+        gap = rows[i] ? 0 : gap + 1;
+        CU_ASSERT_TRUE(gap < sizeof(int64_t));
+        if (gap == sizeof(int64_t))
+            fprintf(stderr, "no row for the field at byte %zu\n", i + 1 - gap);
+    }
+}
+
+static void nearest_is(const char *key, const char *expected)
+{
+    CU_ASSERT_STRING_EQUAL(option_nearest(key)->key, expected);
+}
+
+static void the_nearest_key_is_the_one_meant(void)
+{
+    nearest_is("lpu.rack.node", "lpu.rack.nodes");
+    nearest_is("lpu.rack.cables", "lpu.rack.cables_per_node_pair");
+    nearest_is("gpuu.chip.sms", "gpu.chip.sms");
+    nearest_is("tensor_paralel", "gpu.tensor_parallel");
+    nearest_is("bucket.prefil_chunk", "bucket.prefill_chunk");
+    nearest_is("nodes", "lpu.rack.nodes");
+    nearest_is("", option_nearest("")->key);
+}
+
+static void a_text_that_is_too_long_is_refused(void)
+{
+    struct scenario scenario = {0};
+    char *error = NULL, text[2 * MACHINE_NAME_BYTES];
+    memset(text, 'x', sizeof text);
+    const struct option *name = option_find("lpu.chip.name");
+    text[MACHINE_NAME_BYTES] = '\0';
+    CU_ASSERT_FALSE(option_store(name, text, &scenario, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "at most 63 bytes"));
+    base_free(error);
+    text[MACHINE_NAME_BYTES - 1] = '\0';
+    CU_ASSERT_TRUE(option_store(name, text, &scenario, &error));
+}
+
+TEST_MAIN("option table", TEST(every_default_is_within_its_bounds),
+          TEST(every_bound_is_itself_accepted), TEST(keys_are_unique_and_in_a_section),
+          TEST(sections_stand_together), TEST(every_field_has_exactly_one_row),
+          TEST(the_nearest_key_is_the_one_meant), TEST(a_text_that_is_too_long_is_refused))
