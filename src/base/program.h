@@ -11,25 +11,31 @@
  *   t(i, o) = t + i * interval[0] + o * interval[1],  0 <= i < count[0], 0 <= o < count[1].
  * It samples stream operands at t(i, o) + skew and drives results at t(i, o) + delay, both of the
  * unit (struct lpu_chip). A vector driven at x at cycle c is at x' at cycle c + |x' - x|.
- * The queue is busy from t to t(last) + 1.
+ * The queue is busy from t to t(last) + 1. No two repeats act in one cycle, and repeats nest: the
+ * whole of one level fits into the interval of the other. Streams and ALU results of a unit at
+ * (i, o) carry index(i, o); with REDUCE a result exists for i = count[0] - 1 only, without EVERY a
+ * compute drives for o = count[1] - 1 only. A vector holds its stream from the position that drives
+ * it to that of its farthest consumer, both included.
  *
  * MXM: an install at t swaps buffer and array; it needs t > the last cycle in which its load
  * sampled, the next load samples from t + mxm_install_cycles on, and a compute issued at t' uses
- * the newest install with t + mxm_install_cycles <= t' (none may start in between). Install r takes
- * what load r brought. C2C: a send departs at issue + c2c_send_skew_cycles; the receive is issued
- * at departure + c2c_hop_cycles on the other end of the wire and drives its stream
- * c2c_receive_cycles later.
+ * the newest install with t + mxm_install_cycles <= t' (none may start in between). Each outer
+ * repeat of a load is one load, each repeat of an install one install; install r of a plane takes
+ * what load r of that plane brought, and names its first vector. C2C: a send departs at
+ * issue + c2c_send_skew_cycles; the receive is issued at departure + c2c_hop_cycles on the other
+ * end of the wire and drives its stream c2c_receive_cycles later.
  *
  * Identity. Each 320-byte vector is (tensor, sub, index): a tensor has `subs` parallel byte planes
  * (2 for fp16, 4 for int32/fp32, 16 or 32 for weights) of `count` vectors each. Between chips and
  * between programs a tensor is known by (name, layer), within a program by its number. MEM_READ:
  * output 0 is the stream and the identity it carries; where the address is not static, output 1
- *   (EXPECT) names the table that is read and the stream carries output 0's identity as a new
- * label. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is what the
- * addresses hold then; in mode KV its index is the address less the tensor's address, and a dump
- * holds nothing. C2C_RECEIVE: output 0 is the stream and its new label, output 1 (EXPECT) what the
- * sender's message must name. All other results carry the identity of their output operand; a
- * result nobody names (ALU to ALU) has none. */
+ * (EXPECT) names the table that is read and the stream carries output 0's identity as a new label.
+ * The operand that names what memory holds has index = address - tensor.address and the strides of
+ * the address, in every address mode; its index_mode is that of the address, or STATIC. Labels on
+ * streams are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is
+ * what the addresses hold then; a dump holds nothing. C2C_RECEIVE: output 0 is the stream and its
+ * new label, output 1 (EXPECT) what the sender's message must name. All other results carry the
+ * identity of their output operand; a result nobody names (ALU to ALU) has none. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -267,5 +273,13 @@ const char *program_opcode_name(enum program_opcode opcode);
 void program_queue_name(int32_t queue, char *text);
 
 void program_release(struct program *program);
+
+struct base_report;
+
+/* Whether every field is in range, instructions are sorted by (queue, cycle) and operands, tensors
+ * and slices exist, so that a chip can execute the program and judge it by the contract. Faults go
+ * into `report`, at most a few dozen. */
+bool program_is_valid(const struct lpu_chip *chip, const struct program *program,
+                      struct base_report *report);
 
 #endif
