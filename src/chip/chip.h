@@ -8,11 +8,11 @@
  * SRAM outlives steps and programs: persistent tensors (weights, constants, KV, embedding) are
  * known by (name, layer) and keep their place whichever program runs.
  *
- * Times of rule 10. An instruction whose last repeat is issued at t ends at t + 1 + delay, delay
- * being mem_read_cycles, mem_write_skew_cycles, mxm_load_skew_cycles, mxm_install_cycles,
- * mxm_compute_cycles, vxm_alu_cycles, sxm_cycles (permute), sxm_transpose_cycles,
- * c2c_send_skew_cycles or c2c_receive_cycles by opcode. An op starts with the first issue and ends
- * with the last end of its instructions; the executed length is the greatest end of all. */
+ * Times of rule 10. An instruction whose last repeat is issued at t ends at t + 1 + delay: the delay
+ * of its result (mem_read_cycles, mxm_compute_cycles, vxm_alu_cycles, sxm_cycles,
+ * sxm_transpose_cycles, c2c_receive_cycles), mxm_install_cycles for an install, 0 for a write, load
+ * or send. An op starts with the first issue and ends with the last end of its instructions; the
+ * executed length is the greatest end of all. */
 #ifndef CHIP_CHIP_H
 #define CHIP_CHIP_H
 
