@@ -12,7 +12,7 @@
 
 enum { MODEL_NAME_BYTES = 64 };
 
-/* Bounds of a shape: products of any of them stay below 2^63, also with 2^20 rows. */
+/* Bounds of a shape: no count of an op overflows 63 bits, also with all rows and positions. */
 enum {
     MODEL_MOST_LAYERS = 1 << 12,
     MODEL_MOST_HIDDEN = 1 << 18,
@@ -30,24 +30,21 @@ struct model {
     char name[MODEL_NAME_BYTES]; /* folder name of the config.json, or its _name_or_path */
     char architecture[MODEL_NAME_BYTES];
     char model_type[MODEL_NAME_BYTES]; /* llama, mistral, qwen2, qwen3 */
-    int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocabulary;
-    int64_t max_positions;
+    int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocabulary, max_positions;
     bool tied_embeddings;
     bool qkv_bias;    /* bias on q, k, v */
     bool output_bias; /* bias on o (attention_bias: true) */
     bool mlp_bias;
     bool qk_norm; /* RMSNorm per head on q and k (qwen3) */
-    double norm_epsilon;
-    double rope_theta;
+    double norm_epsilon, rope_theta;
     char rope_scaling[MODEL_NAME_BYTES]; /* "", "llama3" or "linear" */
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     int64_t rope_original_positions;
     int64_t sliding_window; /* 0: none */
 };
 
-/* Reads PATH (a config.json or the folder that holds one). Every fault is added to `report`, by
- * key; an architecture outside the family is refused by its name. Returns whether `model` is
- * usable. */
+/* Reads PATH (a config.json or its folder). Every fault goes to `report`, by key; an architecture
+ * outside the family is refused by its name. Returns whether `model` is usable. */
 bool model_read(const char *path, struct model *model, struct base_report *report);
 
 bool model_is_valid(const struct model *model);
@@ -96,10 +93,9 @@ struct model_op {
     int32_t input[3];        /* ops whose results this one needs; unused ones last, -1 */
 };
 
-/* The ops of one step in a valid order: op i depends only on ops before it. A layer is: norm, q, k,
- * v, with qk_norm a norm each of q and k, rope (of q and k), kv_write, attention, o, add, norm,
- * gate, up, activate, down, add. Before the layers: embed; after them, with head_rows > 0: norm,
- * head, sample. */
+/* Ops of one step; op i needs only ops before it. First embed; a layer is norm, q, k, v, with
+ * qk_norm a norm each of q and k, rope (of both), kv_write, attention, o, add, norm, gate, up,
+ * activate, down, add; last, with head_rows > 0: norm, head, sample. */
 struct model_graph {
     struct model_op *op;
     size_t count;
