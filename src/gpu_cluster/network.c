@@ -24,7 +24,7 @@ static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct
     } else {
         chunk.kind = GPU_EVENT_DELIVER;
         chunk.target = chunk.to;
-        chunk.time_ps = chunk.tail_ps + world->job.cluster.collective_step_ps;
+        chunk.time_ps = chunk.tail_ps;
     }
     gpu_world_post(world, chunk);
     return through;
@@ -34,9 +34,10 @@ int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk.from, chunk.to);
     assert(path.links > 0);
+    int64_t offered = now_ps + world->job.cluster.collective_step_ps;
     chunk.hop = 0;
-    chunk.tail_ps = now_ps;
-    return pass(world, &path, chunk, now_ps);
+    chunk.tail_ps = offered;
+    return pass(world, &path, chunk, offered);
 }
 
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk)

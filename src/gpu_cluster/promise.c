@@ -4,20 +4,13 @@
  * A partition in the middle of a layer will not send before its collective begins, and says so:
  * each pending event is bounded by the latencies of what must follow it before a chunk can reach
  * another partition. The least of the bounds over all partitions is the end of the next window. */
+#include <stddef.h>
+
 #include "gpu_cluster/world.h"
 
 static bool is_local(const struct gpu_world *world, int32_t gpu)
 {
     return gpu >= world->first_gpu && gpu < world->first_gpu + world->gpus;
-}
-
-static bool stays_here(const struct gpu_world *world, const struct gpu_path *path, int32_t to)
-{
-    bool stays = is_local(world, to);
-    for (int32_t i = 0; i < path->links; i++) {
-        stays = stays && is_local(world, world->topology.home[path->link[i]]);
-    }
-    return stays;
 }
 
 static int64_t min_ps(int64_t a, int64_t b)
@@ -30,20 +23,50 @@ static int64_t later(int64_t time_ps, int64_t by_ps)
     return by_ps == EVENT_WORLD_NEVER ? EVENT_WORLD_NEVER : time_ps + by_ps;
 }
 
-/* Least latency of the links by which a GPU leaves for its peers; those that never leave this
- * partition may not count. */
-static int64_t way_out_ps(const struct gpu_world *world, int32_t gpu, bool also_local)
+/* A chunk that enters link `hop` of its path needs so long to what another partition holds; NEVER:
+ * stays here. */
+static int64_t crossing_ps(const struct gpu_world *world, const struct gpu_path *path, int32_t hop,
+                           int32_t to)
+{
+    int64_t total = 0;
+    for (int32_t i = hop; i < path->links; i++) {
+        total += world->topology.wires.wire[path->link[i]].latency;
+        int32_t home = i + 1 < path->links ? world->topology.home[path->link[i + 1]] : to;
+        if (!is_local(world, home)) {
+            return total;
+        }
+    }
+    return EVENT_WORLD_NEVER;
+}
+
+/* From the moment a GPU sends to its peers. */
+static int64_t way_out_ps(const struct gpu_world *world, int32_t gpu)
 {
     int32_t peer[GPU_PEERS];
     int32_t peers = gpu_collective_peers(world, gpu, peer);
     int64_t least = EVENT_WORLD_NEVER;
     for (int32_t p = 0; p < peers; p++) {
         struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
-        if (path.links > 0 && (also_local || !stays_here(world, &path, peer[p]))) {
+        if (path.links > 0) {
+            least = min_ps(least, crossing_ps(world, &path, 0, peer[p]));
+        }
+    }
+    return later(world->job.cluster.collective_step_ps, least);
+}
+
+/* The same for GPUs elsewhere, wherever partitions end: the first link alone. */
+static int64_t least_way_out_ps(const struct gpu_world *world, int32_t gpu)
+{
+    int32_t peer[GPU_PEERS];
+    int32_t peers = gpu_collective_peers(world, gpu, peer);
+    int64_t least = EVENT_WORLD_NEVER;
+    for (int32_t p = 0; p < peers; p++) {
+        struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
+        if (path.links > 0) {
             least = min_ps(least, world->topology.wires.wire[path.link[0]].latency);
         }
     }
-    return least;
+    return later(world->job.cluster.collective_step_ps, least);
 }
 
 void gpu_promise_prepare(struct gpu_world *world)
@@ -52,9 +75,9 @@ void gpu_promise_prepare(struct gpu_world *world)
     world->exit_ps = EVENT_WORLD_NEVER;
     world->any_exit_ps = EVENT_WORLD_NEVER;
     for (int32_t gpu = 0; gpu < working; gpu++) {
-        world->any_exit_ps = min_ps(world->any_exit_ps, way_out_ps(world, gpu, true));
+        world->any_exit_ps = min_ps(world->any_exit_ps, least_way_out_ps(world, gpu));
         if (is_local(world, gpu)) {
-            world->exit_ps = min_ps(world->exit_ps, way_out_ps(world, gpu, false));
+            world->exit_ps = min_ps(world->exit_ps, way_out_ps(world, gpu));
         }
     }
 }
@@ -67,25 +90,33 @@ static int64_t quiet_behind_op(const struct gpu_world *world, const struct gpu_s
     return last ? world->job.chip.step_overhead_ps / 2 : step->op[gpu->sequence + 1].quiet_ps;
 }
 
-/* A chunk at a link goes on to the next, perhaps elsewhere; or to a GPU that answers. */
-static int64_t bound_of_chunk(const struct gpu_world *world, const struct gpu_event *chunk,
-                              int64_t exit_ps)
+static int64_t delivery_ps(const struct gpu_world *world, const struct gpu_path *path,
+                           const struct gpu_event *chunk)
+{
+    int64_t at = chunk->time_ps;
+    const struct wire *wire = NULL;
+    for (int32_t i = chunk->hop; i < path->links; i++) {
+        wire = &world->topology.wires.wire[path->link[i]];
+        at += wire->latency;
+    }
+    return wire == NULL ? at : at + wire_transfer_ps(wire, chunk->bytes);
+}
+
+/* A chunk at a link crosses over on its way, or arrives here at a GPU that may answer. */
+static int64_t bound_of_chunk(const struct gpu_world *world, const struct gpu_event *chunk)
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
-    const struct wire *wire = &world->topology.wires.wire[chunk->target];
-    int64_t passed = chunk->time_ps + wire->latency;
-    if (chunk->hop + 1 < path.links) {
-        return passed;
+    int64_t crossing = crossing_ps(world, &path, chunk->hop, chunk->to);
+    if (crossing != EVENT_WORLD_NEVER) {
+        return later(chunk->time_ps, crossing);
     }
-    int64_t delivered =
-        passed + wire_transfer_ps(wire, chunk->bytes) + world->job.cluster.collective_step_ps;
-    return later(delivered, exit_ps);
+    return later(delivery_ps(world, &path, chunk), world->exit_ps);
 }
 
 static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_event *event)
 {
     if (event->kind == GPU_EVENT_LINK) {
-        return bound_of_chunk(world, event, world->exit_ps);
+        return bound_of_chunk(world, event);
     }
     const struct gpu_state *gpu = gpu_world_gpu(world, event->target);
     int64_t quiet = 0;
@@ -102,13 +133,15 @@ static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_ev
     return later(event->time_ps + quiet, world->exit_ps);
 }
 
-/* A message under way is bounded as if its receiver had the shortest way out of all. */
+/* A message under way is bounded without knowing who else is where it goes: at its next link it may
+ * cross again, at its GPU the answer may have the shortest way out of all. */
 static int64_t bound_of_message(const struct gpu_world *world, const struct gpu_event *message)
 {
-    if (message->kind == GPU_EVENT_LINK) {
-        return bound_of_chunk(world, message, world->any_exit_ps);
+    struct gpu_path path = gpu_topology_path(&world->topology, message->from, message->to);
+    if (message->kind == GPU_EVENT_LINK && message->hop + 1 < path.links) {
+        return later(message->time_ps, world->topology.wires.wire[message->target].latency);
     }
-    return later(message->time_ps, world->any_exit_ps);
+    return later(delivery_ps(world, &path, message), world->any_exit_ps);
 }
 
 int64_t gpu_promise(const struct gpu_world *world)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Conservative time windows: an event simulation in partitions, a partition a rank.
+ *
+ * Each window, every rank publishes its promise (base/event_world.h) and its messages, all meet
+ * once, and each advances to the least promise. On one host they meet in shared memory: one barrier
+ * a window. On several, a reduction carries promise and message flag, and messages are exchanged
+ * only where there are any. One partition meets nobody. */
+#ifndef PARALLEL_WINDOWS_H
+#define PARALLEL_WINDOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/event_world.h"
+#include "base/status.h"
+
+/* How a run is watched. Zero: no progress, only signals stop it. */
+struct parallel_windows_watch {
+    void (*progress)(void *context, int64_t now_ps); /* first rank, some times a second */
+    void *context;
+    bool collectives_only; /* never shared memory: for tests and comparison */
+};
+
+/* The same on all ranks. */
+struct parallel_windows_report {
+    int64_t windows; /* meetings */
+    int64_t events, messages, message_bytes;
+    int64_t end_ps; /* time of the latest event */
+    int partitions;
+    bool shared_memory;
+    int stop_signal; /* SIGTERM and the like that ended the run early; 0: none */
+};
+
+/* Collective. Partitions that pay off for `items` entities: at most one a rank, and where ranks
+ * outnumber cores one a core. Partition p is rank p's. `spread`: one a rank in any case. */
+int parallel_windows_partitions(int64_t items, bool spread);
+
+/* Collective. Runs to the end of all partitions. `world` is NULL on ranks that hold none; they
+ * sleep until the end. BASE_NO_PROGRESS: nothing is pending, and some partition is not finished;
+ * ask the worlds what they wait for. BASE_FAILURE: stopped by a signal, see the report. */
+enum base_status parallel_windows_run(struct event_world *world, int partitions,
+                                      const struct parallel_windows_watch *watch,
+                                      struct parallel_windows_report *report);
+
+#endif

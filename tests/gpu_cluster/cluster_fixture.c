@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the tests of the GPU cluster share. */
+#include "cluster_fixture.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static const int64_t ns = 1000, us = 1000000;
+
+static struct gpu_chip h100(void)
+{
+    return (struct gpu_chip){
+        .name = "h100-like",
+        .sms = 132,
+        .clock_hz = 1830000000,
+        .fp16_flops = 989e12,
+        .fp8_flops = 1979e12,
+        .tensor_efficiency = 0.9,
+        .hbm_bytes = INT64_C(80) << 30,
+        .hbm_bytes_per_s = 3.35e12,
+        .hbm_efficiency = 0.84,
+        .l2_bytes = 50 << 20,
+        .l2_bytes_per_s = 10e12,
+        .kernel_floor_ps = 1200 * ns,
+        .launch_ps = 3 * us,
+        .eager_gap_ps = 20 * us,
+        .graph_launch_ps = 10 * us,
+        .step_overhead_ps = 100 * us,
+        .launch_jitter_cv = 0.2,
+        .kernel_jitter_cv = 0.02,
+        .block_latency_ps = 1300 * ns,
+        .sm_bytes_per_s = 117e9,
+        .attention_floor_ps = 10 * us,
+        .attention_efficiency = 0.49,
+    };
+}
+
+static struct gpu_cluster_spec two_nodes(void)
+{
+    return (struct gpu_cluster_spec){
+        .nodes = 2,
+        .gpus_per_node = 4,
+        .nvlink_bytes_per_s = INT64_C(450000000000),
+        .nvlink_latency_ps = 500 * ns,
+        .nic_bytes_per_s = INT64_C(50000000000),
+        .nic_latency_ps = 900 * ns,
+        .switch_latency_ps = 130 * ns,
+        .oversubscription = 2,
+        .leaf_ports = 4,
+        .collective_chunk_bytes = 512 << 10,
+        .collective_base_ps = 6600 * ns,
+        .collective_step_ps = 100 * ns,
+        .collective_channels = 24,
+        .captured_graph = true,
+        .tensor_parallel = 8,
+        .pipeline_parallel = 1,
+        .weight_bytes = 2,
+        .kv_bytes = 2,
+        .link_quantum_bytes = 64 << 10,
+        .straggler_slowdown = 1.5,
+        .neighbour = true,
+        .neighbour_load = 0.3,
+        .neighbour_message_bytes = 256 << 10,
+    };
+}
+
+struct gpu_job fixture_job(void)
+{
+    struct gpu_job job = {
+        .chip = h100(),
+        .cluster = two_nodes(),
+        .bucket = {.max_sequence = 2048, .batch = 1, .prefill_chunk = 128},
+        .workload = {.prompt_tokens = 128, .decode_tokens = 4},
+        .seed = 1,
+    };
+    job.model = (struct model){.name = "fixture",
+                               .layers = 22,
+                               .hidden = 2048,
+                               .heads = 32,
+                               .kv_heads = 4,
+                               .head_dim = 64,
+                               .ffn = 5632,
+                               .vocabulary = 32000,
+                               .max_positions = 2048,
+                               .norm_epsilon = 1e-5,
+                               .rope_theta = 1e4};
+    strcpy(job.model.architecture, "LlamaForCausalLM");
+    strcpy(job.model.model_type, "llama");
+    return job;
+}
+
+static struct gpu_plan ring_plan(const struct gpu_job *job, int32_t gpus, int64_t bytes)
+{
+    struct gpu_plan plan = {.stages = 1, .tensor = gpus, .prompt_steps = 0, .steps = 1};
+    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    struct gpu_plan_op reduce = {.action = GPU_ACTION_RING,
+                                 .op = GPU_OP_ALL_REDUCE,
+                                 .layer = 0,
+                                 .bytes = bytes,
+                                 .ring_steps = 2 * (gpus - 1)};
+    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], reduce);
+    gpu_plan_bound(&plan, job);
+    return plan;
+}
+
+struct gpu_world *fixture_ring(int32_t gpus, int64_t bytes, int64_t chunk_bytes, int32_t partition,
+                               int32_t partitions)
+{
+    struct gpu_job job = {.workload.decode_tokens = 1,
+                          .bucket.batch = 1,
+                          .cluster = {.captured_graph = true,
+                                      .collective_chunk_bytes = chunk_bytes,
+                                      .link_quantum_bytes = 1 << 16}};
+    const int64_t wire_bytes_per_s = INT64_C(50000000000), latency_ps = 500 * ns;
+    return gpu_world_create_from(&job, ring_plan(&job, gpus, bytes),
+                                 gpu_topology_ring(gpus, wire_bytes_per_s, latency_ps), partition,
+                                 partitions);
+}
+
+static int64_t least_promise(struct event_world *view, int32_t count)
+{
+    int64_t least = EVENT_WORLD_NEVER;
+    for (int32_t i = 0; i < count; i++) {
+        int64_t promise = view[i].promise_ps(view[i].self);
+        least = promise < least ? promise : least;
+    }
+    return least;
+}
+
+static void exchange(struct event_world *view, int32_t count)
+{
+    for (int32_t from = 0; from < count; from++) {
+        for (int32_t to = 0; to < count; to++) {
+            const void *messages;
+            size_t number = view[from].outbox(view[from].self, to, &messages);
+            view[to].accept(view[to].self, messages, number);
+        }
+        view[from].outbox_clear(view[from].self);
+    }
+}
+
+int64_t fixture_run(struct gpu_world **world, int32_t count)
+{
+    struct event_world view[64];
+    for (int32_t i = 0; i < count; i++) {
+        view[i] = gpu_world_events(world[i]);
+    }
+    int64_t windows = 0, until;
+    do {
+        until = least_promise(view, count);
+        for (int32_t i = 0; i < count; i++) {
+            view[i].advance(view[i].self, until);
+        }
+        exchange(view, count);
+        windows++;
+    } while (until != EVENT_WORLD_NEVER);
+    return windows;
+}
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
+{
+    const unsigned char *byte = bytes;
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ byte[i]) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+/* Rows are some 32-bit fields, perhaps padding, then 64-bit fields from `wide` on. Adding up makes
+ * it blind to order. */
+static uint64_t digest_rows(const void *rows, size_t count, size_t row_bytes, size_t narrow,
+                            size_t wide)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *row = (const unsigned char *)rows + i * row_bytes;
+        uint64_t hash = mix(UINT64_C(14695981039346656037), row, narrow);
+        sum += mix(hash, row + wide, row_bytes - wide);
+    }
+    return sum;
+}
+
+#define DIGEST(rows, count, last_narrow, first_wide)                                               \
+    digest_rows(rows, count, sizeof *(rows), offsetof(__typeof__(*(rows)), last_narrow) + 4,       \
+                offsetof(__typeof__(*(rows)), first_wide))
+
+uint64_t fixture_digest_of(struct gpu_world *world)
+{
+    struct gpu_tables t = gpu_world_tables(world);
+    uint64_t sum = DIGEST(t.step, t.steps, kv_positions, start_ps);
+    sum += DIGEST(t.kernel, t.kernels, split_k, start_ps);
+    sum += DIGEST(t.collective, t.collectives, op, bytes);
+    sum += DIGEST(t.link, t.links, to, busy_ps);
+    sum += (uint64_t)t.totals.events * UINT64_C(0x9E3779B97F4A7C15);
+    for (int32_t i = 0; i < world->plan.steps * GPU_DECISION_CLASSES; i++) {
+        sum += (uint64_t)t.decisions[i] * UINT64_C(0xD1B54A32D192ED03) * (uint64_t)(i + 1);
+    }
+    return sum;
+}
+
+int64_t fixture_end_ps(struct gpu_world **world, int32_t count)
+{
+    int64_t end = 0;
+    for (int32_t i = 0; i < count; i++) {
+        struct gpu_tables t = gpu_world_tables(world[i]);
+        for (size_t r = 0; r < t.steps; r++) {
+            end = t.step[r].end_ps > end ? t.step[r].end_ps : end;
+        }
+    }
+    return end;
+}
+
+uint64_t fixture_digest(struct gpu_world **world, int32_t count)
+{
+    uint64_t sum = 0;
+    int64_t end = fixture_end_ps(world, count);
+    for (int32_t i = 0; i < count; i++) {
+        gpu_world_close(world[i], end);
+        sum += fixture_digest_of(world[i]);
+    }
+    return sum;
+}
