@@ -26,19 +26,20 @@ static const char *const machine_label[] = {"lpu", "gpu", NULL};
 static const char *const when_label[] = {"compile", "run", NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
-/* In the order of enum program_opcode, program_tensor_kind and program_dtype. */
-static const char *const opcode_label[] = {
-    "mem_read",    "mem_write",     "mxm_load", "mxm_install", "mxm_compute", "vxm",
-    "sxm_permute", "sxm_transpose", "c2c_send", "c2c_receive", NULL};
+/* In the order of enum program_opcode, with program_opcode_name's names. */
+static const char *const opcode_label[] = {"read",    "write",   "load",    "install",
+                                           "compute", "alu",     "permute", "transpose",
+                                           "send",    "receive", NULL};
+
+/* In the order of enum program_tensor_kind and enum program_dtype. */
 static const char *const tensor_kind_label[] = {"weight",     "constant",  "kv",   "embedding",
                                                 "activation", "transient", "zero", NULL};
 static const char *const dtype_label[] = {"int8", "fp16", "fp32", "int32", "key", NULL};
 
-/* In the order of enum gpu_op and gpu_bound, with their names. */
+/* In the order of enum gpu_op and enum gpu_bound, with gpu_op_name's and gpu_bound_name's names. */
 static const char *const gpu_op_label[] = {
-    "embed",      "norm",       "qkv",      "rope_kv", "attention", "attention_combine",
-    "o",          "gate_up",    "activate", "down",    "head",      "sample",
-    "all_reduce", "all_gather", "send",     "receive", NULL};
+    "embed", "norm", "qkv",    "rope_kv",    "attention",  "o",    "gate_up", "activate",
+    "down",  "head", "sample", "all_reduce", "all_gather", "send", "receive", NULL};
 static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
 
 static const struct record_column model_ops[] = {

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "record/gpu_rows.h"
+#include "record/lpu_rows.h"
 #include "record/record.h"
-#include "record/rows.h"
 
 /* Schemas, in the order of the file. */
 enum record_table {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One row of each table about the GPU cluster and about both machines; units are in layout.c. */
+#ifndef RECORD_GPU_ROWS_H
+#define RECORD_GPU_ROWS_H
+
+#include <stdint.h>
+
+#include "record/lpu_rows.h"
+
+struct record_gpu_step {
+    int32_t repeat, step, gpu;
+    uint8_t phase;
+    int32_t tokens, kv_positions;
+    int64_t start_ps, end_ps, host_ps, compute_ps, collective_ps, idle_ps;
+};
+
+struct record_gpu_kernel {
+    int32_t repeat, step, gpu, sequence, layer;
+    uint8_t op, bound; /* enum gpu_op, enum gpu_bound */
+    int32_t blocks, waves, split_k;
+    int64_t start_ps, end_ps, queue_ps;
+};
+
+struct record_gpu_collective {
+    int32_t repeat, step, gpu, sequence, layer;
+    uint8_t op; /* enum gpu_op */
+    int64_t bytes, start_ps, end_ps, wait_ps, queue_ps;
+};
+
+struct record_gpu_link {
+    int32_t repeat, link;
+    char from[RECORD_NAME_BYTES], to[RECORD_NAME_BYTES];
+    int64_t busy_ps, neighbour_busy_ps, queued_ps, longest_queue_ps;
+    int64_t bytes, neighbour_bytes, chunks, neighbour_messages;
+};
+
+struct record_compare_decision {
+    char decision[RECORD_NAME_BYTES];
+    uint8_t machine, when;
+    int64_t count;
+    double per_token;
+};
+
+struct record_compare_step {
+    uint8_t machine;
+    int32_t repeat, step;
+    uint8_t phase;
+    int32_t position;
+    int64_t start_ps, end_ps;
+};
+
+struct record_compare_bound {
+    uint8_t machine, phase;
+    char resource[RECORD_NAME_BYTES];
+    int64_t time_ps;
+};
+
+struct record_compare_metric {
+    char metric[2 * RECORD_NAME_BYTES];
+    uint8_t machine;
+    double value;
+    char units[RECORD_NAME_BYTES];
+};
+
+#endif
