@@ -90,6 +90,9 @@ static void quiet_is_silent(void)
     char *text = shown_by(true, true, true, 1000, 1);
     CU_ASSERT_STRING_EQUAL(text, "");
     free(text);
+    struct base_progress progress;
+    base_progress_begin(&progress, "decode", "steps", 1, true);
+    CU_ASSERT_PTR_NULL(progress.stream);
 }
 
 static void text_is(const char *expected, int64_t total, int64_t done, double elapsed_s)
