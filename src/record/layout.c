@@ -355,10 +355,10 @@ static void print_column(FILE *stream, const struct record_column *column)
 void record_layout_print(FILE *stream)
 {
     for (size_t i = 0; i < RECORD_TABLES; i++) {
-        fprintf(stream, "### `%s`: %s\n\n", schema[i].group, schema[i].description);
+        fprintf(stream, "%s### `%s`: %s\n\n", i ? "\n" : "", schema[i].group,
+                schema[i].description);
         fputs("| column | type | unit | meaning |\n|---|---|---|---|\n", stream);
         for (size_t j = 0; j < schema[i].columns; j++)
             print_column(stream, &schema[i].column[j]);
-        fputs("\n", stream);
     }
 }
