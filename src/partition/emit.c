@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Derives issue cycles from positions and needs, and appends instructions, operands and tensors. */
+#include "partition/emit.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "partition/place.h"
+
+int32_t emit_vxm_x(const struct block *b)
+{
+    return program_queue_position(b->chip, PROGRAM_QUEUE_VXM);
+}
+
+int32_t emit_mxm_x(const struct block *b, bool east)
+{
+    return program_queue_position(b->chip, PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0));
+}
+
+int32_t emit_sxm_x(const struct block *b, bool east)
+{
+    return program_queue_position(b->chip, PROGRAM_QUEUE_SXM + (east ? PROGRAM_SXM_QUEUES : 0));
+}
+
+int32_t emit_inner_slice(const struct block *b, bool east, int32_t k)
+{
+    int32_t slices = b->chip->mem_slices_per_hemisphere;
+    return east ? slices + k : slices - 1 - k;
+}
+
+int32_t emit_outer_slice(const struct block *b, bool east, int32_t k)
+{
+    return east ? 2 * b->chip->mem_slices_per_hemisphere - 1 - k : k;
+}
+
+struct pattern emit_pattern(int32_t n0, int32_t d0, int32_t n1, int32_t d1)
+{
+    return (struct pattern){{n0, n1}, {d0, d1}};
+}
+
+struct walk emit_walk(int32_t index, int32_t stride0, int32_t stride1)
+{
+    return (struct walk){index, {stride0, stride1}};
+}
+
+void emit_op(struct block *b, const char *name, bool in_layer)
+{
+    struct program *p = &b->code;
+    p->op = base_grow(p->op, &p->op_capacity, p->ops + 1, sizeof *p->op);
+    struct program_op *op = &p->op[p->ops++];
+    *op = (struct program_op){.layer = in_layer ? 0 : -1, .start_cycle = INT64_MAX, .end_cycle = INT64_MIN};
+    snprintf(op->name, sizeof op->name, "%s", name);
+}
+
+static int32_t add_slices(struct program *p, const int32_t *slice, int32_t n)
+{
+    if (!slice)
+        return -1;
+    p->slice = base_grow(p->slice, &p->slice_capacity, p->slices + (size_t)n, sizeof *p->slice);
+    memcpy(p->slice + p->slices, slice, (size_t)n * sizeof *slice);
+    p->slices += (size_t)n;
+    return (int32_t)p->slices - n;
+}
+
+/* Rows for `count` vectors in every one of the slices, taken from the top down. */
+static int32_t take_from_top(struct sram *sram, const int32_t *slice, int32_t n, int32_t count)
+{
+    int32_t top = sram->top[slice[0]];
+    for (int32_t j = 1; j < n; j++)
+        top = sram->top[slice[j]] < top ? sram->top[slice[j]] : top;
+    for (int32_t j = 0; j < n; j++)
+        sram->top[slice[j]] = top - count;
+    return top - count;
+}
+
+static enum region region_of(const struct tensor_spec *spec)
+{
+    if (spec->shared || spec->kind == PROGRAM_TENSOR_ACTIVATION || !spec->slice)
+        return REGION_FIXED;
+    return spec->kind == PROGRAM_TENSOR_CONSTANT ? REGION_INNER : REGION_OUTER;
+}
+
+static int32_t allocate(struct block *b, const struct tensor_spec *spec, enum region region)
+{
+    if (region == REGION_FIXED)
+        return take_from_top(&b->sram, spec->slice, spec->subs, spec->count);
+    return region == REGION_INNER ? emit_take_inner(b, spec->count) : emit_take_outer(b, spec->count);
+}
+
+int32_t emit_take_outer(struct block *b, int32_t rows)
+{
+    b->sram.outer_rows += rows;
+    return b->sram.outer_rows - rows;
+}
+
+int32_t emit_take_inner(struct block *b, int32_t rows)
+{
+    b->sram.inner_rows += rows;
+    return b->sram.inner_rows - rows;
+}
+
+int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t address)
+{
+    struct program *p = &b->code;
+    enum region region = region_of(spec);
+    if (address < 0 && spec->slice)
+        address = allocate(b, spec, region);
+    p->tensor = base_grow(p->tensor, &p->tensor_capacity, p->tensors + 1, sizeof *p->tensor);
+    b->meta = base_grow(b->meta, &b->meta_capacity, p->tensors + 1, sizeof *b->meta);
+    bool stored = spec->kind != PROGRAM_TENSOR_ACTIVATION && spec->kind != PROGRAM_TENSOR_TRANSIENT;
+    struct program_tensor *t = &p->tensor[p->tensors];
+    *t = (struct program_tensor){.kind = (uint8_t)spec->kind,
+                                 .dtype = (uint8_t)spec->dtype,
+                                 .subs = (uint8_t)spec->subs,
+                                 .slice = add_slices(p, spec->slice, spec->subs),
+                                 .address = address,
+                                 .count = spec->count,
+                                 .valid = spec->valid,
+                                 .live_from = stored ? INT64_MIN : INT64_MAX,
+                                 .live_to = stored ? INT64_MAX : INT64_MIN};
+    snprintf(t->name, sizeof t->name, "%s", spec->name);
+    b->meta[p->tensors] = (struct tensor_meta){(uint8_t)region, spec->shared, spec->layer_step, 0};
+    return (int32_t)p->tensors++;
+}
+
+int32_t emit_transient(struct block *b, const char *name, enum program_dtype dtype, int32_t subs)
+{
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = name,
+                                             .kind = PROGRAM_TENSOR_TRANSIENT,
+                                             .dtype = dtype,
+                                             .subs = subs,
+                                             .count = INT32_MAX,
+                                             .valid = INT32_MAX},
+                       -1);
+}
+
+struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams, int32_t tensor,
+                                   int32_t sub, struct walk walk)
+{
+    return (struct program_operand){.kind = PROGRAM_STREAM,
+                                    .direction = direction,
+                                    .stream = (uint8_t)stream,
+                                    .streams = (uint8_t)streams,
+                                    .sub = (uint8_t)sub,
+                                    .tensor = tensor,
+                                    .index = walk.index,
+                                    .stride = {walk.stride[0], walk.stride[1]}};
+}
+
+struct program_operand emit_alu_operand(int32_t alu)
+{
+    return (struct program_operand){.kind = PROGRAM_ALU, .stream = (uint8_t)alu, .tensor = -1};
+}
+
+struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk walk)
+{
+    struct program_operand o = emit_stream(0, 0, subs, tensor, 0, walk);
+    o.kind = PROGRAM_EXPECT;
+    return o;
+}
+
+static void add_operands(struct program *p, const struct program_operand *operand, int32_t n)
+{
+    p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + (size_t)n, sizeof *p->operand);
+    if (n)
+        memcpy(p->operand + p->operands, operand, (size_t)n * sizeof *operand);
+    p->operands += (size_t)n;
+}
+
+struct program_instruction *emit(struct block *b, struct program_instruction i,
+                                 const struct program_operand *in, int32_t inputs,
+                                 const struct program_operand *out, int32_t outputs)
+{
+    struct program *p = &b->code;
+    i.op = (int32_t)p->ops - 1;
+    i.operand = (uint32_t)p->operands;
+    i.inputs = (uint8_t)inputs;
+    i.outputs = (uint8_t)outputs;
+    add_operands(p, in, inputs);
+    add_operands(p, out, outputs);
+    p->instruction =
+        base_grow(p->instruction, &p->instruction_capacity, p->instructions + 1, sizeof *p->instruction);
+    p->instruction[p->instructions] = i;
+    return &p->instruction[p->instructions++];
+}
+
+static struct program_instruction repeated(struct pattern p, enum program_opcode opcode, int32_t queue)
+{
+    return (struct program_instruction){.queue = (uint8_t)queue,
+                                        .opcode = (uint8_t)opcode,
+                                        .count = {p.n[0], p.n[1]},
+                                        .interval = {p.d[0], p.d[1]}};
+}
+
+/* A MEM instruction for one sub of `tensor`; cycle and operands are the caller's. */
+static struct program_instruction mem_instruction(const struct block *b, int32_t tensor, int32_t sub,
+                                                  struct walk walk, struct pattern p,
+                                                  enum program_opcode opcode)
+{
+    const struct program_tensor *t = &b->code.tensor[tensor];
+    assert(t->slice >= 0 && sub < t->subs);
+    struct program_instruction i = repeated(p, opcode, b->code.slice[t->slice + sub]);
+    i.address = t->address + walk.index;
+    i.stride[0] = walk.stride[0];
+    i.stride[1] = walk.stride[1];
+    return i;
+}
+
+/* Cycle at which a read must issue so that its vector reaches `at`. */
+static int64_t read_cycle(const struct block *b, int32_t queue, struct lane_group at)
+{
+    int32_t x = program_queue_position(b->chip, queue);
+    assert(at.direction == PROGRAM_EAST ? at.x >= x : at.x <= x);
+    return at.cycle - b->chip->mem_read_cycles - abs(at.x - x);
+}
+
+struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,
+                                 struct pattern p, struct lane_group at)
+{
+    for (int32_t j = 0; j < n; j++) {
+        struct program_instruction i = mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_READ);
+        i.cycle = read_cycle(b, i.queue, at);
+        struct program_operand out = emit_stream(at.direction, at.stream + j, 1, tensor, sub + j, walk);
+        emit(b, i, NULL, 0, &out, 1);
+    }
+    return emit_stream(at.direction, at.stream, n, tensor, sub, walk);
+}
+
+struct program_operand emit_read_table(struct block *b, const struct table_read *t, struct walk walk,
+                                       struct pattern p, struct lane_group at)
+{
+    for (int32_t j = 0; j < t->subs; j++) {
+        struct walk steps = {t->address_offset, {t->stride[0], t->stride[1]}};
+        struct program_instruction i = mem_instruction(b, t->table, t->sub + j, steps, p, PROGRAM_MEM_READ);
+        i.cycle = read_cycle(b, i.queue, at);
+        i.address_mode = t->mode;
+        i.argument = t->argument;
+        i.limit = t->limit;
+        i.low = t->low;
+        struct program_operand out[2] = {emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
+                                         emit_expect(t->table, 1, steps)};
+        out[1].sub = (uint8_t)(t->sub + j);
+        out[1].index_mode = t->mode;
+        emit(b, i, NULL, 0, out, 2);
+    }
+    return emit_stream(at.direction, at.stream, t->subs, t->label, 0, walk);
+}
+
+void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub, struct walk walk,
+                struct pattern p, struct lane_group from)
+{
+    int32_t n = carried.streams;
+    for (int32_t j = 0; j < n; j++) {
+        struct program_instruction i = mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_WRITE);
+        int32_t x = program_queue_position(b->chip, i.queue);
+        assert(from.direction == PROGRAM_EAST ? x >= from.x : x <= from.x);
+        i.cycle = from.cycle + abs(x - from.x) - b->chip->mem_write_skew_cycles;
+        struct program_operand in = carried, out = emit_expect(tensor, 1, walk);
+        in.stream = (uint8_t)(carried.stream + j);
+        in.sub = (uint8_t)(carried.sub + j);
+        in.streams = 1;
+        out.sub = (uint8_t)(sub + j);
+        emit(b, i, &in, 1, &out, 1);
+    }
+}
+
+void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk, struct pattern p,
+                struct lane_group from)
+{
+    emit_store(b, emit_stream(from.direction, from.stream, n, tensor, sub, walk), tensor, sub, walk, p, from);
+}
+
+int64_t emit_alu(struct block *b, struct alu a, const struct program_operand *in, int32_t inputs,
+                 const struct program_operand *out, int32_t outputs)
+{
+    struct program_instruction i = repeated(a.p, PROGRAM_VXM, PROGRAM_QUEUE_VXM + a.unit);
+    i.function = (uint8_t)a.function;
+    i.flags = a.flags;
+    i.immediate = a.immediate;
+    i.argument = a.argument;
+    i.cycle = a.cycle - b->chip->vxm_skew_cycles;
+    emit(b, i, in, inputs, out, outputs);
+    int64_t wait = a.flags & PROGRAM_REDUCE ? (int64_t)(a.p.n[0] - 1) * a.p.d[0] : 0;
+    return i.cycle + wait + b->chip->vxm_alu_cycles;
+}
+
+void block_release(struct block *b)
+{
+    program_release(&b->code);
+    base_free(b->meta);
+    reservations_release(b->busy);
+    b->meta = NULL;
+    b->busy = NULL;
+}

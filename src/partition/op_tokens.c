@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The two ends of a step: token ids to hidden rows, and logits to the next token's id. */
+#include "partition/ops.h"
+
+#include <stdio.h>
+
+#include "partition/place.h"
+
+enum {
+    STREAM_BYTES = 0,    /* inward, one a group of slices */
+    STREAM_SCALE = 18,
+    STREAM_OUT = 20,
+    STREAM_IDS = 12,     /* eastward, four */
+    STREAM_VALUE = 8,    /* inward, two a quad of the hemisphere */
+    STREAM_KEY = 24,     /* westward, four */
+    KEY_SUBS = 4,
+};
+
+/* Quad q's bytes of every row: group g of slices holds the tokens with local id % 16 == g. */
+static int32_t embedding_tensor(struct block *b, int32_t q, int32_t tiles, int32_t address)
+{
+    int32_t slice[SHAPE_EMBEDDING_GROUPS];
+    int32_t rows = shape_ceil_div(b->shape->vocabulary, SHAPE_EMBEDDING_GROUPS) * tiles;
+    for (int32_t g = 0; g < SHAPE_EMBEDDING_GROUPS; g++)
+        slice[g] = emit_outer_slice(b, g % 2, SHAPE_QUADS * (g / 2) + q);
+    char name[24];
+    snprintf(name, sizeof name, "embedding.q%d", q);
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = name,
+                                             .kind = PROGRAM_TENSOR_EMBEDDING,
+                                             .dtype = PROGRAM_DTYPE_INT8,
+                                             .subs = SHAPE_EMBEDDING_GROUPS,
+                                             .count = rows,
+                                             .valid = rows,
+                                             .slice = slice},
+                       address);
+}
+
+static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles, int32_t address)
+{
+    int32_t slot = q / 2 ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
+    int32_t slice[2] = {emit_inner_slice(b, q % 2, slot), emit_inner_slice(b, q % 2, slot + 1)};
+    char name[24];
+    snprintf(name, sizeof name, "embedding.s%d", q);
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = name,
+                                             .kind = PROGRAM_TENSOR_CONSTANT,
+                                             .dtype = PROGRAM_DTYPE_FP16,
+                                             .subs = 2,
+                                             .count = tiles,
+                                             .valid = tiles,
+                                             .slice = slice},
+                       address);
+}
+
+/* Bytes of one group's slice for all rows of the step: the token's where it stands there, else zero. */
+static struct program_operand read_group(struct block *b, const struct common *c, int32_t table, int32_t group,
+                                         int32_t tiles, struct pattern p)
+{
+    char name[24];
+    snprintf(name, sizeof name, "token.g%d", group);
+    struct table_read t = {.table = table,
+                           .sub = group,
+                           .subs = 1,
+                           .label = emit_transient(b, name, PROGRAM_DTYPE_INT8, 1),
+                           .mode = PROGRAM_ADDRESS_TOKEN,
+                           .stride = {1, tiles},
+                           .limit = b->code.tensor[c->zeros].address,
+                           .low = group};
+    return emit_read_table(b, &t, emit_walk(0, 1, tiles), p,
+                           (struct lane_group){emit_inward(group % 2), STREAM_BYTES + group / 2, emit_vxm_x(b), 0});
+}
+
+static void embed_quad(struct block *b, const struct common *c, int32_t q, int32_t tiles, int32_t table,
+                       int32_t scale, int32_t out)
+{
+    int32_t rows = b->shape->rows, unit = 0, x = emit_vxm_x(b);
+    struct pattern p = emit_pattern(tiles, 1, rows, tiles);
+    struct program_operand term[SHAPE_EMBEDDING_GROUPS];
+    struct alu a = {.function = PROGRAM_VXM_ADD, .p = p};
+    for (int32_t g = 0; g < SHAPE_EMBEDDING_GROUPS; g++)
+        term[g] = read_group(b, c, table, g, tiles, p);
+    for (int32_t terms = SHAPE_EMBEDDING_GROUPS; terms > 1; terms /= 2) {
+        int64_t next = 0;
+        for (int32_t k = 0; k < terms / 2; k++) {
+            a.unit = unit++;
+            next = emit_alu(b, a, term + 2 * k, 2, NULL, 0);
+            term[k] = emit_alu_operand(a.unit);
+        }
+        a.cycle = next;
+    }
+    struct walk to = emit_walk(0, rows, 1);
+    struct lane_group from = {emit_outward(q % 2), STREAM_OUT, x, 0};
+    struct program_operand result = emit_stream(from.direction, from.stream, 2, out, 0, to);
+    term[1] = emit_read(b, scale, 0, 2, emit_walk(0, 1, 0), p,
+                        (struct lane_group){emit_inward(q % 2), STREAM_SCALE, x, a.cycle});
+    a.unit = unit, a.function = PROGRAM_VXM_MUL;
+    from.cycle = emit_alu(b, a, term, 2, &result, 1);
+    emit_write(b, out, 0, 2, to, p, from);
+    place_group(b, 0);
+}
+
+void ops_embed(struct block *b, const struct common *c, const struct quads *out)
+{
+    int32_t most = shape_tile_rows(out->tiles, SHAPE_QUADS);
+    int32_t rows = shape_ceil_div(b->shape->vocabulary, SHAPE_EMBEDDING_GROUPS) * most;
+    int32_t bytes = emit_take_outer(b, rows), scales = emit_take_inner(b, most);
+    emit_op(b, "embed", false);
+    struct quads partial = *out;
+    if (b->shape->group > 1)
+        partial = ops_inner_quads(b, "embed", PROGRAM_DTYPE_FP16, out->tiles, SHAPE_QUADS, b->shape->rows);
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
+        if (tiles <= 0)
+            continue;
+        int32_t table = embedding_tensor(b, q, tiles, bytes), scale = embedding_scale(b, q, tiles, scales);
+        embed_quad(b, c, q, tiles, table, scale, partial.tensor[q]);
+    }
+    if (b->shape->group > 1)
+        ops_reduce(b, &partial, NULL, out, "embed.sum");
+}
+
+static int32_t four_slices(struct block *b, const char *name, int32_t slot, enum program_tensor_kind kind,
+                           int32_t count)
+{
+    int32_t slice[KEY_SUBS];
+    for (int32_t j = 0; j < KEY_SUBS; j++)
+        slice[j] = emit_inner_slice(b, false, slot + j);
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = name,
+                                             .kind = kind,
+                                             .dtype = PROGRAM_DTYPE_INT32,
+                                             .subs = KEY_SUBS,
+                                             .count = count,
+                                             .valid = count,
+                                             .slice = slice},
+                       -1);
+}
+
+int32_t ops_token(struct block *b)
+{
+    int32_t token = four_slices(b, "token", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, 1);
+    b->code.tensor[token].dtype = PROGRAM_DTYPE_KEY;
+    b->meta[token].shared = true;
+    b->meta[token].layer_step = -1;
+    return token;
+}
+
+/* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns when. */
+static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t ids, int32_t key)
+{
+    const struct shape *s = b->shape;
+    int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), x = emit_vxm_x(b), base = b->rank * s->vocabulary;
+    struct pattern p = emit_pattern(tiles, 1, 1, 0);
+    struct program_operand id =
+        emit_read(b, ids, 0, KEY_SUBS, emit_walk(0, 1, 0), p, (struct lane_group){PROGRAM_EAST, STREAM_IDS, x, 0});
+    struct program_operand keys[SHAPE_QUADS], pair[2], out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0,
+                                                                         emit_walk(0, 0, 0));
+    struct alu a = {.function = PROGRAM_VXM_KEY, .argument = base + s->vocabulary, .p = p};
+    int64_t next = 0;
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        struct lane_group at = {emit_inward(q % 2), STREAM_VALUE + 2 * (q / 2), x, 0};
+        struct program_operand in[2] = {emit_read(b, logits->tensor[q], 0, 2, emit_walk(0, 1, 0), p, at), id};
+        a.unit = q, a.immediate = (float)(base + q * s->head.columns);
+        next = emit_alu(b, a, in, 2, NULL, 0);
+        keys[q] = emit_alu_operand(q);
+    }
+    a = (struct alu){.unit = 4, .function = PROGRAM_VXM_MAX, .p = p, .cycle = next};
+    for (int32_t k = 0; k < 2; k++, a.unit++) {
+        next = emit_alu(b, a, keys + 2 * k, 2, NULL, 0);
+        pair[k] = emit_alu_operand(4 + k);
+    }
+    a.flags = PROGRAM_REDUCE, a.cycle = next;
+    return emit_alu(b, a, pair, 2, &out, 1);
+}
+
+/* One doubling: the key against itself rotated by `shift` lanes. Returns when the greater leaves the VXM. */
+static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift, int64_t cycle)
+{
+    struct walk walk = emit_walk(0, 0, 0);
+    int64_t away = emit_vxm_x(b) - emit_sxm_x(b, false), at_sxm = cycle + away;
+    struct program_operand in = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, from, 0, walk), copy[2];
+    for (int32_t k = 0; k < 2; k++) {
+        int32_t t = emit_transient(b, k ? "key.turned" : "key.straight", PROGRAM_DTYPE_KEY, KEY_SUBS);
+        copy[k] = emit_stream(PROGRAM_EAST, KEY_SUBS * k, KEY_SUBS, t, 0, walk);
+        emit(b,
+             (struct program_instruction){.cycle = at_sxm - b->chip->sxm_skew_cycles,
+                                          .queue = (uint8_t)(PROGRAM_QUEUE_SXM + k),
+                                          .opcode = PROGRAM_SXM_PERMUTE,
+                                          .function = k ? PROGRAM_SXM_WINDOW : PROGRAM_SXM_IDENTITY,
+                                          .argument = k ? shift : 0,
+                                          .width = k ? b->chip->lanes : 0,
+                                          .count = {1, 1}},
+             &in, 1, &copy[k], 1);
+    }
+    struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, to, 0, walk);
+    struct alu a = {.unit = 7,
+                    .function = PROGRAM_VXM_MAX,
+                    .p = emit_pattern(1, 0, 1, 0),
+                    .cycle = at_sxm - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + away};
+    return emit_alu(b, a, copy, 2, &out, 1);
+}
+
+int32_t ops_argmax(struct block *b, const struct quads *logits)
+{
+    int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS);
+    int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT, tiles);
+    int32_t token = ops_token(b), key = token, from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
+    emit_op(b, "argmax", false);
+    if (b->shape->group > 1)
+        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, 1);
+    int64_t c = lane_keys(b, logits, ids, from);
+    for (int32_t shift = 1; shift < b->chip->lanes; shift *= 2) {
+        char name[24];
+        snprintf(name, sizeof name, "key.%d", shift);
+        bool last = 2 * shift >= b->chip->lanes;
+        int32_t to = last ? key : emit_transient(b, name, PROGRAM_DTYPE_KEY, KEY_SUBS);
+        c = fold_key(b, from, to, shift, c);
+        from = to;
+    }
+    emit_write(b, key, 0, KEY_SUBS, emit_walk(0, 0, 0), emit_pattern(1, 0, 1, 0),
+               (struct lane_group){PROGRAM_WEST, STREAM_KEY, emit_vxm_x(b), c});
+    place_group(b, 0);
+    if (b->shape->group > 1)
+        ops_greatest_key(b, key, token);
+    return token;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Derives tile counts, and says why a split is impossible where it is. */
+#include "partition/shape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WHY_BYTES = 160, BLOCK = 16, KV_STEP = 32 };
+
+static int32_t round_up(int64_t value, int32_t step)
+{
+    return shape_ceil_div(value, step) * step;
+}
+
+/* n outputs as equal tiles of at most `lanes` columns, whole blocks of 16. */
+static struct linear_shape linear_tiles(int32_t k_tiles, int64_t n, int32_t lanes)
+{
+    struct linear_shape s = {.k_tiles = k_tiles, .n_tiles = shape_ceil_div(n, lanes)};
+    s.columns = round_up(shape_ceil_div(n, s.n_tiles), BLOCK);
+    return s;
+}
+
+static bool refuse(char *why, const char *text, long long a, long long b)
+{
+    snprintf(why, WHY_BYTES, text, a, b);
+    return false;
+}
+
+static bool divides_model(const struct model *m, int32_t group, char *why)
+{
+    if (m->heads % group)
+        return refuse(why, "%lld attention heads do not divide by a tensor group of %lld", m->heads, group);
+    if (m->kv_heads % group && group % m->kv_heads)
+        return refuse(why, "%lld KV heads neither divide nor are divided by a tensor group of %lld",
+                      m->kv_heads, group);
+    if (m->ffn % group)
+        return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", m->ffn, group);
+    return true;
+}
+
+/* The fewest, even number of equal tiles of at most `lanes` positions, in steps of 32. */
+static bool derive_kv_tiles(struct shape *s, const struct bucket *bucket, char *why)
+{
+    for (int32_t tiles = 2; tiles * KV_STEP <= bucket->max_sequence; tiles += 2) {
+        int32_t positions = bucket->max_sequence / tiles;
+        if (bucket->max_sequence % tiles == 0 && positions % KV_STEP == 0 &&
+            positions <= s->chip->lanes && positions / 2 <= s->chip->mxm_fp16_rows) {
+            s->kv_tiles = tiles;
+            s->kv_tile_positions = positions;
+            return true;
+        }
+    }
+    return refuse(why, "a bucket of %lld positions is no multiple of %lld", bucket->max_sequence, 2 * KV_STEP);
+}
+
+static void derive_heads(struct shape *s)
+{
+    const struct model *m = s->model;
+    s->head_dim = (int32_t)m->head_dim;
+    s->head_columns = round_up(m->head_dim, BLOCK);
+    s->heads = (int32_t)(m->heads / s->group);
+    s->kv_heads = m->kv_heads >= s->group ? (int32_t)(m->kv_heads / s->group) : 1;
+    s->heads_per_kv = s->heads / s->kv_heads;
+    int32_t fit = s->chip->lanes / s->head_dim;
+    s->tiles_per_kv = shape_ceil_div(s->heads_per_kv, fit);
+    while (s->heads_per_kv % s->tiles_per_kv)
+        s->tiles_per_kv++;
+    s->heads_per_tile = s->heads_per_kv / s->tiles_per_kv;
+}
+
+static void derive_linears(struct shape *s)
+{
+    const struct model *m = s->model;
+    const int32_t lanes = s->chip->lanes;
+    s->hidden_tiles = shape_ceil_div(m->hidden, lanes);
+    s->hidden_columns = round_up(shape_ceil_div(m->hidden, s->hidden_tiles), BLOCK);
+    s->ffn_tiles = shape_ceil_div(m->ffn / s->group, lanes);
+    s->ffn_columns = round_up(shape_ceil_div(m->ffn / s->group, s->ffn_tiles), BLOCK);
+    s->qkv = (struct linear_shape){s->hidden_tiles, s->heads + 2 * s->kv_heads, s->head_columns};
+    s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes);
+    s->gate = (struct linear_shape){s->hidden_tiles, s->ffn_tiles, s->ffn_columns};
+    s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes);
+    s->vocabulary = shape_ceil_div(m->vocabulary, s->group);
+    s->head = linear_tiles(s->hidden_tiles, s->vocabulary, lanes);
+}
+
+bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,
+                  const struct bucket *bucket, int32_t group, int32_t rows, int32_t attend_positions,
+                  char *why)
+{
+    *s = (struct shape){.chip = chip, .model = model, .group = group, .rows = rows};
+    if (!divides_model(model, group, why))
+        return false;
+    if (model->head_dim >= chip->mxm_fp16_rows)
+        return refuse(why, "a head of %lld needs more than the %lld rows of an fp16 pass, less one",
+                      model->head_dim, chip->mxm_fp16_rows);
+    derive_heads(s);
+    derive_linears(s);
+    if (!derive_kv_tiles(s, bucket, why))
+        return false;
+    if (s->kv_heads > SHAPE_QUADS)
+        return refuse(why, "%lld KV heads on one chip; the compiler places up to %lld", s->kv_heads, SHAPE_QUADS);
+    s->attend_tiles = shape_attend_extent(s, attend_positions) / (2 * s->kv_tile_positions);
+    if (rows > 1 && group > 1 && rows % group)
+        return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld", rows,
+                      group);
+    return true;
+}
+
+int32_t shape_attend_extent(const struct shape *s, int32_t positions)
+{
+    return round_up(positions, 2 * s->kv_tile_positions);
+}
+
+bool shape_supports(const struct model *model, const struct bucket *bucket, struct base_report *report)
+{
+    size_t before = report->count;
+    if (model->qk_norm)
+        base_report_add(report, NULL, 0,
+                        "%s: the LPU compiler has no per-head norm of queries and keys (qwen3) yet; "
+                        "run it with --mode gpu",
+                        model->name);
+    if (model->mlp_bias || model->output_bias)
+        base_report_add(report, NULL, 0,
+                        "%s: the LPU compiler has biases on q, k and v only, not on o or in the MLP; "
+                        "run it with --mode gpu",
+                        model->name);
+    if (model->sliding_window && model->sliding_window < bucket->max_sequence)
+        base_report_add(report, NULL, 0,
+                        "%s: a sliding window of %lld positions inside a bucket of %d is not "
+                        "compiled yet; choose bucket.max_sequence <= %lld",
+                        model->name, (long long)model->sliding_window, bucket->max_sequence,
+                        (long long)model->sliding_window);
+    if (bucket->batch != 1)
+        base_report_add(report, NULL, 0, "bucket.batch = %d: the LPU compiler schedules one sequence a step yet; "
+                        "give 1", bucket->batch);
+    return report->count == before;
+}
