@@ -102,14 +102,24 @@ static struct gpu_kernel tiled(const struct gpu_chip *chip, int64_t m, int64_t n
     };
 }
 
+/* Libraries split the sum over k where the grid alone leaves SMs idle and every part keeps a main
+ * loop. */
+static bool may_split(const struct gpu_chip *chip, const struct gpu_kernel *whole, int64_t k,
+                      int32_t split)
+{
+    bool idle = whole->blocks < gpu_kernel_slots(whole, chip->sms);
+    return split == 1 || (idle && k / split >= 4 * k_step);
+}
+
 struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
                                   int32_t bytes)
 {
     struct gpu_kernel best = {0};
     int64_t best_ps = INT64_MAX;
     for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+        struct gpu_kernel whole = tiled(chip, m, n, k, bytes, &tiles[t], 1);
         for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
-            if (splits[s] > 1 && k / splits[s] < 4 * k_step) {
+            if (!may_split(chip, &whole, k, splits[s])) {
                 break;
             }
             struct gpu_kernel kernel = tiled(chip, m, n, k, bytes, &tiles[t], splits[s]);
@@ -137,6 +147,18 @@ static int64_t attention_splits(const struct gpu_chip *chip, int64_t tiles_now, 
     return want > 1 ? want : 1;
 }
 
+/* Keys that a tile of query rows works through: causal, whole tiles on the diagonal. */
+struct reach {
+    double mean, most;
+};
+
+static struct reach keys_of_tile(const struct gpu_attention *shape, int64_t row_tiles)
+{
+    double keys = (double)shape->keys, queries = (double)shape->queries;
+    return (struct reach){keys - (queries - queries / (double)row_tiles) / 2.0, keys};
+}
+
+/* Tiles do unequal work: the longest sets the time of a grid of one wave, the mean that of many. */
 struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
                                        const struct gpu_attention *shape)
 {
@@ -144,24 +166,24 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
     int64_t row_tiles = ceil_div(shape->queries * group, attention_rows);
     int64_t grid = shape->sequences * shape->kv_heads * row_tiles;
     int64_t split = attention_splits(chip, grid, shape->keys);
-    double seen = (double)shape->keys -
-                  (double)(shape->queries - 1) / 2.0; /* causal: mean over the queries */
-    double pairs = (double)(shape->sequences * shape->heads * shape->queries) * seen;
+    struct reach seen = keys_of_tile(shape, row_tiles);
+    double blocks = (double)(grid * split), width = (double)shape->head_dim;
+    double rows = (double)(shape->queries * group) / (double)row_tiles;
     double rate = chip->fp16_flops * chip->attention_efficiency / chip->sms;
-    double kv = 2.0 * (double)(shape->sequences * shape->kv_heads * shape->keys * shape->head_dim) *
-                shape->kv_bytes;
-    double io = 4.0 * (double)(shape->sequences * shape->heads * shape->queries * shape->head_dim);
-    double read = 2.0 * seen * (double)(shape->head_dim * shape->kv_bytes) / (double)split;
-    double blocks = (double)(grid * split);
+    double key_s = 4.0 * rows * width / (double)split / rate;
+    double kv =
+        2.0 * (double)(shape->sequences * shape->kv_heads * shape->keys) * width * shape->kv_bytes;
+    double io = 4.0 * (double)(shape->sequences * shape->heads * shape->queries) * width;
     return (struct gpu_kernel){
-        .blocks = (int32_t)(grid * split),
+        .blocks = (int32_t)blocks,
         .blocks_per_sm = 1,
         .split_k = (int32_t)split,
-        .block_tensor_s = 4.0 * pairs * (double)shape->head_dim / blocks / rate,
-        .block_l2_bytes = read + io / blocks,
+        .block_tensor_s = seen.mean * key_s,
+        .block_l2_bytes = 2.0 * seen.mean * width * shape->kv_bytes / (double)split + io / blocks,
         .block_hbm_bytes = (kv + io) / blocks,
         .floor_ps = chip->attention_floor_ps,
-        .wave_latency_ps = chip->block_latency_ps,
+        .wave_latency_ps =
+            chip->block_latency_ps + llround((seen.most - seen.mean) * key_s * ps_per_s),
     };
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Blocks go out in waves, and the time of a wave has the bound it should have. */
+#include "gpu_cluster/kernel.h"
+
+#include "cluster_fixture.h"
+#include "test.h"
+
+static struct gpu_chip chip_of_fixture(void)
+{
+    return fixture_job().chip;
+}
+
+/* One block an SM, a microsecond each on the tensor cores. */
+static struct gpu_kernel blocks_of_1_us(const struct gpu_chip *chip, int32_t blocks)
+{
+    (void)chip;
+    return (struct gpu_kernel){
+        .blocks = blocks, .blocks_per_sm = 1, .split_k = 1, .block_tensor_s = 1e-6};
+}
+
+static void a_block_more_than_sms_costs_another_wave(void)
+{
+    static const struct {
+        int32_t blocks, sms, waves;
+    } rows[] = {{1, 132, 1},   {132, 132, 1}, {133, 132, 2},
+                {264, 132, 2}, {265, 132, 3}, {132, 108, 2}};
+    struct gpu_chip chip = chip_of_fixture();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct gpu_kernel kernel = blocks_of_1_us(&chip, rows[i].blocks);
+        CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &kernel, rows[i].sms), rows[i].waves * 1000000);
+    }
+}
+
+static void sms_lost_to_a_collective_cost_a_wave(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    struct gpu_kernel kernel = blocks_of_1_us(&chip, 132);
+    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &kernel, 132 - 24),
+                    2 * gpu_kernel_ps(&chip, &kernel, 132));
+}
+
+static void big_products_are_bound_by_tensor_cores_and_thin_ones_by_memory(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    enum gpu_bound bound;
+    struct gpu_kernel big = gpu_kernel_gemm(&chip, 8192, 8192, 8192, 2);
+    gpu_kernel_wave_ps(&chip, &big, gpu_kernel_slots(&big, 132), 132, true, &bound);
+    CU_ASSERT_EQUAL(bound, GPU_BOUND_TENSOR);
+    struct gpu_kernel thin = gpu_kernel_gemm(&chip, 1, 8192, 28672, 2);
+    gpu_kernel_wave_ps(&chip, &thin, thin.blocks, 132, true, &bound);
+    CU_ASSERT_EQUAL(bound, GPU_BOUND_HBM);
+}
+
+static void a_product_is_never_faster_than_the_machine(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    static const int64_t size[] = {1, 16, 100, 512, 2048, 8192};
+    for (int i = 0; i < 6 * 6 * 6; i++) {
+        int64_t m = size[i % 6], n = 64 * size[i / 6 % 6], k = 64 * size[i / 36];
+        struct gpu_kernel kernel = gpu_kernel_gemm(&chip, m, n, k, 2);
+        double ps = (double)gpu_kernel_ps(&chip, &kernel, chip.sms);
+        double flops = 2.0 * (double)m * (double)n * (double)k;
+        CU_ASSERT_TRUE(ps > flops / chip.fp16_flops * 1e12);
+        CU_ASSERT_TRUE(ps > (double)(n * k) * 2 / chip.hbm_bytes_per_s * 1e12);
+        CU_ASSERT_TRUE(ps > (double)chip.kernel_floor_ps);
+    }
+}
+
+static void few_columns_and_a_long_sum_are_split(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    CU_ASSERT_TRUE(gpu_kernel_gemm(&chip, 1, 256, 16384, 2).split_k > 1);
+    CU_ASSERT_EQUAL(gpu_kernel_gemm(&chip, 8192, 8192, 4096, 2).split_k, 1);
+}
+
+static void decode_attention_is_split_over_keys_until_sms_are_full(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    struct gpu_attention one = {1, 1, 8192, 4, 1, 128, 2}, many = {200, 1, 8192, 4, 1, 128, 2};
+    CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &one).blocks, 64);
+    CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &many).split_k, 1);
+    one.keys = 1000000;
+    CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &one).blocks, 132);
+}
+
+TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
+          TEST(sms_lost_to_a_collective_cost_a_wave),
+          TEST(big_products_are_bound_by_tensor_cores_and_thin_ones_by_memory),
+          TEST(a_product_is_never_faster_than_the_machine),
+          TEST(few_columns_and_a_long_sum_are_split),
+          TEST(decode_attention_is_split_over_keys_until_sms_are_full))

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The same job gives the same rows to the bit in 1, 2, 3, 5 and 8 partitions. */
+#include "cluster_fixture.h"
+#include "test.h"
+
+static uint64_t digest_of(const struct gpu_job *job, int32_t partitions)
+{
+    struct gpu_world *world[64];
+    for (int32_t p = 0; p < partitions; p++)
+        world[p] = gpu_world_create(job, p, partitions);
+    fixture_run(world, partitions);
+    uint64_t digest = fixture_digest(world, partitions);
+    for (int32_t p = 0; p < partitions; p++) {
+        CU_ASSERT_TRUE(gpu_world_finished(world[p]));
+        gpu_world_free(world[p]);
+    }
+    return digest;
+}
+
+static void check(const struct gpu_job *job)
+{
+    static const int32_t partitions[] = {2, 3, 5, 8, 11};
+    uint64_t alone = digest_of(job, 1);
+    for (size_t i = 0; i < sizeof partitions / sizeof partitions[0]; i++)
+        CU_ASSERT_EQUAL(digest_of(job, partitions[i]), alone);
+}
+
+static void tensor_parallel_over_leaves_and_spines(void)
+{
+    struct gpu_job job = fixture_job();
+    check(&job);
+}
+
+static void tensor_parallel_on_one_leaf_without_neighbour(void)
+{
+    struct gpu_job job = fixture_job();
+    job.cluster.leaf_ports = 32;
+    job.cluster.neighbour = false;
+    check(&job);
+}
+
+static void pipeline_and_tensor_parallel_with_chunks_and_stragglers(void)
+{
+    struct gpu_job job = fixture_job();
+    job.cluster.tensor_parallel = 2;
+    job.cluster.pipeline_parallel = 4;
+    job.cluster.straggler_share = 0.4;
+    job.bucket.prefill_chunk = 48;
+    check(&job);
+}
+
+static void eager_launches_on_fewer_gpus_than_there_are(void)
+{
+    struct gpu_job job = fixture_job();
+    job.cluster.tensor_parallel = 4;
+    job.cluster.captured_graph = false;
+    check(&job);
+}
+
+static void without_any_jitter(void)
+{
+    struct gpu_job job = fixture_job();
+    job.chip.kernel_jitter_cv = 0;
+    job.chip.launch_jitter_cv = 0;
+    job.cluster.neighbour = false;
+    check(&job);
+}
+
+static void another_seed_gives_another_run(void)
+{
+    struct gpu_job job = fixture_job();
+    uint64_t first = digest_of(&job, 1);
+    job.seed++;
+    CU_ASSERT_NOT_EQUAL(digest_of(&job, 1), first);
+}
+
+TEST_MAIN("partitions", TEST(tensor_parallel_over_leaves_and_spines),
+          TEST(tensor_parallel_on_one_leaf_without_neighbour),
+          TEST(pipeline_and_tensor_parallel_with_chunks_and_stragglers),
+          TEST(eager_launches_on_fewer_gpus_than_there_are), TEST(without_any_jitter),
+          TEST(another_seed_gives_another_run))
