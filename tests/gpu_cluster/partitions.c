@@ -66,6 +66,18 @@ static void without_any_jitter(void)
     check(&job);
 }
 
+/* Four senders without jitter reach the only spine at the same picosecond. */
+static void equal_times_at_a_shared_trunk(void)
+{
+    struct gpu_job job = fixture_job();
+    job.chip.kernel_jitter_cv = 0;
+    job.chip.launch_jitter_cv = 0;
+    job.cluster.tensor_parallel = 4;
+    job.cluster.pipeline_parallel = 2;
+    job.cluster.oversubscription = 100;
+    check(&job);
+}
+
 static void another_seed_gives_another_run(void)
 {
     struct gpu_job job = fixture_job();
@@ -78,4 +90,4 @@ TEST_MAIN("partitions", TEST(tensor_parallel_over_leaves_and_spines),
           TEST(tensor_parallel_on_one_leaf_without_neighbour),
           TEST(pipeline_and_tensor_parallel_with_chunks_and_stragglers),
           TEST(eager_launches_on_fewer_gpus_than_there_are), TEST(without_any_jitter),
-          TEST(another_seed_gives_another_run))
+          TEST(equal_times_at_a_shared_trunk), TEST(another_seed_gives_another_run))
