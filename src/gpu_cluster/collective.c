@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Collectives of one GPU: ring all-reduce and all-gather chunk by chunk, sends and receives between
- * stages.
+/* Collectives of one GPU: rings chunk by chunk, sends and receives between stages.
  *
  * A vector of B bytes on n GPUs is cut into n segments, a segment into pieces of at most one chunk.
  * In step s a GPU sends one segment to the next; a piece of step s + 1 goes out when the same piece
@@ -149,8 +148,8 @@ static void move_ring(struct gpu_world *world, struct gpu_state *gpu, const stru
     handle_arrived(world, gpu, now_ps);
 }
 
-/* The stream goes on at once; the copy engine's blocks hold their SMs until the last byte has left.
- */
+/* The stream goes on at once; the copy engine's blocks hold their SMs until the last byte has
+ * left. */
 static void move_send(struct gpu_world *world, struct gpu_state *gpu, const struct gpu_plan_op *op,
                       int64_t now_ps)
 {

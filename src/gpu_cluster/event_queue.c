@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A 4-ary heap of small nodes over slots of events: what moves on the way up and down is 24 bytes.
- */
+/* A 4-ary heap of small nodes over slots of events. */
 #include "gpu_cluster/event_queue.h"
 
 #include <assert.h>

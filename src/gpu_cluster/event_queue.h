@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Events of one partition in the order of (time, key): a 4-ary heap over slots that are used again.
- */
+/* Events of one partition in the order of (time, key). */
 #ifndef GPU_CLUSTER_EVENT_QUEUE_H
 #define GPU_CLUSTER_EVENT_QUEUE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A cluster of GPUs that runs the steps of a model event by event; one object holds one partition
- * of it. */
+/* A cluster of GPUs that runs the steps of a model event by event, in partitions. */
 #ifndef GPU_CLUSTER_GPU_CLUSTER_H
 #define GPU_CLUSTER_GPU_CLUSTER_H
 
@@ -15,8 +14,7 @@
 #include "gpu_cluster/gpu_tables.h"
 #include "model/model.h"
 
-/* What is simulated: the prompt in chunks of the bucket, then the decode steps, one after the
- * other. */
+/* What is simulated: the prompt in chunks of the bucket, then the decode steps one by one. */
 struct gpu_job {
     struct gpu_chip chip;
     struct gpu_cluster_spec cluster;
@@ -28,12 +26,12 @@ struct gpu_job {
     int32_t record_first_step, record_steps;
 };
 
-/* Adds what makes the job impossible (split that does not divide, model that does not fit) to
- * `report`. */
+/* Adds to `report` what makes the job impossible: a split that does not divide, too little memory.
+ */
 bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report);
 
-/* Prefill chunks and decode steps; GPUs of the cluster; those that hold the model: 0 .. working
- * - 1. */
+/* Prefill chunks and decode steps; GPUs of the cluster; those that hold the model, the first ones.
+ */
 int32_t gpu_job_steps(const struct gpu_job *job);
 int32_t gpu_job_gpus(const struct gpu_job *job);
 int32_t gpu_job_working_gpus(const struct gpu_job *job);
@@ -52,14 +50,12 @@ void gpu_world_free(struct gpu_world *world);
 /* The view that parallel/windows drives; on one partition gpu_world_run does without. */
 struct event_world gpu_world_events(struct gpu_world *world);
 
-/* Runs a single partition to its end. BASE_NO_PROGRESS when a GPU waits for what nobody will send.
- */
+/* Runs a single partition to its end. BASE_NO_PROGRESS: a GPU waits for what nobody will send. */
 enum base_status gpu_world_run(struct gpu_world *world);
 
 bool gpu_world_finished(const struct gpu_world *world);
 
-/* Adds one line for each GPU of this partition that is not done: what it waits for, and from whom.
- */
+/* Adds a line for each GPU of this partition that is not done: what it waits for, and from whom. */
 void gpu_world_explain(const struct gpu_world *world, struct base_report *report);
 
 /* Draws neighbour traffic up to the end of the run, so that link rows do not depend on which

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a run on the GPU cluster leaves behind: rows of steps, kernels, collectives and links, and
- * totals. */
+/* What a run leaves behind: rows of steps, kernels, collectives and links, and totals. */
 #ifndef GPU_CLUSTER_GPU_TABLES_H
 #define GPU_CLUSTER_GPU_TABLES_H
 
@@ -60,8 +59,8 @@ struct gpu_step_row {
     int32_t prefill; /* 1: a chunk of the prompt */
     int32_t tokens, kv_positions;
     int64_t start_ps, end_ps; /* host begins the step; host has the result */
-    int64_t host_ps, compute_ps, collective_ps,
-        idle_ps; /* sum: end - start; collective includes waiting for peers */
+    /* Sum: end - start; collective includes waiting for peers. */
+    int64_t host_ps, compute_ps, collective_ps, idle_ps;
 };
 
 struct gpu_kernel_row {

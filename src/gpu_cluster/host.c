@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The host of a GPU: engine steps, launches one by one or as a captured graph, and the in-order
- * stream. */
+/* The host of a GPU: engine steps, launches eager or captured, and the in-order stream. */
 #include <math.h>
 
 #include "gpu_cluster/world.h"

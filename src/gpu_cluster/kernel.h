@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Kernels as grids of equal blocks: what a library would launch for an op, and the time of a wave.
- */
+/* Kernels as grids of equal blocks: what a library would launch, and the time of a wave. */
 #ifndef GPU_CLUSTER_KERNEL_H
 #define GPU_CLUSTER_KERNEL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The neighbour: another tenant that exchanges messages all to all over the same links, open loop.
+/* The neighbour: another tenant whose all-to-all shares the links, open loop.
  *
  * Exchange e begins at a time drawn by key. In its phase s = 1 .. n - 1 the process beside GPU g
  * sends one message to the process beside GPU g + s (mod n), with a start drawn by key within the

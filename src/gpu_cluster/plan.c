@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From the ops of the model's graph to launches of one GPU: split by tensor and pipeline, fused as
- * engines do. */
+/* From the ops of the model's graph to launches of one GPU: split, and fused as engines do. */
 #include "gpu_cluster/plan.h"
 
 #include "base/memory.h"
@@ -173,8 +172,8 @@ static void emit(struct walk *walk, const struct model_op *op)
     }
 }
 
-/* The first stages have one layer more where layers do not divide; embedding goes first, head last.
- */
+/* The first stages have one layer more where layers do not divide; embedding goes first, head
+ * last. */
 static int32_t stage_of(const struct walk *walk, const struct model_op *op, bool behind_layers)
 {
     if (op->layer < 0) {

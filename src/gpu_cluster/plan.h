@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What one GPU of each pipeline stage launches in a step: kernels after fusion, collectives, sends.
- */
+/* What one GPU of a pipeline stage launches in a step: kernels, collectives, sends. */
 #ifndef GPU_CLUSTER_PLAN_H
 #define GPU_CLUSTER_PLAN_H
 
@@ -15,8 +14,8 @@ enum gpu_shape { GPU_SHAPE_PROMPT, GPU_SHAPE_PROMPT_END, GPU_SHAPE_DECODE, GPU_S
 
 enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_RING, GPU_ACTION_SEND, GPU_ACTION_RECEIVE };
 
-/* Point-to-point streams into a GPU: hidden states of the stage before, tokens of the last stage.
- */
+/* Point-to-point streams into a GPU: hidden states of the stage before, tokens of the last
+ * stage. */
 enum gpu_channel { GPU_CHANNEL_HIDDEN, GPU_CHANNEL_TOKEN, GPU_CHANNELS };
 
 struct gpu_plan_op {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Blocks to SMs: a kernel's grid goes out in waves over the SMs that are free when each wave
- * starts. */
+/* Blocks to SMs: a grid goes out in waves over the SMs free when each wave starts. */
 #include <math.h>
 
 #include "gpu_cluster/world.h"

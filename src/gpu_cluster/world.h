@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One partition of the cluster from the inside: state of GPUs and links, and what its files call of
- * each other. */
+/* One partition of the cluster from the inside: state of GPUs and links. */
 #ifndef GPU_CLUSTER_WORLD_H
 #define GPU_CLUSTER_WORLD_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One directed link that two tenants share: a queue each, arbitrated at run time, quantum by
- * quantum. */
+/* One directed link that two tenants share, arbitrated at run time quantum by quantum. */
 #ifndef INTERCONNECT_CONTENDED_H
 #define INTERCONNECT_CONTENDED_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* GPU clusters as wires: NVSwitch nodes on a fat tree of leaf and spine switches, or a plain ring.
- */
+/* GPU clusters as wires: NVSwitch nodes on a fat tree, or a plain ring. */
 #ifndef INTERCONNECT_GPU_TOPOLOGY_H
 #define INTERCONNECT_GPU_TOPOLOGY_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Windows by MPI collectives: one reduction a window, an exchange only where somebody has messages.
- */
+/* Windows by MPI collectives: one reduction each, an exchange only where there are messages. */
 #include "parallel/windows_meet.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Windows in shared memory: every rank writes its page, all pass one barrier, each reads the
- * others' pages.
+/* Windows in shared memory: each rank writes its page, all pass a barrier, each reads the others'.
  *
  * Pages are double: a rank that is a window ahead writes the other one. Messages that do not fit
  * into a page go by MPI in that window, for all ranks. */

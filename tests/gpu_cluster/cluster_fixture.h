@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small model on H100s, rings of plain wires, and a driver of several partitions in one process.
- */
+/* A small model on H100s, rings of plain wires, and a driver of several partitions in one
+ * process. */
 #ifndef CLUSTER_FIXTURE_H
 #define CLUSTER_FIXTURE_H
 

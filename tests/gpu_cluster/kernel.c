@@ -11,9 +11,8 @@ static struct gpu_chip chip_of_fixture(void)
 }
 
 /* One block an SM, a microsecond each on the tensor cores. */
-static struct gpu_kernel blocks_of_1_us(const struct gpu_chip *chip, int32_t blocks)
+static struct gpu_kernel blocks_of_1_us(int32_t blocks)
 {
-    (void)chip;
     return (struct gpu_kernel){
         .blocks = blocks, .blocks_per_sm = 1, .split_k = 1, .block_tensor_s = 1e-6};
 }
@@ -26,7 +25,7 @@ static void a_block_more_than_sms_costs_another_wave(void)
                 {264, 132, 2}, {265, 132, 3}, {132, 108, 2}};
     struct gpu_chip chip = chip_of_fixture();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct gpu_kernel kernel = blocks_of_1_us(&chip, rows[i].blocks);
+        struct gpu_kernel kernel = blocks_of_1_us(rows[i].blocks);
         CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &kernel, rows[i].sms), rows[i].waves * 1000000);
     }
 }
@@ -34,7 +33,7 @@ static void a_block_more_than_sms_costs_another_wave(void)
 static void sms_lost_to_a_collective_cost_a_wave(void)
 {
     struct gpu_chip chip = chip_of_fixture();
-    struct gpu_kernel kernel = blocks_of_1_us(&chip, 132);
+    struct gpu_kernel kernel = blocks_of_1_us(132);
     CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &kernel, 132 - 24),
                     2 * gpu_kernel_ps(&chip, &kernel, 132));
 }

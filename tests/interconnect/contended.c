@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A shared link serves own chunks in order, lets the neighbour have its turns, and loses no byte.
- */
+/* A shared link serves own chunks in order, lets the neighbour have its turns, and loses no
+ * byte. */
 #include "interconnect/contended.h"
 
 #include "test.h"

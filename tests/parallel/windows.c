@@ -75,8 +75,8 @@ static void step(struct walk *walk, struct token token)
                                   token.hops_left - 1});
 }
 
-/* Start times differ by less than a latency, so all tokens make one hop before any makes the next.
- */
+/* Start times differ by less than a latency, so all tokens make one hop before any makes the
+ * next. */
 static void advance(void *self, int64_t until_ps)
 {
     struct walk *walk = self;
@@ -179,8 +179,8 @@ static int64_t expected_digest(int32_t tokens, int32_t hops)
     return sum;
 }
 
-/* Runs, checks everything, returns the report. `stuck`: the last partition claims to wait for more.
- */
+/* Runs, checks everything, returns the report. `stuck`: the last partition claims to wait for
+ * more. */
 static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, bool collectives,
                                                bool stuck)
 {
