@@ -107,11 +107,12 @@ enum program_vxm_function {
     PROGRAM_VXM_MAXABS, /* max(|a|, |b|), or |a| with one input */
     PROGRAM_VXM_EXP,
     PROGRAM_VXM_RSQRT,
-    PROGRAM_VXM_TANH,
+    PROGRAM_VXM_TANH,     /* tanh(a * immediate) */
     PROGRAM_VXM_SCALE,    /* a * immediate */
     PROGRAM_VXM_OFFSET,   /* a + immediate */
     PROGRAM_VXM_QUANTISE, /* round(a * b * immediate) to int8 */
-    PROGRAM_VXM_KEY, /* (value a, column id b) -> a 4-byte key ordered by value, then by lower id */
+    PROGRAM_VXM_KEY, /* 4-byte key of (value a, id b + immediate): ordered by value, then by lower
+                      * id; ids from `argument` on give the least key */
     PROGRAM_VXM_FUNCTIONS,
 };
 

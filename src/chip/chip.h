@@ -8,8 +8,8 @@
  * SRAM outlives steps and programs: persistent tensors (weights, constants, KV, embedding) are
  * known by (name, layer) and keep their place whichever program runs.
  *
- * Times of rule 10. An instruction whose last repeat is issued at t ends at t + 1 + delay: the delay
- * of its result (mem_read_cycles, mxm_compute_cycles, vxm_alu_cycles, sxm_cycles,
+ * Times of rule 10. An instruction whose last repeat is issued at t ends at t + 1 + delay: the
+ * delay of its result (mem_read_cycles, mxm_compute_cycles, vxm_alu_cycles, sxm_cycles,
  * sxm_transpose_cycles, c2c_receive_cycles), mxm_install_cycles for an install, 0 for a write, load
  * or send. An op starts with the first issue and ends with the last end of its instructions; the
  * executed length is the greatest end of all. */
@@ -101,8 +101,9 @@ struct chip *chip_create(const struct lpu_chip *machine, const struct lpu_topolo
 void chip_destroy(struct chip *chip);
 
 /* Preloads what the program keeps in SRAM and checks placement and capacity. Persistent tensors
- * that are here already must be in the same place; their content stays. The program must be valid
- * (program_is_valid), unchanged and alive as long as the chip; loading it again costs nothing. */
+ * that are here already must be in the same place; their content stays. Not during a step. The
+ * program must be valid (program_is_valid), unchanged and alive as long as the chip; loading it
+ * again costs nothing. */
 void chip_load(struct chip *chip, const struct program *program);
 
 /* Starts a step of a loaded program. `runtime` is copied, its tokens are not: they must live until

@@ -23,7 +23,8 @@ static struct comb_meeting meet_equal_steps(struct comb a, struct comb b)
     int64_t from = greatest(0, shift), to = least(a.count, b.count + shift);
     if (from >= to)
         return apart;
-    return (struct comb_meeting){(int32_t)(to - from), (int32_t)from, 1, (int32_t)(from - shift), 1};
+    return (struct comb_meeting){(int32_t)(to - from), (int32_t)from, 1, (int32_t)(from - shift),
+                                 1};
 }
 
 /* The one member of `a`, if it is in `b`. */

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whether a program is well formed: every number in range, every reference to something. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/program.h"
+#include "base/status.h"
+
+enum {
+    MOST_FAULTS = 32,
+    MOST_CYCLES = 1 << 30,
+    MOST_ROWS = 1 << 24,
+    MOST_REPEATS = 1 << 22,
+    MOST_DELAY = 1 << 20,
+    KV_LANES = 16,
+};
+static const int64_t most_vectors = INT64_C(1) << 28; /* of one program, on all streams */
+
+/* What is being judged, and where in it. */
+struct judge {
+    const struct lpu_chip *chip;
+    const struct program *program;
+    struct base_report *report;
+    size_t first_fault;
+    size_t instruction;
+};
+
+static bool is_within(int64_t value, int64_t low, int64_t high)
+{
+    return low <= value && value <= high;
+}
+
+/* Adds a fault unless `holds` or there are enough already. Returns `holds`. */
+static bool expect(struct judge *j, bool holds, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool expect(struct judge *j, bool holds, const char *format, ...)
+{
+    if (holds || j->report->count - j->first_fault >= MOST_FAULTS)
+        return holds;
+    va_list args;
+    va_start(args, format);
+    char *text = base_vformat(format, args);
+    va_end(args);
+    base_report_add(j->report, NULL, 0, "program of chip %d: %s", j->program->chip, text);
+    base_free(text);
+    return holds;
+}
+
+/* The same for a field of the instruction at hand. */
+static bool expect_field(struct judge *j, bool holds, const char *what)
+{
+    return holds ||
+           expect(j, false, "instruction %zu (%s): %s", j->instruction,
+                  program_opcode_name(j->program->instruction[j->instruction].opcode), what);
+}
+
+static bool check_chip(struct judge *j)
+{
+    const struct lpu_chip *c = j->chip;
+    bool fits =
+        c->mem_slices_per_hemisphere * 2 == PROGRAM_QUEUE_VXM &&
+        is_within(c->streams_per_direction, 1, 64) &&
+        is_within(c->vxm_alus, 1, PROGRAM_QUEUE_MXM - PROGRAM_QUEUE_VXM) &&
+        is_within(c->mxm_planes, 1,
+                  (PROGRAM_QUEUE_SEND - PROGRAM_QUEUE_MXM) / PROGRAM_MXM_QUEUES) &&
+        c->c2c_local_links >= 0 && c->c2c_global_links >= 0 &&
+        c->c2c_local_links + c->c2c_global_links <= PROGRAM_QUEUE_RECEIVE - PROGRAM_QUEUE_SEND &&
+        is_within(c->banks_per_slice, 1, c->vectors_per_slice) &&
+        is_within(c->vectors_per_slice, 1, MOST_ROWS) &&
+        is_within(c->mxm_accumulator_rows, 1, MOST_ROWS) && c->c2c_bits_per_s > 0;
+    const int64_t delay[] = {
+        c->mem_read_cycles,    c->mem_write_skew_cycles,   c->mxm_load_skew_cycles,
+        c->mxm_install_cycles, c->mxm_compute_skew_cycles, c->mxm_compute_cycles,
+        c->vxm_skew_cycles,    c->vxm_alu_cycles,          c->sxm_skew_cycles,
+        c->sxm_cycles,         c->sxm_transpose_cycles,    c->c2c_send_skew_cycles,
+        c->c2c_receive_cycles, c->c2c_hop_cycles};
+    for (size_t n = 0; n < sizeof delay / sizeof delay[0]; n++)
+        fits = fits && is_within(delay[n], 0, MOST_DELAY);
+    return expect(j, fits,
+                  "the chip does not fit the layout of queues, or has delays out of range");
+}
+
+static bool is_text(const char name[24])
+{
+    return memchr(name, '\0', 24) != NULL;
+}
+
+static void check_tensor(struct judge *j, size_t n)
+{
+    const struct program_tensor *t = &j->program->tensor[n];
+    bool placed = t->slice >= 0;
+    bool fits = is_text(t->name) && t->kind <= PROGRAM_TENSOR_ZERO && t->subs >= 1 &&
+                t->count >= 0 && is_within(t->valid, 0, t->count) && t->slice >= -1 &&
+                (t->kind == PROGRAM_TENSOR_ZERO) == (n == 0);
+    if (placed)
+        fits = fits && (size_t)t->slice + t->subs <= j->program->slices && t->count <= MOST_ROWS &&
+               is_within(t->address, 0, MOST_ROWS);
+    expect(j, fits, "tensor %zu: name, kind, subs, count, place or number out of range", n);
+}
+
+static bool check_tables(struct judge *j)
+{
+    const struct program *p = j->program;
+    size_t before = j->report->count;
+    expect(j,
+           p->tensors >= 1 && p->tensors < INT32_MAX && p->ops < INT32_MAX &&
+               p->instructions < UINT32_MAX && p->operands < UINT32_MAX,
+           "no zero tensor, or too many of anything");
+    expect(j, p->rows >= 1 && p->rows <= MOST_ROWS && is_within(p->length_cycles, 0, MOST_CYCLES),
+           "rows or length out of range");
+    for (size_t n = 0; n < p->slices; n++)
+        expect(j, is_within(p->slice[n], 0, PROGRAM_QUEUE_VXM - 1), "slice entry %zu is no slice",
+               n);
+    for (size_t n = 0; n < p->ops; n++)
+        expect(j, is_text(p->op[n].name), "op %zu has an unending name", n);
+    for (size_t n = 0; n < p->tensors; n++)
+        check_tensor(j, n);
+    return j->report->count == before;
+}
+
+/* Queues of an opcode: first, number, and how far apart; operands: least and most. */
+struct opcode_shape {
+    int32_t queue, queues, spacing;
+    int32_t inputs[2], outputs[2];
+};
+
+static struct opcode_shape shape_of(const struct lpu_chip *c, int32_t opcode)
+{
+    const int32_t links = c->c2c_local_links + c->c2c_global_links, planes = c->mxm_planes;
+    const int32_t mxm = PROGRAM_QUEUE_MXM, sxm = PROGRAM_QUEUE_SXM;
+    const struct opcode_shape shape[PROGRAM_OPCODES] = {
+        [PROGRAM_MEM_READ] = {0, PROGRAM_QUEUE_VXM, 1, {0, 0}, {1, 2}},
+        [PROGRAM_MEM_WRITE] = {0, PROGRAM_QUEUE_VXM, 1, {1, 1}, {0, 1}},
+        [PROGRAM_MXM_LOAD] = {mxm, planes, PROGRAM_MXM_QUEUES, {1, 1}, {0, 0}},
+        [PROGRAM_MXM_INSTALL] = {mxm + 1, planes, PROGRAM_MXM_QUEUES, {1, 1}, {0, 0}},
+        [PROGRAM_MXM_COMPUTE] = {mxm + 2, planes, PROGRAM_MXM_QUEUES, {2, 2}, {0, 1}},
+        [PROGRAM_VXM] = {PROGRAM_QUEUE_VXM, c->vxm_alus, 1, {1, 3}, {0, 2}},
+        [PROGRAM_SXM_PERMUTE] = {sxm, 2 * PROGRAM_SXM_QUEUES, 1, {1, 16}, {1, 16}},
+        [PROGRAM_SXM_TRANSPOSE] = {sxm, 2 * PROGRAM_SXM_QUEUES, 1, {1, 16}, {1, 16}},
+        [PROGRAM_C2C_SEND] = {PROGRAM_QUEUE_SEND, links, 1, {1, 1}, {0, 0}},
+        [PROGRAM_C2C_RECEIVE] = {PROGRAM_QUEUE_RECEIVE, links, 1, {0, 0}, {1, 2}},
+    };
+    return shape[opcode];
+}
+
+static bool check_shape(struct judge *j, const struct program_instruction *i)
+{
+    if (!expect_field(j, i->opcode < PROGRAM_OPCODES, "unknown opcode"))
+        return false;
+    struct opcode_shape s = shape_of(j->chip, i->opcode);
+    int32_t away = i->queue - s.queue;
+    bool here = away >= 0 && away % s.spacing == 0 && away / s.spacing < s.queues;
+    return expect_field(j, here, "on a queue of another unit") &&
+           expect_field(j,
+                        is_within(i->inputs, s.inputs[0], s.inputs[1]) &&
+                            is_within(i->outputs, s.outputs[0], s.outputs[1]),
+                        "number of operands") &&
+           expect_field(j, (size_t)i->operand + i->inputs + i->outputs <= j->program->operands,
+                        "operands beyond the table") &&
+           expect_field(j, i->op >= 0 && (size_t)i->op < j->program->ops, "op beyond the table");
+}
+
+static bool is_nested(const struct program_instruction *i)
+{
+    if (i->count[0] == 1 || i->count[1] == 1)
+        return true;
+    return i->interval[1] > (int64_t)(i->count[0] - 1) * i->interval[0] ||
+           i->interval[0] > (int64_t)(i->count[1] - 1) * i->interval[1];
+}
+
+static bool check_times(struct judge *j, const struct program_instruction *i)
+{
+    bool fits = is_within(i->cycle, 0, MOST_CYCLES);
+    int64_t last = fits ? i->cycle : 0, repeats = 1;
+    for (int level = 0; level < 2; level++) {
+        fits = fits && is_within(i->count[level], 1, MOST_REPEATS) &&
+               is_within(i->interval[level], i->count[level] > 1 ? 1 : 0, MOST_CYCLES);
+        last += fits ? (int64_t)(i->count[level] - 1) * i->interval[level] : 0;
+        repeats *= fits ? i->count[level] : 1;
+    }
+    return expect_field(j, fits && last <= MOST_CYCLES && repeats <= MOST_REPEATS,
+                        "cycle, counts or intervals out of range") &&
+           expect_field(j, is_nested(i), "repeats that do not nest");
+}
+
+static bool check_order(struct judge *j, const struct program_instruction *i)
+{
+    if (j->instruction == 0)
+        return true;
+    const struct program_instruction *before = i - 1;
+    return expect_field(
+        j, before->queue < i->queue || (before->queue == i->queue && before->cycle <= i->cycle),
+        "out of order by queue and cycle");
+}
+
+static bool has_runtime_address(const struct program_instruction *i)
+{
+    return i->address_mode != PROGRAM_ADDRESS_STATIC;
+}
+
+static bool is_memory(const struct program_instruction *i)
+{
+    return i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_MEM_WRITE;
+}
+
+static bool check_address(struct judge *j, const struct program_instruction *i)
+{
+    const struct program *p = j->program;
+    bool fits = is_within(i->address, 0, MOST_ROWS) && is_within(i->limit, 0, MOST_ROWS) &&
+                is_within(i->argument, -MOST_ROWS, MOST_ROWS) &&
+                is_within(i->stride[0], -MOST_ROWS, MOST_ROWS) &&
+                is_within(i->stride[1], -MOST_ROWS, MOST_ROWS) &&
+                i->address_mode <= PROGRAM_ADDRESS_TOKEN;
+    bool runtime = has_runtime_address(i);
+    if (runtime)
+        fits = fits && is_memory(i) && i->outputs == (i->opcode == PROGRAM_MEM_READ ? 2 : 1);
+    if (i->address_mode == PROGRAM_ADDRESS_KV)
+        fits = fits && p->kv_tile_positions > 0 && p->kv_tile_positions <= MOST_ROWS &&
+               p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1);
+    if (i->address_mode == PROGRAM_ADDRESS_TOKEN)
+        fits =
+            fits && p->embedding_groups > 0 && p->vocabulary_first >= 0 && p->vocabulary_count >= 0;
+    return expect_field(j, fits, "address, mode or their parameters");
+}
+
+static bool check_flags(struct judge *j, const struct program_instruction *i)
+{
+    bool mxm = i->queue >= PROGRAM_QUEUE_MXM && i->queue < PROGRAM_QUEUE_SEND;
+    bool emits = i->flags & (PROGRAM_LAST | PROGRAM_EVERY);
+    if (!mxm)
+        return true;
+    return expect_field(j,
+                        !(i->flags & PROGRAM_FP16) ||
+                            (program_mxm_plane(i->queue) % 2 == 0 &&
+                             program_mxm_plane(i->queue) + 1 < j->chip->mxm_planes),
+                        "fp16 belongs on the queues of an even plane") &&
+           expect_field(j, i->opcode != PROGRAM_MXM_COMPUTE || !emits || i->outputs == 1,
+                        "emits rows without an output");
+}
+
+/* Kind that operand k must have; a VXM input may be an ALU instead of a stream. */
+static int32_t kind_of(const struct program_instruction *i, int32_t k)
+{
+    bool output = k >= i->inputs;
+    int32_t n = output ? k - i->inputs : k;
+    switch (i->opcode) {
+    case PROGRAM_MXM_INSTALL:
+        return PROGRAM_EXPECT;
+    case PROGRAM_MXM_COMPUTE:
+        return !output && n == 1 ? PROGRAM_EXPECT : PROGRAM_STREAM;
+    case PROGRAM_MEM_READ:
+    case PROGRAM_C2C_RECEIVE:
+        return n == 1 ? PROGRAM_EXPECT : PROGRAM_STREAM;
+    case PROGRAM_MEM_WRITE:
+        return output ? PROGRAM_EXPECT : PROGRAM_STREAM;
+    default:
+        return PROGRAM_STREAM;
+    }
+}
+
+static bool has_one_stream(const struct program_instruction *i)
+{
+    return is_memory(i) || i->opcode == PROGRAM_C2C_SEND || i->opcode == PROGRAM_C2C_RECEIVE;
+}
+
+static bool check_stream(struct judge *j, const struct program_instruction *i,
+                         const struct program_operand *o)
+{
+    return expect_field(j,
+                        o->direction <= PROGRAM_WEST && o->streams >= 1 &&
+                            o->stream + o->streams <= j->chip->streams_per_direction &&
+                            (!has_one_stream(i) || o->streams == 1) &&
+                            o->index_mode == PROGRAM_ADDRESS_STATIC,
+                        "operand names no stream");
+}
+
+/* Every vector that the operand names exists; rows that run-time values choose are seen then. */
+static bool check_identity(struct judge *j, const struct program_instruction *i,
+                           const struct program_operand *o)
+{
+    if (!expect_field(j, o->tensor >= 0 && (size_t)o->tensor < j->program->tensors,
+                      "operand names no tensor"))
+        return false;
+    const struct program_tensor *t = &j->program->tensor[o->tensor];
+    int64_t low = o->index, high = o->index;
+    for (int level = 0; level < 2; level++) {
+        int64_t span = (int64_t)(i->count[level] - 1) * o->stride[level];
+        low += span < 0 ? span : 0;
+        high += span > 0 ? span : 0;
+    }
+    bool zero = t->kind == PROGRAM_TENSOR_ZERO;
+    bool chosen = o->kind == PROGRAM_EXPECT && has_runtime_address(i);
+    int64_t end = zero || chosen ? INT32_MAX : t->count - 1;
+    int32_t subs = o->sub + (o->kind == PROGRAM_STREAM ? o->streams : 1);
+    return expect_field(j, zero || subs <= t->subs, "operand names subs that its tensor lacks") &&
+           expect_field(j, low >= (zero || chosen ? INT32_MIN : 0) && high <= end,
+                        "operand names vectors that its tensor lacks") &&
+           expect_field(j,
+                        o->index_mode == PROGRAM_ADDRESS_STATIC || o->index_mode == i->address_mode,
+                        "index mode of an operand");
+}
+
+/* Returns the vectors that the operand moves. */
+static int64_t check_operand(struct judge *j, const struct program_instruction *i, int32_t k)
+{
+    const struct program_operand *o = &j->program->operand[i->operand + (uint32_t)k];
+    if (o->kind == PROGRAM_ALU && i->opcode == PROGRAM_VXM && k < i->inputs) {
+        expect_field(j, o->stream < j->chip->vxm_alus, "operand names no ALU");
+        return 0;
+    }
+    bool stream = o->kind == PROGRAM_STREAM;
+    if (!expect_field(j, o->kind == kind_of(i, k), "operand of another kind") ||
+        (stream && !check_stream(j, i, o)) || !check_identity(j, i, o) || !stream)
+        return 0;
+    return (int64_t)o->streams * i->count[0] * i->count[1];
+}
+
+static int64_t check_instruction(struct judge *j)
+{
+    const struct program_instruction *i = &j->program->instruction[j->instruction];
+    if (!check_shape(j, i) || !check_times(j, i) || !check_order(j, i) || !check_address(j, i) ||
+        !check_flags(j, i))
+        return 0;
+    int64_t vectors = (int64_t)i->count[0] * i->count[1];
+    for (int32_t k = 0; k < i->inputs + i->outputs; k++)
+        vectors += check_operand(j, i, k);
+    return vectors;
+}
+
+bool program_is_valid(const struct lpu_chip *chip, const struct program *program,
+                      struct base_report *report)
+{
+    struct judge j = {chip, program, report, report->count, 0};
+    int64_t vectors = 0;
+    if (!check_chip(&j) || !check_tables(&j))
+        return false;
+    for (; j.instruction < program->instructions; j.instruction++)
+        vectors += check_instruction(&j);
+    expect(&j, vectors <= most_vectors, "%lld vectors; at most %lld can be executed",
+           (long long)vectors, (long long)most_vectors);
+    return report->count == j.first_fault;
+}

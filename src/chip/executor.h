@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the parts of the executor share: the chip's state, runs, and how faults are reported. */
+#ifndef CHIP_EXECUTOR_H
+#define CHIP_EXECUTOR_H
+
+#include "chip/chip.h"
+#include "chip/links.h"
+#include "chip/mxm.h"
+#include "chip/order.h"
+#include "chip/residents.h"
+#include "chip/sram.h"
+#include "chip/streams.h"
+
+enum { EXECUTOR_NO_INSTRUCTION = -1 };
+
+/* Delay from issue to operands sampled, to results driven, and to the end that rule 10 counts. */
+struct executor_timing {
+    int32_t skew, delay, tail;
+};
+
+/* A program that this chip has loaded, and what is computed from it once. */
+struct executor_program {
+    const struct program *program;
+    struct order order;
+    int32_t *resident; /* a tensor: index into residents, or -1 */
+    int32_t *head;     /* a tensor: its first list of row accesses, or -1 */
+    int32_t heads;
+};
+
+struct executor_op {
+    int64_t start, end; /* start > end: nothing executed */
+};
+
+struct chip {
+    const struct lpu_chip *machine;
+    const struct lpu_topology *topology;
+    int32_t id;
+    struct executor_timing timing[PROGRAM_OPCODES];
+    int16_t position[PROGRAM_QUEUES];
+    struct executor_program *loaded;
+    size_t loads, load_capacity;
+    const struct executor_program *current;
+    const struct program *program; /* of `current` */
+    struct program_runtime runtime;
+    int32_t step;
+    size_t next; /* run of the order to execute */
+    int64_t busy_until[PROGRAM_QUEUES];
+    int64_t pair_until[PROGRAM_QUEUES]; /* until when an fp16 instruction holds the odd plane */
+    struct streams streams;
+    struct sram sram;
+    struct mxm mxm;
+    struct links links;
+    struct residents residents;
+    struct executor_op *op;
+    size_t op_capacity;
+    struct chip_statistics statistics;
+    struct chip_violation *violation; /* CHIP_VIOLATIONS_KEPT and one to write over; NULL: none */
+    size_t violations_kept;
+    int64_t violations_total, violations_told;
+};
+
+/* A new violation whose texts the caller fills in. `instruction` is a number in the current
+ * program, or EXECUTOR_NO_INSTRUCTION for one that concerns the chip as a whole. Never NULL. */
+struct chip_violation *executor_report(struct chip *chip, enum chip_rule rule, int64_t instruction,
+                                       int64_t cycle);
+
+/* "name[sub][index]" into a text of CHIP_TEXT_BYTES. */
+void executor_identity_text(const struct program *program, int32_t tensor, int32_t sub,
+                            int64_t index, char *text);
+
+/* Number of an instruction in the current program. */
+static inline uint32_t executor_number(const struct chip *chip, const struct program_instruction *i)
+{
+    return (uint32_t)(i - chip->program->instruction);
+}
+
+static inline const struct program_operand *
+executor_input(const struct chip *chip, const struct program_instruction *i, int32_t k)
+{
+    return &chip->program->operand[i->operand + (uint32_t)k];
+}
+
+static inline const struct program_operand *
+executor_output(const struct chip *chip, const struct program_instruction *i, int32_t k)
+{
+    return &chip->program->operand[i->operand + i->inputs + (uint32_t)k];
+}
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes promises for what departs and compares promises with what is received. */
+#include "chip/links.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "chip/executor.h"
+
+void links_release(struct links *links)
+{
+    for (int32_t n = 0; n < LINKS_OF_CHIP; n++)
+        base_free(links->inbox[n].at);
+    base_free(links->outbox.at);
+    *links = (struct links){0};
+}
+
+static void append(struct links_queue *queue, const struct chip_message *message)
+{
+    if (queue->first == queue->count)
+        queue->first = queue->count = 0;
+    queue->at = base_grow(queue->at, &queue->capacity, queue->count + 1, sizeof *queue->at);
+    queue->at[queue->count++] = *message;
+}
+
+static int32_t link_of(const struct program_instruction *i)
+{
+    return i->queue - (i->opcode == PROGRAM_C2C_SEND ? PROGRAM_QUEUE_SEND : PROGRAM_QUEUE_RECEIVE);
+}
+
+static void group_text(const struct chip_message *m, char *text)
+{
+    snprintf(text, CHIP_TEXT_BYTES, "%.20s[%d][%d] +%d,%d x%d,%d at %lld", m->tensor, m->sub,
+             m->index, m->stride[0], m->stride[1], m->count[0], m->count[1],
+             (long long)m->departure_cycle);
+}
+
+/* The vector group of a send or receive, named by operand `o`, first departing at `departure`.
+ * Fields that say nothing because a level does not repeat are 0. */
+static struct chip_message group_of(const struct chip *chip, const struct program_instruction *i,
+                                    const struct program_operand *o, int64_t departure)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    struct chip_message m;
+    memset(&m, 0, sizeof m);
+    m.step = chip->step;
+    m.layer = t->layer;
+    m.sub = o->sub;
+    m.index = o->index;
+    m.departure_cycle = departure;
+    for (int level = 0; level < 2; level++) {
+        m.count[level] = i->count[level];
+        m.stride[level] = i->count[level] > 1 ? o->stride[level] : 0;
+        m.interval[level] = i->count[level] > 1 ? i->interval[level] : 0;
+    }
+    memcpy(m.tensor, t->name, strlen(t->name));
+    return m;
+}
+
+static void post(struct chip *chip, const struct run *run, int64_t departure)
+{
+    const struct program_instruction *i = run->instruction;
+    struct chip_message m = group_of(chip, i, executor_input(chip, i, 0), departure);
+    struct lpu_port far = lpu_topology_peer(chip->topology, chip->id, link_of(i));
+    m.from_chip = chip->id;
+    m.from_link = link_of(i);
+    m.to_chip = far.chip;
+    m.to_link = far.link;
+    chip->statistics.messages_sent++;
+    if (far.chip >= 0) {
+        append(&chip->links.outbox, &m);
+        return;
+    }
+    struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, run->number, departure);
+    group_text(&m, v->expected);
+    snprintf(v->found, sizeof v->found, "no cable at link %d", m.from_link);
+}
+
+/* Departures are as far apart as the run's step, and the first is clear of all before. */
+static void check_slots(struct chip *chip, const struct run *run, int64_t departure)
+{
+    int64_t slot = machine_link_slot_cycles(chip->machine);
+    int64_t *free_from = &chip->links.free_from[link_of(run->instruction)];
+    bool close = run->count > 1 && run->step < slot;
+    if (departure < *free_from || close) {
+        int64_t cycle = departure < *free_from ? departure : departure + run->step;
+        struct chip_violation *v = executor_report(chip, CHIP_RULE_LINK, run->number, cycle);
+        snprintf(v->expected, sizeof v->expected, "a departure at %lld or later",
+                 (long long)(departure < *free_from ? *free_from : departure + slot));
+        snprintf(v->found, sizeof v->found, "a departure at %lld", (long long)cycle);
+    }
+    *free_from = departure + (int64_t)(run->count - 1) * run->step + slot;
+}
+
+void links_send(struct chip *chip, const struct run *run)
+{
+    int64_t departure = run->cycle + chip->timing[PROGRAM_C2C_SEND].skew;
+    check_slots(chip, run, departure);
+    chip->statistics.busy_cycles[CHIP_C2C] += run->count * machine_link_slot_cycles(chip->machine);
+    if (run->opens)
+        post(chip, run, departure);
+}
+
+/* The message that a receive of this step would take, or NULL. Messages of earlier steps that are
+ * in its way are reported and dropped. */
+static const struct chip_message *next_message(struct chip *chip, int32_t link)
+{
+    struct links_queue *q = &chip->links.inbox[link];
+    for (; q->first < q->count && q->at[q->first].step < chip->step; q->first++) {
+        struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, EXECUTOR_NO_INSTRUCTION,
+                                                   q->at[q->first].departure_cycle);
+        v->queue = PROGRAM_QUEUE_RECEIVE + link;
+        v->layer = q->at[q->first].layer;
+        group_text(&q->at[q->first], v->expected);
+        snprintf(v->found, sizeof v->found, "never received in step %d", q->at[q->first].step);
+    }
+    return q->first < q->count && q->at[q->first].step == chip->step ? &q->at[q->first] : NULL;
+}
+
+bool links_can_receive(struct chip *chip, const struct run *run)
+{
+    return !run->opens || next_message(chip, link_of(run->instruction)) != NULL;
+}
+
+static bool is_same_group(const struct chip_message *a, const struct chip_message *b)
+{
+    return strcmp(a->tensor, b->tensor) == 0 && a->layer == b->layer && a->sub == b->sub &&
+           a->index == b->index && memcmp(a->stride, b->stride, sizeof a->stride) == 0 &&
+           memcmp(a->count, b->count, sizeof a->count) == 0 &&
+           memcmp(a->interval, b->interval, sizeof a->interval) == 0 &&
+           a->departure_cycle == b->departure_cycle;
+}
+
+void links_receive(struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    int32_t link = link_of(i);
+    if (!run->opens)
+        return;
+    struct chip_message want = group_of(chip, i, executor_output(chip, i, i->outputs - 1),
+                                        i->cycle - chip->machine->c2c_hop_cycles);
+    const struct chip_message *have = next_message(chip, link);
+    if (have) {
+        chip->links.inbox[link].first++;
+        chip->statistics.messages_received++;
+    }
+    if (have && is_same_group(&want, have))
+        return;
+    struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, run->number, i->cycle);
+    group_text(&want, v->expected);
+    if (have)
+        group_text(have, v->found);
+    else
+        snprintf(v->found, sizeof v->found, "nothing was sent");
+}
+
+void links_deliver(struct chip *chip, const struct chip_message *message)
+{
+    if (message->to_link >= 0 && message->to_link < LINKS_OF_CHIP)
+        append(&chip->links.inbox[message->to_link], message);
+}
+
+/* Drops messages of earlier steps on all links. */
+static void drop_stale(struct chip *chip)
+{
+    for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
+        next_message(chip, link);
+}
+
+void links_begin(struct chip *chip)
+{
+    drop_stale(chip);
+    for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
+        chip->links.free_from[link] = INT64_MIN;
+}
+
+void links_close(struct chip *chip)
+{
+    chip->step++;
+    drop_stale(chip);
+    chip->step--;
+}

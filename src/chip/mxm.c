@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Follows the buffers, arrays and accumulators of the matrix planes through a step. */
+#include "chip/mxm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "chip/executor.h"
+
+void mxm_create(struct chip *chip)
+{
+    for (int32_t p = 0; p < chip->machine->mxm_planes; p++)
+        chip->mxm.plane[p].row = base_alloc((size_t)chip->machine->mxm_accumulator_rows, 1);
+}
+
+void mxm_release(struct mxm *mxm)
+{
+    for (int32_t p = 0; p < MXM_PLANES; p++) {
+        base_free(mxm->plane[p].load.at);
+        base_free(mxm->plane[p].install.at);
+        base_free(mxm->plane[p].compute);
+        base_free(mxm->plane[p].row);
+    }
+    *mxm = (struct mxm){0};
+}
+
+static void append(struct mxm_events *events, const struct mxm_event *event)
+{
+    events->at = base_grow(events->at, &events->capacity, events->count + 1, sizeof *events->at);
+    events->at[events->count++] = *event;
+}
+
+/* An event of the run's member k; an fp16 one happens in both planes of the hemisphere. */
+static void note(struct chip *chip, const struct run *run, int32_t k, int64_t first, int64_t last)
+{
+    const struct program_instruction *i = run->instruction;
+    const struct program_operand *o = executor_input(chip, i, 0);
+    int32_t plane = program_mxm_plane(i->queue);
+    struct mxm_event event = {.first = first,
+                              .last = last,
+                              .tensor = o->tensor,
+                              .index = (int32_t)run_value(run, o->index, o->stride, k),
+                              .sub = o->sub,
+                              .fp16 = i->flags & PROGRAM_FP16,
+                              .instruction = run->number};
+    for (int32_t p = plane; p <= plane + (event.fp16 ? 1 : 0); p++) {
+        struct mxm_plane *of = &chip->mxm.plane[p];
+        append(i->opcode == PROGRAM_MXM_LOAD ? &of->load : &of->install, &event);
+    }
+}
+
+/* A load is an outer repeat: noted with its first piece. */
+static void note_loads(struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    int32_t loads = run->level == 1 ? run->count : (run->first == 0 ? 1 : 0);
+    for (int32_t k = 0; k < loads; k++) {
+        int64_t first = run->cycle + (int64_t)k * run->step + chip->timing[i->opcode].skew;
+        int64_t length = run->level == 1 ? 0 : (int64_t)(i->count[0] - 1) * i->interval[0];
+        note(chip, run, k, first, first + length);
+    }
+}
+
+void mxm_execute(struct chip *chip, const struct run *run)
+{
+    struct mxm_plane *plane = &chip->mxm.plane[program_mxm_plane(run->instruction->queue)];
+    if (run->instruction->opcode == PROGRAM_MXM_LOAD)
+        note_loads(chip, run);
+    else if (run->instruction->opcode == PROGRAM_MXM_INSTALL)
+        for (int32_t k = 0; k < run->count; k++)
+            note(chip, run, k, run->cycle + (int64_t)k * run->step,
+                 run->cycle + (int64_t)k * run->step);
+    else {
+        plane->compute = base_grow(plane->compute, &plane->compute_capacity, plane->computes + 1,
+                                   sizeof *plane->compute);
+        plane->compute[plane->computes++] = *run;
+    }
+}
+
+static void event_text(const struct chip *chip, const struct mxm_event *event, char *text)
+{
+    executor_identity_text(chip->program, event->tensor, event->sub, event->index, text);
+}
+
+static void report_text(struct chip *chip, uint32_t instruction, int64_t cycle,
+                        const char *expected, const char *found)
+{
+    struct chip_violation *v = executor_report(chip, CHIP_RULE_MXM, instruction, cycle);
+    snprintf(v->expected, sizeof v->expected, "%s", expected);
+    snprintf(v->found, sizeof v->found, "%s", found);
+}
+
+static bool is_same(const struct mxm_event *a, const struct mxm_event *b)
+{
+    return a->tensor == b->tensor && a->sub == b->sub && a->index == b->index && a->fp16 == b->fp16;
+}
+
+/* Install r against load r, and load r + 1 against install r. */
+static void check_install(struct chip *chip, const struct mxm_plane *plane, size_t r)
+{
+    const struct mxm_event *in = &plane->install.at[r];
+    char expected[CHIP_TEXT_BYTES], found[CHIP_TEXT_BYTES];
+    if (r >= plane->load.count || plane->load.at[r].last >= in->first) {
+        event_text(chip, in, expected);
+        bool under_way = r < plane->load.count && plane->load.at[r].first < in->first;
+        report_text(chip, in->instruction, in->first, expected,
+                    under_way ? "a load that is not complete" : "no load");
+        return;
+    }
+    if (!is_same(in, &plane->load.at[r])) {
+        event_text(chip, in, expected);
+        event_text(chip, &plane->load.at[r], found);
+        report_text(chip, in->instruction, in->first, expected, found);
+    }
+    if (r + 1 < plane->load.count &&
+        plane->load.at[r + 1].first < in->first + chip->machine->mxm_install_cycles) {
+        event_text(chip, in, found);
+        report_text(chip, plane->load.at[r + 1].instruction, plane->load.at[r + 1].first,
+                    "an empty buffer", found);
+    }
+}
+
+static void check_installs(struct chip *chip, const struct mxm_plane *plane)
+{
+    for (size_t r = 0; r < plane->install.count; r++)
+        check_install(chip, plane, r);
+    for (size_t r = plane->install.count; r < plane->load.count; r++) {
+        char found[CHIP_TEXT_BYTES];
+        event_text(chip, &plane->load.at[r], found);
+        report_text(chip, plane->load.at[r].instruction, plane->load.at[r].last,
+                    "an install of the load", found);
+    }
+}
+
+/* Installs of a plane that were issued at or before `cycle`. */
+static size_t installs_before(const struct mxm_plane *plane, int64_t cycle)
+{
+    size_t low = 0, high = plane->install.count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (plane->install.at[middle].first <= cycle)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether the weights that member k expects are the installed ones, `number` installs having been
+ * issued; reports it where not. */
+static bool check_weights(struct chip *chip, const struct mxm_plane *plane, const struct run *run,
+                          int32_t k, size_t number)
+{
+    const struct program_operand *o = executor_input(chip, run->instruction, 1);
+    int64_t cycle = run->cycle + (int64_t)k * run->step;
+    struct mxm_event want = {.tensor = o->tensor,
+                             .index = (int32_t)run_value(run, o->index, o->stride, k),
+                             .sub = o->sub,
+                             .fp16 = run->instruction->flags & PROGRAM_FP16};
+    const struct mxm_event *have = number ? &plane->install.at[number - 1] : NULL;
+    bool ready = have && have->first + chip->machine->mxm_install_cycles <= cycle;
+    if (ready && number <= plane->load.count)
+        have = &plane->load.at[number - 1];
+    if (ready && is_same(&want, have))
+        return true;
+    char expected[CHIP_TEXT_BYTES], found[CHIP_TEXT_BYTES] = "nothing installed";
+    event_text(chip, &want, expected);
+    if (ready)
+        event_text(chip, have, found);
+    else if (have)
+        snprintf(found, sizeof found, "an install under way");
+    report_text(chip, run->number, cycle, expected, found);
+    return false;
+}
+
+/* One look where a single install serves the whole run, else vector by vector. */
+static void check_run_weights(struct chip *chip, const struct mxm_plane *plane,
+                              const struct run *run)
+{
+    const struct program_operand *o = executor_input(chip, run->instruction, 1);
+    size_t number = installs_before(plane, run->cycle);
+    int64_t last = run->cycle + (int64_t)(run->count - 1) * run->step;
+    bool alike = number == installs_before(plane, last) && o->stride[run->level] == 0;
+    for (int32_t k = 0; k < (alike ? 1 : run->count); k++)
+        if (!check_weights(chip, plane, run, k,
+                           installs_before(plane, run->cycle + (int64_t)k * run->step)))
+            return;
+}
+
+/* Opens, adds to or emits the accumulator row of member k. Returns what is wrong, or NULL. */
+static const char *touch_row(struct chip *chip, struct mxm_plane *plane, const struct run *run,
+                             int32_t k)
+{
+    const struct program_instruction *i = run->instruction;
+    int32_t outer = run_outer(run, k);
+    bool every = i->flags & PROGRAM_EVERY;
+    bool opens = every || (i->flags & PROGRAM_FIRST && outer == 0);
+    bool emits = every || (i->flags & PROGRAM_LAST && outer == i->count[1] - 1);
+    int64_t row = run_value(run, i->address, i->stride, k);
+    if (row < 0 || row >= chip->machine->mxm_accumulator_rows)
+        return "no such accumulator row";
+    uint8_t *open = &plane->row[row];
+    const char *fault = NULL;
+    if (opens && *open)
+        fault = "a sum that was never emitted";
+    else if (!opens && !*open)
+        fault = "a row that was never initialised";
+    *open = !emits;
+    return fault;
+}
+
+static void check_accumulators(struct chip *chip, struct mxm_plane *plane, const struct run *run)
+{
+    for (int32_t k = 0; k < run->count; k++) {
+        const char *fault = touch_row(chip, plane, run, k);
+        if (!fault)
+            continue;
+        char expected[CHIP_TEXT_BYTES];
+        snprintf(expected, sizeof expected, "accumulator row %lld ready",
+                 (long long)run_value(run, run->instruction->address, run->instruction->stride, k));
+        report_text(chip, run->number, run->cycle + (int64_t)k * run->step, expected, fault);
+        return;
+    }
+}
+
+/* Sums still open at the end of a step were computed for nobody. */
+static void check_open_rows(struct chip *chip, struct mxm_plane *plane)
+{
+    int32_t rows = chip->machine->mxm_accumulator_rows;
+    const uint8_t *open = memchr(plane->row, 1, (size_t)rows);
+    if (!open || !plane->computes)
+        return;
+    const struct run *last = &plane->compute[plane->computes - 1];
+    char found[CHIP_TEXT_BYTES];
+    snprintf(found, sizeof found, "accumulator row %d is never emitted", (int)(open - plane->row));
+    report_text(chip, last->number, last->cycle + (int64_t)(last->count - 1) * last->step,
+                "every sum emitted", found);
+    memset(plane->row, 0, (size_t)rows);
+}
+
+void mxm_close(struct chip *chip)
+{
+    for (int32_t p = 0; p < chip->machine->mxm_planes; p++) {
+        struct mxm_plane *plane = &chip->mxm.plane[p];
+        check_installs(chip, plane);
+        for (size_t n = 0; n < plane->computes; n++) {
+            check_run_weights(chip, plane, &plane->compute[n]);
+            check_accumulators(chip, plane, &plane->compute[n]);
+        }
+        check_open_rows(chip, plane);
+        plane->load.count = plane->install.count = plane->computes = 0;
+    }
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All instructions of a program cut into runs of at most 64 equally spaced repeats, by time. */
+#ifndef CHIP_ORDER_H
+#define CHIP_ORDER_H
+
+#include <stdbool.h>
+
+#include "base/program.h"
+
+enum { ORDER_RUN_REPEATS = 64 };
+
+/* Repeats (first + k, outer) of an instruction where level is 0, (0, first + k) where it is 1. */
+struct run {
+    const struct program_instruction *instruction;
+    uint32_t number;
+    int64_t cycle; /* issue of the first */
+    int32_t step;  /* cycles between two, >= 1 */
+    int32_t count;
+    int32_t level, outer, first;
+    bool opens; /* the first run of its instruction */
+};
+
+struct order_entry {
+    uint32_t instruction, piece;
+};
+
+/* By issue cycle of the run, then queue. */
+struct order {
+    struct order_entry *entry;
+    size_t count;
+};
+
+struct order order_create(const struct program *program);
+void order_release(struct order *order);
+
+struct run order_run(const struct program *program, struct order_entry entry);
+
+/* Inner and outer repeat of member k. */
+static inline int32_t run_inner(const struct run *r, int32_t k)
+{
+    return r->level == 0 ? r->first + k : 0;
+}
+
+static inline int32_t run_outer(const struct run *r, int32_t k)
+{
+    return r->level == 0 ? r->outer : r->first + k;
+}
+
+/* base + i * stride[0] + o * stride[1] at member k. */
+static inline int64_t run_value(const struct run *r, int64_t base, const int32_t stride[2],
+                                int32_t k)
+{
+    return base + (int64_t)run_inner(r, k) * stride[0] + (int64_t)run_outer(r, k) * stride[1];
+}
+
+/* Issue cycle of the last repeat. */
+static inline int64_t order_last_issue(const struct program_instruction *i)
+{
+    return i->cycle + (int64_t)(i->count[0] - 1) * i->interval[0] +
+           (int64_t)(i->count[1] - 1) * i->interval[1];
+}
+
+#endif

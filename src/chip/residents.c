@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Keeps what outlives a step, by name and layer. */
+#include "chip/residents.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "chip/executor.h"
+#include "chip/overlap.h"
+
+void residents_release(struct residents *residents)
+{
+    for (size_t n = 0; n < residents->count; n++) {
+        base_free(residents->at[n].slice);
+        base_free(residents->at[n].lane);
+        base_free(residents->at[n].written);
+    }
+    base_free(residents->at);
+    base_free(residents->zero);
+    *residents = (struct residents){0};
+}
+
+static bool is_persistent(const struct program_tensor *t)
+{
+    return t->kind == PROGRAM_TENSOR_WEIGHT || t->kind == PROGRAM_TENSOR_CONSTANT ||
+           t->kind == PROGRAM_TENSOR_KV || t->kind == PROGRAM_TENSOR_EMBEDDING;
+}
+
+static bool is_named(const struct resident *r, const struct program_tensor *t)
+{
+    return r->kind == t->kind && r->layer == t->layer && strcmp(r->name, t->name) == 0;
+}
+
+static bool is_placed_as(const struct resident *r, const struct program *p,
+                         const struct program_tensor *t)
+{
+    return r->subs == t->subs && r->address == t->address && r->count == t->count &&
+           r->valid == t->valid &&
+           memcmp(r->slice, p->slice + t->slice, t->subs * sizeof *r->slice) == 0;
+}
+
+static int32_t find(const struct residents *residents, const struct program_tensor *t)
+{
+    for (size_t n = 0; n < residents->count; n++)
+        if (is_named(&residents->at[n], t))
+            return (int32_t)n;
+    return -1;
+}
+
+static int32_t add(struct residents *residents, const struct program *p,
+                   const struct program_tensor *t)
+{
+    residents->at =
+        base_grow(residents->at, &residents->capacity, residents->count + 1, sizeof *residents->at);
+    struct resident *r = &residents->at[residents->count];
+    *r = (struct resident){.layer = t->layer,
+                           .kind = t->kind,
+                           .subs = t->subs,
+                           .address = t->address,
+                           .count = t->count,
+                           .valid = t->valid,
+                           .tile_positions = p->kv_tile_positions};
+    memcpy(r->name, t->name, sizeof r->name);
+    r->slice = base_alloc(t->subs, sizeof *r->slice);
+    memcpy(r->slice, p->slice + t->slice, t->subs * sizeof *r->slice);
+    if (t->kind == PROGRAM_TENSOR_KV) {
+        r->words = ((size_t)t->count + 63) / 64;
+        r->written = base_alloc(r->words * t->subs, sizeof *r->written);
+        r->lane = base_alloc(t->subs, sizeof *r->lane);
+        for (int32_t s = 0; s < t->subs; s++)
+            r->lane[s] = -1;
+    }
+    return (int32_t)residents->count++;
+}
+
+static struct chip_violation *report(struct chip *chip, enum chip_rule rule,
+                                     const struct program_tensor *t)
+{
+    struct chip_violation *v = executor_report(chip, rule, EXECUTOR_NO_INSTRUCTION, 0);
+    v->layer = t->layer;
+    return v;
+}
+
+static bool fits(struct chip *chip, const struct program_tensor *t)
+{
+    if ((int64_t)t->address + t->count <= chip->machine->vectors_per_slice)
+        return true;
+    struct chip_violation *v = report(chip, CHIP_RULE_CAPACITY, t);
+    snprintf(v->expected, sizeof v->expected, "%d rows a slice", chip->machine->vectors_per_slice);
+    snprintf(v->found, sizeof v->found, "%s up to row %lld", t->name,
+             (long long)t->address + t->count);
+    return false;
+}
+
+/* Number of the resident that a persistent tensor is; -1 where it cannot be kept. */
+static int32_t keep(struct chip *chip, const struct program *p, const struct program_tensor *t)
+{
+    int32_t n = find(&chip->residents, t);
+    if (n < 0)
+        return add(&chip->residents, p, t);
+    struct resident *r = &chip->residents.at[n];
+    if (is_placed_as(r, p, t) &&
+        (r->kind != PROGRAM_TENSOR_KV || r->tile_positions == p->kv_tile_positions))
+        return n;
+    struct chip_violation *v = report(chip, CHIP_RULE_RESIDENCY, t);
+    snprintf(v->expected, sizeof v->expected, "%s at row %d of slice %d", r->name, r->address,
+             r->slice[0]);
+    snprintf(v->found, sizeof v->found, "another place or size: row %d of slice %d", t->address,
+             p->slice[t->slice]);
+    return -1;
+}
+
+/* Zero rows are alike: those of every program are kept, wherever they are. */
+static void keep_zero_rows(struct residents *residents, const struct program *p,
+                           const struct program_tensor *t)
+{
+    int32_t from = t->kind == PROGRAM_TENSOR_ZERO ? 0 : t->valid;
+    struct program_tensor zero = *t;
+    zero.kind = PROGRAM_TENSOR_ZERO;
+    zero.address += from;
+    zero.count -= from;
+    zero.valid = 0;
+    for (size_t n = 0; n < residents->count; n++)
+        if (is_named(&residents->at[n], &zero) && is_placed_as(&residents->at[n], p, &zero))
+            return;
+    if (zero.count > 0)
+        add(residents, p, &zero);
+}
+
+static int compare_zero_rows(const void *a, const void *b)
+{
+    const struct zero_rows *x = a, *y = b;
+    if (x->slice != y->slice)
+        return x->slice < y->slice ? -1 : 1;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static void join_zero_rows(struct residents *residents)
+{
+    size_t kept = 0;
+    qsort(residents->zero, residents->zeros, sizeof *residents->zero, compare_zero_rows);
+    for (size_t n = 0; n < residents->zeros; n++) {
+        struct zero_rows z = residents->zero[n], *last = residents->zero + kept - 1;
+        if (kept && last->slice == z.slice && last->to >= z.from)
+            last->to = last->to > z.to ? last->to : z.to;
+        else
+            residents->zero[kept++] = z;
+    }
+    residents->zeros = kept;
+}
+
+static void list_zero_rows(struct residents *residents)
+{
+    residents->zeros = 0;
+    for (size_t n = 0; n < residents->count; n++) {
+        const struct resident *r = &residents->at[n];
+        int32_t from = r->kind == PROGRAM_TENSOR_ZERO ? 0 : r->valid;
+        for (int32_t s = 0; s < r->subs && from < r->count; s++) {
+            residents->zero = base_grow(residents->zero, &residents->zero_capacity,
+                                        residents->zeros + 1, sizeof *residents->zero);
+            residents->zero[residents->zeros++] =
+                (struct zero_rows){r->slice[s], r->address + from, r->address + r->count};
+        }
+    }
+    if (residents->zeros)
+        join_zero_rows(residents);
+}
+
+bool residents_are_zero(const struct residents *residents, int32_t slice, int32_t from, int32_t to)
+{
+    size_t low = 0, high = residents->zeros;
+    struct zero_rows key = {slice, from, to};
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (compare_zero_rows(&residents->zero[middle], &key) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct zero_rows *z = residents->zero + low - 1;
+    return low > 0 && z->slice == slice && z->from <= from && to <= z->to;
+}
+
+/* The cache writes of a program say which rows a slice holds. */
+static void learn_lane(struct chip *chip, const struct executor_program *loaded,
+                       const struct program_instruction *i)
+{
+    const struct program_operand *o = &loaded->program->operand[i->operand + i->inputs];
+    if (i->opcode != PROGRAM_MEM_WRITE || i->address_mode != PROGRAM_ADDRESS_KV ||
+        loaded->resident[o->tensor] < 0)
+        return;
+    struct resident *r = &chip->residents.at[loaded->resident[o->tensor]];
+    if (r->kind != PROGRAM_TENSOR_KV)
+        return;
+    if (r->lane[o->sub] < 0)
+        r->lane[o->sub] = (int16_t)i->low;
+    if (r->lane[o->sub] == i->low)
+        return;
+    struct chip_violation *v =
+        report(chip, CHIP_RULE_RESIDENCY, &loaded->program->tensor[o->tensor]);
+    snprintf(v->expected, sizeof v->expected, "%s[%d] holds rows of lane %d", r->name, o->sub,
+             r->lane[o->sub]);
+    snprintf(v->found, sizeof v->found, "a write of lane %d", i->low);
+}
+
+void residents_load(struct chip *chip, struct executor_program *loaded)
+{
+    const struct program *p = loaded->program;
+    size_t before = chip->residents.count;
+    for (size_t n = 0; n < p->tensors; n++) {
+        const struct program_tensor *t = &p->tensor[n];
+        loaded->resident[n] = -1;
+        if (t->slice < 0 || !fits(chip, t))
+            continue;
+        if (is_persistent(t))
+            loaded->resident[n] = keep(chip, p, t);
+        else if (t->kind == PROGRAM_TENSOR_ZERO || t->valid < t->count)
+            keep_zero_rows(&chip->residents, p, t);
+    }
+    for (size_t n = 0; n < p->instructions; n++)
+        learn_lane(chip, loaded, &p->instruction[n]);
+    list_zero_rows(&chip->residents);
+    overlap_check(chip, loaded, true);
+    for (size_t n = 0; n + 1 < chip->loads && chip->residents.count > before; n++)
+        overlap_check(chip, &chip->loaded[n], false);
+}
+
+int32_t residents_rows_before(const struct resident *r, int32_t sub, int32_t position)
+{
+    if (r->lane[sub] < 0 || r->tile_positions < 16)
+        return INT32_MAX;
+    int32_t side = program_is_east(r->slice[sub]), tile = position / r->tile_positions;
+    int32_t rest = position % r->tile_positions - r->lane[sub];
+    int32_t whole = (tile + (side ? 0 : 1)) / 2 * (r->tile_positions / 16);
+    return tile % 2 == side && rest > 0 ? whole + (rest + 15) / 16 : whole;
+}
+
+void resident_write_row(struct resident *r, int32_t sub, int32_t row)
+{
+    r->written[(size_t)sub * r->words + (size_t)row / 64] |= UINT64_C(1) << (row % 64);
+}
+
+void residents_forget_from(struct residents *residents, int32_t position)
+{
+    for (size_t n = 0; n < residents->count; n++) {
+        struct resident *r = &residents->at[n];
+        for (int32_t s = 0; s < r->subs && r->kind == PROGRAM_TENSOR_KV; s++)
+            for (int64_t row = residents_rows_before(r, s, position); row < (int64_t)r->words * 64;
+                 row = (row / 64 + 1) * 64)
+                r->written[(size_t)s * r->words + (size_t)row / 64] &=
+                    (UINT64_C(1) << (row % 64)) - 1;
+    }
+}
+
+void residents_assume_before(struct residents *residents, int32_t position)
+{
+    for (size_t n = 0; n < residents->count; n++) {
+        struct resident *r = &residents->at[n];
+        for (int32_t s = 0; s < r->subs && r->kind == PROGRAM_TENSOR_KV; s++)
+            for (int32_t row = 0; row < residents_rows_before(r, s, position) && row < r->count;
+                 row++)
+                resident_write_row(r, s, row);
+    }
+}

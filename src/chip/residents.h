@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What lives in SRAM beyond a step: persistent tensors, zero rows, and the KV rows written so far.
+ *
+ * Loading a program checks that no two tensors of it overlap in addresses and time, and that none
+ * of them overlaps what an earlier program of the chip keeps (rules 5, 9). */
+#ifndef CHIP_RESIDENTS_H
+#define CHIP_RESIDENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/program.h"
+
+struct chip;
+struct executor_program;
+
+/* One persistent tensor, or zero rows (kind ZERO). */
+struct resident {
+    char name[24];
+    int16_t layer;
+    uint8_t kind, subs;
+    int32_t address, count, valid;
+    int32_t *slice;         /* one a sub */
+    int16_t *lane;          /* KV: which rows r mod 16 the sub holds; -1: not known yet */
+    int32_t tile_positions; /* KV */
+    uint64_t *written;      /* KV: rows of earlier steps, `words` a sub */
+    size_t words;
+};
+
+struct zero_rows {
+    int32_t slice, from, to;
+};
+
+struct residents {
+    struct resident *at;
+    size_t count, capacity;
+    struct zero_rows *zero; /* by slice and address, disjoint */
+    size_t zeros, zero_capacity;
+};
+
+void residents_release(struct residents *residents);
+
+/* Registers what the program keeps, and judges its use of SRAM. Fills loaded->resident. */
+void residents_load(struct chip *chip, struct executor_program *loaded);
+
+/* Whether rows [from, to) of a slice hold zero vectors. */
+bool residents_are_zero(const struct residents *residents, int32_t slice, int32_t from, int32_t to);
+
+/* Rows of a KV sub that hold positions before `position`: 0..n-1. INT32_MAX: not known. */
+int32_t residents_rows_before(const struct resident *r, int32_t sub, int32_t position);
+
+static inline bool resident_row_is_written(const struct resident *r, int32_t sub, int32_t row)
+{
+    return r->written[(size_t)sub * r->words + (size_t)row / 64] >> (row % 64) & 1;
+}
+
+void resident_write_row(struct resident *r, int32_t sub, int32_t row);
+
+/* KV rows at `position` and after count as not written. */
+void residents_forget_from(struct residents *residents, int32_t position);
+
+/* KV rows before `position` count as written. */
+void residents_assume_before(struct residents *residents, int32_t position);
+
+#endif

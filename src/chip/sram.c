@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Judges memory accesses: banks, places, windows, and reads after writes. */
+#include "chip/sram.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "chip/comb.h"
+#include "chip/executor.h"
+
+enum { READ_LIMIT = 256, NO_BANK = -1 };
+
+void sram_create(struct chip *chip)
+{
+    chip->sram.slice = base_alloc(PROGRAM_QUEUE_VXM, sizeof *chip->sram.slice);
+}
+
+void sram_release(struct chip *chip)
+{
+    for (int32_t n = 0; n < PROGRAM_QUEUE_VXM; n++)
+        base_free(chip->sram.slice[n].at);
+    base_free(chip->sram.slice);
+    base_free(chip->sram.write);
+    base_free(chip->sram.head);
+    base_free(chip->sram.read);
+    chip->sram = (struct sram){0};
+}
+
+void sram_begin(struct chip *chip)
+{
+    struct sram *s = &chip->sram;
+    size_t heads = (size_t)chip->current->heads;
+    s->head = base_grow(s->head, &s->head_capacity, heads, sizeof *s->head);
+    for (size_t n = 0; n < heads; n++)
+        s->head[n] = -1;
+    s->writes = s->reads = 0;
+    s->read_limit = READ_LIMIT;
+}
+
+/* An address, and whether run-time values led it away from the tensor (to the dump or zero row). */
+struct target {
+    int64_t address;
+    bool away;
+};
+
+static int64_t clamp(int64_t value, int64_t high)
+{
+    return value < 0 ? 0 : (value > high ? high : value);
+}
+
+static struct target kv_target(const struct chip *chip, const struct program_instruction *i,
+                               int32_t inner)
+{
+    int64_t row = (int64_t)chip->runtime.position + i->argument + 16 * (int64_t)inner;
+    int32_t local = -1;
+    if (row >= 0 && row < INT32_MAX)
+        local = program_kv_owner(chip->program->kv_tile_positions, program_is_east(i->queue),
+                                 i->low, (int32_t)row);
+    return local < 0 ? (struct target){i->limit, true}
+                     : (struct target){(int64_t)i->address + local / 16, false};
+}
+
+static struct target token_target(const struct chip *chip, const struct program_instruction *i,
+                                  int32_t inner, int32_t outer)
+{
+    int64_t step = (int64_t)inner * i->stride[0];
+    int32_t local = -1;
+    if (outer < chip->runtime.tokens)
+        local = program_token_owner(chip->program, i->low, chip->runtime.token[outer]);
+    return local < 0 ? (struct target){i->limit + step, true}
+                     : (struct target){i->address + step + (int64_t)local * i->stride[1], false};
+}
+
+static struct target target_of(const struct chip *chip, const struct run *run, int32_t k)
+{
+    const struct program_instruction *i = run->instruction;
+    int64_t position = chip->runtime.position;
+    switch (i->address_mode) {
+    case PROGRAM_ADDRESS_POSITION:
+        return (struct target){run_value(run, i->address + position, i->stride, k), false};
+    case PROGRAM_ADDRESS_CLAMP:
+        return (struct target){
+            i->address + clamp(run_value(run, position + i->argument, i->stride, k), i->limit),
+            false};
+    case PROGRAM_ADDRESS_KV:
+        return kv_target(chip, i, run_inner(run, k));
+    case PROGRAM_ADDRESS_TOKEN:
+        return token_target(chip, i, run_inner(run, k), run_outer(run, k));
+    default:
+        return (struct target){run_value(run, i->address, i->stride, k), false};
+    }
+}
+
+static bool is_linear(const struct program_instruction *i)
+{
+    return i->address_mode == PROGRAM_ADDRESS_STATIC || i->address_mode == PROGRAM_ADDRESS_POSITION;
+}
+
+static int32_t bank_of(const struct chip *chip, int64_t address)
+{
+    return (int32_t)(address / (chip->machine->vectors_per_slice / chip->machine->banks_per_slice));
+}
+
+/* The bank of all accesses, or NO_BANK where they differ. */
+static int32_t common_bank(const struct chip *chip, const struct run *run)
+{
+    int32_t bank = bank_of(chip, target_of(chip, run, 0).address);
+    if (is_linear(run->instruction))
+        return bank == bank_of(chip, target_of(chip, run, run->count - 1).address) ? bank : NO_BANK;
+    for (int32_t k = 1; k < run->count; k++)
+        if (bank != bank_of(chip, target_of(chip, run, k).address))
+            return NO_BANK;
+    return bank;
+}
+
+static int32_t bank_at(const struct chip *chip, const struct sram_access *a, int32_t k)
+{
+    return a->bank != NO_BANK ? a->bank : bank_of(chip, target_of(chip, &a->run, k).address);
+}
+
+static struct comb comb_of(const struct sram_access *a)
+{
+    return (struct comb){a->first, a->run.step, a->run.count};
+}
+
+static void report_bank(struct chip *chip, const struct sram_access *a, int32_t i,
+                        const struct sram_access *b, int32_t j)
+{
+    struct chip_violation *v =
+        executor_report(chip, CHIP_RULE_BANK, a->run.number, a->first + (int64_t)i * a->run.step);
+    snprintf(v->expected, sizeof v->expected, "bank %d free for row %lld", bank_at(chip, a, i),
+             (long long)target_of(chip, &a->run, i).address);
+    snprintf(v->found, sizeof v->found, "a %s of row %lld",
+             program_opcode_name(b->run.instruction->opcode),
+             (long long)target_of(chip, &b->run, j).address);
+}
+
+/* Reports the first cycle in which both use one bank. */
+static void check_banks(struct chip *chip, const struct sram_access *a, const struct sram_access *b)
+{
+    if (a->last < b->first || b->last < a->first)
+        return;
+    struct comb_meeting m = comb_meet(comb_of(a), comb_of(b));
+    bool fixed = a->bank != NO_BANK && b->bank != NO_BANK;
+    if (fixed && a->bank != b->bank)
+        return;
+    for (int32_t k = 0; k < m.count; k++) {
+        int32_t i = m.a + k * m.a_step, j = m.b + k * m.b_step;
+        if (bank_at(chip, a, i) == bank_at(chip, b, j)) {
+            report_bank(chip, a, i, b, j);
+            return;
+        }
+    }
+}
+
+static void access_bank(struct chip *chip, const struct run *run, int64_t skew)
+{
+    struct sram_slice *slice = &chip->sram.slice[run->instruction->queue];
+    struct sram_access a = {.first = run->cycle + skew,
+                            .last = run->cycle + skew + (int64_t)(run->count - 1) * run->step,
+                            .bank = common_bank(chip, run),
+                            .run = *run};
+    size_t kept = 0;
+    for (size_t n = 0; n < slice->count; n++)
+        if (slice->at[n].last >= run->cycle) {
+            check_banks(chip, &a, &slice->at[n]);
+            slice->at[kept++] = slice->at[n];
+        }
+    slice->count = kept;
+    slice->at = base_grow(slice->at, &slice->capacity, slice->count + 1, sizeof *slice->at);
+    slice->at[slice->count++] = a;
+}
+
+/* The operand that names what memory holds. */
+static const struct program_operand *memory_side(const struct chip *chip,
+                                                 const struct program_instruction *i)
+{
+    return &chip->program->operand[i->operand + i->inputs + i->outputs - 1u];
+}
+
+static struct chip_violation *report_place(struct chip *chip, const struct run *run, int64_t cycle,
+                                           int64_t index)
+{
+    const struct program_operand *o = memory_side(chip, run->instruction);
+    struct chip_violation *v = executor_report(chip, CHIP_RULE_RESIDENCY, run->number, cycle);
+    executor_identity_text(chip->program, o->tensor, o->sub, index, v->expected);
+    return v;
+}
+
+static bool has_strides_of(const struct program_instruction *i, const struct program_operand *o)
+{
+    bool outer = is_linear(i), inner = outer || i->address_mode == PROGRAM_ADDRESS_TOKEN;
+    return (!inner || i->count[0] == 1 || i->stride[0] == o->stride[0]) &&
+           (!outer || i->count[1] == 1 || i->stride[1] == o->stride[1]);
+}
+
+/* Whether the instruction's addresses are those of the vectors that it names. */
+static void check_addresses(struct chip *chip, const struct run *run,
+                            const struct program_operand *o)
+{
+    const struct program_instruction *i = run->instruction;
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    if (t->slice < 0) {
+        snprintf(report_place(chip, run, run->cycle, o->index)->found, CHIP_TEXT_BYTES,
+                 "a tensor without a place");
+        return;
+    }
+    int32_t slice = chip->program->slice[t->slice + o->sub];
+    int64_t offset = (int64_t)i->address - t->address;
+    if (slice == i->queue && offset == o->index && has_strides_of(i, o))
+        return;
+    struct chip_violation *v = report_place(chip, run, run->cycle, o->index);
+    if (slice != i->queue)
+        snprintf(v->found, sizeof v->found, "slice %d, not %d", i->queue, slice);
+    else
+        snprintf(v->found, sizeof v->found, "row %d, %s vector %lld", i->address,
+                 offset == o->index ? "but not the strides of" : "that of", (long long)offset);
+}
+
+static void check_window(struct chip *chip, const struct run *run, const struct program_operand *o,
+                         int64_t skew)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    int64_t first = run->instruction->cycle + skew;
+    int64_t last = order_last_issue(run->instruction) + skew;
+    if (first >= t->live_from && last < t->live_to)
+        return;
+    snprintf(report_place(chip, run, first < t->live_from ? first : last, o->index)->found,
+             CHIP_TEXT_BYTES, "outside its window %lld to %lld", (long long)t->live_from,
+             (long long)t->live_to);
+}
+
+static bool is_kept_in_order(const struct program_tensor *t)
+{
+    return t->kind == PROGRAM_TENSOR_ACTIVATION || t->kind == PROGRAM_TENSOR_KV;
+}
+
+static void check_instruction(struct chip *chip, const struct run *run,
+                              const struct program_operand *o, int64_t skew)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    if (t->kind != PROGRAM_TENSOR_ZERO) {
+        check_addresses(chip, run, o);
+        check_window(chip, run, o, skew);
+    }
+    if (run->instruction->opcode == PROGRAM_MEM_WRITE && !is_kept_in_order(t))
+        snprintf(report_place(chip, run, run->cycle + skew, o->index)->found, CHIP_TEXT_BYTES,
+                 "a write to what only the host may write");
+}
+
+static struct comb rows_comb(const struct sram_rows *r)
+{
+    return (struct comb){r->row, r->step, r->count};
+}
+
+/* Ascending rows; one row accessed again and again counts with its first access. */
+static struct sram_rows ascending(struct sram_rows r)
+{
+    if (r.step == 0 || r.count == 1) {
+        r.count = 1;
+        r.step = 1;
+    } else if (r.step < 0) {
+        r.row += (r.count - 1) * r.step;
+        r.cycle += (int64_t)(r.count - 1) * r.cycle_step;
+        r.step = -r.step;
+        r.cycle_step = -r.cycle_step;
+    }
+    return r;
+}
+
+static int32_t list_of(const struct chip *chip, int32_t tensor, int32_t sub)
+{
+    return chip->current->head[tensor] + sub;
+}
+
+static void note_write(struct chip *chip, const struct program_operand *o, struct sram_rows rows)
+{
+    struct sram *s = &chip->sram;
+    int32_t *head = &s->head[list_of(chip, o->tensor, o->sub)];
+    s->write = base_grow(s->write, &s->write_capacity, s->writes + 1, sizeof *s->write);
+    s->write[s->writes] = (struct sram_write){ascending(rows), *head};
+    *head = (int32_t)s->writes++;
+}
+
+/* Members of a read that must have been written in this step: not padding, not KV rows of earlier
+ * steps or of positions yet to come. */
+static uint64_t wanted_of(const struct chip *chip, const struct program_operand *o,
+                          const struct sram_rows *rows)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct resident *r = NULL;
+    int32_t end = t->valid;
+    if (t->kind == PROGRAM_TENSOR_KV && chip->current->resident[o->tensor] >= 0) {
+        r = &chip->residents.at[chip->current->resident[o->tensor]];
+        int32_t filled =
+            residents_rows_before(r, o->sub, chip->runtime.position + chip->program->rows);
+        end = filled < end ? filled : end;
+    }
+    uint64_t wanted = 0;
+    for (int32_t k = 0; k < rows->count; k++) {
+        int32_t row = rows->row + k * rows->step;
+        if (row < end && !(r && resident_row_is_written(r, o->sub, row)))
+            wanted |= UINT64_C(1) << k;
+    }
+    return wanted;
+}
+
+/* Takes from `wanted` the members that the write served before they were read. */
+static uint64_t serve(uint64_t wanted, const struct sram_rows *read, const struct sram_rows *write)
+{
+    struct comb_meeting m = comb_meet(rows_comb(read), rows_comb(write));
+    for (int32_t k = 0; k < m.count; k++) {
+        int32_t i = m.a + k * m.a_step, j = m.b + k * m.b_step;
+        if (write->cycle + (int64_t)j * write->cycle_step <
+            read->cycle + (int64_t)i * read->cycle_step)
+            wanted &= ~(UINT64_C(1) << i);
+    }
+    return wanted;
+}
+
+static void judge_read(struct chip *chip, const struct sram_read *read)
+{
+    uint64_t wanted = read->wanted;
+    const struct sram *s = &chip->sram;
+    for (int32_t n = s->head[list_of(chip, read->tensor, read->sub)]; n >= 0 && wanted;
+         n = s->write[n].next)
+        wanted = serve(wanted, &read->rows, &s->write[n].rows);
+    if (!wanted)
+        return;
+    int32_t k = 0;
+    while (!(wanted >> k & 1))
+        k++;
+    struct chip_violation *v =
+        executor_report(chip, CHIP_RULE_RESIDENCY, read->instruction,
+                        read->rows.cycle + (int64_t)k * read->rows.cycle_step);
+    executor_identity_text(chip->program, read->tensor, read->sub,
+                           read->rows.row + (int64_t)k * read->rows.step, v->expected);
+    snprintf(v->found, sizeof v->found, "a row not written by then");
+}
+
+/* Judges reads that ended before `now`: all writes that could serve them are known. */
+static void judge_reads(struct chip *chip, int64_t now)
+{
+    struct sram *s = &chip->sram;
+    size_t kept = 0;
+    for (size_t n = 0; n < s->reads; n++) {
+        struct sram_read read = s->read[n];
+        int64_t last = read.rows.cycle + (int64_t)(read.rows.count - 1) * read.rows.cycle_step;
+        if ((last > read.rows.cycle ? last : read.rows.cycle) < now)
+            judge_read(chip, &read);
+        else
+            s->read[kept++] = read;
+    }
+    s->reads = kept;
+    s->read_limit = READ_LIMIT + 2 * kept;
+}
+
+static void note_read(struct chip *chip, const struct run *run, const struct program_operand *o,
+                      struct sram_rows rows)
+{
+    struct sram *s = &chip->sram;
+    struct sram_read read = {
+        .rows = ascending(rows), .tensor = o->tensor, .sub = o->sub, .instruction = run->number};
+    read.wanted = wanted_of(chip, o, &read.rows);
+    if (!read.wanted)
+        return;
+    if (s->reads >= s->read_limit)
+        judge_reads(chip, run->cycle);
+    s->read = base_grow(s->read, &s->read_capacity, s->reads + 1, sizeof *s->read);
+    s->read[s->reads++] = read;
+}
+
+/* Members k to k + count - 1, whose addresses are equally spaced and within the tensor or not. */
+static void access_rows(struct chip *chip, const struct run *run, const struct program_operand *o,
+                        int32_t k, int32_t count, int64_t skew)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    int64_t first = target_of(chip, run, k).address - t->address;
+    int64_t last = target_of(chip, run, k + count - 1).address - t->address;
+    int64_t cycle = run->cycle + (int64_t)k * run->step + skew;
+    if (first < 0 || first >= t->count || last < 0 || last >= t->count) {
+        snprintf(report_place(chip, run, cycle, o->index)->found, CHIP_TEXT_BYTES,
+                 "row %lld of its %d", (long long)(first < 0 || first >= t->count ? first : last),
+                 t->count);
+        return;
+    }
+    if (chip->current->head[o->tensor] < 0)
+        return;
+    struct sram_rows rows = {.row = (int32_t)first,
+                             .step = count > 1 ? (int32_t)((last - first) / (count - 1)) : 1,
+                             .count = count,
+                             .cycle = cycle,
+                             .cycle_step = run->step};
+    if (run->instruction->opcode == PROGRAM_MEM_WRITE)
+        note_write(chip, o, rows);
+    else
+        note_read(chip, run, o, rows);
+}
+
+static void expect_zero_rows(struct chip *chip, const struct run *run, int32_t k, int32_t count)
+{
+    int64_t first = target_of(chip, run, k).address;
+    int64_t last = target_of(chip, run, k + count - 1).address;
+    int64_t low = first < last ? first : last, high = first < last ? last : first;
+    if (residents_are_zero(&chip->residents, run->instruction->queue, (int32_t)low,
+                           (int32_t)high + 1))
+        return;
+    struct chip_violation *v = executor_report(chip, CHIP_RULE_RESIDENCY, run->number,
+                                               run->cycle + (int64_t)k * run->step);
+    snprintf(v->expected, sizeof v->expected, "zero rows");
+    snprintf(v->found, sizeof v->found, "rows %lld to %lld", (long long)low, (long long)high);
+}
+
+/* Members whose addresses run-time values scatter, one by one. */
+static void access_scattered(struct chip *chip, const struct run *run,
+                             const struct program_operand *o, int64_t skew)
+{
+    bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
+    for (int32_t k = 0; k < run->count; k++) {
+        if (!target_of(chip, run, k).away)
+            access_rows(chip, run, o, k, 1, skew);
+        else if (!writes)
+            expect_zero_rows(chip, run, k, 1);
+    }
+}
+
+static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
+{
+    for (int32_t k = 0; k < run->count;
+         k += is_linear(run->instruction) && run->count > 1 ? run->count - 1 : 1) {
+        int64_t address = target_of(chip, run, k).address;
+        if (address >= 0 && address < chip->machine->vectors_per_slice)
+            continue;
+        struct chip_violation *v = executor_report(chip, CHIP_RULE_CAPACITY, run->number,
+                                                   run->cycle + (int64_t)k * run->step + skew);
+        snprintf(v->expected, sizeof v->expected, "%d rows a slice",
+                 chip->machine->vectors_per_slice);
+        snprintf(v->found, sizeof v->found, "row %lld", (long long)address);
+        return false;
+    }
+    return true;
+}
+
+void sram_execute(struct chip *chip, const struct run *run)
+{
+    const struct program_operand *o = memory_side(chip, run->instruction);
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
+    int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
+    if (run->opens)
+        check_instruction(chip, run, o, skew);
+    if (!is_in_slice(chip, run, skew))
+        return;
+    access_bank(chip, run, skew);
+    if (t->kind == PROGRAM_TENSOR_ZERO)
+        expect_zero_rows(chip, run, 0, run->count);
+    else if (is_linear(run->instruction))
+        access_rows(chip, run, o, 0, run->count, skew);
+    else
+        access_scattered(chip, run, o, skew);
+}
+
+static void keep_rows(struct chip *chip, int32_t tensor, int32_t sub)
+{
+    struct resident *r = &chip->residents.at[chip->current->resident[tensor]];
+    for (int32_t n = chip->sram.head[list_of(chip, tensor, sub)]; n >= 0;
+         n = chip->sram.write[n].next) {
+        const struct sram_rows *rows = &chip->sram.write[n].rows;
+        for (int32_t k = 0; k < rows->count; k++)
+            resident_write_row(r, sub, rows->row + k * rows->step);
+    }
+}
+
+void sram_close(struct chip *chip)
+{
+    const struct program *p = chip->program;
+    judge_reads(chip, INT64_MAX);
+    for (size_t n = 0; n < p->tensors; n++)
+        for (int32_t s = 0; s < p->tensor[n].subs && p->tensor[n].kind == PROGRAM_TENSOR_KV &&
+                            chip->current->resident[n] >= 0;
+             s++)
+            keep_rows(chip, (int32_t)n, s);
+    for (int32_t n = 0; n < PROGRAM_QUEUE_VXM; n++)
+        chip->sram.slice[n].count = 0;
+}

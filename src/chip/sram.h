@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* SRAM: bank accesses (rule 4), places and residency windows, rows read after written (rule 5).
+ *
+ * Contents are not stored. Every access is held against the place of the tensor that it names; as
+ * long as all of them hold, memory contains what the places say. What remains is order: rows that a
+ * step writes are kept as combs, and a read looks for its rows among those written before it. */
+#ifndef CHIP_SRAM_H
+#define CHIP_SRAM_H
+
+#include <stdint.h>
+
+#include "chip/order.h"
+
+struct chip;
+struct executor_program;
+
+/* Accesses of a run to one slice, at cycles first, first + step, ... */
+struct sram_access {
+    int64_t first, last;
+    int32_t bank; /* -1: not the same throughout */
+    struct run run;
+};
+
+struct sram_slice {
+    struct sram_access *at;
+    size_t count, capacity;
+};
+
+/* Rows row, row + step, ... of a tensor's sub, accessed cycle_step apart. */
+struct sram_rows {
+    int32_t row, step, count, cycle_step;
+    int64_t cycle;
+};
+
+struct sram_write {
+    struct sram_rows rows;
+    int32_t next; /* of the same tensor and sub; -1: none */
+};
+
+struct sram_read {
+    struct sram_rows rows;
+    int32_t tensor, sub;
+    uint32_t instruction;
+    uint64_t wanted; /* members that must have been written in this step */
+};
+
+struct sram {
+    struct sram_slice *slice;
+    struct sram_write *write;
+    size_t writes, write_capacity;
+    int32_t *head; /* lists of writes, by executor_program.head + sub */
+    size_t head_capacity;
+    struct sram_read *read; /* not judged yet */
+    size_t reads, read_capacity, read_limit;
+};
+
+void sram_create(struct chip *chip);
+void sram_release(struct chip *chip);
+
+void sram_begin(struct chip *chip);
+
+/* A run of a MEM_READ or MEM_WRITE. */
+void sram_execute(struct chip *chip, const struct run *run);
+
+/* Judges what is left, and keeps the KV rows of the step. */
+void sram_close(struct chip *chip);
+
+#endif
