@@ -95,6 +95,35 @@ static void a_wandering_token_is_progress_until_it_is_lost(void)
     parallel_mail_close(mail);
 }
 
+static void read_letters(struct parallel_mail *mail, int *letters, int until)
+{
+    while (*letters < until)
+        CU_ASSERT_EQUAL_FATAL(parallel_mail_wait(mail, count_letter, letters),
+                              PARALLEL_MAIL_ARRIVED);
+}
+
+/* The first rank joins a round, then answers a letter that the other counts in the same round: sent
+ * and received are equal although the first rank still works and has a letter to send. */
+static void counts_that_agree_by_chance_are_not_believed(void)
+{
+    enum { JOINED_MS = 10, ROUND_MS = 30 };
+    struct parallel_mail *mail = parallel_mail_open();
+    int letters = 0, rank = parallel_rank(), other = parallel_size() - 1;
+    if (other > 0 && rank == 0) {
+        read_letters(mail, &letters, 1);
+        parallel_mail_send(mail, other, 0, "", 0);
+        work_for_ms(ROUND_MS);
+        parallel_mail_send(mail, other, 0, "", 0);
+    } else if (other > 0 && rank == other) {
+        work_for_ms(JOINED_MS);
+        parallel_mail_send(mail, 0, 0, "", 0);
+        read_letters(mail, &letters, 2);
+    }
+    CU_ASSERT_EQUAL(parallel_mail_settle(mail, BASE_OK, count_letter, &letters),
+                    PARALLEL_MAIL_SETTLED);
+    parallel_mail_close(mail);
+}
+
 static void a_stall_after_settling_is_found_again(void)
 {
     struct parallel_mail *mail = parallel_mail_open();
@@ -112,4 +141,5 @@ MPI_TEST_MAIN("no progress", TEST(all_blocked_is_found_by_all),
               TEST(blocked_ranks_see_that_another_failed),
               TEST(a_slow_rank_is_not_taken_for_a_dead_one),
               TEST(a_wandering_token_is_progress_until_it_is_lost),
+              TEST(counts_that_agree_by_chance_are_not_believed),
               TEST(a_stall_after_settling_is_found_again))
