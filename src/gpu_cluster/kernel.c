@@ -147,18 +147,29 @@ static int64_t attention_splits(const struct gpu_chip *chip, int64_t tiles_now, 
     return want > 1 ? want : 1;
 }
 
-/* Keys that a tile of query rows works through: causal, whole tiles on the diagonal. */
+/* Exponentials take tensor-core time worth this many elements of head_dim. */
+static const double softmax_width = 32.0;
+
+/* Times that a prefill call moves queries and results: the engine's copies around the kernel
+ * included. */
+static const double prefill_passes = 2.0;
+
+/* Keys that a tile of query rows works through, in whole steps: causal, so later tiles have more.
+ */
 struct reach {
     double mean, most;
 };
 
 static struct reach keys_of_tile(const struct gpu_attention *shape, int64_t row_tiles)
 {
-    double keys = (double)shape->keys, queries = (double)shape->queries;
-    return (struct reach){keys - (queries - queries / (double)row_tiles) / 2.0, keys};
+    int64_t most = ceil_div(shape->keys, attention_keys) * attention_keys;
+    double spread = (double)shape->queries - (double)shape->queries / (double)row_tiles;
+    double mean = (double)most - spread / 2.0;
+    return (struct reach){mean, (double)most};
 }
 
-/* Tiles do unequal work: the longest sets the time of a grid of one wave, the mean that of many. */
+/* Tiles do unequal work: the longest sets the time of a grid of one wave, the mean that of many. A
+ * tile fills and drains its pipeline by itself, so every wave pays for that. */
 struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
                                        const struct gpu_attention *shape)
 {
@@ -168,22 +179,22 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
     int64_t split = attention_splits(chip, grid, shape->keys);
     struct reach seen = keys_of_tile(shape, row_tiles);
     double blocks = (double)(grid * split), width = (double)shape->head_dim;
-    double rows = (double)(shape->queries * group) / (double)row_tiles;
     double rate = chip->fp16_flops * chip->attention_efficiency / chip->sms;
-    double key_s = 4.0 * rows * width / (double)split / rate;
+    double key_s = 4.0 * (double)attention_rows * (width + softmax_width) / (double)split / rate;
+    double tile_s = (double)chip->block_latency_ps / ps_per_s;
     double kv =
         2.0 * (double)(shape->sequences * shape->kv_heads * shape->keys) * width * shape->kv_bytes;
-    double io = 4.0 * (double)(shape->sequences * shape->heads * shape->queries) * width;
+    double passes = shape->queries > 1 ? prefill_passes : 1.0;
+    double io = 4.0 * passes * (double)(shape->sequences * shape->heads * shape->queries) * width;
     return (struct gpu_kernel){
         .blocks = (int32_t)blocks,
         .blocks_per_sm = 1,
         .split_k = (int32_t)split,
-        .block_tensor_s = seen.mean * key_s,
+        .block_tensor_s = seen.mean * key_s + tile_s,
         .block_l2_bytes = 2.0 * seen.mean * width * shape->kv_bytes / (double)split + io / blocks,
         .block_hbm_bytes = (kv + io) / blocks,
         .floor_ps = chip->attention_floor_ps,
-        .wave_latency_ps =
-            chip->block_latency_ps + llround((seen.most - seen.mean) * key_s * ps_per_s),
+        .wave_latency_ps = llround((seen.most - seen.mean) * key_s * ps_per_s),
     };
 }
 

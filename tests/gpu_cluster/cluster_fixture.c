@@ -32,8 +32,8 @@ static struct gpu_chip h100(void)
         .kernel_jitter_cv = 0.02,
         .block_latency_ps = 1100 * ns,
         .sm_bytes_per_s = 131e9,
-        .attention_floor_ps = 10700 * ns,
-        .attention_efficiency = 0.53,
+        .attention_floor_ps = 10 * us,
+        .attention_efficiency = 0.75,
     };
 }
 
