@@ -189,7 +189,7 @@ static void pending_write(struct record_file *file)
 {
     int64_t bytes = 0;
     for (size_t i = 0; i < file->tables; i++)
-        if (file->table[i].pending > 0)
+        if (file->table[i].pending > file->table[i].pending_in_file)
             bytes += record_table_bytes(&file->table[i], file->table[i].pending);
     if (record_reserve(file, bytes) != BASE_OK)
         return;

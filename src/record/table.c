@@ -12,7 +12,8 @@
  * nothing: 128 KiB of int64. */
 enum { CHUNK_ROWS = 16384 };
 
-/* Chunks that a rank holds in memory at once, beside the caller's rows. */
+/* Chunks that a rank holds in memory at once, beside the caller's rows; also how many wait before
+ * they are written together, since every collective write has a price of its own. */
 enum { CHUNKS_A_RANK = 8 };
 
 /* Deflate's own bound for data it cannot compress, and HDF5's index entry of a chunk. */
@@ -165,6 +166,19 @@ static struct parallel_rows rows_pending(const struct record_table *table)
     return (struct parallel_rows){table->written, count, table->pending_rows};
 }
 
+/* Takes the first `count` rows, now in the file, from what is pending. */
+static void rows_forget(struct record_table *table, int64_t count)
+{
+    int64_t kept = table->pending > count ? table->pending - count : 0;
+    size_t row_bytes = table->schema->row_bytes;
+    if (parallel_is_first() && kept > 0)
+        memmove(table->pending_rows, table->pending_rows + (size_t)count * row_bytes,
+                (size_t)kept * row_bytes);
+    table->written += count;
+    table->pending = kept;
+    table->pending_in_file = 0;
+}
+
 /* Writes the table's next `chunks` chunks, from what is pending and from all ranks' `rows`. */
 static void chunks_write(struct record_file *file, struct record_table *table,
                          struct parallel_rows rows, int64_t chunks)
@@ -179,8 +193,7 @@ static void chunks_write(struct record_file *file, struct record_table *table,
     parallel_exchange_rows(row_bytes, rows, mine);
     rows_write(file, table, mine, table->written + chunks * CHUNK_ROWS);
     base_free(mine.row);
-    table->written += chunks * CHUNK_ROWS;
-    table->pending = 0;
+    rows_forget(table, chunks * CHUNK_ROWS);
 }
 
 /* Moves rows table->written + table->pending .. end - 1 to where they wait. */
@@ -205,7 +218,8 @@ enum base_status record_table_append(struct record_file *file, struct record_tab
     int64_t begin = table->written + table->pending, end = begin + total;
     struct parallel_rows mine = {begin + first, count, (void *)(uintptr_t)rows};
     int64_t most = (int64_t)CHUNKS_A_RANK * parallel_size();
-    while (end - table->written >= CHUNK_ROWS) {
+    bool enough = end - table->written >= CHUNKS_A_RANK * CHUNK_ROWS;
+    while (enough && end - table->written >= CHUNK_ROWS) {
         int64_t chunks = (end - table->written) / CHUNK_ROWS;
         chunks = chunks < most ? chunks : most;
         if (record_reserve(file, record_table_bytes(table, chunks * CHUNK_ROWS)) != BASE_OK)
@@ -219,8 +233,12 @@ enum base_status record_table_append(struct record_file *file, struct record_tab
 
 void record_table_write_pending(struct record_file *file, struct record_table *table)
 {
-    if (table->pending > 0)
+    const struct parallel_rows none = {0, 0, NULL};
+    if (table->pending >= CHUNK_ROWS)
+        chunks_write(file, table, none, table->pending / CHUNK_ROWS);
+    if (table->pending > table->pending_in_file)
         rows_write(file, table, rows_pending(table), table->written + table->pending);
+    table->pending_in_file = table->pending;
 }
 
 void record_table_close(struct record_table *table)

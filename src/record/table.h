@@ -8,9 +8,10 @@
 
 struct record_table {
     const struct record_schema *schema;
-    hid_t *dataset; /* one a column */
-    int64_t written, pending;
-    char *pending_rows; /* first rank only */
+    hid_t *dataset;           /* one a column */
+    int64_t written, pending; /* whole chunks in the file; rows behind them, on the first rank */
+    int64_t pending_in_file;  /* of the pending rows, those that the last flush has written */
+    char *pending_rows;       /* first rank only */
     size_t pending_capacity;
 };
 
@@ -29,7 +30,7 @@ int64_t record_table_bytes(const struct record_table *table, int64_t rows);
 enum base_status record_table_append(struct record_file *file, struct record_table *table,
                                      const void *rows, int64_t first, int64_t count, int64_t total);
 
-/* Collective. Writes what is pending, and keeps it until its chunk is full. */
+/* Collective. Writes what is pending, and keeps what does not fill its chunk. */
 void record_table_write_pending(struct record_file *file, struct record_table *table);
 
 /* Collective. */
