@@ -60,8 +60,9 @@ enum parallel_mail_state parallel_mail_wait(struct parallel_mail *mail,
                                             parallel_mail_reader *reader, void *context);
 
 /* Collective. For a rank that needs no more letters, or (status not BASE_OK) will send no more
- * because of a fault. Returns SETTLED, NO_PROGRESS or FAILED, the same on all ranks; letters that
- * still come are read. After SETTLED the mail can be used again. */
+ * because of a fault. Returns SETTLED, NO_PROGRESS or FAILED, the same on all ranks. Letters that
+ * still come are read, also those that a rank sends which has left this settle earlier. After
+ * SETTLED the mail can be used again. */
 enum parallel_mail_state parallel_mail_settle(struct parallel_mail *mail, enum base_status status,
                                               parallel_mail_reader *reader, void *context);
 
