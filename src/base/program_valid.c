@@ -214,9 +214,9 @@ static bool check_address(struct judge *j, const struct program_instruction *i)
                 is_within(i->stride[0], -MOST_ROWS, MOST_ROWS) &&
                 is_within(i->stride[1], -MOST_ROWS, MOST_ROWS) &&
                 i->address_mode <= PROGRAM_ADDRESS_TOKEN;
-    bool runtime = has_runtime_address(i);
-    if (runtime)
-        fits = fits && is_memory(i) && i->outputs == (i->opcode == PROGRAM_MEM_READ ? 2 : 1);
+    if (has_runtime_address(i))
+        fits = fits && is_memory(i) && i->outputs == (i->opcode == PROGRAM_MEM_READ ? 2 : 1) &&
+               (i->opcode == PROGRAM_MEM_READ || i->address_mode == PROGRAM_ADDRESS_KV);
     if (i->address_mode == PROGRAM_ADDRESS_KV)
         fits = fits && p->kv_tile_positions > 0 && p->kv_tile_positions <= MOST_ROWS &&
                p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1);
@@ -224,6 +224,28 @@ static bool check_address(struct judge *j, const struct program_instruction *i)
         fits =
             fits && p->embedding_groups > 0 && p->vocabulary_first >= 0 && p->vocabulary_count >= 0;
     return expect_field(j, fits, "address, mode or their parameters");
+}
+
+/* Fields that an opcode does not use are 0. */
+static bool check_unused(struct judge *j, const struct program_instruction *i)
+{
+    static const uint8_t used[PROGRAM_OPCODES] = {[PROGRAM_MXM_LOAD] = PROGRAM_FP16 | PROGRAM_ROWS,
+                                                  [PROGRAM_MXM_INSTALL] = PROGRAM_FP16,
+                                                  [PROGRAM_MXM_COMPUTE] =
+                                                      PROGRAM_FIRST | PROGRAM_LAST | PROGRAM_FP16 |
+                                                      PROGRAM_HALF_HIGH | PROGRAM_EVERY,
+                                                  [PROGRAM_VXM] = PROGRAM_REDUCE};
+    bool addressed = is_memory(i) || i->opcode == PROGRAM_MXM_COMPUTE;
+    bool rows = addressed || (!i->address && !i->stride[0] && !i->stride[1]);
+    int32_t mode = is_memory(i) ? i->address_mode : PROGRAM_ADDRESS_STATIC;
+    bool owner = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_TOKEN;
+    bool shift = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_CLAMP;
+    bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
+    return expect_field(j,
+                        !(i->flags & ~used[i->opcode]) && rows &&
+                            (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
+                            (shift || permutes || !i->argument) && (owner || permutes || !i->low),
+                        "a field that the opcode does not use");
 }
 
 static bool check_flags(struct judge *j, const struct program_instruction *i)
@@ -298,9 +320,12 @@ static bool check_identity(struct judge *j, const struct program_instruction *i,
     return expect_field(j, zero || subs <= t->subs, "operand names subs that its tensor lacks") &&
            expect_field(j, low >= (zero || chosen ? INT32_MIN : 0) && high <= end,
                         "operand names vectors that its tensor lacks") &&
+           expect_field(j, o->index_mode == (chosen ? i->address_mode : PROGRAM_ADDRESS_STATIC),
+                        "index mode of an operand") &&
            expect_field(j,
-                        o->index_mode == PROGRAM_ADDRESS_STATIC || o->index_mode == i->address_mode,
-                        "index mode of an operand");
+                        !chosen || (i->address_mode == PROGRAM_ADDRESS_KV) ==
+                                       (t->kind == PROGRAM_TENSOR_KV),
+                        "cache addresses are for KV tensors");
 }
 
 /* Returns the vectors that the operand moves. */
@@ -322,7 +347,7 @@ static int64_t check_instruction(struct judge *j)
 {
     const struct program_instruction *i = &j->program->instruction[j->instruction];
     if (!check_shape(j, i) || !check_times(j, i) || !check_order(j, i) || !check_address(j, i) ||
-        !check_flags(j, i))
+        !check_unused(j, i) || !check_flags(j, i))
         return 0;
     int64_t vectors = (int64_t)i->count[0] * i->count[1];
     for (int32_t k = 0; k < i->inputs + i->outputs; k++)

@@ -142,8 +142,8 @@ static void join_zero_rows(struct residents *residents)
     size_t kept = 0;
     qsort(residents->zero, residents->zeros, sizeof *residents->zero, compare_zero_rows);
     for (size_t n = 0; n < residents->zeros; n++) {
-        struct zero_rows z = residents->zero[n], *last = residents->zero + kept - 1;
-        if (kept && last->slice == z.slice && last->to >= z.from)
+        struct zero_rows z = residents->zero[n], *last = kept ? &residents->zero[kept - 1] : NULL;
+        if (last && last->slice == z.slice && last->to >= z.from)
             last->to = last->to > z.to ? last->to : z.to;
         else
             residents->zero[kept++] = z;
@@ -179,11 +179,25 @@ bool residents_are_zero(const struct residents *residents, int32_t slice, int32_
         else
             high = middle;
     }
-    const struct zero_rows *z = residents->zero + low - 1;
-    return low > 0 && z->slice == slice && z->from <= from && to <= z->to;
+    if (low == 0)
+        return false;
+    const struct zero_rows *z = &residents->zero[low - 1];
+    return z->slice == slice && z->from <= from && to <= z->to;
 }
 
-/* The cache writes of a program say which rows a slice holds. */
+static void report_lanes(struct chip *chip, const struct resident *r, int32_t sub, int32_t lane)
+{
+    struct chip_violation *v =
+        executor_report(chip, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
+    v->layer = r->layer;
+    v->queue = r->slice[sub];
+    snprintf(v->expected, sizeof v->expected, "%s[%d] to hold rows of lane %d", r->name, sub,
+             sub * RESIDENTS_KV_LANES / r->subs);
+    snprintf(v->found, sizeof v->found, "a write of lane %d", lane);
+}
+
+/* A write to the cache says which rows its slice holds: the lanes are dealt out to the subs in
+ * order, so that no row is lost. */
 static void learn_lane(struct chip *chip, const struct executor_program *loaded,
                        const struct program_instruction *i)
 {
@@ -192,17 +206,10 @@ static void learn_lane(struct chip *chip, const struct executor_program *loaded,
         loaded->resident[o->tensor] < 0)
         return;
     struct resident *r = &chip->residents.at[loaded->resident[o->tensor]];
-    if (r->kind != PROGRAM_TENSOR_KV)
-        return;
-    if (r->lane[o->sub] < 0)
+    if (i->low == o->sub * RESIDENTS_KV_LANES / r->subs)
         r->lane[o->sub] = (int16_t)i->low;
-    if (r->lane[o->sub] == i->low)
-        return;
-    struct chip_violation *v =
-        report(chip, CHIP_RULE_RESIDENCY, &loaded->program->tensor[o->tensor]);
-    snprintf(v->expected, sizeof v->expected, "%s[%d] holds rows of lane %d", r->name, o->sub,
-             r->lane[o->sub]);
-    snprintf(v->found, sizeof v->found, "a write of lane %d", i->low);
+    else
+        report_lanes(chip, r, o->sub, i->low);
 }
 
 void residents_load(struct chip *chip, struct executor_program *loaded)

@@ -15,6 +15,8 @@
 struct chip;
 struct executor_program;
 
+enum { RESIDENTS_KV_LANES = 16 }; /* cache row r belongs to lane r mod 16 */
+
 /* One persistent tensor, or zero rows (kind ZERO). */
 struct resident {
     char name[24];
