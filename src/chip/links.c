@@ -157,8 +157,11 @@ void links_receive(struct chip *chip, const struct run *run)
 
 void links_deliver(struct chip *chip, const struct chip_message *message)
 {
-    if (message->to_link >= 0 && message->to_link < LINKS_OF_CHIP)
-        append(&chip->links.inbox[message->to_link], message);
+    if (message->to_link < 0 || message->to_link >= LINKS_OF_CHIP)
+        return;
+    struct chip_message copy = *message;
+    copy.tensor[sizeof copy.tensor - 1] = '\0';
+    append(&chip->links.inbox[message->to_link], &copy);
 }
 
 /* Drops messages of earlier steps on all links. */

@@ -32,6 +32,19 @@ static void the_pair_is_valid_and_clean_over_many_steps(void)
     release(pair);
 }
 
+static void an_empty_program_does_nothing(void)
+{
+    const struct program pair[2] = {{.chip = 0}, {.chip = 1}};
+    struct base_report report = {0};
+    struct rig rig;
+    CU_ASSERT_TRUE(program_is_valid(&rig_machine, &pair[0], &report));
+    rig_start(&rig, &rig_machine);
+    rig_step(&rig, pair, 0);
+    CU_ASSERT_EQUAL(rig.statistics[0].executed_length_cycles, 0);
+    CU_ASSERT_EQUAL(rig_violations(&rig), 0);
+    rig_stop(&rig);
+}
+
 static void a_step_is_counted(void)
 {
     struct program pair[2];

@@ -207,7 +207,8 @@ static void widen_window(struct program *p, const struct program_instruction *i)
 
 void rig_seal(struct program *p)
 {
-    qsort(p->instruction, p->instructions, sizeof *p->instruction, compare);
+    if (p->instructions)
+        qsort(p->instruction, p->instructions, sizeof *p->instruction, compare);
     p->rows = 1;
     for (size_t n = 0; n < p->instructions; n++) {
         const struct program_instruction *i = &p->instruction[n];
