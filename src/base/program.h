@@ -193,16 +193,17 @@ enum program_dtype {
     PROGRAM_DTYPE_KEY,
 };
 
-/* Where a tensor lives: sub j of vector v at (program.slice[slice + j], address + v).
- * Vectors valid <= v < count are zero padding: their addresses hold the zero tensor, preloaded.
- * Weights, constants, KV and embedding are preloaded and live for ever (live_from = INT64_MIN). */
+/* Where a tensor lives: sub j of vector v at slice program.slice[slice + j], row
+ * program_tensor_address(j) + v. Vectors valid <= v < count are zero padding: their addresses hold
+ * the zero tensor, preloaded. Weights, constants, KV and embedding are preloaded and live for ever
+ * (live_from = INT64_MIN). */
 struct program_tensor {
     char name[24];
     uint8_t kind, dtype;
     uint8_t subs, reserved;
     int16_t layer;
-    int32_t slice; /* first entry in program.slice; -1: no placement */
-    int32_t address;
+    int32_t slice;   /* first entry in program.slice; -1: no placement */
+    int32_t address; /* of every sub, plus program.row[slice + j] where there is one */
     int32_t count, valid;
     int64_t live_from, live_to; /* cycles [from, to) in which its addresses are its own */
 };
@@ -222,7 +223,8 @@ struct program {
     size_t operands, operand_capacity;
     struct program_tensor *tensor;
     size_t tensors, tensor_capacity;
-    int32_t *slice;
+    int32_t *slice; /* of each sub of each placed tensor */
+    int32_t *row;   /* as long as slice, added to tensor.address; NULL: all 0 */
     size_t slices, slice_capacity;
     struct program_op *op;
     size_t ops, op_capacity;
@@ -241,12 +243,20 @@ struct program_runtime {
     int32_t tokens;
 };
 
+/* First row of sub `sub` of a placed tensor. */
+static inline int32_t program_tensor_address(const struct program *p,
+                                             const struct program_tensor *t, int32_t sub)
+{
+    return t->address + (p->row ? p->row[t->slice + sub] : 0);
+}
+
 static inline bool program_is_east(int32_t slice)
 {
     return slice >= 44;
 }
 
 /* KV row r: tile r / T in hemisphere tile % 2; local row (tile / 2) * T + r % T; slices by r % 16.
+ * Sub j of a KV tensor of n subs holds lane j * 16 / n.
  * Returns the local row where the slices of (east, lane) hold r, else -1. */
 static inline int32_t program_kv_owner(int32_t tile_positions, bool east, int32_t lane, int32_t row)
 {

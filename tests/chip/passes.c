@@ -175,7 +175,8 @@ static void scratch_of_one_program_must_spare_weights_of_another(void)
     release(other);
 }
 
-TEST_MAIN("chip passes", TEST(the_pair_is_valid_and_clean_over_many_steps), TEST(a_step_is_counted),
+TEST_MAIN("chip passes", TEST(the_pair_is_valid_and_clean_over_many_steps),
+          TEST(an_empty_program_does_nothing), TEST(a_step_is_counted),
           TEST(a_chip_waits_for_its_message_and_says_for_what),
           TEST(a_step_without_its_tokens_is_refused),
           TEST(cache_rows_count_across_steps_programs_and_replays),
