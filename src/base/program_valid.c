@@ -97,7 +97,7 @@ static void check_tensor(struct judge *j, size_t n)
                 (t->kind == PROGRAM_TENSOR_ZERO) == (n == 0);
     if (placed)
         fits = fits && (size_t)t->slice + t->subs <= j->program->slices && t->count <= MOST_ROWS &&
-               is_within(t->address, 0, MOST_ROWS);
+               is_within(t->address, -MOST_ROWS, MOST_ROWS);
     expect(j, fits, "tensor %zu: name, kind, subs, count, place or number out of range", n);
 }
 
@@ -115,8 +115,10 @@ static bool check_tables(struct judge *j)
                is_within(p->length_cycles, 0, MOST_CYCLES),
            "rows or length out of range");
     for (size_t n = 0; n < p->slices; n++)
-        expect(j, is_within(p->slice[n], 0, PROGRAM_QUEUE_VXM - 1), "slice entry %zu is no slice",
-               n);
+        expect(j,
+               is_within(p->slice[n], 0, PROGRAM_QUEUE_VXM - 1) &&
+                   (!p->row || is_within(p->row[n], -MOST_ROWS, MOST_ROWS)),
+               "slice entry %zu is no slice, or its row is out of range", n);
     for (size_t n = 0; n < p->ops; n++)
         expect(j, is_text(p->op[n].name), "op %zu has an unending name", n);
     for (size_t n = 0; n < p->tensors; n++)
@@ -244,10 +246,12 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
     bool owner = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_TOKEN;
     bool shift = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_CLAMP;
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
+    bool half = i->opcode == PROGRAM_MXM_COMPUTE && i->flags & PROGRAM_FP16;
     return expect_field(j,
                         !(i->flags & ~used[i->opcode]) && rows &&
                             (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
-                            (shift || permutes || !i->argument) && (owner || permutes || !i->low),
+                            (shift || permutes || !i->argument) &&
+                            (owner || permutes || half || !i->low),
                         "a field that the opcode does not use");
 }
 

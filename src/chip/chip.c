@@ -79,8 +79,19 @@ static const struct executor_program *find_program(const struct chip *chip,
     return NULL;
 }
 
+bool executor_is_in_slices(const struct chip *chip, const struct program *program,
+                           const struct program_tensor *tensor)
+{
+    for (int32_t s = 0; s < tensor->subs; s++) {
+        int64_t row = program_tensor_address(program, tensor, s);
+        if (row < 0 || row + tensor->count > chip->machine->vectors_per_slice)
+            return false;
+    }
+    return true;
+}
+
 /* Lists of row accesses for what is written and read in the order of time. */
-static void number_lists(struct executor_program *loaded, int32_t vectors_per_slice)
+static void number_lists(const struct chip *chip, struct executor_program *loaded)
 {
     const struct program *p = loaded->program;
     for (size_t n = 0; n < p->tensors; n++) {
@@ -88,7 +99,7 @@ static void number_lists(struct executor_program *loaded, int32_t vectors_per_sl
         bool ordered = t->kind == PROGRAM_TENSOR_ACTIVATION ||
                        (t->kind == PROGRAM_TENSOR_KV && loaded->resident[n] >= 0);
         loaded->head[n] = -1;
-        if (!ordered || t->slice < 0 || (int64_t)t->address + t->count > vectors_per_slice)
+        if (!ordered || t->slice < 0 || !executor_is_in_slices(chip, p, t))
             continue;
         loaded->head[n] = loaded->heads;
         loaded->heads += t->subs;
@@ -126,7 +137,7 @@ void chip_load(struct chip *chip, const struct program *program)
     };
     check_queue_capacity(chip, program);
     residents_load(chip, loaded);
-    number_lists(loaded, chip->machine->vectors_per_slice);
+    number_lists(chip, loaded);
 }
 
 static int32_t tokens_needed(const struct program *program)

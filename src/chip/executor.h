@@ -68,6 +68,10 @@ struct chip_violation *executor_report(struct chip *chip, enum chip_rule rule, i
 void executor_identity_text(const struct program *program, int32_t tensor, int32_t sub,
                             int64_t index, char *text);
 
+/* Whether all rows of a placed tensor are rows of their slices. */
+bool executor_is_in_slices(const struct chip *chip, const struct program *program,
+                           const struct program_tensor *tensor);
+
 /* Number of an instruction in the current program. */
 static inline uint32_t executor_number(const struct chip *chip, const struct program_instruction *i)
 {

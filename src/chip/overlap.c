@@ -58,13 +58,14 @@ static void add_tensors(const struct chip *chip, const struct program *p, struct
     bool *used = list_used(p);
     for (size_t n = 0; n < p->tensors; n++) {
         const struct program_tensor *t = &p->tensor[n];
-        if (t->slice < 0 || t->kind == PROGRAM_TENSOR_ZERO ||
-            (int64_t)t->address + t->count > chip->machine->vectors_per_slice)
+        if (t->slice < 0 || t->kind == PROGRAM_TENSOR_ZERO || !executor_is_in_slices(chip, p, t))
             continue;
-        for (int32_t s = 0; s < t->subs; s++)
-            append(spaces, (struct space){p->slice[t->slice + s], t->address, t->address + t->valid,
-                                          t->live_from, t->live_to, t->name, t->layer,
+        for (int32_t s = 0; s < t->subs; s++) {
+            int32_t row = program_tensor_address(p, t, s);
+            append(spaces, (struct space){p->slice[t->slice + s], row, row + t->valid, t->live_from,
+                                          t->live_to, t->name, t->layer,
                                           used[n] ? SPACE_TENSOR : SPACE_IDLE});
+        }
     }
     base_free(used);
 }
@@ -91,16 +92,16 @@ static void add_kept(const struct chip *chip, const struct executor_program *loa
         const struct resident *r = &chip->residents.at[n];
         bool zero = r->kind == PROGRAM_TENSOR_ZERO;
         for (int32_t s = 0; s < r->subs; s++) {
-            struct space space = {r->slice[s], r->address, r->address + r->count,
-                                  INT64_MIN,   INT64_MAX,  r->name,
+            struct space space = {r->slice[s], r->row[s], r->row[s] + r->count,
+                                  INT64_MIN,   INT64_MAX, r->name,
                                   r->layer,    SPACE_KEPT};
             if (!zero && !known[n]) {
-                space.to = r->address + r->valid;
+                space.to = r->row[s] + r->valid;
                 append(spaces, space);
             }
             space.kind = SPACE_ZERO;
-            space.from = zero ? r->address : r->address + r->valid;
-            space.to = r->address + r->count;
+            space.from = zero ? r->row[s] : r->row[s] + r->valid;
+            space.to = r->row[s] + r->count;
             append(spaces, space);
         }
     }

@@ -14,6 +14,7 @@ void residents_release(struct residents *residents)
 {
     for (size_t n = 0; n < residents->count; n++) {
         base_free(residents->at[n].slice);
+        base_free(residents->at[n].row);
         base_free(residents->at[n].lane);
         base_free(residents->at[n].written);
     }
@@ -36,9 +37,12 @@ static bool is_named(const struct resident *r, const struct program_tensor *t)
 static bool is_placed_as(const struct resident *r, const struct program *p,
                          const struct program_tensor *t)
 {
-    return r->subs == t->subs && r->address == t->address && r->count == t->count &&
-           r->valid == t->valid &&
-           memcmp(r->slice, p->slice + t->slice, t->subs * sizeof *r->slice) == 0;
+    if (r->subs != t->subs || r->count != t->count || r->valid != t->valid)
+        return false;
+    for (int32_t s = 0; s < r->subs; s++)
+        if (r->slice[s] != p->slice[t->slice + s] || r->row[s] != program_tensor_address(p, t, s))
+            return false;
+    return true;
 }
 
 static int32_t find(const struct residents *residents, const struct program_tensor *t)
@@ -58,13 +62,15 @@ static int32_t add(struct residents *residents, const struct program *p,
     *r = (struct resident){.layer = t->layer,
                            .kind = t->kind,
                            .subs = t->subs,
-                           .address = t->address,
                            .count = t->count,
                            .valid = t->valid,
                            .tile_positions = p->kv_tile_positions};
     memcpy(r->name, t->name, sizeof r->name);
     r->slice = base_alloc(t->subs, sizeof *r->slice);
+    r->row = base_alloc(t->subs, sizeof *r->row);
     memcpy(r->slice, p->slice + t->slice, t->subs * sizeof *r->slice);
+    for (int32_t s = 0; s < t->subs; s++)
+        r->row[s] = program_tensor_address(p, t, s);
     if (t->kind == PROGRAM_TENSOR_KV) {
         r->words = ((size_t)t->count + 63) / 64;
         r->written = base_alloc(r->words * t->subs, sizeof *r->written);
@@ -83,14 +89,14 @@ static struct chip_violation *report(struct chip *chip, enum chip_rule rule,
     return v;
 }
 
-static bool fits(struct chip *chip, const struct program_tensor *t)
+static bool fits(struct chip *chip, const struct program *p, const struct program_tensor *t)
 {
-    if ((int64_t)t->address + t->count <= chip->machine->vectors_per_slice)
+    if (executor_is_in_slices(chip, p, t))
         return true;
     struct chip_violation *v = report(chip, CHIP_RULE_CAPACITY, t);
     snprintf(v->expected, sizeof v->expected, "%d rows a slice", chip->machine->vectors_per_slice);
-    snprintf(v->found, sizeof v->found, "%s up to row %lld", t->name,
-             (long long)t->address + t->count);
+    snprintf(v->found, sizeof v->found, "%s, %d rows from %d", t->name, t->count,
+             program_tensor_address(p, t, 0));
     return false;
 }
 
@@ -105,10 +111,10 @@ static int32_t keep(struct chip *chip, const struct program *p, const struct pro
         (r->kind != PROGRAM_TENSOR_KV || r->tile_positions == p->kv_tile_positions))
         return n;
     struct chip_violation *v = report(chip, CHIP_RULE_RESIDENCY, t);
-    snprintf(v->expected, sizeof v->expected, "%s at row %d of slice %d", r->name, r->address,
+    snprintf(v->expected, sizeof v->expected, "%s at row %d of slice %d", r->name, r->row[0],
              r->slice[0]);
-    snprintf(v->found, sizeof v->found, "another place or size: row %d of slice %d", t->address,
-             p->slice[t->slice]);
+    snprintf(v->found, sizeof v->found, "another place or size: row %d of slice %d",
+             program_tensor_address(p, t, 0), p->slice[t->slice]);
     return -1;
 }
 
@@ -161,7 +167,7 @@ static void list_zero_rows(struct residents *residents)
             residents->zero = base_grow(residents->zero, &residents->zero_capacity,
                                         residents->zeros + 1, sizeof *residents->zero);
             residents->zero[residents->zeros++] =
-                (struct zero_rows){r->slice[s], r->address + from, r->address + r->count};
+                (struct zero_rows){r->slice[s], r->row[s] + from, r->row[s] + r->count};
         }
     }
     if (residents->zeros)
@@ -219,7 +225,7 @@ void residents_load(struct chip *chip, struct executor_program *loaded)
     for (size_t n = 0; n < p->tensors; n++) {
         const struct program_tensor *t = &p->tensor[n];
         loaded->resident[n] = -1;
-        if (t->slice < 0 || !fits(chip, t))
+        if (t->slice < 0 || !fits(chip, p, t))
             continue;
         if (is_persistent(t))
             loaded->resident[n] = keep(chip, p, t);

@@ -22,8 +22,8 @@ struct resident {
     char name[24];
     int16_t layer;
     uint8_t kind, subs;
-    int32_t address, count, valid;
-    int32_t *slice;         /* one a sub */
+    int32_t count, valid;
+    int32_t *slice, *row;   /* one a sub: where its rows begin */
     int16_t *lane;          /* KV: which rows r mod 16 the sub holds; -1: not known yet */
     int32_t tile_positions; /* KV */
     uint64_t *written;      /* KV: rows of earlier steps, `words` a sub */

@@ -207,7 +207,7 @@ static void check_addresses(struct chip *chip, const struct run *run,
         return;
     }
     int32_t slice = chip->program->slice[t->slice + o->sub];
-    int64_t offset = (int64_t)i->address - t->address;
+    int64_t offset = (int64_t)i->address - program_tensor_address(chip->program, t, o->sub);
     if (slice == i->queue && offset == o->index && has_strides_of(i, o))
         return;
     struct chip_violation *v = report_place(chip, run, run->cycle, o->index);
@@ -376,8 +376,11 @@ static void access_rows(struct chip *chip, const struct run *run, const struct p
                         int32_t k, int32_t count, int64_t skew)
 {
     const struct program_tensor *t = &chip->program->tensor[o->tensor];
-    int64_t first = target_of(chip, run, k).address - t->address;
-    int64_t last = target_of(chip, run, k + count - 1).address - t->address;
+    if (t->slice < 0)
+        return;
+    int64_t base = program_tensor_address(chip->program, t, o->sub);
+    int64_t first = target_of(chip, run, k).address - base;
+    int64_t last = target_of(chip, run, k + count - 1).address - base;
     int64_t cycle = run->cycle + (int64_t)k * run->step + skew;
     if (first < 0 || first >= t->count || last < 0 || last >= t->count) {
         snprintf(report_place(chip, run, cycle, o->index)->found, CHIP_TEXT_BYTES,

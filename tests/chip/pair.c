@@ -102,15 +102,16 @@ static void cache(struct program *p, int32_t y)
         struct program_operand o[2] = {rig_stream(lane(PROGRAM_EAST, 6, 0, 0), 1, y, 0, same),
                                        rig_expect(kv, s, same)};
         o[1].index_mode = PROGRAM_ADDRESS_KV;
-        rig_add(p,
-                (struct program_instruction){.cycle = 499 + s,
-                                             .queue = (uint8_t)(60 + s),
-                                             .opcode = PROGRAM_MEM_WRITE,
-                                             .address_mode = PROGRAM_ADDRESS_KV,
-                                             .address = 200,
-                                             .limit = p->tensor[dump].address,
-                                             .low = s},
-                once, o, 1, 1);
+        rig_add(
+            p,
+            (struct program_instruction){.cycle = 499 + s,
+                                         .queue = (uint8_t)(60 + s),
+                                         .opcode = PROGRAM_MEM_WRITE,
+                                         .address_mode = PROGRAM_ADDRESS_KV,
+                                         .address = program_tensor_address(p, &p->tensor[kv], s),
+                                         .limit = program_tensor_address(p, &p->tensor[dump], s),
+                                         .low = s},
+            once, o, 1, 1);
     }
     rig_read(p, kv, 1, along, rows, lane(PROGRAM_WEST, 12, 600, VXM));
     struct program_operand o[2] = {rig_stream(lane(PROGRAM_WEST, 12, 0, 0), 1, kv, 0, along),

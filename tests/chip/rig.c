@@ -58,6 +58,7 @@ int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind
     bool ordered = kind == PROGRAM_TENSOR_ACTIVATION;
     p->tensor = base_grow(p->tensor, &p->tensor_capacity, p->tensors + 1, sizeof *p->tensor);
     p->slice = base_grow(p->slice, &p->slice_capacity, p->slices + (size_t)subs, sizeof *p->slice);
+    p->row = base_realloc(p->row, p->slice_capacity, sizeof *p->row);
     struct program_tensor *t = &p->tensor[p->tensors];
     *t = (struct program_tensor){.kind = (uint8_t)kind,
                                  .subs = (uint8_t)subs,
@@ -69,8 +70,10 @@ int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind
                                  .live_from = ordered ? INT64_MAX : INT64_MIN,
                                  .live_to = ordered ? INT64_MIN : INT64_MAX};
     snprintf(t->name, sizeof t->name, "%s", name);
-    for (int32_t s = 0; s < subs && first >= 0; s++)
+    for (int32_t s = 0; s < subs && first >= 0; s++) {
+        p->row[p->slices] = s % 2;
         p->slice[p->slices++] = first + s;
+    }
     return (int32_t)p->tensors++;
 }
 
@@ -134,14 +137,15 @@ void rig_read(struct program *p, int32_t tensor, int32_t n, struct rig_walk walk
         int32_t slice = p->slice[t->slice + s];
         struct program_operand out = rig_stream(lane, 1, tensor, s, walk);
         out.stream = (uint8_t)(lane.stream + s);
-        rig_add(p,
-                (struct program_instruction){.cycle = lane.cycle - rig_machine.mem_read_cycles -
-                                                      abs(position(lane.queue) - position(slice)),
-                                             .queue = (uint8_t)slice,
-                                             .opcode = PROGRAM_MEM_READ,
-                                             .address = t->address + walk.index,
-                                             .stride = {walk.stride[0], walk.stride[1]}},
-                r, &out, 0, 1);
+        rig_add(
+            p,
+            (struct program_instruction){.cycle = lane.cycle - rig_machine.mem_read_cycles -
+                                                  abs(position(lane.queue) - position(slice)),
+                                         .queue = (uint8_t)slice,
+                                         .opcode = PROGRAM_MEM_READ,
+                                         .address = program_tensor_address(p, t, s) + walk.index,
+                                         .stride = {walk.stride[0], walk.stride[1]}},
+            r, &out, 0, 1);
     }
 }
 
@@ -155,13 +159,13 @@ void rig_write(struct program *p, int32_t tensor, int32_t n, struct rig_walk wal
                                        rig_expect(tensor, s, walk)};
         o[0].stream = (uint8_t)(lane.stream + s);
         rig_add(p,
-                (struct program_instruction){.cycle = lane.cycle +
-                                                      abs(position(lane.queue) - position(slice)) -
-                                                      rig_machine.mem_write_skew_cycles,
-                                             .queue = (uint8_t)slice,
-                                             .opcode = PROGRAM_MEM_WRITE,
-                                             .address = t->address + walk.index,
-                                             .stride = {walk.stride[0], walk.stride[1]}},
+                (struct program_instruction){
+                    .cycle = lane.cycle + abs(position(lane.queue) - position(slice)) -
+                             rig_machine.mem_write_skew_cycles,
+                    .queue = (uint8_t)slice,
+                    .opcode = PROGRAM_MEM_WRITE,
+                    .address = program_tensor_address(p, t, s) + walk.index,
+                    .stride = {walk.stride[0], walk.stride[1]}},
                 r, o, 1, 1);
     }
 }

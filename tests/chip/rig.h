@@ -28,8 +28,8 @@ struct rig_lane {
 /* Adds an op that the instructions after it belong to. */
 void rig_op(struct program *p, const char *name, int32_t layer);
 
-/* Adds a tensor on slices first, first + 1, ...; first < 0: no place. Persistent kinds live for
- * ever.
+/* Adds a tensor on slices first, first + 1, ..., odd ones a row higher; first < 0: no place.
+ * Persistent kinds live for ever.
  */
 int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind kind, int32_t subs,
                    int32_t first, int32_t address, int32_t count);
