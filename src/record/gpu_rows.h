@@ -34,6 +34,12 @@ struct record_gpu_link {
     int64_t bytes, neighbour_bytes, chunks, neighbour_messages;
 };
 
+struct record_serve_request {
+    uint8_t machine;
+    int32_t request, prompt_tokens, output_tokens;
+    int64_t arrival_ps, admitted_ps, first_token_ps, finished_ps;
+};
+
 struct record_compare_decision {
     char decision[RECORD_NAME_BYTES];
     uint8_t machine, when;

@@ -226,6 +226,17 @@ static const struct record_column gpu_links[] = {
     WIDE(record_gpu_link, neighbour_messages, "1", "messages of other tenants"),
 };
 
+static const struct record_column serve_requests[] = {
+    CODE(record_serve_request, machine, machine_label, "machine"),
+    INDEX(record_serve_request, request, "place in the trace, from 0"),
+    COUNT(record_serve_request, prompt_tokens, "tokens", "tokens of the prompt"),
+    COUNT(record_serve_request, output_tokens, "tokens", "tokens wanted"),
+    TIME(record_serve_request, arrival_ps, "ps", "the request is there, from the trace's start"),
+    TIME(record_serve_request, admitted_ps, "ps", "the machine takes it in"),
+    TIME(record_serve_request, first_token_ps, "ps", "the client has the first token"),
+    TIME(record_serve_request, finished_ps, "ps", "the client has the last token"),
+};
+
 static const struct record_column compare_decisions[] = {
     TEXT(record_compare_decision, decision, "class of decision"),
     CODE(record_compare_decision, machine, machine_label, "machine"),
@@ -293,6 +304,8 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                      record_gpu_collective, gpu_collectives),
     [RECORD_GPU_LINKS] =
         TABLE("/gpu/links", "links over the whole run", record_gpu_link, gpu_links),
+    [RECORD_SERVE_REQUESTS] = TABLE("/serve/requests", "requests at each machine's door",
+                                    record_serve_request, serve_requests),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",
