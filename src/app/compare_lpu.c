@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the LPU rack brings to the comparison. */
+#include "app/compare.h"
+#include "app/lpu.h"
+#include "base/memory.h"
+
+static void add_steps(struct app_compare *compare, const struct app_run *run)
+{
+    const struct lpu_chip *machine = &run->scenario.lpu_chip;
+    const struct app_lpu *lpu = run->lpu;
+    int64_t zero = run->served[RECORD_LPU].start_ps;
+    for (int32_t i = 0; i < lpu->steps; i++) {
+        const struct record_lpu_step *s = &lpu->step[i];
+        app_compare_step(compare,
+                         (struct record_compare_step){
+                             .machine = RECORD_LPU,
+                             .step = i,
+                             .phase = s->phase,
+                             .position = s->position,
+                             .start_ps = zero + machine_cycles_to_ps(machine, s->start_cycle),
+                             .end_ps = zero + machine_cycles_to_ps(machine, s->end_cycle)});
+    }
+}
+
+/* Intervals are whole cycles of the chip's clock, all of one length: converted, not subtracted. */
+static void add_intervals(struct app_figures *figures, const struct app_run *run)
+{
+    const struct app_lpu *lpu = run->lpu;
+    size_t count = (size_t)(lpu->steps - lpu->prompt_steps) - 1;
+    int64_t *interval = base_alloc(count, sizeof *interval);
+    for (size_t i = 0; i < count; i++) {
+        const struct record_lpu_step *s = &lpu->step[(size_t)lpu->prompt_steps + 1 + i];
+        interval[i] = machine_cycles_to_ps(&run->scenario.lpu_chip, s->end_cycle - s->start_cycle);
+    }
+    figures->tpot = app_intervals_of(interval, count);
+    base_free(interval);
+}
+
+/* What was decided once, for all tokens; a token uses the decisions of the decode program. */
+static void add_decisions(struct app_compare *compare, const struct app_lpu *lpu)
+{
+    const struct partition_decisions *d = &lpu->sums[PARTITION_DECODE].decisions;
+    const struct partition_decisions *p = &lpu->sums[PARTITION_PREFILL].decisions;
+    const struct {
+        const char *name;
+        int64_t decode, prefill;
+    } row[] = {{"tensor placed", d->placements, p->placements},
+               {"instruction timed", d->issues, p->issues},
+               {"vector timed", d->repeats, p->repeats},
+               {"link slot given", d->slots, p->slots},
+               {"transfer routed", d->routes, p->routes}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        app_compare_decision(compare, RECORD_LPU, RECORD_COMPILE_TIME, row[i].name,
+                             row[i].decode + row[i].prefill, (double)row[i].decode);
+        app_compare_decision(compare, RECORD_LPU, RECORD_RUN_TIME, row[i].name, 0, 0);
+    }
+}
+
+static void add_bounds(struct app_compare *compare, const struct app_run *run)
+{
+    for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        for (int share = 0; share < APP_LPU_SHARES; share++)
+            app_compare_bound(compare, RECORD_LPU,
+                              app_lpu_record_phase((enum partition_phase)phase),
+                              app_lpu_share_name((enum app_lpu_share)share),
+                              machine_cycles_to_ps(&run->scenario.lpu_chip,
+                                                   run->lpu->sums[phase].share_cycles[share]));
+}
+
+static int64_t wired_links(const struct lpu_topology *topology)
+{
+    int64_t wired = 0;
+    for (int32_t i = 0; i < topology->chips * topology->links; i++)
+        wired += topology->peer[i].chip >= 0;
+    return wired;
+}
+
+/* Of a decode step. */
+static void add_utilisation(struct app_compare *compare, const struct app_run *run)
+{
+    const struct lpu_chip *machine = &run->scenario.lpu_chip;
+    const struct app_lpu_program *sums = &run->lpu->sums[PARTITION_DECODE];
+    double length = (double)plan_length_cycles(run->lpu->plan, PARTITION_DECODE);
+    double streams = (double)plan_chips(run->lpu->plan) * machine->mxm_planes *
+                     machine->mxm_load_streams * length;
+    double links = (double)wired_links(&run->lpu->topology) * length;
+    app_compare_metric(compare, RECORD_LPU, "weight_streams_busy",
+                       (double)sums->load_stream_cycles / streams, "1");
+    app_compare_metric(compare, RECORD_LPU, "links_busy",
+                       links > 0 ? (double)sums->link_cycles / links : 0, "1");
+    app_compare_metric(compare, RECORD_LPU, "busiest_link_busy",
+                       (double)sums->busiest_link_cycles / length, "1");
+}
+
+static void add_contract(struct app_compare *compare, const struct app_lpu *lpu)
+{
+    const struct app_lpu_totals *t = &lpu->totals;
+    app_compare_metric(compare, RECORD_LPU, "steps_executed", (double)t->steps, "1");
+    app_compare_metric(compare, RECORD_LPU, "instructions_checked", (double)t->instructions, "1");
+    app_compare_metric(compare, RECORD_LPU, "vectors_checked", (double)t->vectors, "1");
+    app_compare_metric(compare, RECORD_LPU, "promises_broken", (double)t->violations, "1");
+    app_compare_metric(compare, RECORD_LPU, "messages_between_chips", (double)t->messages, "1");
+}
+
+void app_compare_add_lpu(struct app_compare *compare, const struct app_run *run)
+{
+    struct app_figures *figures = &compare->machine[RECORD_LPU];
+    const struct app_served *served = &run->served[RECORD_LPU];
+    figures->runs = true;
+    figures->ttft_ps = served->times.first_token_ps;
+    figures->finished_ps = served->times.finished_ps;
+    add_intervals(figures, run);
+    figures->tokens_per_s = app_served_rate(served);
+    compare->lpu_steps_equal = run->lpu->totals.violations == 0;
+    add_steps(compare, run);
+    add_decisions(compare, run->lpu);
+    add_bounds(compare, run);
+    add_utilisation(compare, run);
+    add_contract(compare, run->lpu);
+}

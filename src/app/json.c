@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes one JSON object; numbers print so that they read back to the same double. */
+#include "app/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/compare.h"
+#include "app/lpu.h"
+#include "base/version.h"
+
+static const char *const machine_name[] = {"lpu", "gpu"};
+static const char *const phase_name[] = {"prefill", "decode"};
+static const char *const when_name[] = {"compile", "run"};
+
+static void write_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(out, "\\u%04x", *c);
+        else
+            fputc(*c, out);
+    }
+    fputc('"', out);
+}
+
+static void write_head(FILE *out, const struct app_run *run)
+{
+    fprintf(out, "{\n  \"program\": \"lpusim-mp %s\",\n  \"model\": ", base_version());
+    write_text(out, run->model.name);
+    fprintf(out, ",\n  \"parameters\": %" PRId64 ",\n", model_parameter_count(&run->model));
+    fprintf(out, "  \"prompt_tokens\": %" PRId32 ",\n  \"output_tokens\": %" PRId32 ",\n",
+            run->scenario.workload.prompt_tokens, run->scenario.workload.decode_tokens);
+    fprintf(out, "  \"seed\": %" PRId64 ",\n", run->scenario.seed);
+}
+
+/* The metrics of one machine as an object: name to value and unit. */
+static void write_metrics(FILE *out, const struct app_compare *compare, enum record_machine machine)
+{
+    const char *comma = "";
+    fprintf(out, "  \"%s\": {", machine_name[machine]);
+    for (size_t i = 0; i < compare->metrics; i++) {
+        const struct record_compare_metric *m = &compare->metric[i];
+        if (m->machine != machine)
+            continue;
+        fprintf(out, "%s\n    \"%s\": {\"value\": %.17g, \"units\": \"%s\"}", comma, m->metric,
+                m->value, m->units);
+        comma = ",";
+    }
+    fputs("\n  },\n", out);
+}
+
+static void write_decisions(FILE *out, const struct app_compare *compare)
+{
+    fputs("  \"decisions\": [", out);
+    for (size_t i = 0; i < compare->decisions; i++) {
+        const struct record_compare_decision *d = &compare->decision[i];
+        fprintf(out,
+                "%s\n    {\"machine\": \"%s\", \"when\": \"%s\", \"decision\": \"%s\", "
+                "\"count\": %" PRId64 ", \"per_token\": %.17g}",
+                i ? "," : "", machine_name[d->machine], when_name[d->when], d->decision, d->count,
+                d->per_token);
+    }
+    fputs("\n  ],\n", out);
+}
+
+static void write_bounds(FILE *out, const struct app_compare *compare)
+{
+    fputs("  \"bounds\": [", out);
+    for (size_t i = 0; i < compare->bounds; i++) {
+        const struct record_compare_bound *b = &compare->bound[i];
+        fprintf(out,
+                "%s\n    {\"machine\": \"%s\", \"phase\": \"%s\", \"resource\": \"%s\", "
+                "\"time_ps\": %" PRId64 "}",
+                i ? "," : "", machine_name[b->machine], phase_name[b->phase], b->resource,
+                b->time_ps);
+    }
+    fputs("\n  ],\n", out);
+}
+
+static void write_candidates(FILE *out, const struct app_lpu *lpu)
+{
+    size_t count = 0;
+    const struct partition_candidate *c = lpu ? plan_candidates(lpu->plan, &count) : NULL;
+    fputs("  \"splits\": [", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out,
+                "%s\n    {\"stages\": %" PRId32 ", \"group\": %" PRId32 ", \"fits\": %s, "
+                "\"decode_cycles\": %" PRId64 ", \"missing_bytes\": %" PRId64 "}",
+                i ? "," : "", c[i].stages, c[i].group, c[i].fits ? "true" : "false",
+                c[i].decode_cycles, c[i].missing_bytes);
+    fputs("\n  ],\n", out);
+}
+
+static void write_all(FILE *out, const struct app_run *run)
+{
+    write_head(out, run);
+    if (run->lpu)
+        write_metrics(out, run->compare, RECORD_LPU);
+    if (run->gpu)
+        write_metrics(out, run->compare, RECORD_GPU);
+    write_decisions(out, run->compare);
+    write_bounds(out, run->compare);
+    write_candidates(out, run->lpu);
+    if (run->lpu)
+        fprintf(out, "  \"lpu_steps_equal\": %s,\n",
+                run->compare->lpu_steps_equal ? "true" : "false");
+    fputs("  \"file\": ", out);
+    write_text(out, run->scenario.output_path);
+    fputs("\n}\n", out);
+}
+
+bool app_json_write(const struct app_run *run, const char *path, struct base_report *report)
+{
+    if (!strcmp(path, "-")) {
+        write_all(stdout, run);
+        return true;
+    }
+    FILE *out = fopen(path, "w");
+    bool written = out != NULL;
+    if (out)
+        write_all(out, run);
+    if (out && fclose(out) != 0)
+        written = false;
+    if (!written)
+        base_report_add(report, path, 0, "cannot be written: %s", strerror(errno));
+    return written;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Compiles the model on every rank, and takes the programs of this rank's chips. */
+#include "app/lpu.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "parallel/place.h"
+
+struct app_lpu *app_lpu_create(void)
+{
+    return base_alloc(1, sizeof(struct app_lpu));
+}
+
+static void chip_free(struct app_lpu_chip *own)
+{
+    if (own->chip)
+        chip_destroy(own->chip);
+    for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        program_release(&own->program[phase]);
+}
+
+void app_lpu_free(struct app_lpu *lpu)
+{
+    if (!lpu)
+        return;
+    for (int64_t i = 0; lpu->own && i < lpu->block.count; i++)
+        chip_free(&lpu->own[i]);
+    base_free(lpu->own);
+    base_free(lpu->step);
+    base_free(lpu->violations);
+    plan_release(lpu->plan);
+    lpu_topology_release(&lpu->topology);
+    base_free(lpu);
+}
+
+static enum base_status compile(struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    struct app_lpu *lpu = run->lpu;
+    enum base_status status = BASE_USAGE;
+    if (lpu_topology_build(&lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report)) {
+        struct partition_input input = {.chip = &s->lpu_chip,
+                                        .rack = &s->lpu_rack,
+                                        .topology = &lpu->topology,
+                                        .model = &run->model,
+                                        .bucket = &s->bucket,
+                                        .workload = &s->workload};
+        lpu->plan = plan_compile(&input, &run->report, &status);
+    }
+    return parallel_agree_report(&run->report, status);
+}
+
+/* Takes one chip's programs; a chip without instructions is not made. */
+static void take_chip(struct app_run *run, struct app_lpu_chip *own)
+{
+    struct app_lpu *lpu = run->lpu;
+    bool works = false, valid = true;
+    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        struct program *program = &own->program[phase];
+        plan_program(lpu->plan, (enum partition_phase)phase, own->id, program);
+        valid = program_is_valid(&run->scenario.lpu_chip, program, &run->report) && valid;
+        works = works || program->instructions > 0;
+    }
+    if (!works || !valid)
+        return;
+    own->chip = chip_create(&run->scenario.lpu_chip, &lpu->topology, own->id);
+    for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        chip_load(own->chip, &own->program[phase]);
+}
+
+static enum base_status take_chips(struct app_run *run)
+{
+    struct app_lpu *lpu = run->lpu;
+    lpu->block = parallel_block_of(lpu->topology.chips, parallel_size(), parallel_rank());
+    lpu->own = base_alloc((size_t)lpu->block.count, sizeof *lpu->own);
+    for (int64_t i = 0; i < lpu->block.count; i++) {
+        lpu->own[i].id = (int32_t)(lpu->block.first + i);
+        take_chip(run, &lpu->own[i]);
+    }
+    return parallel_agree_report(&run->report, BASE_CONTRACT);
+}
+
+static void say_layout(const struct app_run *run)
+{
+    if (!parallel_is_first() || run->scenario.quiet)
+        return;
+    char *text = parallel_block_text(run->lpu->topology.chips, parallel_size(), "chips");
+    fprintf(stderr, "compiled in %.1f s: %s\n", run->lpu->compile_seconds, text);
+    base_free(text);
+}
+
+enum base_status app_lpu_compile(struct app_run *run)
+{
+    struct app_lpu *lpu = run->lpu;
+    if (!lpu)
+        return BASE_OK;
+    double start_s = parallel_wall_seconds();
+    enum base_status status = compile(run);
+    if (status == BASE_OK)
+        status = take_chips(run);
+    if (status != BASE_OK)
+        return status;
+    lpu->compile_seconds = parallel_wall_seconds() - start_s;
+    say_layout(run);
+    app_lpu_sum(lpu, &run->scenario.lpu_chip);
+    return run->file ? app_lpu_record(run) : BASE_OK;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What compiling for the LPU rack and executing on it found out. */
+#ifndef APP_LPU_H
+#define APP_LPU_H
+
+#include "app/app.h"
+#include "chip/chip.h"
+#include "interconnect/lpu_topology.h"
+#include "parallel/parallel.h"
+#include "partition/partition.h"
+#include "record/layout.h"
+
+/* Where the cycles of a step go: a cycle counts for the first of these that some chip is at. */
+enum app_lpu_share {
+    APP_LPU_WEIGHTS,   /* weights stream into MXM buffers */
+    APP_LPU_ATTENTION, /* rotary embedding, KV write, scores, softmax, weighted sum */
+    APP_LPU_VECTOR,    /* norms, quantisation, gates, drain of matrix products */
+    APP_LPU_LINKS,     /* sums over chips, vectors on their way between chips */
+    APP_LPU_NOTHING,   /* barrier, transit */
+    APP_LPU_SHARES
+};
+
+/* A chip of this rank with its programs, by enum partition_phase. */
+struct app_lpu_chip {
+    int32_t id;
+    struct program program[PARTITION_PHASES];
+    struct chip *chip; /* NULL: nothing to do in either phase */
+};
+
+/* Sums over all chips for one phase of the plan; the same on all ranks. */
+struct app_lpu_program {
+    struct partition_decisions decisions;
+    int64_t instructions, tensors;
+    int64_t share_cycles[APP_LPU_SHARES]; /* their sum is the length of the step */
+    int64_t load_stream_cycles;           /* streams x cycles into MXM buffers */
+    int64_t link_cycles;                  /* slots in use x cycles of a slot */
+    int64_t busiest_link_cycles, busiest_vxm_cycles, busiest_compute_cycles;
+};
+
+/* Over all executed steps and chips. */
+struct app_lpu_totals {
+    int64_t steps, instructions, vectors, violations, messages, messages_between_ranks;
+    int64_t message_bytes, rounds;
+};
+
+/* `plan` and what follows it are filled by app_lpu_compile, the rest by app_lpu_execute. Steps and
+ * totals are the same on all ranks. */
+struct app_lpu {
+    struct lpu_topology topology;
+    struct plan *plan;
+    double compile_seconds, execute_seconds;
+    struct parallel_block block; /* chips of this rank */
+    struct app_lpu_chip *own;
+    struct app_lpu_program sums[PARTITION_PHASES];
+    int32_t steps, prompt_steps;
+    struct record_lpu_step *step;
+    struct app_lpu_totals totals;
+    char *violations; /* the first few, a line each; "" for none */
+};
+
+struct app_lpu *app_lpu_create(void);
+void app_lpu_free(struct app_lpu *lpu);
+
+static inline enum record_phase app_lpu_record_phase(enum partition_phase phase)
+{
+    return phase == PARTITION_PREFILL ? RECORD_PREFILL : RECORD_DECODE;
+}
+
+/* Collective. /plan and the programs under /lpu. */
+enum base_status app_lpu_record(struct app_run *run);
+
+/* Collective. Fills lpu->sums from the programs of all chips. */
+void app_lpu_sum(struct app_lpu *lpu, const struct lpu_chip *machine);
+
+/* Collective. Rows of the violations of own chips, and the first few as text. */
+void app_lpu_tell_violations(struct app_run *run);
+
+const char *app_lpu_share_name(enum app_lpu_share share);
+
+/* Cycles of one link for one vector. */
+int64_t app_lpu_send_cycles(const struct lpu_chip *machine, const struct program_instruction *send);
+
+#endif

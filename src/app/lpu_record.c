@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tables of the plan and of every program, chip by chip: the order of ranks, and of any number. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/lpu.h"
+#include "base/memory.h"
+#include "parallel/copies.h"
+
+enum { VIOLATION_LINES = 5 };
+
+/* Rows of own chips for one table, as they grow. */
+struct rows {
+    char *row;
+    size_t count, capacity, bytes;
+};
+
+static void *rows_add(struct rows *rows)
+{
+    rows->row = base_grow(rows->row, &rows->capacity, rows->count + 1, rows->bytes);
+    void *row = rows->row + rows->bytes * rows->count++;
+    memset(row, 0, rows->bytes);
+    return row;
+}
+
+static void copy_name(char *to, const char *from)
+{
+    snprintf(to, RECORD_NAME_BYTES, "%.*s", RECORD_NAME_BYTES - 1, from);
+}
+
+/* The compiler counts the head as one layer more. */
+static int32_t layer_of(const struct app_run *run, int32_t layer)
+{
+    return layer >= run->model.layers ? -1 : layer;
+}
+
+static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t number)
+{
+    const struct partition_stage *stage = plan_stage(lpu->plan, number);
+    int32_t chips = plan_group(lpu->plan), layers = 0;
+    for (int32_t block = stage->first_block; block < stage->first_block + stage->blocks; block++)
+        layers += block % 2 == 1; /* the attention blocks, between embedding and head */
+    return (struct record_plan_stage){.stage = number,
+                                      .first_chip = stage->first_chip,
+                                      .chips = chips,
+                                      .layers = layers,
+                                      .weight_bytes = stage->weight_bytes * chips,
+                                      .kv_bytes = stage->kv_bytes * chips};
+}
+
+static void write_stages(struct app_run *run)
+{
+    size_t count = parallel_is_first() ? (size_t)plan_stages(run->lpu->plan) : 0;
+    struct record_plan_stage *row = base_alloc(count, sizeof *row);
+    for (size_t i = 0; i < count; i++)
+        row[i] = stage_row(run->lpu, (int32_t)i);
+    record_append(run->file, record_layout(RECORD_PLAN_STAGES), row, count);
+    base_free(row);
+}
+
+static void write_bounds(struct app_run *run, enum partition_phase phase)
+{
+    const struct app_lpu_program *sums = &run->lpu->sums[phase];
+    int64_t vectors, install = plan_install_bound_cycles(run->lpu->plan, &vectors);
+    struct record_plan_bound row[] = {
+        {.resource = "weight_install", .cycles = install},
+        {.resource = "mxm_compute", .cycles = sums->busiest_compute_cycles},
+        {.resource = "vxm_alu", .cycles = sums->busiest_vxm_cycles},
+        {.resource = "link", .cycles = sums->busiest_link_cycles}};
+    size_t count = sizeof row / sizeof row[0];
+    for (size_t i = 0; i < count; i++)
+        row[i].phase = (uint8_t)app_lpu_record_phase(phase);
+    record_append(run->file, record_layout(RECORD_PLAN_BOUNDS), row,
+                  parallel_is_first() ? count : 0);
+}
+
+static void write_queues(struct app_run *run)
+{
+    struct record_lpu_queue row[PROGRAM_QUEUES] = {{0}};
+    for (int32_t queue = 0; queue < PROGRAM_QUEUES; queue++) {
+        row[queue].queue = queue;
+        row[queue].position = program_queue_position(&run->scenario.lpu_chip, queue);
+        program_queue_name(queue, row[queue].name);
+    }
+    record_append(run->file, record_layout(RECORD_LPU_QUEUES), row,
+                  parallel_is_first() ? PROGRAM_QUEUES : 0);
+}
+
+/* The functions below add the rows of one chip's program to a table. */
+typedef void add_rows(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
+                      enum partition_phase phase);
+
+static void add_tensors(struct rows *rows, const struct app_run *run,
+                        const struct app_lpu_chip *own, enum partition_phase phase)
+{
+    const struct program *p = &own->program[phase];
+    for (size_t i = 0; i < p->tensors; i++) {
+        const struct program_tensor *t = &p->tensor[i];
+        struct record_plan_tensor *row = rows_add(rows);
+        row->phase = (uint8_t)app_lpu_record_phase(phase);
+        row->chip = own->id;
+        row->tensor = (int32_t)i;
+        row->layer = layer_of(run, t->layer);
+        copy_name(row->name, t->name);
+        row->kind = t->kind;
+        row->dtype = t->dtype;
+        row->first_slice = t->slice < 0 ? -1 : p->slice[t->slice];
+        row->slices = t->slice < 0 ? 0 : t->subs;
+        row->address = t->address;
+        row->vectors = t->count;
+        row->live_from_cycle = t->live_from;
+        row->live_to_cycle = t->live_to;
+    }
+}
+
+static void add_ops(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
+                    enum partition_phase phase)
+{
+    const struct program *p = &own->program[phase];
+    for (size_t i = 0; i < p->ops; i++) {
+        struct record_lpu_op *row = rows_add(rows);
+        row->phase = (uint8_t)app_lpu_record_phase(phase);
+        row->chip = own->id;
+        row->op = (int32_t)i;
+        row->layer = layer_of(run, p->op[i].layer);
+        copy_name(row->name, p->op[i].name);
+        row->start_cycle = p->op[i].start_cycle;
+        row->end_cycle = p->op[i].end_cycle;
+    }
+}
+
+static void add_instructions(struct rows *rows, const struct app_run *run,
+                             const struct app_lpu_chip *own, enum partition_phase phase)
+{
+    const struct program *p = &own->program[phase];
+    for (size_t n = 0; n < p->instructions; n++) {
+        const struct program_instruction *i = &p->instruction[n];
+        struct record_lpu_instruction *row = rows_add(rows);
+        *row = (struct record_lpu_instruction){
+            .phase = (uint8_t)app_lpu_record_phase(phase),
+            .chip = own->id,
+            .queue = i->queue,
+            .opcode = i->opcode,
+            .function = i->function,
+            .issue_cycle = i->cycle,
+            .count_inner = i->count[0],
+            .interval_inner = i->interval[0],
+            .count_outer = i->count[1],
+            .interval_outer = i->interval[1],
+            .address = i->address,
+            .stride_inner = i->stride[0],
+            .stride_outer = i->stride[1],
+            .tensor = i->inputs + i->outputs > 0 ? p->operand[i->operand].tensor : -1,
+            .op = i->op,
+            .layer = layer_of(run, p->op[i->op].layer)};
+    }
+}
+
+/* One row an outer repeat, unless the inner level has but one. */
+static void add_sends(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
+                      const struct program_instruction *i, struct record_lpu_slot slot)
+{
+    const struct lpu_chip *machine = &run->scenario.lpu_chip;
+    int level = i->count[0] == 1;
+    int32_t groups = level == 1 ? 1 : i->count[1];
+    slot.from_chip = own->id;
+    slot.link = i->queue - PROGRAM_QUEUE_SEND;
+    slot.to_chip = lpu_topology_peer(&run->lpu->topology, own->id, slot.link).chip;
+    slot.vectors = i->count[level];
+    slot.interval_cycles = i->interval[level];
+    for (int32_t o = 0; o < groups; o++) {
+        slot.departure_cycle =
+            i->cycle + machine->c2c_send_skew_cycles + (int64_t)o * i->interval[1];
+        slot.arrival_cycle = slot.departure_cycle + machine->c2c_hop_cycles;
+        *(struct record_lpu_slot *)rows_add(rows) = slot;
+    }
+}
+
+static void add_timetable(struct rows *rows, const struct app_run *run,
+                          const struct app_lpu_chip *own, enum partition_phase phase)
+{
+    const struct program *p = &own->program[phase];
+    for (size_t n = 0; n < p->instructions; n++) {
+        const struct program_instruction *i = &p->instruction[n];
+        struct record_lpu_slot slot = {.phase = (uint8_t)app_lpu_record_phase(phase)};
+        if (i->opcode != PROGRAM_C2C_SEND)
+            continue;
+        slot.tensor = p->operand[i->operand].tensor;
+        add_sends(rows, run, own, i, slot);
+    }
+}
+
+static void write_programs(struct app_run *run, enum record_table table, add_rows *add)
+{
+    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        struct rows rows = {.bytes = record_layout(table)->row_bytes};
+        for (int64_t i = 0; i < run->lpu->block.count; i++)
+            if (run->lpu->own[i].chip)
+                add(&rows, run, &run->lpu->own[i], (enum partition_phase)phase);
+        record_append(run->file, record_layout(table), rows.row, rows.count);
+        base_free(rows.row);
+    }
+}
+
+enum base_status app_lpu_record(struct app_run *run)
+{
+    write_stages(run);
+    write_bounds(run, PARTITION_PREFILL);
+    write_bounds(run, PARTITION_DECODE);
+    write_queues(run);
+    write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
+    write_programs(run, RECORD_LPU_OPS, add_ops);
+    write_programs(run, RECORD_LPU_PROGRAM, add_instructions);
+    write_programs(run, RECORD_LPU_TIMETABLE, add_timetable);
+    app_progress(run, "LPU programs compiled");
+    return record_flush(run->file, run->progress);
+}
+
+/* The op of a violation by its name and layer, in either program; -1: none. */
+static int32_t op_of(const struct app_lpu_chip *own, const struct chip_violation *v)
+{
+    for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        for (size_t i = 0; i < own->program[phase].ops; i++) {
+            const struct program_op *op = &own->program[phase].op[i];
+            if (op->layer == v->layer && !strncmp(op->name, v->op, sizeof v->op))
+                return (int32_t)i;
+        }
+    return -1;
+}
+
+static void add_violation(struct rows *rows, const struct app_run *run,
+                          const struct app_lpu_chip *own, const struct chip_violation *v)
+{
+    struct record_lpu_violation *row = rows_add(rows);
+    row->step = v->step;
+    row->rule = (int32_t)v->rule;
+    row->chip = v->chip;
+    row->queue = v->queue;
+    row->cycle = v->cycle;
+    row->op = op_of(own, v);
+    row->layer = layer_of(run, v->layer);
+    snprintf(row->message, sizeof row->message, "expected %.50s, found %.50s", v->expected,
+             v->found);
+}
+
+static char *join(char *text, char *more)
+{
+    char *both = base_format("%s%s\n", text, more);
+    base_free(text);
+    base_free(more);
+    return both;
+}
+
+/* Cuts a text after a number of lines. */
+static void keep_lines(char *text, int lines)
+{
+    for (char *p = text; *p; p++)
+        if (*p == '\n' && --lines == 0)
+            p[1] = 0;
+}
+
+void app_lpu_tell_violations(struct app_run *run)
+{
+    struct app_lpu *lpu = run->lpu;
+    struct rows rows = {.bytes = sizeof(struct record_lpu_violation)};
+    char *text = base_strdup("");
+    for (int64_t i = 0; i < lpu->block.count; i++) {
+        size_t kept = 0;
+        int64_t total = 0;
+        const struct chip_violation *v =
+            lpu->own[i].chip ? chip_violations(lpu->own[i].chip, &kept, &total) : NULL;
+        for (size_t k = 0; k < kept; k++) {
+            add_violation(&rows, run, &lpu->own[i], &v[k]);
+            if (k < VIOLATION_LINES)
+                text = join(text, chip_violation_text(&v[k]));
+        }
+    }
+    lpu->violations = parallel_concatenate(text);
+    keep_lines(lpu->violations, VIOLATION_LINES);
+    if (run->file)
+        record_append(run->file, record_layout(RECORD_LPU_VIOLATIONS), rows.row, rows.count);
+    if (parallel_is_first() && lpu->violations[0])
+        fprintf(stderr, "lpusim-mp: the schedule broke promises:\n%s", lpu->violations);
+    base_free(rows.row);
+    base_free(text);
+}

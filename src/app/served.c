@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The request of the run at both machines' doors: arrival, admission, first and last token. */
+#include "app/app.h"
+#include "app/gpu.h"
+#include "app/lpu.h"
+
+/* One seat: consecutive steps of a bucket do not overlap yet, so P = L. */
+static struct serve_carousel carousel_of(const struct app_run *run)
+{
+    const struct lpu_chip *chip = &run->scenario.lpu_chip;
+    const struct plan *plan = run->lpu->plan;
+    int64_t latency = machine_cycles_to_ps(chip, plan_length_cycles(plan, PARTITION_DECODE));
+    return (struct serve_carousel){
+        .latency_ps = latency,
+        .interval_ps = latency,
+        .chunk_ps = machine_cycles_to_ps(chip, plan_length_cycles(plan, PARTITION_PREFILL)),
+        .chunk_tokens = run->scenario.bucket.prefill_chunk,
+        .pcie_latency_ps = chip->pcie_latency_ps,
+        .pcie_bytes_per_s = chip->pcie_bytes_per_s};
+}
+
+static void serve_lpu(struct app_run *run)
+{
+    struct serve_carousel carousel = carousel_of(run);
+    struct app_served *served = &run->served[RECORD_LPU];
+    serve_carousel_admit(&carousel, &served->request, 1, &served->times);
+    served->start_ps = served->times.admitted_ps +
+                       serve_carousel_transfer_ps(&carousel, served->request.prompt_tokens);
+}
+
+/* An idle engine admits at once; its times are those of the simulation. */
+static void serve_gpu(struct app_run *run)
+{
+    const struct app_gpu *gpu = run->gpu;
+    run->served[RECORD_GPU].times =
+        (struct serve_times){.first_token_ps = gpu->span[0].end_ps[gpu->prompt_steps - 1],
+                             .finished_ps = gpu->span[0].end_ps[gpu->steps - 1]};
+}
+
+static struct record_serve_request row_of(const struct app_served *served,
+                                          enum record_machine machine)
+{
+    return (struct record_serve_request){.machine = (uint8_t)machine,
+                                         .prompt_tokens = served->request.prompt_tokens,
+                                         .output_tokens = served->request.output_tokens,
+                                         .arrival_ps = served->request.arrival_ps,
+                                         .admitted_ps = served->times.admitted_ps,
+                                         .first_token_ps = served->times.first_token_ps,
+                                         .finished_ps = served->times.finished_ps};
+}
+
+static void write_rows(struct app_run *run)
+{
+    struct record_serve_request row[2];
+    size_t rows = 0;
+    if (run->lpu)
+        row[rows++] = row_of(&run->served[RECORD_LPU], RECORD_LPU);
+    if (run->gpu)
+        row[rows++] = row_of(&run->served[RECORD_GPU], RECORD_GPU);
+    record_append(run->file, record_layout(RECORD_SERVE_REQUESTS), row,
+                  parallel_is_first() ? rows : 0);
+}
+
+double app_served_rate(const struct app_served *served)
+{
+    const struct serve_times *times = &served->times;
+    int32_t tokens = served->request.output_tokens;
+    int64_t span = tokens > 1 ? times->finished_ps - times->first_token_ps : times->finished_ps;
+    return (double)(tokens > 1 ? tokens - 1 : 1) * 1e12 / (double)span;
+}
+
+enum base_status app_serve_request(struct app_run *run)
+{
+    const struct workload *work = &run->scenario.workload;
+    for (int machine = 0; machine < 2; machine++)
+        run->served[machine].request = (struct serve_request){.prompt_tokens = work->prompt_tokens,
+                                                              .output_tokens = work->decode_tokens};
+    if (run->lpu)
+        serve_lpu(run);
+    if (run->gpu)
+        serve_gpu(run);
+    if (run->file)
+        write_rows(run);
+    return BASE_OK;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Both machines side by side on the terminal, at most 60 lines of 100 columns. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/compare.h"
+#include "app/gpu.h"
+#include "app/json.h"
+#include "app/lpu.h"
+#include "app/text.h"
+#include "base/memory.h"
+#include "base/version.h"
+
+enum { LABEL = 22, CELL = 38, LINE = 98 };
+
+/* Escape sequences; empty texts without a terminal. */
+struct paint {
+    const char *bold, *dim, *good, *bad, *off;
+};
+
+static struct paint paint_of(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || (no_colour && *no_colour))
+        return (struct paint){"", "", "", "", ""};
+    return (struct paint){"\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"};
+}
+
+/* A row of both machines; owns `left` and `right`, NULL where a machine takes no part. */
+static void print_row(const struct paint *p, const char *label, char *left, char *right)
+{
+    printf("%s%-*s%s", p->dim, LABEL, label, p->off);
+    if (left && right)
+        printf("%-*s%s\n", CELL, left, right);
+    else
+        printf("%s\n", left ? left : right ? right : "");
+    base_free(left);
+    base_free(right);
+}
+
+static void print_title(const struct paint *p, const char *title)
+{
+    printf("\n%s%s%s\n", p->bold, title, p->off);
+}
+
+static char *cell_machine_lpu(const struct app_run *run)
+{
+    const struct lpu_rack *rack = &run->scenario.lpu_rack;
+    return base_format("%" PRId32 " %s, %" PRId32 " node%s", run->lpu->topology.chips,
+                       run->scenario.lpu_chip.name, rack->nodes, rack->nodes == 1 ? "" : "s");
+}
+
+static char *cell_machine_gpu(const struct app_run *run)
+{
+    const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
+    return base_format("%" PRId32 " %s, %" PRId32 " node%s%s", c->nodes * c->gpus_per_node,
+                       run->scenario.gpu_chip.name, c->nodes, c->nodes == 1 ? "" : "s",
+                       c->neighbour ? ", with a neighbour" : "");
+}
+
+static char *cell_steps(int32_t prompt, int32_t decode)
+{
+    return base_format("%" PRId32 " prompt, %" PRId32 " decode", prompt, decode);
+}
+
+static void print_head(const struct app_run *run, const struct paint *p)
+{
+    const struct scenario *s = &run->scenario;
+    printf("\n%slpusim-mp %s%s  %s, %s parameters\n", p->bold, base_version(), p->off,
+           run->model.name, app_text_count(model_parameter_count(&run->model)).text);
+    printf("%" PRId32 " prompt tokens, %" PRId32 " to generate; bucket: %" PRId32
+           " positions, batch %" PRId32 ", prefill chunk %" PRId32 "\n\n",
+           s->workload.prompt_tokens, s->workload.decode_tokens, s->bucket.max_sequence,
+           s->bucket.batch, s->bucket.prefill_chunk);
+}
+
+static void print_machines(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu *lpu = run->lpu;
+    const struct app_gpu *gpu = run->gpu;
+    const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
+    printf("%s", p->bold);
+    print_row(p, "", lpu ? base_strdup("LPU rack") : NULL, gpu ? base_strdup("GPU cluster") : NULL);
+    print_row(p, "machine", lpu ? cell_machine_lpu(run) : NULL, gpu ? cell_machine_gpu(run) : NULL);
+    print_row(p, "precision", lpu ? base_strdup("int8 weights, fp16 KV") : NULL,
+              gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
+                  : NULL);
+    print_row(p, "split",
+              lpu ? base_format("%" PRId32 " stages x %" PRId32 " chips", plan_stages(lpu->plan),
+                                plan_group(lpu->plan))
+                  : NULL,
+              gpu ? base_format("%" PRId32 " stages x %" PRId32 " GPUs", c->pipeline_parallel,
+                                c->tensor_parallel)
+                  : NULL);
+    print_row(p, "steps",
+              lpu ? cell_steps(lpu->prompt_steps, lpu->steps - lpu->prompt_steps) : NULL,
+              gpu ? cell_steps(gpu->prompt_steps, gpu->steps - gpu->prompt_steps) : NULL);
+}
+
+static char *cell_time(const struct app_figures *f, int64_t ps)
+{
+    return f->runs ? base_strdup(app_text_time(ps).text) : NULL;
+}
+
+static char *cell_rate(const struct app_figures *f)
+{
+    return f->runs ? base_format("%.0f", f->tokens_per_s) : NULL;
+}
+
+static void print_times(const struct app_run *run, const struct paint *p)
+{
+    const struct app_figures *l = &run->compare->machine[RECORD_LPU];
+    const struct app_figures *g = &run->compare->machine[RECORD_GPU];
+    print_title(p, "What a user sees");
+    print_row(p, "TTFT", cell_time(l, l->ttft_ps), cell_time(g, g->ttft_ps));
+    if (l->tpot.count + g->tpot.count > 0) {
+        print_row(p, "TPOT min", cell_time(l, l->tpot.min_ps), cell_time(g, g->tpot.min_ps));
+        print_row(p, "     p50", cell_time(l, l->tpot.p50_ps), cell_time(g, g->tpot.p50_ps));
+        print_row(p, "     p99", cell_time(l, l->tpot.p99_ps), cell_time(g, g->tpot.p99_ps));
+        print_row(p, "     max", cell_time(l, l->tpot.max_ps), cell_time(g, g->tpot.max_ps));
+    }
+    print_row(p, "tokens/s", cell_rate(l), cell_rate(g));
+    print_row(p, "whole request", cell_time(l, l->finished_ps), cell_time(g, g->finished_ps));
+}
+
+/* Items of one row of the terminal, with commas, onto as many lines as they need. */
+struct list {
+    size_t column, items;
+};
+
+static void print_item(struct list *list, const char *item)
+{
+    size_t width = strlen(item) + 2;
+    bool wraps = list->items > 0 && list->column + width > LINE;
+    if (wraps)
+        printf(",\n%-*s", LABEL, "");
+    else if (list->items > 0)
+        fputs(", ", stdout);
+    if (wraps || list->items == 0)
+        list->column = LABEL;
+    fputs(item, stdout);
+    list->column += width;
+    list->items++;
+}
+
+/* The largest part of a decode step that is less than `before`; NULL: there is none. */
+static const struct record_compare_bound *next_bound(const struct app_compare *compare,
+                                                     enum record_machine machine, int64_t before)
+{
+    const struct record_compare_bound *best = NULL;
+    for (size_t i = 0; i < compare->bounds; i++) {
+        const struct record_compare_bound *b = &compare->bound[i];
+        if (b->machine == machine && b->phase == RECORD_DECODE && b->time_ps < before &&
+            (!best || b->time_ps > best->time_ps))
+            best = b;
+    }
+    return best;
+}
+
+/* Largest first; what is less than half a percent is left out. */
+static void print_bounds_of(const struct app_compare *compare, const struct paint *p,
+                            enum record_machine machine, const char *label)
+{
+    const struct record_compare_bound *b;
+    struct list list = {0};
+    int64_t total = 0, before = INT64_MAX;
+    for (size_t i = 0; i < compare->bounds; i++)
+        if (compare->bound[i].machine == machine && compare->bound[i].phase == RECORD_DECODE)
+            total += compare->bound[i].time_ps;
+    printf("%s%-*s%s", p->dim, LABEL, label, p->off);
+    while ((b = next_bound(compare, machine, before)) && b->time_ps * 200 >= total && total > 0) {
+        char *item = base_format("%s %s", b->resource,
+                                 app_text_share((double)b->time_ps, (double)total).text);
+        print_item(&list, item);
+        base_free(item);
+        before = b->time_ps;
+    }
+    puts("");
+}
+
+/* What the neighbour costs. */
+static void print_neighbour(const struct app_run *run, const struct paint *p)
+{
+    const struct app_figures *on = &run->compare->machine[RECORD_GPU], *off = &run->compare->quiet;
+    const struct {
+        const char *label;
+        int64_t off_ps, on_ps;
+    } row[] = {{"TTFT", off->ttft_ps, on->ttft_ps},
+               {"TPOT p50", off->tpot.p50_ps, on->tpot.p50_ps},
+               {"p99", off->tpot.p99_ps, on->tpot.p99_ps}};
+    struct list list = {0};
+    if (!off->runs)
+        return;
+    printf("%s%-*s%s", p->dim, LABEL, "neighbour off -> on", p->off);
+    for (size_t i = 0; i < sizeof row / sizeof row[0] && row[i].off_ps > 0; i++) {
+        char *item = base_format("%s %s -> %s", row[i].label, app_text_time(row[i].off_ps).text,
+                                 app_text_time(row[i].on_ps).text);
+        print_item(&list, item);
+        base_free(item);
+    }
+    puts("");
+}
+
+static double metric(const struct app_compare *compare, enum record_machine machine,
+                     const char *name)
+{
+    for (size_t i = 0; i < compare->metrics; i++)
+        if (compare->metric[i].machine == machine && !strcmp(compare->metric[i].metric, name))
+            return compare->metric[i].value;
+    return 0;
+}
+
+static void print_use(const struct app_run *run, const struct paint *p)
+{
+    const struct app_compare *c = run->compare;
+    print_title(p, "Where the time of a decode step goes");
+    if (run->lpu) {
+        print_bounds_of(c, p, RECORD_LPU, "LPU");
+        printf("%-*sbusy: weight streams %s, links %s (busiest %s)\n", LABEL, "",
+               app_text_share(metric(c, RECORD_LPU, "weight_streams_busy"), 1).text,
+               app_text_share(metric(c, RECORD_LPU, "links_busy"), 1).text,
+               app_text_share(metric(c, RECORD_LPU, "busiest_link_busy"), 1).text);
+    }
+    if (run->gpu) {
+        print_bounds_of(c, p, RECORD_GPU, "GPU");
+        printf("%-*sbusy: kernels %s, SMs %s, NVLink %s, fabric %s + neighbour %s\n", LABEL, "",
+               app_text_share(metric(c, RECORD_GPU, "kernels_running"), 1).text,
+               app_text_share(metric(c, RECORD_GPU, "sms_busy"), 1).text,
+               app_text_share(metric(c, RECORD_GPU, "links_busy"), 1).text,
+               app_text_share(metric(c, RECORD_GPU, "fabric_busy"), 1).text,
+               app_text_share(metric(c, RECORD_GPU, "fabric_busy_neighbour"), 1).text);
+        print_neighbour(run, p);
+    }
+}
+
+/* Classes of one machine and one time, with what a token needs. */
+static void print_decisions_of(const struct app_compare *compare, const struct paint *p,
+                               enum record_machine machine, enum record_when when,
+                               const char *label)
+{
+    struct list list = {0};
+    printf("%s%-*s%s", p->dim, LABEL, label, p->off);
+    for (size_t i = 0; i < compare->decisions; i++) {
+        const struct record_compare_decision *d = &compare->decision[i];
+        if (d->machine != machine || d->when != when || d->per_token <= 0)
+            continue;
+        char *item = base_format("%s %s", app_text_short(d->per_token).text, d->decision);
+        print_item(&list, item);
+        base_free(item);
+    }
+    puts(list.items > 0 ? "" : "none");
+}
+
+static void print_decisions(const struct app_run *run, const struct paint *p)
+{
+    const struct app_compare *c = run->compare;
+    print_title(p, "Decisions behind one token");
+    if (run->lpu) {
+        print_decisions_of(c, p, RECORD_LPU, RECORD_COMPILE_TIME, "LPU, compile time");
+        print_decisions_of(c, p, RECORD_LPU, RECORD_RUN_TIME, "LPU, run time");
+    }
+    if (run->gpu)
+        print_decisions_of(c, p, RECORD_GPU, RECORD_RUN_TIME, "GPU, run time");
+}
+
+static void print_candidate(const struct partition_candidate *c, bool chosen, const struct paint *p)
+{
+    printf("%-*s%s%2" PRId32 " x %" PRId32 "  ", LABEL, "", chosen ? p->good : "", c->stages,
+           c->group);
+    if (c->fits)
+        printf("%14s cycles%s", app_text_count(c->decode_cycles).text, chosen ? "  chosen" : "");
+    else
+        printf("  does not fit: %.56s", c->why_not);
+    printf("%s\n", chosen ? p->off : "");
+}
+
+static void print_compiler(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu *lpu = run->lpu;
+    size_t count;
+    int64_t vectors, bound = plan_install_bound_cycles(lpu->plan, &vectors);
+    const struct partition_candidate *c = plan_candidates(lpu->plan, &count);
+    int64_t decode = plan_length_cycles(lpu->plan, PARTITION_DECODE);
+    print_title(p, "LPU: compiled, then executed under the contract");
+    printf("%s%-*s%sstages x group, decode step; weights alone, at full stream rate: %s cycles\n",
+           p->dim, LABEL, "splits", p->off, app_text_count(bound).text);
+    for (size_t i = 0; i < count && i < 6; i++)
+        print_candidate(
+            &c[i], c[i].stages == plan_stages(lpu->plan) && c[i].group == plan_group(lpu->plan), p);
+    printf(
+        "%s%-*s%s%s cycles a decode step, %s a prefill step; %s instructions; compiled in %.1f s\n",
+        p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
+        app_text_count(plan_length_cycles(lpu->plan, PARTITION_PREFILL)).text,
+        app_text_count(lpu->sums[0].instructions + lpu->sums[1].instructions).text,
+        lpu->compile_seconds);
+}
+
+static void print_equality(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu *lpu = run->lpu;
+    int64_t executed = lpu->totals.steps - lpu->prompt_steps;
+    int64_t replayed = lpu->steps - lpu->totals.steps;
+    printf("%s%-*s%s", p->dim, LABEL, "equal", p->off);
+    if (run->compare->lpu_steps_equal)
+        printf("%sall %" PRId64 " executed decode steps took their compiled length, to the cycle%s",
+               p->good, executed, p->off);
+    else
+        printf("%sno: promises were broken, see above and /lpu/violations%s", p->bad, p->off);
+    if (replayed > 0)
+        printf("; %" PRId64 " replayed", replayed);
+    puts("");
+}
+
+static void print_contract(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu *lpu = run->lpu;
+    const struct app_lpu_totals *t = &lpu->totals;
+    printf("%s%-*s%s%s instructions, %s vectors checked: %s%s violated%s\n", p->dim, LABEL,
+           "contract", p->off, app_text_count(t->instructions).text,
+           app_text_count(t->vectors).text, t->violations ? p->bad : p->good,
+           app_text_count(t->violations).text, p->off);
+    print_equality(run, p);
+    printf("%s%-*s%s%s between chips, %s of them over MPI; executed in %.1f s\n", p->dim, LABEL,
+           "messages", p->off, app_text_count(t->messages).text,
+           app_text_count(t->messages_between_ranks).text, lpu->execute_seconds);
+}
+
+static void print_engine(const struct app_run *run, const struct paint *p)
+{
+    const struct app_gpu *gpu = run->gpu;
+    double rate = gpu->seconds > 0 ? (double)gpu->totals.events / gpu->seconds : 0;
+    print_title(p, "GPU: simulated event by event");
+    printf("%s%-*s%s%s events in %.1f s, %s/s; %s time windows over %d partition%s\n", p->dim,
+           LABEL, "engine", p->off, app_text_count(gpu->totals.events).text, gpu->seconds,
+           app_text_short(rate).text, app_text_count(gpu->windows.windows).text,
+           gpu->windows.partitions, gpu->windows.partitions == 1 ? "" : "s");
+    printf("%s%-*s%s%s kernels, %s collectives; chunks: %s NVLink, %s fabric\n", p->dim, LABEL,
+           "ran", p->off, app_text_count(gpu->totals.kernels).text,
+           app_text_count(gpu->totals.collectives).text, app_text_count(gpu->nvlink.chunks).text,
+           app_text_count(gpu->nic.chunks).text);
+}
+
+static void print_summary(const struct app_run *run)
+{
+    struct paint paint = paint_of(), *p = &paint;
+    print_head(run, p);
+    print_machines(run, p);
+    print_times(run, p);
+    print_use(run, p);
+    print_decisions(run, p);
+    if (run->lpu) {
+        print_compiler(run, p);
+        print_contract(run, p);
+    }
+    if (run->gpu)
+        print_engine(run, p);
+    if (run->scenario.output_path[0])
+        printf("\n%s%-*s%s%s\n", p->dim, LABEL, "file", p->off, run->scenario.output_path);
+}
+
+enum base_status app_summary_show(struct app_run *run)
+{
+    const char *json = run->scenario.json_path;
+    if (parallel_is_first() && json[0])
+        app_json_write(run, json, &run->report);
+    if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0)
+        print_summary(run);
+    return parallel_agree_report(&run->report, BASE_IO);
+}
