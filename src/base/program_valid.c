@@ -250,7 +250,7 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
     return expect_field(j,
                         !(i->flags & ~used[i->opcode]) && rows &&
                             (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
-                            (shift || permutes || !i->argument) &&
+                            (shift || permutes || i->opcode == PROGRAM_VXM || !i->argument) &&
                             (owner || permutes || half || !i->low),
                         "a field that the opcode does not use");
 }
