@@ -55,6 +55,7 @@ void program_release(struct program *program)
     base_free(program->operand);
     base_free(program->tensor);
     base_free(program->slice);
+    base_free(program->row);
     base_free(program->op);
     *program = (struct program){0};
 }

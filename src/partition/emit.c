@@ -25,15 +25,32 @@ int32_t emit_sxm_x(const struct block *b, bool east)
     return program_queue_position(b->chip, PROGRAM_QUEUE_SXM + (east ? PROGRAM_SXM_QUEUES : 0));
 }
 
-int32_t emit_inner_slice(const struct block *b, bool east, int32_t k)
+void emit_use_set(struct block *b, int32_t op)
+{
+    b->set = (op + b->rotation) % EMIT_SETS;
+}
+
+/* The slice `inward` places from the VXM. */
+static int32_t slice_from_vxm(const struct block *b, bool east, int32_t place)
 {
     int32_t slices = b->chip->mem_slices_per_hemisphere;
-    return east ? slices + k : slices - 1 - k;
+    return east ? slices + place : slices - 1 - place;
+}
+
+int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot)
+{
+    if (slot == 0)
+        return slice_from_vxm(b, east, 0);
+    if (slot > EMIT_SET_SLICES)
+        return slice_from_vxm(b, east, slot - EMIT_SET_SLICES);
+    return slice_from_vxm(b, east, EMIT_FREE_SLICES + EMIT_SET_SLICES * b->set + slot - 1);
 }
 
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k)
 {
-    return east ? 2 * b->chip->mem_slices_per_hemisphere - 1 - k : k;
+    int32_t left_out = (EMIT_SETS - 1 - b->set) * EMIT_SET_SLICES, slices = b->chip->mem_slices_per_hemisphere;
+    int32_t from_edge = k < left_out ? k : k + EMIT_SET_SLICES;
+    return slice_from_vxm(b, east, slices - 1 - from_edge);
 }
 
 struct pattern emit_pattern(int32_t n0, int32_t d0, int32_t n1, int32_t d1)
@@ -55,75 +72,56 @@ void emit_op(struct block *b, const char *name, bool in_layer)
     snprintf(op->name, sizeof op->name, "%s", name);
 }
 
-static int32_t add_slices(struct program *p, const int32_t *slice, int32_t n)
+static void add_place(struct program *p, int32_t slice, int32_t row)
 {
-    if (!slice)
-        return -1;
-    p->slice = base_grow(p->slice, &p->slice_capacity, p->slices + (size_t)n, sizeof *p->slice);
-    memcpy(p->slice + p->slices, slice, (size_t)n * sizeof *slice);
-    p->slices += (size_t)n;
-    return (int32_t)p->slices - n;
+    size_t need = p->slices + 1, capacity = p->slice_capacity;
+    p->row = base_grow(p->row, &capacity, need, sizeof *p->row);
+    p->slice = base_grow(p->slice, &p->slice_capacity, need, sizeof *p->slice);
+    p->row[p->slices] = row;
+    p->slice[p->slices++] = slice;
 }
 
-/* Rows for `count` vectors in every one of the slices, taken from the top down. */
-static int32_t take_from_top(struct sram *sram, const int32_t *slice, int32_t n, int32_t count)
+/* Rows for one sub of a tensor in its slice. */
+static int32_t take_rows(struct sram *sram, int32_t slice, int32_t count, bool persistent)
 {
-    int32_t top = sram->top[slice[0]];
-    for (int32_t j = 1; j < n; j++)
-        top = sram->top[slice[j]] < top ? sram->top[slice[j]] : top;
-    for (int32_t j = 0; j < n; j++)
-        sram->top[slice[j]] = top - count;
-    return top - count;
+    if (persistent) {
+        sram->grow[slice] += count;
+        return sram->grow[slice] - count;
+    }
+    return sram->top[slice] -= count;
 }
 
-static enum region region_of(const struct tensor_spec *spec)
+static bool stays(const struct tensor_spec *spec)
 {
-    if (spec->shared || spec->kind == PROGRAM_TENSOR_ACTIVATION || !spec->slice)
-        return REGION_FIXED;
-    return spec->kind == PROGRAM_TENSOR_CONSTANT ? REGION_INNER : REGION_OUTER;
-}
-
-static int32_t allocate(struct block *b, const struct tensor_spec *spec, enum region region)
-{
-    if (region == REGION_FIXED)
-        return take_from_top(&b->sram, spec->slice, spec->subs, spec->count);
-    return region == REGION_INNER ? emit_take_inner(b, spec->count) : emit_take_outer(b, spec->count);
-}
-
-int32_t emit_take_outer(struct block *b, int32_t rows)
-{
-    b->sram.outer_rows += rows;
-    return b->sram.outer_rows - rows;
-}
-
-int32_t emit_take_inner(struct block *b, int32_t rows)
-{
-    b->sram.inner_rows += rows;
-    return b->sram.inner_rows - rows;
+    return spec->kind != PROGRAM_TENSOR_ACTIVATION && spec->kind != PROGRAM_TENSOR_TRANSIENT;
 }
 
 int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t address)
 {
     struct program *p = &b->code;
-    enum region region = region_of(spec);
-    if (address < 0 && spec->slice)
-        address = allocate(b, spec, region);
+    bool persistent = stays(spec) && !spec->shared, placed = spec->slice != NULL;
     p->tensor = base_grow(p->tensor, &p->tensor_capacity, p->tensors + 1, sizeof *p->tensor);
     b->meta = base_grow(b->meta, &b->meta_capacity, p->tensors + 1, sizeof *b->meta);
-    bool stored = spec->kind != PROGRAM_TENSOR_ACTIVATION && spec->kind != PROGRAM_TENSOR_TRANSIENT;
     struct program_tensor *t = &p->tensor[p->tensors];
     *t = (struct program_tensor){.kind = (uint8_t)spec->kind,
                                  .dtype = (uint8_t)spec->dtype,
                                  .subs = (uint8_t)spec->subs,
-                                 .slice = add_slices(p, spec->slice, spec->subs),
-                                 .address = address,
+                                 .slice = placed ? (int32_t)p->slices : -1,
                                  .count = spec->count,
                                  .valid = spec->valid,
-                                 .live_from = stored ? INT64_MIN : INT64_MAX,
-                                 .live_to = stored ? INT64_MAX : INT64_MIN};
+                                 .live_from = stays(spec) ? INT64_MIN : INT64_MAX,
+                                 .live_to = stays(spec) ? INT64_MAX : INT64_MIN};
     snprintf(t->name, sizeof t->name, "%s", spec->name);
-    b->meta[p->tensors] = (struct tensor_meta){(uint8_t)region, spec->shared, spec->layer_step, 0};
+    for (int32_t j = 0; placed && j < spec->subs; j++)
+        add_place(p, spec->slice[j],
+                  address >= 0 ? address : take_rows(&b->sram, spec->slice[j], spec->count, persistent));
+    b->meta[p->tensors] = (struct tensor_meta){persistent, spec->shared, spec->layer_step, 0};
     return (int32_t)p->tensors++;
+}
+
+int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub)
+{
+    return program_tensor_address(&b->code, &b->code.tensor[tensor], sub);
 }
 
 int32_t emit_transient(struct block *b, const char *name, enum program_dtype dtype, int32_t subs)
@@ -204,7 +202,7 @@ static struct program_instruction mem_instruction(const struct block *b, int32_t
     const struct program_tensor *t = &b->code.tensor[tensor];
     assert(t->slice >= 0 && sub < t->subs);
     struct program_instruction i = repeated(p, opcode, b->code.slice[t->slice + sub]);
-    i.address = t->address + walk.index;
+    i.address = emit_address(b, tensor, sub) + walk.index;
     i.stride[0] = walk.stride[0];
     i.stride[1] = walk.stride[1];
     return i;

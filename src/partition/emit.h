@@ -20,20 +20,16 @@ struct walk {
     int32_t index, stride[2];
 };
 
-/* What a tensor's addresses move with when a block is placed for another layer. */
-enum region { REGION_FIXED, REGION_OUTER, REGION_INNER };
-
 struct tensor_meta {
-    uint8_t region;
+    bool persistent;    /* its addresses move with the rows of the layer that the block is placed for */
     bool shared;        /* one tensor of that name and layer in a whole program */
     int8_t layer_step;  /* -1: outside layers; else layer of the block + this */
     int64_t ready;      /* cycle from which all its vectors can be read */
 };
 
-/* SRAM rows: weights and KV grow upward in all outer slices, constants in all inner ones, activations
- * downward from the top of each slice. */
+/* Rows of each slice: what stays in SRAM grows upward from 0, activations of the block downward from top. */
 struct sram {
-    int32_t outer_rows, inner_rows;
+    int32_t grow[PROGRAM_QUEUE_VXM];
     int32_t top[PROGRAM_QUEUE_VXM];
 };
 
@@ -43,6 +39,8 @@ struct block {
     const struct shape *shape;
     const struct lpu_chip *chip;
     int32_t rank;               /* place in the tensor group */
+    int32_t rotation;           /* variant of the block: which set of slices its first op leaves free */
+    int32_t set;                /* the set that the op being emitted leaves free for its rows */
     struct program code;
     struct tensor_meta *meta;   /* one a tensor */
     size_t meta_capacity;
@@ -65,10 +63,14 @@ static inline uint8_t emit_inward(bool east)
     return east ? PROGRAM_WEST : PROGRAM_EAST;
 }
 
-/* Slice numbers: inner 0 is next to the VXM, outer 0 next to the edge. */
-int32_t emit_inner_slice(const struct block *b, bool east, int32_t k);
+/* Slices of a hemisphere, from the VXM outward: 4 that never hold weights, then 5 sets of 8. A matrix product
+ * streams weights from the 32 slices of four sets; the fifth holds the rows that the product needs and makes.
+ * Ops, and layers by rotation, take turns in which set that is, so that weights fill all sets alike.
+ * Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the edge that streams weights. */
+enum { EMIT_FREE_SLICES = 4, EMIT_SETS = 5, EMIT_SET_SLICES = 8, EMIT_OUTER_SLICES = 32, EMIT_SLOTS = 12 };
+void emit_use_set(struct block *b, int32_t op);
+int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot);
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k);
-enum { EMIT_INNER_SLICES = 12, EMIT_OUTER_SLICES = 32 };
 
 struct pattern emit_pattern(int32_t n0, int32_t d0, int32_t n1, int32_t d1);
 struct walk emit_walk(int32_t index, int32_t stride0, int32_t stride1);
@@ -87,14 +89,12 @@ struct tensor_spec {
     int8_t layer_step;
 };
 
-/* Adds a tensor; placed ones get addresses: weights, KV and embedding from the outer rows, constants from
- * the inner rows, activations and shared tables from the top of their slices. `address` >= 0 is used as it
- * is, in the same region. */
+/* Adds a tensor; each of its subs gets rows of its own slice: what stays from below, activations and shared
+ * tables from the top. `address` >= 0 is used for all subs as it is. */
 int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t address);
 
-/* The next `rows` persistent rows of all outer or all inner slices: their first address in the block. */
-int32_t emit_take_outer(struct block *b, int32_t rows);
-int32_t emit_take_inner(struct block *b, int32_t rows);
+/* First address of sub `sub` of a placed tensor. */
+int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub);
 
 /* A tensor on streams and in accumulators only. */
 int32_t emit_transient(struct block *b, const char *name, enum program_dtype dtype, int32_t subs);

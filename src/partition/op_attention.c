@@ -9,6 +9,7 @@
 #include "partition/ops.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "partition/place.h"
 
@@ -23,6 +24,7 @@ enum {
     STREAM_QUERY = 30,    /* outward activations, in the gap of the loads */
     KV_LANES = 16,
     FP16_LOAD_STREAMS = 32,
+    SCORE_ROWS = 512,
 };
 
 /* Cache tensors of one KV head, and the pass that is being emitted. */
@@ -31,6 +33,8 @@ struct attention {
     int32_t key[2], value[2];        /* by hemisphere */
     int32_t query[2], score[2], weight[2];
     int32_t row_max;
+    int32_t first, rows;             /* rows of the step that are attended to together */
+    int64_t earliest;                /* their buffers are free from this cycle on */
 };
 
 static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream, int64_t cycle)
@@ -38,14 +42,23 @@ static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream
     return (struct lane_group){emit_inward(east), stream, emit_vxm_x(b), cycle};
 }
 
-static int32_t rows_of_all_heads(const struct shape *s)
+static int32_t rows_of_all_heads(const struct block *b, const struct attention *at)
 {
-    return s->heads * s->rows;
+    return b->shape->heads * at->rows;
 }
 
-static int32_t rows_of_kv_head(const struct shape *s)
+static int32_t rows_of_kv_head(const struct block *b, const struct attention *at)
 {
-    return s->heads_per_kv * s->rows;
+    return b->shape->heads_per_kv * at->rows;
+}
+
+/* Rows attended to at once: their scores take at most SCORE_ROWS rows of a slice where that is possible. */
+static int32_t rows_at_once(const struct shape *s)
+{
+    int32_t rows = s->rows;
+    while (rows % 2 == 0 && rows > KV_LANES && s->heads * s->attend_tiles * rows > SCORE_ROWS)
+        rows /= 2;
+    return rows;
 }
 
 static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t slot_low, int32_t slot_high,
@@ -69,7 +82,6 @@ static void cache_tensors(struct block *b, const char *what, int32_t head, int32
 {
     const struct shape *s = b->shape;
     int32_t rows = s->kv_tiles / 2 * s->kv_tile_positions / KV_LANES;
-    int32_t address = emit_take_outer(b, rows);
     for (int32_t east = 0; east < 2; east++) {
         int32_t slice[EMIT_OUTER_SLICES];
         for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++)
@@ -84,16 +96,17 @@ static void cache_tensors(struct block *b, const char *what, int32_t head, int32
                                                          .count = rows,
                                                          .valid = rows,
                                                          .slice = slice},
-                                   address);
+                                   -1);
     }
 }
 
-static struct program_operand read_position_table(struct block *b, int32_t table, bool east, struct pattern p,
-                                                  int64_t cycle)
+static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first, bool east,
+                                                  struct pattern p, int64_t cycle)
 {
     int32_t label = emit_transient(b, east ? "sin.row" : "cos.row", PROGRAM_DTYPE_FP16, 2);
     struct table_read t = {
-        .table = table, .subs = 2, .label = label, .mode = PROGRAM_ADDRESS_POSITION, .stride = {1, 0}};
+        .table = table, .subs = 2, .label = label, .mode = PROGRAM_ADDRESS_POSITION, .address_offset = first,
+        .stride = {1, 0}};
     return emit_read_table(b, &t, emit_walk(0, 1, 0), p, vxm_at(b, east, STREAM_TABLE, cycle));
 }
 
@@ -120,16 +133,16 @@ static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk
 
 /* x cos + swapped(x) sin for rows of one quad; the sign of the sine is in its table. The result leaves on both
  * sides as `out`. Returns the cycle in which it stands at the VXM. */
-static int64_t emit_rotation(struct block *b, const struct common *c, int32_t tensor, bool east, struct walk walk,
-                             struct pattern p, int32_t out[2], struct walk out_walk)
+static int64_t emit_rotation(struct block *b, const struct common *c, int32_t first, int32_t tensor, bool east,
+                             struct walk walk, struct pattern p, int32_t out[2], struct walk out_walk)
 {
     struct program_operand copy[2], to[2];
     emit_read(b, tensor, 0, 2, walk, p,
               (struct lane_group){emit_outward(east), STREAM_TO_SXM, emit_sxm_x(b, east), 0});
     struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_MUL, .p = p};
     a.cycle = emit_swap(b, east, tensor, walk, p, 0, copy);
-    struct program_operand cosine[2] = {copy[0], read_position_table(b, c->cosine, false, p, a.cycle)};
-    struct program_operand sine[2] = {copy[1], read_position_table(b, c->sine, true, p, a.cycle)};
+    struct program_operand cosine[2] = {copy[0], read_position_table(b, c->cosine, first, false, p, a.cycle)};
+    struct program_operand sine[2] = {copy[1], read_position_table(b, c->sine, first, true, p, a.cycle)};
     emit_alu(b, a, cosine, 2, NULL, 0);
     a.unit++;
     a.cycle = emit_alu(b, a, sine, 2, NULL, 0);
@@ -148,13 +161,14 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
         int32_t tiles = shape_tiles_of(s->heads, SHAPE_QUADS, q), out[2] = {at->query[0], at->query[1]};
         if (tiles <= 0)
             continue;
-        struct pattern p = emit_pattern(s->rows, 1, tiles, s->rows);
-        struct walk to = emit_walk(q * s->rows, 1, SHAPE_QUADS * s->rows);
-        int64_t c = emit_rotation(b, at->common, qkv->tensor[q], q % 2, emit_walk(0, 1, s->rows), p, out, to);
+        struct pattern p = emit_pattern(at->rows, 1, tiles, at->rows);
+        struct walk from = emit_walk(at->first, 1, s->rows);
+        struct walk to = emit_walk(q * at->rows, 1, SHAPE_QUADS * at->rows);
+        int64_t c = emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from, p, out, to);
         for (int32_t east = 0; east < 2; east++)
             emit_write(b, out[east], 0, 2, to, p,
                        (struct lane_group){emit_outward(east), STREAM_OUT, emit_vxm_x(b), c});
-        place_group(b, 0);
+        place_group(b, at->earliest);
     }
 }
 
@@ -179,8 +193,8 @@ static void emit_cache_write(struct block *b, const struct common *c, bool east,
                                           .address_mode = PROGRAM_ADDRESS_KV,
                                           .count = {many ? rows / KV_LANES : 1, 1},
                                           .interval = {many ? KV_LANES : 0, 0},
-                                          .address = b->code.tensor[cache].address,
-                                          .limit = b->code.tensor[c->dump].address,
+                                          .address = emit_address(b, cache, j),
+                                          .limit = c->dump_row,
                                           .argument = many ? lane : 0,
                                           .low = lane},
              &in, 1, &held, 1);
@@ -202,7 +216,7 @@ static void write_key(struct block *b, const struct attention *at, const struct 
     int32_t key = emit_transient(b, "k.row", PROGRAM_DTYPE_FP16, 2), out[2] = {key, key};
     emit_op(b, "rope.k", true);
     struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0);
-    int64_t c = emit_rotation(b, at->common, qkv->tensor[quad], quad % 2, walk, emit_pattern(s->rows, 1, 1, 0), out,
+    int64_t c = emit_rotation(b, at->common, 0, qkv->tensor[quad], quad % 2, walk, emit_pattern(s->rows, 1, 1, 0), out,
                               emit_walk(0, 1, 0));
     write_cache(b, at->common, out, at->key, c);
 }
@@ -274,9 +288,9 @@ static int64_t round_cycle(struct rounds r, int32_t round)
 static void emit_scores(struct block *b, const struct attention *at, int32_t head, bool east)
 {
     const struct shape *s = b->shape;
-    struct rounds r = rounds_of(b, s->kv_tile_positions, rows_of_kv_head(s), s->attend_tiles);
+    struct rounds r = rounds_of(b, s->kv_tile_positions, rows_of_kv_head(b, at), s->attend_tiles);
     struct pattern p = emit_pattern(r.rows, 1, r.count, r.period);
-    struct walk heads = emit_walk(head * r.rows, 1, 0), to = emit_walk(head * r.rows, 1, rows_of_all_heads(s));
+    struct walk heads = emit_walk(head * r.rows, 1, 0), to = emit_walk(head * r.rows, 1, rows_of_all_heads(b, at));
     emit_cache_loads(b, east, at->key[east], r, PROGRAM_FP16);
     struct lane_group there = {emit_outward(east), STREAM_QUERY, emit_mxm_x(b, east),
                                round_cycle(r, 0) + b->chip->mxm_compute_skew_cycles};
@@ -299,7 +313,7 @@ static void emit_scores(struct block *b, const struct attention *at, int32_t hea
     struct program_operand fp16 = emit_stream(from.direction, from.stream, 2, at->score[east], 0, to);
     from.cycle = emit_alu(b, a, &out, 1, &fp16, 1);
     emit_write(b, at->score[east], 0, 2, to, p, from);
-    place_group(b, 0);
+    place_group(b, at->earliest);
 }
 
 /* 0 where lane l of local tile i may be seen by row o, -inf elsewhere: a table of sliding edges. */
@@ -307,7 +321,7 @@ static struct program_operand read_mask(struct block *b, const struct attention 
                                         struct pattern p, int64_t cycle)
 {
     const struct shape *s = b->shape;
-    int32_t step = s->rows > 1, first = step ? row % s->rows : 0;
+    int32_t step = s->rows > 1, first = step ? at->first + row % at->rows : 0;
     struct table_read t = {.table = at->common->mask[east],
                            .subs = 2,
                            .label = emit_transient(b, east ? "mask.e.row" : "mask.w.row", PROGRAM_DTYPE_FP16, 2),
@@ -322,7 +336,7 @@ static struct program_operand read_mask(struct block *b, const struct attention 
 static int64_t emit_masked(struct block *b, const struct attention *at, bool east, int32_t unit, int32_t row,
                            struct pattern p)
 {
-    struct walk walk = emit_walk(row, rows_of_all_heads(b->shape), 1);
+    struct walk walk = emit_walk(row, rows_of_all_heads(b, at), 1);
     struct program_operand in[2] = {emit_read(b, at->score[east], 0, 2, walk, p, vxm_at(b, east, STREAM_IN, 0)),
                                     read_mask(b, at, east, row, p, 0)};
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_ADD, .p = p};
@@ -343,21 +357,21 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
     struct program_operand out = emit_stream(from.direction, from.stream, 2, at->row_max, 0, walk);
     from.cycle = emit_alu(b, a, last, 2, &out, 1);
     emit_write(b, at->row_max, 0, 2, walk, a.p, from);
-    place_group(b, 0);
+    place_group(b, at->earliest);
 }
 
 /* Rows that share one instruction: all heads of a decode step, else one head's rows (masks differ by row). */
-static int32_t rows_together(const struct shape *s)
+static int32_t rows_together(const struct block *b, const struct attention *at)
 {
-    return s->rows > 1 ? s->rows : s->heads;
+    return b->shape->rows > 1 ? at->rows : b->shape->heads;
 }
 
 static void row_maxima(struct block *b, const struct attention *at)
 {
     const struct shape *s = b->shape;
-    int32_t together = rows_together(s), chunk = ops_lane_max_rows(s->attend_tiles);
+    int32_t together = rows_together(b, at), chunk = ops_lane_max_rows(s->attend_tiles);
     emit_op(b, "softmax.max", true);
-    for (int32_t first = 0; first < rows_of_all_heads(s); first += together)
+    for (int32_t first = 0; first < rows_of_all_heads(b, at); first += together)
         for (int32_t row = 0; row < together; row += chunk)
             emit_row_max(b, at, first + row, together - row < chunk ? together - row : chunk);
 }
@@ -366,10 +380,10 @@ static void row_maxima(struct block *b, const struct attention *at)
 static void emit_exponentials(struct block *b, const struct attention *at, int32_t head)
 {
     const struct shape *s = b->shape;
-    int32_t tiles = s->attend_tiles, n = rows_together(s), first = head * s->rows, all = rows_of_all_heads(s);
+    int32_t tiles = s->attend_tiles, n = rows_together(b, at), first = head * at->rows, all = rows_of_all_heads(b, at);
     int32_t kv = head / s->heads_per_kv, local = head % s->heads_per_kv;
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
-    struct walk to = s->rows > 1 ? emit_walk(kv * rows_of_kv_head(s) + local, all, s->heads_per_kv)
+    struct walk to = s->rows > 1 ? emit_walk(kv * rows_of_kv_head(b, at) + local, all, s->heads_per_kv)
                                  : emit_walk(0, all, 1);
     struct program_operand maximum;
     for (int32_t east = 0; east < 2; east++) {
@@ -387,7 +401,7 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
         from.cycle = emit_alu(b, a, in, 1, &out, 1);
         emit_write(b, at->weight[east], 0, 2, to, p, from);
     }
-    place_group(b, 0);
+    place_group(b, at->earliest);
 }
 
 /* All tiles of one hemisphere: half a tile's positions contract in one pass. Sums stay in the accumulators
@@ -396,14 +410,14 @@ static int64_t emit_weighted_sums(struct block *b, const struct attention *at, i
                                   int32_t sums)
 {
     const struct shape *s = b->shape;
-    struct rounds r = rounds_of(b, s->kv_tile_positions / 2, rows_of_kv_head(s), 2 * s->attend_tiles);
+    struct rounds r = rounds_of(b, s->kv_tile_positions / 2, rows_of_kv_head(b, at), 2 * s->attend_tiles);
     struct pattern p = emit_pattern(r.rows, 1, 1, 0);
     emit_cache_loads(b, east, at->value[east], r, PROGRAM_FP16 | PROGRAM_ROWS);
     for (int32_t n = 0; n < r.count; n++) {
         int64_t cycle = round_cycle(r, n);
         struct lane_group there = {emit_outward(east), STREAM_QUERY, emit_mxm_x(b, east),
                                    cycle + b->chip->mxm_compute_skew_cycles};
-        struct walk walk = emit_walk(n / 2 * rows_of_all_heads(s) + head * r.rows, 1, 0);
+        struct walk walk = emit_walk(n / 2 * rows_of_all_heads(b, at) + head * r.rows, 1, 0);
         struct program_operand in[2] = {
             emit_read(b, at->weight[east], 0, 2, walk, p, there),
             emit_expect(at->value[east], FP16_LOAD_STREAMS, emit_walk(n * r.load, 0, 0))};
@@ -452,7 +466,7 @@ static int64_t emit_windows(struct block *b, bool east, int32_t sums, struct pat
 
 /* Adds both hemispheres and the heads of a tile, divides (a squared rsqrt), and writes packed rows. */
 static void emit_normalised(struct block *b, struct program_operand part[2][2], struct pattern p, int64_t cycle,
-                            bool east, int32_t out)
+                            const struct row_source *out, int32_t first)
 {
     struct alu a = {.function = PROGRAM_VXM_ADD, .flags = PROGRAM_REDUCE, .p = p, .cycle = cycle};
     int64_t next = 0;
@@ -466,37 +480,43 @@ static void emit_normalised(struct block *b, struct program_operand part[2][2], 
     next = emit_alu(b, a, &den, 1, NULL, 0);
     a.unit = 3, a.function = PROGRAM_VXM_COPY;
     emit_alu(b, a, &num, 1, NULL, 0);
-    struct program_operand first[2] = {emit_alu_operand(3), emit_alu_operand(2)};
+    struct program_operand once[2] = {emit_alu_operand(3), emit_alu_operand(2)};
     a.unit = 4, a.function = PROGRAM_VXM_MUL, a.cycle = next;
-    next = emit_alu(b, a, first, 2, NULL, 0);
+    next = emit_alu(b, a, once, 2, NULL, 0);
     a.unit = 5, a.function = PROGRAM_VXM_COPY;
-    emit_alu(b, a, &first[1], 1, NULL, 0);
-    struct program_operand second[2] = {emit_alu_operand(4), emit_alu_operand(5)};
-    struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
-    struct program_operand to = emit_stream(from.direction, from.stream, 2, out, 0, emit_walk(0, 0, 1));
+    emit_alu(b, a, &once[1], 1, NULL, 0);
+    struct program_operand twice[2] = {emit_alu_operand(4), emit_alu_operand(5)};
+    struct lane_group from = {emit_outward(out->east), STREAM_OUT, emit_vxm_x(b), 0};
+    struct walk walk = emit_walk(first, 0, 1);
+    struct program_operand to = emit_stream(from.direction, from.stream, 2, out->tensor, 0, walk);
     a.unit = 6, a.function = PROGRAM_VXM_MUL, a.cycle = next;
-    from.cycle = emit_alu(b, a, second, 2, &to, 1);
-    emit_write(b, out, 0, 2, emit_walk(0, 0, 1), a.p, from);
+    from.cycle = emit_alu(b, a, twice, 2, &to, 1);
+    emit_write(b, out->tensor, 0, 2, walk, a.p, from);
 }
 
-static struct row_source weighted_rows(struct block *b, const struct attention *at, int32_t head)
+static void weighted_rows(struct block *b, const struct attention *at, int32_t head, const struct row_source *to)
 {
     const struct shape *s = b->shape;
     struct program_operand part[2][2];
-    char name[24];
-    snprintf(name, sizeof name, "attn.h%d", head);
-    emit_op(b, "values", true);
-    int32_t slot = head / 2 % 2 ? OPS_SLOT_Y : OPS_SLOT_X;
-    int32_t out = pair_tensor(b, name, head % 2, slot, slot + 1, s->rows * s->tiles_per_kv);
-    struct pattern p = emit_pattern(s->heads_per_tile, 1, s->rows * s->tiles_per_kv, s->heads_per_tile);
+    struct pattern p = emit_pattern(s->heads_per_tile, 1, at->rows * s->tiles_per_kv, s->heads_per_tile);
     int64_t cycle = 0;
     for (int32_t east = 0; east < 2; east++) {
         int32_t sums = emit_transient(b, east ? "values.e" : "values.w", PROGRAM_DTYPE_FP32, 4);
         cycle = emit_weighted_sums(b, at, head, east, sums);
         cycle = emit_windows(b, east, sums, p, cycle, part[east]);
     }
-    emit_normalised(b, part, p, cycle, head % 2, out);
-    place_group(b, 0);
+    emit_normalised(b, part, p, cycle, to, at->first * s->tiles_per_kv);
+    place_group(b, at->earliest);
+}
+
+/* Packed attention rows of one KV head, in the slots of a quad. */
+static struct row_source packed_rows(struct block *b, int32_t head)
+{
+    const struct shape *s = b->shape;
+    char name[24];
+    snprintf(name, sizeof name, "attn.h%u", (unsigned)head % SHAPE_QUADS);
+    int32_t slot = head / 2 % 2 ? OPS_SLOT_Y : OPS_SLOT_X;
+    int32_t out = pair_tensor(b, name, head % 2, slot, slot + 1, s->rows * s->tiles_per_kv);
     return (struct row_source){.tensor = out,
                                .east = head % 2,
                                .tiles = s->tiles_per_kv,
@@ -507,43 +527,66 @@ static struct row_source weighted_rows(struct block *b, const struct attention *
                                .k_step = 1};
 }
 
-static void attention_tensors(struct block *b, struct attention *at)
+static void row_tensors(struct block *b, struct attention *at)
 {
-    const struct shape *s = b->shape;
-    int32_t rows = rows_of_all_heads(s);
+    int32_t rows = rows_of_all_heads(b, at), tiles = b->shape->attend_tiles;
     for (int32_t east = 0; east < 2; east++) {
         at->query[east] = pair_tensor(b, "query", east, OPS_SLOT_BYTES, OPS_SLOT_SPARE, rows);
-        at->score[east] = pair_tensor(b, "score", east, OPS_SLOT_X, OPS_SLOT_X + 1, rows * s->attend_tiles);
+        at->score[east] = pair_tensor(b, "score", east, OPS_SLOT_X, OPS_SLOT_X + 1, rows * tiles);
         at->weight[east] =
-            pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * s->attend_tiles);
+            pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
     at->row_max = pair_tensor(b, "row.max", false, OPS_SLOT_Y, OPS_SLOT_Y + 1, rows);
+}
+
+/* Rows [first, first + rows) of the step against the cache, in buffers that the next rows use again. */
+static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qkv,
+                   const struct row_source out[SHAPE_QUADS])
+{
+    const struct shape *s = b->shape;
+    struct attention *at = &head[0];
+    row_tensors(b, at);
+    rotate_queries(b, at, qkv);
+    for (int32_t h = 1; h < s->kv_heads; h++) {
+        struct attention cache = head[h];
+        head[h] = *at;
+        memcpy(head[h].key, cache.key, sizeof cache.key);
+        memcpy(head[h].value, cache.value, sizeof cache.value);
+    }
+    emit_op(b, "scores", true);
+    for (int32_t h = 0; h < s->kv_heads; h++)
+        for (int32_t east = 0; east < 2; east++)
+            emit_scores(b, &head[h], h, east);
+    row_maxima(b, at);
+    emit_op(b, "softmax.exp", true);
+    for (int32_t h = 0; h < (s->rows > 1 ? s->heads : 1); h++)
+        emit_exponentials(b, at, h);
+    emit_op(b, "values", true);
+    for (int32_t h = 0; h < s->kv_heads; h++)
+        weighted_rows(b, &head[h], h, &out[h]);
 }
 
 int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qkv,
                       struct row_source out[SHAPE_QUADS])
 {
     const struct shape *s = b->shape;
-    struct attention at[SHAPE_QUADS] = {{.common = c}};
-    attention_tensors(b, &at[0]);
-    rotate_queries(b, &at[0], qkv);
-    for (int32_t head = 0; head < s->kv_heads; head++) {
-        struct attention shared = at[0];
-        cache_tensors(b, "k", head, shared.key);
-        cache_tensors(b, "v", head, shared.value);
-        at[head] = shared;
-        write_key(b, &at[head], qkv, head);
-        write_value(b, &at[head], qkv, head);
+    struct attention head[SHAPE_QUADS] = {{.common = c}};
+    for (int32_t h = 0; h < s->kv_heads; h++) {
+        head[h].common = c;
+        cache_tensors(b, "k", h, head[h].key);
+        cache_tensors(b, "v", h, head[h].value);
+        write_key(b, &head[h], qkv, h);
+        write_value(b, &head[h], qkv, h);
+        out[h] = packed_rows(b, h);
     }
-    emit_op(b, "scores", true);
-    for (int32_t head = 0; head < s->kv_heads; head++)
-        for (int32_t east = 0; east < 2; east++)
-            emit_scores(b, &at[head], head, east);
-    row_maxima(b, &at[0]);
-    emit_op(b, "softmax.exp", true);
-    for (int32_t head = 0; head < (s->rows > 1 ? s->heads : 1); head++)
-        emit_exponentials(b, &at[0], head);
-    for (int32_t head = 0; head < s->kv_heads; head++)
-        out[head] = weighted_rows(b, &at[head], head);
+    int32_t rows = rows_at_once(s);
+    struct sram before = b->sram;
+    for (int32_t first = 0; first < s->rows; first += rows) {
+        head[0].first = first;
+        head[0].rows = rows;
+        memcpy(b->sram.top, before.top, sizeof before.top);
+        attend(b, head, qkv, out);
+        head[0].earliest = b->end;
+    }
     return s->kv_heads;
 }

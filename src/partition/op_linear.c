@@ -4,7 +4,8 @@
  * Round r of a plane brings one 320-column tile of one contraction tile: c load cycles on 16 streams, an
  * install, M activation rows. All 32 outward streams of a hemisphere carry weights, so the rows slip into
  * the gap between two loads; the period is P = c + M + install - skew. Round r loads while round r - 1
- * computes. At batch 1 the loads are the bound: c / P of the streams' bandwidth is used. */
+ * computes. The slices that hold the rows, the scales and the results are those of the set that the product
+ * leaves free. At batch 1 the loads are the bound: c / P of the streams' bandwidth is used. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -15,7 +16,6 @@ enum {
     STREAM_ROWS = 31,       /* activations, outward, in the gap of the loads */
     STREAM_SCALE = 8,       /* inward, two for each plane */
     STREAM_ROW_SCALE = 12,  /* eastward */
-    STREAM_BIAS = 14,       /* inward, two for each plane */
     STREAM_RESULT = 20,     /* outward, two for each plane */
     ACCUMULATOR_SETS = 8,   /* tiles in flight between first addend and emission */
 };
@@ -50,8 +50,7 @@ static uint8_t plane_queue(const struct plane_work *w, int32_t use)
     return (uint8_t)(PROGRAM_QUEUE_MXM + PROGRAM_MXM_QUEUES * (2 * w->east + w->local) + use);
 }
 
-static int32_t weight_tensor(struct block *b, const struct plane_work *w, const char *name, int32_t count,
-                             int32_t address)
+static int32_t weight_tensor(struct block *b, const struct plane_work *w, const char *name, int32_t count)
 {
     int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams;
     for (int32_t j = 0; j < n; j++)
@@ -65,12 +64,11 @@ static int32_t weight_tensor(struct block *b, const struct plane_work *w, const 
                                              .count = count,
                                              .valid = count,
                                              .slice = slice},
-                       address);
+                       -1);
 }
 
-/* Constants of one vector a tile: a column scale or a bias. */
-static int32_t column_constant(struct block *b, const struct plane_work *w, const char *name, int32_t slot,
-                               int32_t address)
+/* One vector a tile: the scales of its columns. */
+static int32_t column_constant(struct block *b, const struct plane_work *w, const char *name, int32_t slot)
 {
     int32_t slice[2] = {emit_inner_slice(b, w->east, slot), emit_inner_slice(b, w->east, slot + 1)};
     char full[24];
@@ -83,7 +81,7 @@ static int32_t column_constant(struct block *b, const struct plane_work *w, cons
                                              .count = w->tiles,
                                              .valid = w->tiles,
                                              .slice = slice},
-                       address);
+                       -1);
 }
 
 static void emit_loads(struct block *b, const struct plane_work *w, struct timing t)
@@ -203,34 +201,29 @@ static struct alu alu_of(struct timing t, const struct plane_work *w, int32_t un
         .unit = unit, .function = function, .p = result_pattern(t, w->tiles), .cycle = cycle};
 }
 
-/* acc * column scale * row scale (+ bias), to fp16 rows. */
+/* acc * column scale * row scale, to fp16 rows. */
 static void emit_scaling(struct block *b, const struct plane_work *w, struct timing t, int32_t scale,
-                         int32_t bias, struct program_operand row_scale, int32_t out)
+                         struct program_operand row_scale, int32_t out)
 {
-    int32_t unit = 4 * w->quad;
+    int32_t unit = 2 * w->quad;
     struct program_operand in[2] = {results_at_vxm(w, t),
                                     constant_at_vxm(b, w, t, scale, STREAM_SCALE, t.results_at_vxm)};
     int64_t c = emit_alu(b, alu_of(t, w, unit, PROGRAM_VXM_MUL, t.results_at_vxm), in, 2, NULL, 0);
     struct program_operand to = tiles_out(w, t, out);
     struct program_operand second[2] = {emit_alu_operand(unit), row_scale};
-    c = emit_alu(b, alu_of(t, w, unit + 1, PROGRAM_VXM_MUL, c), second, 2, &to, bias < 0);
-    if (bias >= 0) {
-        struct program_operand third[2] = {emit_alu_operand(unit + 1),
-                                           constant_at_vxm(b, w, t, bias, STREAM_BIAS, c)};
-        c = emit_alu(b, alu_of(t, w, unit + 2, PROGRAM_VXM_ADD, c), third, 2, &to, 1);
-    }
+    c = emit_alu(b, alu_of(t, w, unit + 1, PROGRAM_VXM_MUL, c), second, 2, &to, 1);
     write_tiles(b, w, t, out, c);
 }
 
 static void prepare_plane(struct block *b, struct plane_work *w, int32_t quad, int32_t tiles, struct timing t,
-                          const char *name, int32_t address)
+                          const char *name)
 {
     *w = (struct plane_work){.quad = quad, .east = quad % 2, .local = quad / 2, .tiles = tiles};
     if (!tiles)
         return;
     char full[24];
     snprintf(full, sizeof full, "%.12s.acc%d", name, quad);
-    w->weights = weight_tensor(b, w, name, tiles * t.k_tiles * t.load, address);
+    w->weights = weight_tensor(b, w, name, tiles * t.k_tiles * t.load);
     w->results = emit_transient(b, full, PROGRAM_DTYPE_INT32, 4);
 }
 
@@ -248,18 +241,15 @@ static void emit_product(struct block *b, const struct plane_work work[SHAPE_QUA
     }
 }
 
-struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s, const char *name,
-                        bool bias)
+struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s, const char *name)
 {
     emit_op(b, name, true);
     struct timing t = timing_of(b, s);
     int32_t rows = shape_tile_rows(s.n_tiles, SHAPE_QUADS);
-    int32_t weights = emit_take_outer(b, rows * s.k_tiles * t.load);
-    int32_t constants = emit_take_inner(b, bias ? 2 * rows : rows);
     struct plane_work work[SHAPE_QUADS];
-    struct quads out = ops_inner_quads(b, name, PROGRAM_DTYPE_FP16, s.n_tiles, SHAPE_QUADS, t.rows);
+    struct quads out = ops_inner_quads(b, name, s.n_tiles, t.rows);
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
-        prepare_plane(b, &work[q], q, shape_tiles_of(s.n_tiles, SHAPE_QUADS, q), t, name, weights);
+        prepare_plane(b, &work[q], q, shape_tiles_of(s.n_tiles, SHAPE_QUADS, q), t, name);
     emit_product(b, work, t, x);
     struct program_operand row_scale =
         row_scale_at_vxm(b, x, t, rows, t.results_at_vxm + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles);
@@ -269,11 +259,7 @@ struct quads ops_linear(struct block *b, const struct quantised *x, struct linea
         char full[24];
         snprintf(full, sizeof full, "%.10s.s", name);
         int32_t slot = work[q].local ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
-        int32_t scale = column_constant(b, &work[q], full, slot, constants), added = -1;
-        snprintf(full, sizeof full, "%.10s.b", name);
-        if (bias)
-            added = column_constant(b, &work[q], full, OPS_SLOT_ROW, constants + rows);
-        emit_scaling(b, &work[q], t, scale, added, row_scale, out.tensor[q]);
+        emit_scaling(b, &work[q], t, column_constant(b, &work[q], full, slot), row_scale, out.tensor[q]);
     }
     place_group(b, 0);
     return out;

@@ -9,6 +9,7 @@
 #include "partition/ops.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "partition/place.h"
 
@@ -24,6 +25,7 @@ enum {
     STREAM_ROW = 18,      /* eastward, one vector a row */
     TREE_INPUTS = 16,
     TREE_ROOT = 14,       /* unit of the last comparison in a tree of 15 */
+    ONES_LEAD = 128,      /* farther than from any slice to the VXM */
     TREE_GAP_CYCLES = 100,/* trees of one group start this far apart at least */
 };
 
@@ -247,12 +249,11 @@ static void byte_rows(struct block *b, const char *name, int32_t k_tiles, int32_
     }
 }
 
-static void quantise_all(struct block *b, const struct row_source *source, int32_t sources, int32_t k_tiles,
-                         const char *name, int32_t magnitude, struct quantised *out)
+static void quantise_sources(struct block *b, const struct row_source *source, int32_t sources, int32_t magnitude,
+                             const struct quantised *out)
 {
-    byte_rows(b, name, k_tiles, out->bytes);
     for (int32_t k = 0; k < sources; k++)
-        if (source[k].tiles)
+        if (source[k].tiles > 0)
             quantise_source(b, &source[k], magnitude, out->bytes);
 }
 
@@ -266,49 +267,42 @@ struct quantised ops_quantise(struct block *b, const struct row_source *source, 
         int32_t left = b->shape->rows - row;
         source_magnitudes(b, source, sources, row, left < chunk ? left : chunk, out.scale);
     }
-    quantise_all(b, source, sources, k_tiles, name, out.scale, &out);
+    byte_rows(b, name, k_tiles, out.bytes);
+    quantise_sources(b, source, sources, out.scale, &out);
     return out;
 }
 
-static int32_t quad_sources(const struct block *b, const struct quads *q, struct row_source source[SHAPE_QUADS])
+static void quad_sources(const struct block *b, const struct quads *q, struct row_source source[SHAPE_QUADS])
 {
-    for (int32_t k = 0; k < q->used; k++)
+    for (int32_t k = 0; k < SHAPE_QUADS; k++)
         source[k] = (struct row_source){.tensor = q->tensor[k],
                                         .east = k % 2,
-                                        .tiles = shape_tiles_of(q->tiles, q->used, k),
-                                        .padded_tiles = shape_tile_rows(q->tiles, q->used),
+                                        .tiles = shape_tiles_of(q->tiles, SHAPE_QUADS, k),
                                         .per_tile = b->shape->rows,
                                         .per_row = 1,
                                         .k_first = k,
-                                        .k_step = q->used};
-    return q->used;
-}
-
-struct quantised ops_quantise_quads(struct block *b, const struct quads *q, const char *name)
-{
-    struct row_source source[SHAPE_QUADS];
-    int32_t sources = quad_sources(b, q, source);
-    return ops_quantise(b, source, sources, q->tiles, name);
+                                        .k_step = SHAPE_QUADS};
 }
 
 /* Gains of a norm, in quads beside the scales of linears: constants of the block. */
 static void gain_constants(struct block *b, const char *name, int32_t gain[SHAPE_QUADS])
 {
-    int32_t tiles = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), address = emit_take_inner(b, tiles);
+    int32_t tiles = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t slot = q / 2 ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
         int32_t slice[2] = {emit_inner_slice(b, q % 2, slot), emit_inner_slice(b, q % 2, slot + 1)};
         char full[24];
         snprintf(full, sizeof full, "%.12s.g%d", name, q);
+        int32_t valid = shape_tiles_of(b->shape->hidden_tiles, SHAPE_QUADS, q);
         gain[q] = emit_tensor(b,
                               &(struct tensor_spec){.name = full,
                                                     .kind = PROGRAM_TENSOR_CONSTANT,
                                                     .dtype = PROGRAM_DTYPE_FP16,
                                                     .subs = 2,
                                                     .count = tiles,
-                                                    .valid = shape_tiles_of(b->shape->hidden_tiles, SHAPE_QUADS, q),
+                                                    .valid = valid > 0 ? valid : 0,
                                                     .slice = slice},
-                              address);
+                              -1);
     }
 }
 
@@ -363,13 +357,13 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
     return emit_alu(b, a, both, 2, out, 2);
 }
 
-/* Ones into the fp16 array of hemisphere `east`, installed so that a pass may issue at `compute`. */
-static void emit_ones(struct block *b, int32_t ones, bool east, int64_t compute)
+/* Ones into the fp16 array of hemisphere `east`, before the group's own rows leave their slices at cycle
+ * -ONES_LEAD or later. */
+static void emit_ones(struct block *b, int32_t ones, bool east)
 {
     int32_t columns = b->chip->mxm_columns / 16;
     uint8_t queue = (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0));
-    int64_t install = compute - b->chip->mxm_install_cycles;
-    int64_t load = install - b->chip->mxm_load_skew_cycles - columns;
+    int64_t load = -ONES_LEAD - columns, install = load + b->chip->mxm_load_skew_cycles + columns;
     struct pattern p = emit_pattern(columns, 1, 1, 0);
     struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east), load + b->chip->mxm_load_skew_cycles};
     int32_t sub = east ? EMIT_OUTER_SLICES : 0;
@@ -398,7 +392,7 @@ static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pa
                              int32_t squares, int32_t sums)
 {
     int64_t cycle = raised + emit_vxm_x(b) - emit_mxm_x(b, false) - b->chip->mxm_compute_skew_cycles;
-    emit_ones(b, ones, east, cycle);
+    emit_ones(b, ones, east);
     struct program_operand in[2] = {
         emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1)),
         emit_expect(ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0))};
@@ -465,18 +459,23 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
 {
     emit_op(b, name, true);
     int32_t gain[SHAPE_QUADS], tiles = shape_tile_rows(h->tiles, SHAPE_QUADS), rows = b->shape->rows;
+    struct quantised out = {.scale = row_vector(b, name, "scale", false, OPS_SLOT_ROW, 2)};
+    byte_rows(b, name, h->tiles, out.bytes);
+    gain_constants(b, name, gain);
+    /* The rest is read for the last time before the product that follows can write anything. */
+    struct sram before = b->sram;
     int32_t magnitude = row_vector(b, name, "amax", false, OPS_SLOT_Y, 2);
     int32_t root = row_vector(b, name, "rms", true, OPS_SLOT_Y, 2);
-    struct quantised out = {.scale = row_vector(b, name, "scale", false, OPS_SLOT_ROW, 2)};
-    struct quads y = ops_inner_quads(b, name, PROGRAM_DTYPE_FP16, h->tiles, SHAPE_QUADS, rows);
-    gain_constants(b, name, gain);
+    struct quads y = ops_inner_quads(b, name, tiles * SHAPE_QUADS, rows);
     int32_t chunk = ops_lane_max_rows(tiles);
     for (int32_t row = 0; row < rows; row += chunk)
         scale_and_measure(b, h, gain, &y, row, rows - row < chunk ? rows - row : chunk, magnitude);
     inverse_root(b, c, h, root);
     struct row_source source[SHAPE_QUADS];
+    y.tiles = h->tiles;
     quad_sources(b, &y, source);
-    quantise_all(b, source, SHAPE_QUADS, h->tiles, name, magnitude, &out);
+    quantise_sources(b, source, SHAPE_QUADS, magnitude, &out);
     combine_scales(b, magnitude, root, out.scale);
+    memcpy(b->sram.top, before.top, sizeof before.top);
     return out;
 }

@@ -50,7 +50,7 @@ static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
         int32_t first = FIRST_RECEIVE_SLICE + 2 * source;
         int32_t slice[2] = {emit_outer_slice(e->b, false, first), emit_outer_slice(e->b, false, first + 1)};
         char full[24];
-        snprintf(full, sizeof full, "%.12s.from%d", name, source);
+        snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
         e->received[source] = emit_tensor(e->b,
                                           &(struct tensor_spec){.name = full,
                                                                 .kind = PROGRAM_TENSOR_ACTIVATION,
@@ -223,7 +223,7 @@ static void sum_all(struct exchange *e, const struct quads *residual, const stru
 /* The rows that this chip has summed, beside the links. */
 static struct quads own_tensors(struct exchange *e, const char *name, int32_t tiles)
 {
-    struct quads own = {.used = SHAPE_QUADS, .tiles = tiles};
+    struct quads own = {.tiles = tiles};
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t first = FIRST_OWN_SLICE + 2 * q, count = shape_tile_rows(tiles, SHAPE_QUADS) * e->rows;
         int32_t slice[2] = {emit_outer_slice(e->b, false, first), emit_outer_slice(e->b, false, first + 1)};

@@ -13,55 +13,102 @@ static void inner_slices(const struct block *b, bool east, int32_t slot, int32_t
         slice[j] = emit_inner_slice(b, east, slot + j);
 }
 
-struct quads ops_inner_quads(struct block *b, const char *name, enum program_dtype dtype, int32_t tiles,
-                             int32_t used, int32_t rows)
+static struct quads quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows, int32_t first_slot,
+                             int32_t second_slot)
 {
-    struct quads quads = {.used = used, .tiles = tiles};
-    int32_t padded = shape_tile_rows(tiles, used) * rows;
-    for (int32_t q = 0; q < used; q++) {
-        int32_t slice[2];
+    struct quads quads = {.tiles = tiles};
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        int32_t slice[2], count = shape_tiles_of(tiles, SHAPE_QUADS, q) * rows;
         char full[24];
-        int32_t slot = used == 2 ? OPS_SLOT_SCALE_X : q / 2 ? OPS_SLOT_Y : OPS_SLOT_X;
-        inner_slices(b, q % 2, slot, 2, slice);
-        snprintf(full, sizeof full, "%.16s.q%d", name, q);
-        quads.tensor[q] = emit_tensor(b,
-                                      &(struct tensor_spec){.name = full,
-                                                            .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                            .dtype = dtype,
-                                                            .subs = 2,
-                                                            .count = padded,
-                                                            .valid = shape_tiles_of(tiles, used, q) * rows,
-                                                            .slice = slice},
-                                      -1);
+        inner_slices(b, q % 2, q / 2 ? second_slot : first_slot, 2, slice);
+        snprintf(full, sizeof full, "%.12s.q%d", name, q);
+        quads.tensor[q] = count <= 0 ? -1
+                                     : emit_tensor(b,
+                                                   &(struct tensor_spec){.name = full,
+                                                                         .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                                         .dtype = PROGRAM_DTYPE_FP16,
+                                                                         .subs = 2,
+                                                                         .count = count,
+                                                                         .valid = count,
+                                                                         .slice = slice},
+                                                   -1);
     }
     return quads;
+}
+
+struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows)
+{
+    return quads_at(b, name, tiles, rows, OPS_SLOT_X, OPS_SLOT_Y);
+}
+
+int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub)
+{
+    bool second = quad / 2 != buffer;
+    int32_t slot = second ? OPS_SLOT_ROW + sub : sub ? OPS_SLOT_SPARE : OPS_SLOT_BYTES;
+    return emit_inner_slice(b, quad % 2, slot);
 }
 
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
                           const int32_t address[2])
 {
     const struct shape *s = b->shape;
-    struct quads quads = {.used = SHAPE_QUADS, .tiles = s->hidden_tiles};
+    struct quads quads = {.tiles = s->hidden_tiles};
     int32_t padded = shape_tile_rows(s->hidden_tiles, SHAPE_QUADS) * s->rows;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t first = 4 * buffer + 2 * (q / 2);
-        int32_t slice[2] = {emit_outer_slice(b, q % 2, first), emit_outer_slice(b, q % 2, first + 1)};
+        int32_t slice[2] = {ops_residual_slice(b, buffer, q, 0), ops_residual_slice(b, buffer, q, 1)};
+        int32_t tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, q);
         char full[24];
-        snprintf(full, sizeof full, "%.16s.q%d", name, q);
-        quads.tensor[q] =
-            emit_tensor(b,
-                        &(struct tensor_spec){.name = full,
-                                              .kind = PROGRAM_TENSOR_ACTIVATION,
-                                              .dtype = PROGRAM_DTYPE_FP16,
-                                              .subs = 2,
-                                              .count = padded,
-                                              .valid = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, q) * s->rows,
-                                              .slice = slice,
-                                              .shared = true,
-                                              .layer_step = layer_step},
-                        address[buffer]);
+        snprintf(full, sizeof full, "%.12s.q%d", name, q);
+        quads.tensor[q] = emit_tensor(b,
+                                      &(struct tensor_spec){.name = full,
+                                                            .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                            .dtype = PROGRAM_DTYPE_FP16,
+                                                            .subs = 2,
+                                                            .count = padded,
+                                                            .valid = (tiles > 0 ? tiles : 0) * s->rows,
+                                                            .slice = slice,
+                                                            .shared = true,
+                                                            .layer_step = layer_step},
+                                      address[buffer]);
     }
     return quads;
+}
+
+struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
+{
+    enum { STREAM_ROWS = 8, STREAM_BIAS = 18, STREAM_SUM = 20 };
+    int32_t rows = b->shape->rows, x = emit_vxm_x(b);
+    struct quads out = quads_at(b, name, in->tiles, rows, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
+    emit_op(b, name, true);
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        int32_t tiles = shape_tiles_of(in->tiles, SHAPE_QUADS, q), slice[2];
+        char full[24];
+        if (tiles <= 0)
+            continue;
+        inner_slices(b, q % 2, OPS_SLOT_ROW, 2, slice);
+        snprintf(full, sizeof full, "%.12s.b%d", name, q);
+        int32_t bias = emit_tensor(b,
+                                   &(struct tensor_spec){.name = full,
+                                                         .kind = PROGRAM_TENSOR_CONSTANT,
+                                                         .dtype = PROGRAM_DTYPE_FP16,
+                                                         .subs = 2,
+                                                         .count = tiles,
+                                                         .valid = tiles,
+                                                         .slice = slice},
+                                   -1);
+        struct pattern p = emit_pattern(rows, 1, tiles, rows);
+        struct walk walk = emit_walk(0, 1, rows);
+        struct lane_group at = {emit_inward(q % 2), STREAM_ROWS, x, 0};
+        struct program_operand term[2], sum = emit_stream(emit_outward(q % 2), STREAM_SUM, 2, out.tensor[q], 0, walk);
+        term[0] = emit_read(b, in->tensor[q], 0, 2, walk, p, at);
+        at.stream = STREAM_BIAS;
+        term[1] = emit_read(b, bias, 0, 2, emit_walk(0, 0, 1), p, at);
+        struct alu a = {.unit = q, .function = PROGRAM_VXM_ADD, .p = p};
+        int64_t c = emit_alu(b, a, term, 2, &sum, 1);
+        emit_write(b, out.tensor[q], 0, 2, walk, p, (struct lane_group){emit_outward(q % 2), STREAM_SUM, x, c});
+        place_group(b, 0);
+    }
+    return out;
 }
 
 static int32_t table(struct block *b, const char *name, bool east, int32_t slot, int32_t subs, int32_t count)
@@ -81,20 +128,44 @@ static int32_t table(struct block *b, const char *name, bool east, int32_t slot,
                        -1);
 }
 
-/* One row in every outer slice of both hemispheres: 64 subs. */
-static int32_t outer_rows(struct block *b, const char *name, enum program_tensor_kind kind, int32_t count,
-                          int32_t valid)
+/* `count` rows, at one address, in every slice that may stream weights: sub = hemisphere * 40 + from the VXM. */
+static int32_t rows_everywhere(struct block *b, const char *name, int32_t count, int32_t valid)
 {
-    int32_t slice[2 * EMIT_OUTER_SLICES];
-    for (int32_t j = 0; j < 2 * EMIT_OUTER_SLICES; j++)
-        slice[j] = emit_outer_slice(b, j >= EMIT_OUTER_SLICES, j % EMIT_OUTER_SLICES);
+    enum { SIDE = EMIT_SETS * EMIT_SET_SLICES };
+    int32_t slice[2 * SIDE], set = b->set;
+    for (int32_t j = 0; j < 2 * SIDE; j++) {
+        b->set = j % SIDE / EMIT_SET_SLICES;
+        slice[j] = emit_inner_slice(b, j >= SIDE, OPS_SLOT_X + j % EMIT_SET_SLICES);
+    }
+    b->set = set;
     return emit_tensor(b,
                        &(struct tensor_spec){.name = name,
-                                             .kind = kind,
+                                             .kind = PROGRAM_TENSOR_CONSTANT,
                                              .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2 * EMIT_OUTER_SLICES,
+                                             .subs = 2 * SIDE,
                                              .count = count,
                                              .valid = valid,
+                                             .slice = slice,
+                                             .shared = true,
+                                             .layer_step = -1},
+                       -1);
+}
+
+/* Ones for lane sums, in the 32 slices a hemisphere that stream when the last set is free. */
+static int32_t ones_table(struct block *b)
+{
+    int32_t slice[2 * EMIT_OUTER_SLICES], set = b->set;
+    b->set = EMIT_SETS - 1;
+    for (int32_t j = 0; j < 2 * EMIT_OUTER_SLICES; j++)
+        slice[j] = emit_outer_slice(b, j >= EMIT_OUTER_SLICES, j % EMIT_OUTER_SLICES);
+    b->set = set;
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = "ones",
+                                             .kind = PROGRAM_TENSOR_CONSTANT,
+                                             .dtype = PROGRAM_DTYPE_FP16,
+                                             .subs = 2 * EMIT_OUTER_SLICES,
+                                             .count = 1,
+                                             .valid = 1,
                                              .slice = slice,
                                              .shared = true,
                                              .layer_step = -1},
@@ -117,18 +188,32 @@ void ops_common(struct block *b, struct common *c)
     c->mask[0] = table(b, "mask.w", false, OPS_SLOT_ROW, 2, masks);
     c->mask[1] = table(b, "mask.e", true, OPS_SLOT_ROW, 2, masks);
     c->value_ones = table(b, "value.ones", true, OPS_SLOT_ROW, 2, 1);
-    c->ones = outer_rows(b, "ones", PROGRAM_TENSOR_CONSTANT, 1, 1);
-    c->zeros = outer_rows(b, "zeros", PROGRAM_TENSOR_CONSTANT,
-                          shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
-    c->dump = outer_rows(b, "dump", PROGRAM_TENSOR_CONSTANT, 1, 1);
+    c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
+    c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
+    c->ones = ones_table(b);
+    int32_t slice[4];
+    inner_slices(b, false, OPS_SLOT_X, 4, slice);
+    c->token = emit_tensor(b,
+                           &(struct tensor_spec){.name = "token",
+                                                 .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                 .dtype = PROGRAM_DTYPE_KEY,
+                                                 .subs = 4,
+                                                 .count = 1,
+                                                 .valid = 1,
+                                                 .slice = slice,
+                                                 .shared = true,
+                                                 .layer_step = -1},
+                           -1);
 }
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };
 
 /* g and u arrive together: h = g * u (the 1/2 is in u's column scale), t = tanh(g / 2), then h * t + h. */
-static void gate_pair(struct block *b, const struct quads *both, int32_t pair, struct pattern p, int32_t out)
+static void gate_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles, int32_t out)
 {
     int32_t rows = b->shape->rows, unit = 8 * pair, x = emit_vxm_x(b);
+    struct pattern p = emit_pattern(rows, 1, tiles, rows);
+    struct walk walk = emit_walk(pair * rows, 1, 2 * rows);
     struct program_operand in[2], next[2];
     for (int32_t k = 0; k < 2; k++)
         in[k] = emit_read(b, both->tensor[2 * pair + k], 0, 2, emit_walk(0, 1, rows), p,
@@ -144,22 +229,29 @@ static void gate_pair(struct block *b, const struct quads *both, int32_t pair, s
     a.cycle = emit_alu(b, a, next, 1, NULL, 0);
     next[0] = emit_alu_operand(unit + 2), next[1] = emit_alu_operand(unit + 3);
     a.unit = unit + 4, a.function = PROGRAM_VXM_ADD;
-    struct program_operand to =
-        emit_stream(emit_outward(pair), STREAM_OUT, 2, out, 0, emit_walk(0, 1, rows));
-    struct lane_group from = {emit_outward(pair), STREAM_OUT, x, emit_alu(b, a, next, 2, &to, 1)};
-    emit_write(b, out, 0, 2, emit_walk(0, 1, rows), p, from);
+    struct program_operand to = emit_stream(PROGRAM_WEST, STREAM_OUT, 2, out, 0, walk);
+    struct lane_group from = {PROGRAM_WEST, STREAM_OUT, x, emit_alu(b, a, next, 2, &to, 1)};
+    emit_write(b, out, 0, 2, walk, p, from);
+    place_group(b, 0);
 }
 
-struct quads ops_gate(struct block *b, const struct quads *both)
+struct row_source ops_gate(struct block *b, const struct quads *both)
 {
-    int32_t rows = b->shape->rows, pairs = both->tiles / 2;
+    int32_t rows = b->shape->rows, pairs = both->tiles / 2, slice[2];
     emit_op(b, "gate", true);
-    struct quads out = ops_inner_quads(b, "gated", PROGRAM_DTYPE_FP16, pairs, 2, rows);
-    for (int32_t pair = 0; pair < 2; pair++) {
-        int32_t tiles = shape_tiles_of(pairs, 2, pair);
-        if (tiles)
-            gate_pair(b, both, pair, emit_pattern(rows, 1, tiles, rows), out.tensor[pair]);
-    }
-    place_group(b, 0);
+    inner_slices(b, false, OPS_SLOT_SCALE_X, 2, slice);
+    struct row_source out = {
+        .tiles = pairs, .padded_tiles = pairs, .per_tile = rows, .per_row = 1, .k_first = 0, .k_step = 1};
+    out.tensor = emit_tensor(b,
+                             &(struct tensor_spec){.name = "gated",
+                                                   .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                   .dtype = PROGRAM_DTYPE_FP16,
+                                                   .subs = 2,
+                                                   .count = pairs * rows,
+                                                   .valid = pairs * rows,
+                                                   .slice = slice},
+                             -1);
+    for (int32_t pair = 0; pair < 2 && pair < pairs; pair++)
+        gate_pair(b, both, pair, shape_tiles_of(pairs, 2, pair), out.tensor);
     return out;
 }

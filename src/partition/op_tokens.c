@@ -17,7 +17,7 @@ enum {
 };
 
 /* Quad q's bytes of every row: group g of slices holds the tokens with local id % 16 == g. */
-static int32_t embedding_tensor(struct block *b, int32_t q, int32_t tiles, int32_t address)
+static int32_t embedding_tensor(struct block *b, int32_t q, int32_t tiles)
 {
     int32_t slice[SHAPE_EMBEDDING_GROUPS];
     int32_t rows = shape_ceil_div(b->shape->vocabulary, SHAPE_EMBEDDING_GROUPS) * tiles;
@@ -33,10 +33,10 @@ static int32_t embedding_tensor(struct block *b, int32_t q, int32_t tiles, int32
                                              .count = rows,
                                              .valid = rows,
                                              .slice = slice},
-                       address);
+                       -1);
 }
 
-static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles, int32_t address)
+static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles)
 {
     int32_t slot = q / 2 ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
     int32_t slice[2] = {emit_inner_slice(b, q % 2, slot), emit_inner_slice(b, q % 2, slot + 1)};
@@ -50,7 +50,7 @@ static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles, int32_
                                              .count = tiles,
                                              .valid = tiles,
                                              .slice = slice},
-                       address);
+                       -1);
 }
 
 /* Bytes of one group's slice for all rows of the step: the token's where it stands there, else zero. */
@@ -65,7 +65,7 @@ static struct program_operand read_group(struct block *b, const struct common *c
                            .label = emit_transient(b, name, PROGRAM_DTYPE_INT8, 1),
                            .mode = PROGRAM_ADDRESS_TOKEN,
                            .stride = {1, tiles},
-                           .limit = b->code.tensor[c->zeros].address,
+                           .limit = emit_address(b, c->zeros, 0),
                            .low = group};
     return emit_read_table(b, &t, emit_walk(0, 1, tiles), p,
                            (struct lane_group){emit_inward(group % 2), STREAM_BYTES + group / 2, emit_vxm_x(b), 0});
@@ -102,18 +102,15 @@ static void embed_quad(struct block *b, const struct common *c, int32_t q, int32
 
 void ops_embed(struct block *b, const struct common *c, const struct quads *out)
 {
-    int32_t most = shape_tile_rows(out->tiles, SHAPE_QUADS);
-    int32_t rows = shape_ceil_div(b->shape->vocabulary, SHAPE_EMBEDDING_GROUPS) * most;
-    int32_t bytes = emit_take_outer(b, rows), scales = emit_take_inner(b, most);
     emit_op(b, "embed", false);
     struct quads partial = *out;
     if (b->shape->group > 1)
-        partial = ops_inner_quads(b, "embed", PROGRAM_DTYPE_FP16, out->tiles, SHAPE_QUADS, b->shape->rows);
+        partial = ops_inner_quads(b, "embed", out->tiles, b->shape->rows);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
         if (tiles <= 0)
             continue;
-        int32_t table = embedding_tensor(b, q, tiles, bytes), scale = embedding_scale(b, q, tiles, scales);
+        int32_t table = embedding_tensor(b, q, tiles), scale = embedding_scale(b, q, tiles);
         embed_quad(b, c, q, tiles, table, scale, partial.tensor[q]);
     }
     if (b->shape->group > 1)
@@ -135,15 +132,6 @@ static int32_t four_slices(struct block *b, const char *name, int32_t slot, enum
                                              .valid = count,
                                              .slice = slice},
                        -1);
-}
-
-int32_t ops_token(struct block *b)
-{
-    int32_t token = four_slices(b, "token", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, 1);
-    b->code.tensor[token].dtype = PROGRAM_DTYPE_KEY;
-    b->meta[token].shared = true;
-    b->meta[token].layer_step = -1;
-    return token;
 }
 
 /* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns when. */
@@ -201,27 +189,26 @@ static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift
     return emit_alu(b, a, copy, 2, &out, 1);
 }
 
-int32_t ops_argmax(struct block *b, const struct quads *logits)
+void ops_argmax(struct block *b, const struct common *c, const struct quads *logits)
 {
     int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS);
     int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT, tiles);
-    int32_t token = ops_token(b), key = token, from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
+    int32_t key = c->token, from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
     emit_op(b, "argmax", false);
     if (b->shape->group > 1)
         key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, 1);
-    int64_t c = lane_keys(b, logits, ids, from);
+    int64_t cycle = lane_keys(b, logits, ids, from);
     for (int32_t shift = 1; shift < b->chip->lanes; shift *= 2) {
         char name[24];
         snprintf(name, sizeof name, "key.%d", shift);
         bool last = 2 * shift >= b->chip->lanes;
         int32_t to = last ? key : emit_transient(b, name, PROGRAM_DTYPE_KEY, KEY_SUBS);
-        c = fold_key(b, from, to, shift, c);
+        cycle = fold_key(b, from, to, shift, cycle);
         from = to;
     }
     emit_write(b, key, 0, KEY_SUBS, emit_walk(0, 0, 0), emit_pattern(1, 0, 1, 0),
-               (struct lane_group){PROGRAM_WEST, STREAM_KEY, emit_vxm_x(b), c});
+               (struct lane_group){PROGRAM_WEST, STREAM_KEY, emit_vxm_x(b), cycle});
     place_group(b, 0);
     if (b->shape->group > 1)
-        ops_greatest_key(b, key, token);
-    return token;
+        ops_greatest_key(b, key, c->token);
 }

@@ -9,7 +9,8 @@
 
 #include "partition/emit.h"
 
-/* Names of the inner slices by their use; see docs/lpu_model.md. */
+/* Slots by their use. BYTES, ROW and SPARE never hold weights, and hold the residual stream between ops; the
+ * others are in the set that an op leaves free. See docs/lpu_model.md. */
 enum ops_slot {
     OPS_SLOT_BYTES = 0, /* int8 activations, and the low half of fp16 ones */
     OPS_SLOT_X = 1,     /* rows of quads 0 and 1 */
@@ -22,8 +23,7 @@ enum ops_slot {
 
 struct quads {
     int32_t tensor[SHAPE_QUADS];
-    int32_t used;  /* quads in use: 4, or 2 for gated products */
-    int32_t tiles; /* in all */
+    int32_t tiles; /* in all; quads beyond them have tensor -1 or, in the residual stream, only padding */
 };
 
 /* Activations ready for the MXM: the int8 copies in both hemispheres, and the scale of each row. */
@@ -44,16 +44,20 @@ struct row_source {
 
 /* Tensors that all blocks of a chip share. */
 struct common {
-    int32_t zero, ones, cosine, sine, mask[2], value_ones, zeros, dump;
+    int32_t zero, ones, cosine, sine, mask[2], value_ones, zeros, dump_row;
+    int32_t token; /* key of the token that a step ends with */
 };
 
 void ops_common(struct block *b, struct common *common);
 
-/* Quads of a hidden row set in inner slots (activation) or in outer slices (residual stream, buffer 0 or 1). */
-struct quads ops_inner_quads(struct block *b, const char *name, enum program_dtype dtype, int32_t tiles,
-                             int32_t used, int32_t rows);
+/* Rows of quads in the set of the op, fp16. */
+struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows);
+
+/* The residual stream, buffer 0 or 1, at fixed addresses. Buffer 1 keeps quad q where buffer 0 keeps quad
+ * q ^ 2, so that one can be read while the other is written. */
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
                           const int32_t address[2]);
+int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub);
 
 /* RMSNorm and quantisation of the residual rows; gamma becomes a constant of the block. */
 struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h, const char *name);
@@ -61,15 +65,14 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
 /* Quantisation of rows from `sources` (at most 4, all of equal padded_tiles). */
 struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources, int32_t k_tiles,
                               const char *name);
-/* The same for quads. */
-struct quantised ops_quantise_quads(struct block *b, const struct quads *q, const char *name);
+/* y = x W on the MXM, weights int8 with a scale a column, results fp16 in quads. */
+struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape, const char *name);
 
-/* y = x W on the MXM, weights int8 a column scale, results fp16 in quads. `bias` adds a constant row. */
-struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape, const char *name,
-                        bool bias);
+/* Adds a constant row to quads; the sums stand in the slots of the scales. */
+struct quads ops_bias(struct block *b, const struct quads *in, const char *name);
 
-/* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up; two quads. */
-struct quads ops_gate(struct block *b, const struct quads *both);
+/* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up. */
+struct row_source ops_gate(struct block *b, const struct quads *both);
 
 /* Rotary embedding, KV write, scores, softmax, weighted sum: from qkv rows to packed attention rows, one
  * row_source a KV head. Returns their number. */
@@ -94,12 +97,9 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
 void ops_embed(struct block *b, const struct common *c, const struct quads *out);
 
 /* Greedy choice over the group's logits: the key of the winning token, on every chip of the group. */
-int32_t ops_argmax(struct block *b, const struct quads *logits);
+void ops_argmax(struct block *b, const struct common *c, const struct quads *logits);
 
 /* The greatest of the group's keys, into `token` on every chip. */
 void ops_greatest_key(struct block *b, int32_t key, int32_t token);
-
-/* The tensor in which each chip keeps the key of the token that a step ends with. */
-int32_t ops_token(struct block *b);
 
 #endif

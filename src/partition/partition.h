@@ -10,8 +10,8 @@
 #include "interconnect/lpu_topology.h"
 #include "model/model.h"
 
-/* What a step does: `decode` takes one token and gives the next; `prefill` takes a chunk of prompt tokens into
- * the KV cache and gives none (the last prompt token goes through a decode step). */
+/* What a step does: `decode` takes one token and gives the next; `prefill` takes plan_prefill_rows prompt tokens
+ * into the KV cache and gives none (the last prompt token goes through a decode step). */
 enum partition_phase { PARTITION_DECODE, PARTITION_PREFILL, PARTITION_PHASES };
 
 /* The units that a pipeline is cut between: embedding, attention and MLP of each layer, head. */
@@ -23,12 +23,13 @@ struct partition_stage {
     int32_t first_chip;
     int32_t first_block, blocks;
     int64_t start_cycle[PARTITION_PHASES], end_cycle[PARTITION_PHASES]; /* without the transfer that follows */
-    int64_t weight_bytes, kv_bytes, constant_bytes; /* a chip, padding included */
+    int64_t weight_bytes, embedding_bytes, kv_bytes, constant_bytes; /* a chip, padding included */
 };
 
 /* One way to cut the model, and what became of it. */
 struct partition_candidate {
     int32_t stages, group;
+    int32_t prefill_rows;    /* of one pass; a chunk takes chunk / rows passes */
     bool fits;
     int64_t decode_cycles;   /* compiled length of a decode step; 0 where it does not fit */
     int64_t missing_bytes;   /* SRAM that the fullest chip lacks */
@@ -56,6 +57,7 @@ int32_t plan_stages(const struct plan *plan);
 const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage);
 int32_t plan_group(const struct plan *plan);
 int32_t plan_chips(const struct plan *plan);              /* used: stages * group */
+int32_t plan_prefill_rows(const struct plan *plan);       /* prompt positions of one prefill step */
 int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase);
 const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count);
 
@@ -63,9 +65,10 @@ const struct partition_candidate *plan_candidates(const struct plan *plan, size_
  * program_release. Chips that only forward messages have a program, too; unused chips an empty one. */
 void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip, struct program *program);
 
-/* Weights installed by one decode step on the busiest chip, and the cycles this needs at full stream bandwidth:
- * the bound of batch 1. */
-int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *weight_vectors);
+/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into the MXMs of
+ * stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what one chip of each stage
+ * brings, summed over stages. */
+int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors);
 
 /* Decisions taken at compile time for one step, by class. */
 struct partition_decisions {

@@ -12,10 +12,10 @@ static int32_t round_up(int64_t value, int32_t step)
     return shape_ceil_div(value, step) * step;
 }
 
-/* n outputs as equal tiles of at most `lanes` columns, whole blocks of 16. */
-static struct linear_shape linear_tiles(int32_t k_tiles, int64_t n, int32_t lanes)
+/* n outputs as equal tiles of at most `lanes` columns, whole blocks of 16; their number a multiple of `step`. */
+static struct linear_shape linear_tiles(int32_t k_tiles, int64_t n, int32_t lanes, int32_t step)
 {
-    struct linear_shape s = {.k_tiles = k_tiles, .n_tiles = shape_ceil_div(n, lanes)};
+    struct linear_shape s = {.k_tiles = k_tiles, .n_tiles = round_up(shape_ceil_div(n, lanes), step)};
     s.columns = round_up(shape_ceil_div(n, s.n_tiles), BLOCK);
     return s;
 }
@@ -74,14 +74,14 @@ static void derive_linears(struct shape *s)
     const int32_t lanes = s->chip->lanes;
     s->hidden_tiles = shape_ceil_div(m->hidden, lanes);
     s->hidden_columns = round_up(shape_ceil_div(m->hidden, s->hidden_tiles), BLOCK);
-    s->ffn_tiles = shape_ceil_div(m->ffn / s->group, lanes);
-    s->ffn_columns = round_up(shape_ceil_div(m->ffn / s->group, s->ffn_tiles), BLOCK);
+    s->gate = linear_tiles(s->hidden_tiles, m->ffn / s->group, lanes, 1);
+    s->ffn_tiles = s->gate.n_tiles;
+    s->ffn_columns = s->gate.columns;
     s->qkv = (struct linear_shape){s->hidden_tiles, s->heads + 2 * s->kv_heads, s->head_columns};
-    s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes);
-    s->gate = (struct linear_shape){s->hidden_tiles, s->ffn_tiles, s->ffn_columns};
-    s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes);
+    s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes, 1);
+    s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes, 1);
     s->vocabulary = shape_ceil_div(m->vocabulary, s->group);
-    s->head = linear_tiles(s->hidden_tiles, s->vocabulary, lanes);
+    s->head = linear_tiles(s->hidden_tiles, s->vocabulary, lanes, SHAPE_QUADS);
 }
 
 bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chooses a split by compiled step length, fixes the timeline of stages and transfers, builds programs. */
+#include "partition/partition.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "partition/assemble.h"
+#include "partition/stages.h"
+#include "partition/template.h"
+#include "partition/transfer.h"
+
+enum { LEAST_PREFILL_ROWS = 16 };
+
+struct plan {
+    struct partition_input input;
+    struct templates templates;
+    struct partition_stage *stage;
+    struct transfer *transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
+    int32_t stages, group;
+    int64_t length[PARTITION_PHASES];
+    struct partition_candidate *candidate;
+    size_t candidates, candidate_capacity;
+};
+
+static void release_split(struct plan *p)
+{
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        for (int32_t s = 0; s < p->stages; s++)
+            transfer_release(&p->transfer[phase][s]);
+        base_free(p->transfer[phase]);
+        p->transfer[phase] = NULL;
+    }
+    base_free(p->stage);
+    p->stage = NULL;
+    p->stages = 0;
+    templates_release(&p->templates);
+}
+
+void plan_release(struct plan *plan)
+{
+    if (!plan)
+        return;
+    release_split(plan);
+    base_free(plan->candidate);
+    base_free(plan);
+}
+
+static int32_t chips_of(const struct partition_input *in)
+{
+    return in->rack->chips_used ? in->rack->chips_used : in->topology->chips;
+}
+
+/* Prompt positions that prefill writes: all but the last token's, in whole chunks. */
+static int32_t prefill_extent(const struct partition_input *in)
+{
+    int32_t chunk = in->bucket->prefill_chunk, rows = in->workload->prompt_tokens - 1;
+    int32_t extent = rows > 0 ? shape_ceil_div(rows, chunk) * chunk : chunk;
+    return extent < in->bucket->max_sequence ? extent : in->bucket->max_sequence;
+}
+
+static bool derive_shapes(struct templates *t, const struct partition_input *in, int32_t group, int32_t rows,
+                          char *why)
+{
+    const struct bucket *bucket = in->bucket;
+    return shape_derive(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, 1, bucket->max_sequence,
+                        why) &&
+           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, rows,
+                        prefill_extent(in), why);
+}
+
+/* Where the hidden rows go between stage s and the next: the buffer that its first block reads. */
+static int32_t buffer_into(const struct plan *p, int32_t stage)
+{
+    return stages_block_kind(p->input.model, p->stage[stage].first_block) == PARTITION_MLP;
+}
+
+static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s)
+{
+    bool last = s + 1 == p->stages;
+    struct transfer_request r = {.phase = phase,
+                                 .from_first = p->stage[s].first_chip,
+                                 .to_first = p->stage[last ? 0 : s + 1].first_chip,
+                                 .buffer = last ? -1 : buffer_into(p, s + 1)};
+    if (last && (phase == PARTITION_PREFILL || s == 0))
+        return true;
+    return transfer_build(&p->transfer[phase][s], &p->templates, p->input.topology, &r);
+}
+
+/* Stages one after the other, each followed by its transfer. */
+static bool lay_timeline(struct plan *p, enum partition_phase phase)
+{
+    int64_t cycle = p->input.chip->sync_cycles;
+    p->transfer[phase] = base_alloc((size_t)p->stages, sizeof *p->transfer[phase]);
+    for (int32_t s = 0; s < p->stages; s++) {
+        struct partition_stage *stage = &p->stage[s];
+        stage->start_cycle[phase] = cycle;
+        for (int32_t n = 0; n < stage->blocks; n++)
+            cycle += p->templates.length[phase][stages_block_kind(p->input.model, stage->first_block + n)];
+        stage->end_cycle[phase] = cycle;
+        if (!build_transfer(p, phase, s))
+            return false;
+        cycle += p->transfer[phase][s].length;
+    }
+    p->length[phase] = cycle;
+    return true;
+}
+
+/* Bytes that tensors of `kind` take in the blocks of a stage, on its first chip. */
+static int64_t stage_bytes(const struct plan *p, const struct partition_stage *stage, enum program_tensor_kind kind)
+{
+    int64_t vectors = 0;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
+        enum partition_block block = stages_block_kind(p->input.model, n);
+        int32_t v = template_variant(block, stages_block_layer(p->input.model, n));
+        const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][block][v].code;
+        for (size_t k = 0; k < code->tensors; k++)
+            if (code->tensor[k].kind == kind && p->templates.rank[0].block[PARTITION_DECODE][block][v].meta[k].persistent)
+                vectors += (int64_t)code->tensor[k].subs * code->tensor[k].count;
+    }
+    return vectors * p->input.chip->lanes;
+}
+
+static void describe_stage(struct plan *p, int32_t s, const int32_t *first)
+{
+    struct partition_stage *stage = &p->stage[s];
+    *stage = (struct partition_stage){
+        .first_chip = s * p->group, .first_block = first[s], .blocks = first[s + 1] - first[s]};
+    stage->weight_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_WEIGHT);
+    stage->embedding_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_EMBEDDING);
+    stage->kv_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_KV);
+    stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
+}
+
+/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it fits. */
+static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows)
+{
+    int32_t *first = base_alloc((size_t)c->stages + 1, sizeof *first);
+    int64_t missing = 0;
+    release_split(p);
+    c->fits = false;
+    c->prefill_rows = rows;
+    if (derive_shapes(&p->templates, &p->input, c->group, rows, c->why_not)) {
+        p->group = c->group;
+        templates_build(&p->templates, 1);
+        c->fits = stages_cut(&p->templates, c->stages, first, &missing);
+        c->missing_bytes = missing * p->input.chip->lanes;
+        snprintf(c->why_not, sizeof c->why_not, c->fits ? "" : "the fullest chip lacks %.1f MiB of SRAM",
+                 (double)c->missing_bytes / 1048576.0);
+    }
+    if (c->fits) {
+        p->stages = c->stages;
+        p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
+        for (int32_t s = 0; s < p->stages; s++)
+            describe_stage(p, s, first);
+        c->fits = lay_timeline(p, PARTITION_DECODE);
+        c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
+        if (!c->fits)
+            snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
+    }
+    base_free(first);
+    return c->fits;
+}
+
+/* A chunk goes through in one pass, or in halves, quarters, ... where its activations leave too little SRAM. */
+static bool try_split(struct plan *p, struct partition_candidate *c)
+{
+    for (int32_t rows = p->input.bucket->prefill_chunk; rows >= LEAST_PREFILL_ROWS; rows /= 2)
+        if (try_rows(p, c, rows) || !c->missing_bytes || rows % 2)
+            break;
+    return c->fits;
+}
+
+static void add_candidate(struct plan *p, int32_t stages, int32_t group)
+{
+    p->candidate =
+        base_grow(p->candidate, &p->candidate_capacity, p->candidates + 1, sizeof *p->candidate);
+    p->candidate[p->candidates++] = (struct partition_candidate){.stages = stages, .group = group};
+}
+
+static void list_candidates(struct plan *p)
+{
+    const struct lpu_rack *rack = p->input.rack;
+    int32_t chips = chips_of(&p->input), node = p->input.topology->chips_per_node;
+    for (int32_t group = 1; group <= TEMPLATE_RANKS && group <= node; group *= 2) {
+        int32_t stages = rack->pipeline_stages ? rack->pipeline_stages : chips / group;
+        if ((rack->tensor_group && rack->tensor_group != group) || node % group || stages < 1)
+            continue;
+        if (stages > stages_block_count(p->input.model))
+            stages = stages_block_count(p->input.model);
+        if (stages * group <= chips)
+            add_candidate(p, stages, group);
+    }
+}
+
+/* Fewest chips of this kind that hold the model at all, over all groups; 0: none. */
+static int32_t chips_that_would_do(struct plan *p)
+{
+    int32_t least = 0, blocks = stages_block_count(p->input.model);
+    int32_t *first = base_alloc((size_t)blocks + 1, sizeof *first);
+    for (size_t n = 0; n < p->candidates; n++) {
+        char why[160];
+        int64_t missing;
+        int32_t group = p->candidate[n].group;
+        release_split(p);
+        if (!derive_shapes(&p->templates, &p->input, group, p->candidate[n].prefill_rows, why))
+            continue;
+        templates_build(&p->templates, 1);
+        for (int32_t stages = 1; stages <= blocks; stages++)
+            if (stages_cut(&p->templates, stages, first, &missing)) {
+                least = !least || stages * group < least ? stages * group : least;
+                break;
+            }
+    }
+    base_free(first);
+    return least;
+}
+
+static void report_no_fit(struct plan *p, struct base_report *report, enum base_status *status)
+{
+    const struct partition_candidate *best = NULL;
+    for (size_t n = 0; n < p->candidates; n++) {
+        const struct partition_candidate *c = &p->candidate[n];
+        if (c->missing_bytes && (!best || c->missing_bytes < best->missing_bytes))
+            best = c;
+    }
+    *status = best ? BASE_DOES_NOT_FIT : BASE_USAGE;
+    for (size_t n = 0; n < p->candidates && !best; n++)
+        base_report_add(report, NULL, 0, "%d stages x %d chips: %s", p->candidate[n].stages, p->candidate[n].group,
+                        p->candidate[n].why_not);
+    if (!best && !p->candidates)
+        base_report_add(report, NULL, 0, "no split of %d chips matches lpu.pipeline_stages and lpu.tensor_group",
+                        chips_of(&p->input));
+    if (!best)
+        return;
+    int32_t stages = best->stages, group = best->group, chips = chips_that_would_do(p);
+    int64_t bytes = p->candidate[0].missing_bytes;
+    for (size_t n = 0; n < p->candidates; n++)
+        if (p->candidate[n].stages == stages && p->candidate[n].group == group)
+            bytes = p->candidate[n].missing_bytes;
+    base_report_add(report, NULL, 0,
+                    "%s does not fit into %d chips: in the best split (%d stages x %d) the fullest chip lacks "
+                    "%lld bytes of SRAM; %s%.0d%s",
+                    p->input.model->name, chips_of(&p->input), stages, group, (long long)bytes,
+                    chips ? "" : "no number of such chips would do with this bucket", chips,
+                    chips ? " chips would do" : "");
+}
+
+static void take_best(struct plan *p)
+{
+    struct partition_candidate *best = NULL, again;
+    for (size_t n = 0; n < p->candidates; n++) {
+        struct partition_candidate *c = &p->candidate[n];
+        if (try_split(p, c) && (!best || c->decode_cycles < best->decode_cycles))
+            best = c;
+    }
+    if (!best)
+        return;
+    again = *best;
+    try_rows(p, &again, best->prefill_rows);
+    templates_build(&p->templates, p->group);
+    lay_timeline(p, PARTITION_PREFILL);
+}
+
+struct plan *plan_compile(const struct partition_input *input, struct base_report *report,
+                          enum base_status *status)
+{
+    *status = BASE_USAGE;
+    if (!shape_supports(input->model, input->bucket, report))
+        return NULL;
+    struct plan *p = base_alloc(1, sizeof *p);
+    p->input = *input;
+    list_candidates(p);
+    take_best(p);
+    if (p->stages) {
+        *status = BASE_OK;
+        return p;
+    }
+    report_no_fit(p, report, status);
+    plan_release(p);
+    return NULL;
+}
+
+int32_t plan_stages(const struct plan *plan)
+{
+    return plan->stages;
+}
+
+const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage)
+{
+    return &plan->stage[stage];
+}
+
+int32_t plan_group(const struct plan *plan)
+{
+    return plan->group;
+}
+
+int32_t plan_chips(const struct plan *plan)
+{
+    return plan->stages * plan->group;
+}
+
+int32_t plan_prefill_rows(const struct plan *plan)
+{
+    return plan->templates.shape[PARTITION_PREFILL].rows;
+}
+
+int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase)
+{
+    return plan->length[phase];
+}
+
+const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count)
+{
+    *count = plan->candidates;
+    return plan->candidate;
+}
+
+/* Link from `chip` to each rank of its group. */
+static void find_peers(const struct plan *p, int32_t first, int32_t rank, int32_t link[TEMPLATE_RANKS])
+{
+    int32_t all[PROGRAM_QUEUES];
+    for (int32_t peer = 0; peer < p->group; peer++)
+        link[peer] = peer != rank && lpu_topology_direct_links(p->input.topology, first + rank, first + peer, all)
+                         ? all[0]
+                         : 0;
+}
+
+static void append_blocks(const struct plan *p, enum partition_phase phase, int32_t s, int32_t rank,
+                          struct program *program)
+{
+    const struct partition_stage *stage = &p->stage[s];
+    const struct templates *t = &p->templates;
+    int32_t link[TEMPLATE_RANKS], rows[PROGRAM_QUEUE_VXM] = {0};
+    struct assemble_place at = {.cycle = stage->start_cycle[phase], .rows = rows, .link_of_peer = link};
+    find_peers(p, stage->first_chip, rank, link);
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
+        enum partition_block kind = stages_block_kind(p->input.model, n);
+        at.layer = stages_block_layer(p->input.model, n);
+        const struct block *block = &t->rank[rank].block[phase][kind][template_variant(kind, at.layer)];
+        if (block->shape)
+            assemble_append(program, block, &at);
+        at.cycle += t->length[phase][kind];
+        stages_add_rows(t, n, rows);
+    }
+}
+
+static void append_transfers(const struct plan *p, enum partition_phase phase, int32_t chip, struct program *program)
+{
+    for (int32_t s = 0; s < p->stages; s++) {
+        const struct partition_stage *next = s + 1 < p->stages ? &p->stage[s + 1] : NULL;
+        struct assemble_place at = {.cycle = p->stage[s].end_cycle[phase],
+                                    .layer = next ? stages_block_layer(p->input.model, next->first_block) : -1};
+        const struct transfer *x = &p->transfer[phase][s];
+        for (size_t n = 0; n < x->parts; n++)
+            if (x->part[n].chip == chip)
+                assemble_append(program, &x->part[n].block, &at);
+    }
+}
+
+static void describe_program(const struct plan *p, enum partition_phase phase, int32_t chip, struct program *program)
+{
+    const struct shape *shape = &p->templates.shape[phase];
+    int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
+    program->chip = chip;
+    program->rows = shape->rows;
+    program->length_cycles = p->length[phase];
+    program->kv_tile_positions = shape->kv_tile_positions;
+    program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
+    if (chip < p->group) {
+        program->vocabulary_first = rank * shape->vocabulary;
+        int32_t left = vocabulary - program->vocabulary_first;
+        program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
+    }
+}
+
+void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip, struct program *program)
+{
+    *program = (struct program){0};
+    describe_program(plan, phase, chip, program);
+    struct assemble_place start = {.layer = 0};
+    assemble_append(program, &plan->templates.rank[0].common[phase], &start);
+    if (chip < plan_chips(plan))
+        append_blocks(plan, phase, chip / plan->group, chip % plan->group, program);
+    append_transfers(plan, phase, chip, program);
+    assemble_finish(program);
+}
+
+int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors)
+{
+    int64_t bytes = 0;
+    for (int32_t s = 0; s < plan->stages; s++)
+        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes;
+    *vectors = bytes / plan->input.chip->lanes;
+    return *vectors / (2 * plan->input.chip->streams_per_direction);
+}
+
+static bool is_placed(const struct program_tensor *t)
+{
+    return t->slice >= 0;
+}
+
+struct partition_decisions plan_decisions(const struct program *program)
+{
+    struct partition_decisions d = {.issues = (int64_t)program->instructions};
+    for (size_t n = 0; n < program->tensors; n++)
+        d.placements += is_placed(&program->tensor[n]);
+    for (size_t n = 0; n < program->instructions; n++) {
+        const struct program_instruction *i = &program->instruction[n];
+        int64_t repeats = (int64_t)i->count[0] * i->count[1];
+        d.repeats += repeats * (i->outputs > 0);
+        if (i->opcode == PROGRAM_C2C_SEND) {
+            d.slots += repeats;
+            d.routes++;
+        }
+    }
+    return d;
+}

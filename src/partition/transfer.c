@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chooses links for the pieces of a transfer, and writes sends, forwards and receives.
+ *
+ * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k % T of
+ * the sender for all receivers at once. Otherwise the pieces are dealt out over the shortest ways between
+ * the groups, each to another receiver, who passes every vector on to its group as it comes: a received
+ * vector runs from the link straight back to the links, and through the SXM inward to its own SRAM. */
+#include "partition/transfer.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "partition/place.h"
+
+enum {
+    STREAM_SEND = 25,    /* westward, SRAM to links */
+    STREAM_PASS = 12,    /* westward, link to links; one a link */
+    STREAM_IN = 0,       /* eastward, link to SRAM; one a link */
+    START_MARGIN = 128,  /* cycles from a slice to the links, and more */
+    LINKS = PROGRAM_QUEUE_RECEIVE - PROGRAM_QUEUE_SEND,
+    PIECES = 2 * SHAPE_QUADS,
+};
+
+struct piece {
+    int32_t quad, sub, vectors;
+    int64_t start; /* departure of its first vector from the first chip */
+};
+
+/* A way from a sender to a receiver: the ports it leaves by. */
+struct way {
+    struct lpu_port hop[PROGRAM_QUEUES];
+    int32_t hops, first, last; /* chips at its ends */
+};
+
+struct journey {
+    struct transfer *transfer;
+    const struct templates *t;
+    const struct lpu_topology *topology;
+    const struct transfer_request *request;
+    struct piece piece[PIECES];
+    int32_t pieces;
+};
+
+static int32_t group_of(const struct journey *j)
+{
+    return j->t->shape[0].group;
+}
+
+static bool is_receiver(const struct journey *j, int32_t chip)
+{
+    return chip >= j->request->to_first && chip < j->request->to_first + group_of(j);
+}
+
+static bool is_sender(const struct journey *j, int32_t chip)
+{
+    return chip >= j->request->from_first && chip < j->request->from_first + group_of(j);
+}
+
+/* The block of `chip`, created at its first use from the tables of its rank. */
+static struct block *part_of(struct journey *j, int32_t chip)
+{
+    struct transfer *x = j->transfer;
+    for (size_t n = 0; n < x->parts; n++)
+        if (x->part[n].chip == chip)
+            return &x->part[n].block;
+    x->part = base_grow(x->part, &x->capacity, x->parts + 1, sizeof *x->part);
+    struct transfer_part *p = &x->part[x->parts++];
+    const struct block *common = &j->t->rank[0].common[j->request->phase];
+    *p = (struct transfer_part){chip, {.shape = common->shape, .chip = common->chip}};
+    p->block.sram = common->sram;
+    p->block.busy = reservations_create();
+    emit_op(&p->block, j->request->buffer < 0 ? "token" : "hidden", false);
+    return &p->block;
+}
+
+/* The tensor that a piece belongs to, as `chip` knows it: a place of its own where it is a sender or a
+ * receiver, a mere label where it passes on. */
+static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip, const struct piece *piece)
+{
+    const struct template_rank *r = &j->t->rank[0];
+    char name[24];
+    strcpy(name, j->request->buffer < 0 ? "token" : j->request->buffer ? "h1.q0" : "h0.q0");
+    if (j->request->buffer >= 0)
+        name[4] = (char)('0' + piece->quad);
+    for (size_t n = 0; n < b->code.tensors; n++)
+        if (strcmp(b->code.tensor[n].name, name) == 0)
+            return (int32_t)n;
+    if (!is_sender(j, chip) && !is_receiver(j, chip)) {
+        int32_t label = emit_transient(b, name, PROGRAM_DTYPE_FP16, j->request->buffer < 0 ? 4 : 2);
+        b->meta[label].layer_step = j->request->buffer < 0 ? -1 : 0;
+        return label;
+    }
+    if (j->request->buffer >= 0) {
+        const char *buffer = j->request->buffer ? "h1" : "h0";
+        return ops_residual(b, buffer, j->request->buffer, 0, r->residual[j->request->phase]).tensor[piece->quad];
+    }
+    const struct program *common = &r->common[0].code;
+    const struct program_tensor *token = &common->tensor[r->tables.token];
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = name,
+                                             .kind = PROGRAM_TENSOR_ACTIVATION,
+                                             .dtype = PROGRAM_DTYPE_KEY,
+                                             .subs = 4,
+                                             .count = 1,
+                                             .valid = 1,
+                                             .slice = common->slice + token->slice,
+                                             .shared = true,
+                                             .layer_step = -1},
+                       emit_address(&r->common[0], r->tables.token, 0));
+}
+
+static struct pattern pattern_of(const struct journey *j, const struct piece *piece)
+{
+    int32_t slot = (int32_t)machine_link_slot_cycles(j->t->shape[0].chip);
+    return emit_pattern(piece->vectors, slot, 1, 0);
+}
+
+static void emit_send(struct journey *j, struct block *b, int32_t link, struct program_operand what,
+                      struct pattern p, int64_t departure)
+{
+    (void)j;
+    emit(b,
+         (struct program_instruction){.cycle = departure - b->chip->c2c_send_skew_cycles,
+                                      .queue = (uint8_t)(PROGRAM_QUEUE_SEND + link),
+                                      .opcode = PROGRAM_C2C_SEND,
+                                      .count = {p.n[0], p.n[1]},
+                                      .interval = {p.d[0], p.d[1]}},
+         &what, 1, NULL, 0);
+}
+
+/* From SRAM to the links; returns the operand that sends name. */
+static struct program_operand emit_departure(struct journey *j, int32_t chip, const struct piece *piece)
+{
+    struct block *b = part_of(j, chip);
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, program_queue_position(b->chip, PROGRAM_QUEUE_SEND),
+                            piece->start};
+    return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0), pattern_of(j, piece), at);
+}
+
+/* Inward through the SXM, from the stream on which vectors pass by the links. */
+static struct lane_group emit_turn(struct block *b, struct program_operand passing, int32_t link, struct pattern p,
+                                   int64_t cycle)
+{
+    struct program_operand inward = passing;
+    inward.direction = PROGRAM_EAST;
+    inward.stream = (uint8_t)(STREAM_IN + link);
+    emit(b,
+         (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
+                                      .queue = (uint8_t)(PROGRAM_QUEUE_SXM + link % PROGRAM_SXM_QUEUES),
+                                      .opcode = PROGRAM_SXM_PERMUTE,
+                                      .function = PROGRAM_SXM_IDENTITY,
+                                      .count = {p.n[0], p.n[1]},
+                                      .interval = {p.d[0], p.d[1]}},
+         &passing, 1, &inward, 1);
+    return (struct lane_group){PROGRAM_EAST, STREAM_IN + link, emit_sxm_x(b, false),
+                               cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles};
+}
+
+/* A piece that left the far end of `port` in `departure` arrives: kept by a receiver, ready to be passed on
+ * where `onward`. Returns the operand and, in *cycle, when it stands at the links. */
+static struct program_operand emit_arrival(struct journey *j, struct lpu_port port, const struct piece *piece,
+                                           int64_t departure, bool onward, int64_t *cycle)
+{
+    struct block *b = part_of(j, port.chip);
+    struct pattern p = pattern_of(j, piece);
+    int32_t tensor = tensor_of(j, b, port.chip, piece);
+    uint8_t direction = onward ? PROGRAM_WEST : PROGRAM_EAST;
+    int32_t stream = (onward ? STREAM_PASS : STREAM_IN) + port.link;
+    struct program_operand out[2];
+    out[0] = out[1] = emit_stream(direction, stream, 1, tensor, piece->sub, emit_walk(0, 1, 0));
+    out[1].kind = PROGRAM_EXPECT;
+    int64_t issue = departure + b->chip->c2c_hop_cycles;
+    emit(b,
+         (struct program_instruction){.cycle = issue,
+                                      .queue = (uint8_t)(PROGRAM_QUEUE_RECEIVE + port.link),
+                                      .opcode = PROGRAM_C2C_RECEIVE,
+                                      .count = {p.n[0], p.n[1]},
+                                      .interval = {p.d[0], p.d[1]}},
+         NULL, 0, out, 2);
+    *cycle = issue + b->chip->c2c_receive_cycles;
+    struct lane_group from = {direction, stream, program_queue_position(b->chip, PROGRAM_QUEUE_RECEIVE), *cycle};
+    if (is_receiver(j, port.chip)) {
+        if (onward)
+            from = emit_turn(b, out[0], port.link, p, *cycle);
+        emit_write(b, tensor, piece->sub, 1, emit_walk(0, 1, 0), p, from);
+    }
+    return out[0];
+}
+
+/* Sends `what` of `chip` straight to every other receiver. */
+static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand what, const struct piece *piece,
+                         int64_t departure)
+{
+    int32_t link[LINKS];
+    for (int32_t r = 0; r < group_of(j); r++) {
+        int32_t to = j->request->to_first + r;
+        int64_t ignored;
+        if (to == chip || !lpu_topology_direct_links(j->topology, chip, to, link))
+            continue;
+        emit_send(j, part_of(j, chip), link[0], what, pattern_of(j, piece), departure);
+        emit_arrival(j, lpu_topology_peer(j->topology, chip, link[0]), piece, departure, false, &ignored);
+    }
+}
+
+/* All pieces, each from a chip of its own as far as there are, to all receivers in one hop. */
+static void run_direct(struct journey *j)
+{
+    int64_t free[TEMPLATE_RANKS] = {0};
+    for (int32_t k = 0; k < j->pieces; k++) {
+        struct piece *piece = &j->piece[k];
+        int32_t rank = k % group_of(j), chip = j->request->from_first + rank;
+        piece->start = free[rank];
+        free[rank] += (int64_t)piece->vectors * pattern_of(j, piece).d[0];
+        emit_fan_out(j, chip, emit_departure(j, chip, piece), piece, piece->start);
+    }
+}
+
+static void run_way(struct journey *j, const struct way *way, const struct piece *piece)
+{
+    int64_t departure = piece->start;
+    int32_t chip = way->first;
+    struct program_operand what = emit_departure(j, chip, piece);
+    for (int32_t h = 0; h < way->hops; h++) {
+        emit_send(j, part_of(j, chip), way->hop[h].link, what, pattern_of(j, piece), departure);
+        struct lpu_port to = lpu_topology_peer(j->topology, chip, way->hop[h].link);
+        bool onward = h + 1 < way->hops || group_of(j) > 1;
+        what = emit_arrival(j, to, piece, departure, onward, &departure);
+        chip = to.chip;
+    }
+    emit_fan_out(j, chip, what, piece, departure);
+}
+
+/* A shortest way from any sender to any receiver, by breadth-first search that leaves out senders and
+ * receivers already `used`. */
+static bool find_way(const struct journey *j, const bool *used, struct way *way)
+{
+    const struct lpu_topology *g = j->topology;
+    struct lpu_port *came = base_alloc((size_t)g->chips, sizeof *came);
+    int32_t *line = base_alloc((size_t)g->chips, sizeof *line), head = 0, tail = 0, end = -1;
+    for (int32_t c = 0; c < g->chips; c++) {
+        bool start = is_sender(j, c) && !used[c];
+        came[c] = (struct lpu_port){start ? c : -1, -1};
+        if (start)
+            line[tail++] = c;
+    }
+    for (; head < tail && end < 0; head++)
+        for (int32_t link = 0; link < g->links && end < 0; link++) {
+            int32_t to = lpu_topology_peer(g, line[head], link).chip;
+            if (to < 0 || came[to].chip >= 0 || is_sender(j, to) || used[to])
+                continue;
+            came[to] = (struct lpu_port){line[head], link};
+            line[tail++] = to;
+            end = is_receiver(j, to) ? to : -1;
+        }
+    *way = (struct way){.last = end};
+    for (int32_t c = end; c >= 0 && came[c].link >= 0; c = came[c].chip, way->hops++)
+        way->first = came[c].chip;
+    for (int32_t c = end, h = way->hops; h > 0; c = came[c].chip)
+        way->hop[--h] = came[c];
+    base_free(came);
+    base_free(line);
+    return end >= 0;
+}
+
+/* Ways of equal, least length with ends of their own; at most `most`. */
+static int32_t find_ways(const struct journey *j, struct way *way, int32_t most)
+{
+    bool *used = base_alloc((size_t)j->topology->chips, sizeof *used);
+    int32_t n = 0;
+    for (; n < most && find_way(j, used, &way[n]); n++) {
+        if (way[n].hops > way[0].hops)
+            break;
+        used[way[n].last] = true;
+        for (int32_t h = 0, chip = way[n].first; h < way[n].hops; h++) {
+            used[chip] = true;
+            chip = lpu_topology_peer(j->topology, chip, way[n].hop[h].link).chip;
+        }
+    }
+    base_free(used);
+    return n;
+}
+
+static bool run_ways(struct journey *j)
+{
+    struct way way[PIECES];
+    int64_t free[PIECES] = {0};
+    int32_t ways = find_ways(j, way, j->pieces);
+    for (int32_t k = 0; k < j->pieces && ways; k++) {
+        struct piece *piece = &j->piece[k];
+        int32_t w = k % ways;
+        piece->start = free[w];
+        free[w] += (int64_t)piece->vectors * pattern_of(j, piece).d[0];
+        run_way(j, &way[w], piece);
+    }
+    return ways > 0;
+}
+
+static void cut_pieces(struct journey *j)
+{
+    const struct shape *s = &j->t->shape[j->request->phase];
+    bool token = j->request->buffer < 0;
+    for (int32_t k = 0; k < (token ? 4 : PIECES); k++) {
+        int32_t quad = token ? 0 : k / 2, tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, quad);
+        int32_t vectors = token ? 1 : tiles * s->rows;
+        if (vectors > 0)
+            j->piece[j->pieces++] = (struct piece){.quad = quad, .sub = token ? k : k % 2, .vectors = vectors};
+    }
+}
+
+bool transfer_build(struct transfer *transfer, const struct templates *templates,
+                    const struct lpu_topology *topology, const struct transfer_request *request)
+{
+    *transfer = (struct transfer){0};
+    struct journey j = {.transfer = transfer, .t = templates, .topology = topology, .request = request};
+    bool joined = true;
+    cut_pieces(&j);
+    if (request->from_first / topology->chips_per_node == request->to_first / topology->chips_per_node)
+        run_direct(&j);
+    else
+        joined = run_ways(&j);
+    for (size_t n = 0; n < transfer->parts; n++) {
+        struct block *b = &transfer->part[n].block;
+        place_group(b, START_MARGIN);
+        transfer->length = b->end > transfer->length ? b->end : transfer->length;
+    }
+    return joined;
+}
+
+void transfer_release(struct transfer *transfer)
+{
+    for (size_t n = 0; n < transfer->parts; n++)
+        block_release(&transfer->part[n].block);
+    base_free(transfer->part);
+    *transfer = (struct transfer){0};
+}
