@@ -107,7 +107,7 @@ static void add_tensors(struct rows *rows, const struct app_run *run,
         row->dtype = t->dtype;
         row->first_slice = t->slice < 0 ? -1 : p->slice[t->slice];
         row->slices = t->slice < 0 ? 0 : t->subs;
-        row->address = t->address;
+        row->address = t->slice < 0 ? 0 : program_tensor_address(p, t, 0);
         row->vectors = t->count;
         row->live_from_cycle = t->live_from;
         row->live_to_cycle = t->live_to;

@@ -74,7 +74,7 @@ static const struct record_column plan_tensors[] = {
     CODE(record_plan_tensor, dtype, dtype_label, "type of an element"),
     INDEX(record_plan_tensor, first_slice, "first SRAM slice, -1 where it has no placement"),
     COUNT(record_plan_tensor, slices, "1", "SRAM slices it is spread over"),
-    INDEX(record_plan_tensor, address, "first vector address, the same in all its slices"),
+    INDEX(record_plan_tensor, address, "first vector address in its first slice"),
     COUNT(record_plan_tensor, vectors, "vectors", "vectors in each slice"),
     TIME(record_plan_tensor, live_from_cycle, "cycles", "start of residency within the step"),
     TIME(record_plan_tensor, live_to_cycle, "cycles", "end of residency within the step"),
