@@ -80,7 +80,7 @@ enum base_status app_gpu_check(struct app_run *run)
 
 static void show(void *progress, int64_t now_ps)
 {
-    base_progress_update(progress, now_ps / 1000000);
+    base_progress_update(progress, now_ps / 1000000000);
 }
 
 /* Collective. The first and last time of each step over all ranks. */
@@ -116,12 +116,12 @@ static enum base_status simulate(struct app_run *run, const struct gpu_job *job,
     *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
     struct event_world events = active ? gpu_world_events(*world) : (struct event_world){0};
     struct base_progress progress;
-    base_progress_begin(&progress, what, "us simulated", 0,
+    base_progress_begin(&progress, what, "simulated ms", 0,
                         run->scenario.quiet || !parallel_is_first());
     struct parallel_windows_watch watch = {.progress = show, .context = &progress};
     enum base_status status =
         parallel_windows_run(active ? &events : NULL, partitions, &watch, report);
-    base_progress_end(&progress, report->end_ps / 1000000);
+    base_progress_end(&progress, report->end_ps / 1000000000);
     run->stop_signal = report->stop_signal;
     return complain(run, *world, status);
 }

@@ -29,6 +29,7 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu->own);
     base_free(lpu->step);
     base_free(lpu->violations);
+    base_free(lpu->length_fault);
     plan_release(lpu->plan);
     lpu_topology_release(&lpu->topology);
     base_free(lpu);

@@ -55,7 +55,8 @@ struct app_lpu {
     int32_t steps, prompt_steps;
     struct record_lpu_step *step;
     struct app_lpu_totals totals;
-    char *violations; /* the first few, a line each; "" for none */
+    char *violations;   /* the first few of the chips, a line each; "" for none */
+    char *length_fault; /* the first step of another length than compiled; NULL: none */
 };
 
 struct app_lpu *app_lpu_create(void);

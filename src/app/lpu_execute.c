@@ -225,6 +225,10 @@ static void sum_step(struct execution *e, int32_t step)
     row->instructions_checked = sums->sum[INSTRUCTIONS];
     row->vectors_checked = sums->sum[VECTORS];
     row->violations = sums->sum[VIOLATIONS] + (sums->longest_cycles != compiled);
+    if (sums->longest_cycles != compiled && !e->lpu->length_fault)
+        e->lpu->length_fault = base_format("rule 10: the rack, step %" PRId32 ": expected %" PRId64
+                                           " cycles, found %" PRId64 "\n",
+                                           step, compiled, sums->longest_cycles);
     e->lpu->totals.steps++;
     e->lpu->totals.instructions += row->instructions_checked;
     e->lpu->totals.vectors += row->vectors_checked;

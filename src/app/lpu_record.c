@@ -59,6 +59,27 @@ static void write_stages(struct app_run *run)
     base_free(row);
 }
 
+static void write_candidates(struct app_run *run)
+{
+    size_t count;
+    const struct plan *plan = run->lpu->plan;
+    const struct partition_candidate *c = plan_candidates(plan, &count);
+    struct record_plan_candidate *row = base_alloc(count, sizeof *row);
+    for (size_t i = 0; i < count; i++) {
+        bool chosen = c[i].stages == plan_stages(plan) && c[i].group == plan_group(plan);
+        row[i] = (struct record_plan_candidate){.stages = c[i].stages,
+                                                .group = c[i].group,
+                                                .fits = c[i].fits,
+                                                .chosen = chosen,
+                                                .decode_cycles = c[i].decode_cycles,
+                                                .missing_bytes = c[i].missing_bytes};
+        snprintf(row[i].reason, sizeof row[i].reason, "%s", c[i].fits ? "" : c[i].why_not);
+    }
+    record_append(run->file, record_layout(RECORD_PLAN_CANDIDATES), row,
+                  parallel_is_first() ? count : 0);
+    base_free(row);
+}
+
 static void write_bounds(struct app_run *run, enum partition_phase phase)
 {
     const struct app_lpu_program *sums = &run->lpu->sums[phase];
@@ -205,6 +226,8 @@ static void write_programs(struct app_run *run, enum record_table table, add_row
 
 enum base_status app_lpu_record(struct app_run *run)
 {
+    record_set_i64(run->file, "/lpu", "clock_hz", run->scenario.lpu_chip.clock_hz);
+    write_candidates(run);
     write_stages(run);
     write_bounds(run, PARTITION_PREFILL);
     write_bounds(run, PARTITION_DECODE);
@@ -280,8 +303,9 @@ void app_lpu_tell_violations(struct app_run *run)
     keep_lines(lpu->violations, VIOLATION_LINES);
     if (run->file)
         record_append(run->file, record_layout(RECORD_LPU_VIOLATIONS), rows.row, rows.count);
-    if (parallel_is_first() && lpu->violations[0])
-        fprintf(stderr, "lpusim-mp: the schedule broke promises:\n%s", lpu->violations);
+    if (parallel_is_first() && lpu->totals.violations > 0)
+        fprintf(stderr, "lpusim-mp: the schedule broke promises:\n%s%s", lpu->violations,
+                lpu->length_fault ? lpu->length_fault : "");
     base_free(rows.row);
     base_free(text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The file around the phases: opened before any work, with provenance; closed when all is told. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,10 +106,26 @@ void app_progress(struct app_run *run, const char *format, ...)
     va_end(args);
 }
 
+/* Whether the summary will have a file to go to; what is there already stays. */
+static void try_json(struct app_run *run)
+{
+    const char *path = run->scenario.json_path;
+    if (!path[0] || !strcmp(path, "-"))
+        return;
+    FILE *stream = fopen(path, "a");
+    if (!stream || fclose(stream) != 0)
+        base_report_add(&run->report, path, 0, "cannot be written: %s", strerror(errno));
+}
+
 /* What goes wrong with the file from here on is said once, where it is closed. */
 enum base_status app_record_begin(struct app_run *run)
 {
     app_progress(run, "nothing simulated yet");
+    if (parallel_is_first())
+        try_json(run);
+    enum base_status status = parallel_agree_report(&run->report, BASE_IO);
+    if (status != BASE_OK)
+        return status;
     if (!run->scenario.output_path[0])
         return BASE_OK;
     run->file = record_open(run->scenario.output_path, &run->report);

@@ -61,6 +61,12 @@ static char *cell_machine_gpu(const struct app_run *run)
                        c->neighbour ? ", with a neighbour" : "");
 }
 
+static char *cell_split(int32_t stages, int32_t group, const char *unit)
+{
+    return base_format("%" PRId32 " stage%s x %" PRId32 " %s%s", stages, stages == 1 ? "" : "s",
+                       group, unit, group == 1 ? "" : "s");
+}
+
 static char *cell_steps(int32_t prompt, int32_t decode)
 {
     return base_format("%" PRId32 " prompt, %" PRId32 " decode", prompt, decode);
@@ -89,12 +95,8 @@ static void print_machines(const struct app_run *run, const struct paint *p)
               gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
                   : NULL);
     print_row(p, "split",
-              lpu ? base_format("%" PRId32 " stages x %" PRId32 " chips", plan_stages(lpu->plan),
-                                plan_group(lpu->plan))
-                  : NULL,
-              gpu ? base_format("%" PRId32 " stages x %" PRId32 " GPUs", c->pipeline_parallel,
-                                c->tensor_parallel)
-                  : NULL);
+              lpu ? cell_split(plan_stages(lpu->plan), plan_group(lpu->plan), "chip") : NULL,
+              gpu ? cell_split(c->pipeline_parallel, c->tensor_parallel, "GPU") : NULL);
     print_row(p, "steps",
               lpu ? cell_steps(lpu->prompt_steps, lpu->steps - lpu->prompt_steps) : NULL,
               gpu ? cell_steps(gpu->prompt_steps, gpu->steps - gpu->prompt_steps) : NULL);

@@ -24,6 +24,7 @@
 static const char *const phase_label[] = {"prefill", "decode", NULL};
 static const char *const machine_label[] = {"lpu", "gpu", NULL};
 static const char *const when_label[] = {"compile", "run", NULL};
+static const char *const yes_label[] = {"no", "yes", NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
 /* In the order of enum program_opcode, with program_opcode_name's names. */
@@ -53,6 +54,17 @@ static const struct record_column model_ops[] = {
     WIDE(record_model_op, kv_positions, "tokens", "keys that a query may see"),
     WIDE(record_model_op, weight_elements, "elements", "parameters read, each once"),
     WIDE(record_model_op, multiply_adds, "1", "multiplications with their additions"),
+};
+
+static const struct record_column plan_candidates[] = {
+    COUNT(record_plan_candidate, stages, "1", "pipeline stages"),
+    COUNT(record_plan_candidate, group, "1", "chips that share a layer"),
+    CODE(record_plan_candidate, fits, yes_label, "whether the model fits"),
+    CODE(record_plan_candidate, chosen, yes_label, "whether this split was taken"),
+    TIME(record_plan_candidate, decode_cycles, "cycles",
+         "compiled decode step, 0 if it does not fit"),
+    WIDE(record_plan_candidate, missing_bytes, "bytes", "SRAM that the fullest chip lacks"),
+    TEXT(record_plan_candidate, reason, "why it does not fit"),
 };
 
 static const struct record_column plan_stages[] = {
@@ -277,6 +289,9 @@ static const struct record_column compare_metrics[] = {
 static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_MODEL_OPS] =
         TABLE("/model/ops", "ops of a step, in a valid order", record_model_op, model_ops),
+    [RECORD_PLAN_CANDIDATES] =
+        TABLE("/plan/candidates", "splits that were compiled, to choose from",
+              record_plan_candidate, plan_candidates),
     [RECORD_PLAN_STAGES] =
         TABLE("/plan/stages", "which chips hold which layers", record_plan_stage, plan_stages),
     [RECORD_PLAN_TENSORS] = TABLE("/plan/tensors", "where every tensor lives, and when",
@@ -299,11 +314,13 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                     record_lpu_violation, lpu_violations),
     [RECORD_GPU_STEPS] =
         TABLE("/gpu/steps", "steps as each GPU saw them", record_gpu_step, gpu_steps),
-    [RECORD_GPU_KERNELS] = TABLE("/gpu/kernels", "kernels", record_gpu_kernel, gpu_kernels),
-    [RECORD_GPU_COLLECTIVES] = TABLE("/gpu/collectives", "collectives as each GPU saw them",
-                                     record_gpu_collective, gpu_collectives),
+    [RECORD_GPU_KERNELS] =
+        TABLE("/gpu/kernels", "kernels of the first simulation", record_gpu_kernel, gpu_kernels),
+    [RECORD_GPU_COLLECTIVES] =
+        TABLE("/gpu/collectives", "collectives of the first simulation, as each GPU saw them",
+              record_gpu_collective, gpu_collectives),
     [RECORD_GPU_LINKS] =
-        TABLE("/gpu/links", "links over the whole run", record_gpu_link, gpu_links),
+        TABLE("/gpu/links", "links over the whole first simulation", record_gpu_link, gpu_links),
     [RECORD_SERVE_REQUESTS] = TABLE("/serve/requests", "requests at each machine's door",
                                     record_serve_request, serve_requests),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",

@@ -13,6 +13,7 @@
 /* Schemas, in the order of the file. */
 enum record_table {
     RECORD_MODEL_OPS,
+    RECORD_PLAN_CANDIDATES,
     RECORD_PLAN_STAGES,
     RECORD_PLAN_TENSORS,
     RECORD_PLAN_BOUNDS,

@@ -20,6 +20,13 @@ struct record_model_op {
     int64_t rows, k, n, kv_positions, weight_elements, multiply_adds;
 };
 
+struct record_plan_candidate {
+    int32_t stages, group;
+    uint8_t fits, chosen;
+    int64_t decode_cycles, missing_bytes;
+    char reason[160];
+};
+
 struct record_plan_stage {
     int32_t stage, first_chip, chips, layers;
     int64_t weight_bytes, kv_bytes;
