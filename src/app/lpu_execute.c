@@ -59,7 +59,7 @@ static void list_steps(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
-    int32_t chunk = s->bucket.prefill_chunk, rows = s->workload.prompt_tokens - 1;
+    int32_t chunk = plan_prefill_rows(lpu->plan), rows = s->workload.prompt_tokens - 1;
     lpu->prompt_steps = (rows + chunk - 1) / chunk;
     lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
     lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);

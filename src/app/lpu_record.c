@@ -45,7 +45,8 @@ static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t num
                                       .first_chip = stage->first_chip,
                                       .chips = chips,
                                       .layers = layers,
-                                      .weight_bytes = stage->weight_bytes * chips,
+                                      .weight_bytes =
+                                          (stage->weight_bytes + stage->embedding_bytes) * chips,
                                       .kv_bytes = stage->kv_bytes * chips};
 }
 

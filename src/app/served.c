@@ -14,7 +14,7 @@ static struct serve_carousel carousel_of(const struct app_run *run)
         .latency_ps = latency,
         .interval_ps = latency,
         .chunk_ps = machine_cycles_to_ps(chip, plan_length_cycles(plan, PARTITION_PREFILL)),
-        .chunk_tokens = run->scenario.bucket.prefill_chunk,
+        .chunk_tokens = plan_prefill_rows(plan),
         .pcie_latency_ps = chip->pcie_latency_ps,
         .pcie_bytes_per_s = chip->pcie_bytes_per_s};
 }

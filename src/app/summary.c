@@ -292,12 +292,11 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
     for (size_t i = 0; i < count && i < 6; i++)
         print_candidate(
             &c[i], c[i].stages == plan_stages(lpu->plan) && c[i].group == plan_group(lpu->plan), p);
-    printf(
-        "%s%-*s%s%s cycles a decode step, %s a prefill step; %s instructions; compiled in %.1f s\n",
-        p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
-        app_text_count(plan_length_cycles(lpu->plan, PARTITION_PREFILL)).text,
-        app_text_count(lpu->sums[0].instructions + lpu->sums[1].instructions).text,
-        lpu->compile_seconds);
+    printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32
+           " prompt tokens; compiled in %.1f s\n",
+           p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
+           app_text_count(plan_length_cycles(lpu->plan, PARTITION_PREFILL)).text,
+           plan_prefill_rows(lpu->plan), lpu->compile_seconds);
 }
 
 static void print_equality(const struct app_run *run, const struct paint *p)
