@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Copies a template's operands, tensors, ops and instructions, moved to their layer, rows and cycles. */
+/* Copies a template's operands, tensors, ops and instructions, moved to their layer, rows and
+ * cycles. */
 #include "partition/assemble.h"
 
 #include <stdlib.h>
@@ -21,13 +22,15 @@ static int64_t moved(int64_t cycle, int64_t by)
     return cycle == INT64_MIN || cycle == INT64_MAX ? cycle : cycle + by;
 }
 
-static int32_t rows_to_add(const struct tensor_meta *meta, int32_t slice, const struct assemble_place *at)
+static int32_t rows_to_add(const struct tensor_meta *meta, int32_t slice,
+                           const struct assemble_place *at)
 {
     return meta->persistent && at->rows ? at->rows[slice] : 0;
 }
 
-static void append_places(struct program *p, const struct block *b, const struct program_tensor *from,
-                          const struct tensor_meta *meta, const struct assemble_place *at)
+static void append_places(struct program *p, const struct block *b,
+                          const struct program_tensor *from, const struct tensor_meta *meta,
+                          const struct assemble_place *at)
 {
     size_t capacity = p->slice_capacity, need = p->slices + from->subs;
     p->row = base_grow(p->row, &capacity, need, sizeof *p->row);
@@ -46,7 +49,8 @@ static void widen_window(struct program_tensor *t, const struct program_tensor *
     t->live_to = high > t->live_to ? high : t->live_to;
 }
 
-static int32_t append_tensor(struct program *p, const struct block *b, size_t n, const struct assemble_place *at)
+static int32_t append_tensor(struct program *p, const struct block *b, size_t n,
+                             const struct assemble_place *at)
 {
     const struct program_tensor *from = &b->code.tensor[n];
     const struct tensor_meta *meta = &b->meta[n];
@@ -83,7 +87,8 @@ static void append_ops(struct program *p, const struct block *b, const struct as
 
 static void append_operands(struct program *p, const struct block *b, const int32_t *tensor)
 {
-    p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + b->code.operands, sizeof *p->operand);
+    p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + b->code.operands,
+                           sizeof *p->operand);
     for (size_t n = 0; n < b->code.operands; n++) {
         struct program_operand o = b->code.operand[n];
         o.tensor = o.kind == PROGRAM_ALU ? -1 : tensor[o.tensor];
@@ -100,15 +105,18 @@ static uint8_t physical_queue(const struct program_instruction *i, const struct 
     return (uint8_t)(first + at->link_of_peer[i->queue - first]);
 }
 
-static void append_instructions(struct program *p, const struct block *b, const struct assemble_place *at,
-                                uint32_t operands_before, int32_t ops_before)
+static void append_instructions(struct program *p, const struct block *b,
+                                const struct assemble_place *at, uint32_t operands_before,
+                                int32_t ops_before)
 {
     size_t more = p->instructions + b->code.instructions;
-    p->instruction = base_grow(p->instruction, &p->instruction_capacity, more, sizeof *p->instruction);
+    p->instruction =
+        base_grow(p->instruction, &p->instruction_capacity, more, sizeof *p->instruction);
     for (size_t n = 0; n < b->code.instructions; n++) {
         struct program_instruction i = b->code.instruction[n];
         if (i.opcode == PROGRAM_MEM_READ || i.opcode == PROGRAM_MEM_WRITE) {
-            const struct program_operand *held = &b->code.operand[i.operand + i.inputs + i.outputs - 1u];
+            const struct program_operand *held =
+                &b->code.operand[i.operand + i.inputs + i.outputs - 1u];
             i.address += rows_to_add(&b->meta[held->tensor], i.queue, at);
         }
         i.queue = physical_queue(&i, at);
@@ -119,7 +127,8 @@ static void append_instructions(struct program *p, const struct block *b, const 
     }
 }
 
-void assemble_append(struct program *program, const struct block *block, const struct assemble_place *place)
+void assemble_append(struct program *program, const struct block *block,
+                     const struct assemble_place *place)
 {
     int32_t *tensor = base_alloc(block->code.tensors, sizeof *tensor);
     uint32_t operands = (uint32_t)program->operands;
@@ -145,5 +154,6 @@ static int by_queue_and_cycle(const void *a, const void *b)
 void assemble_finish(struct program *program)
 {
     if (program->instructions)
-        qsort(program->instruction, program->instructions, sizeof *program->instruction, by_queue_and_cycle);
+        qsort(program->instruction, program->instructions, sizeof *program->instruction,
+              by_queue_and_cycle);
 }

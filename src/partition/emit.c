@@ -48,7 +48,8 @@ int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot)
 
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k)
 {
-    int32_t left_out = (EMIT_SETS - 1 - b->set) * EMIT_SET_SLICES, slices = b->chip->mem_slices_per_hemisphere;
+    int32_t left_out = (EMIT_SETS - 1 - b->set) * EMIT_SET_SLICES,
+            slices = b->chip->mem_slices_per_hemisphere;
     int32_t from_edge = k < left_out ? k : k + EMIT_SET_SLICES;
     return slice_from_vxm(b, east, slices - 1 - from_edge);
 }
@@ -68,7 +69,8 @@ void emit_op(struct block *b, const char *name, bool in_layer)
     struct program *p = &b->code;
     p->op = base_grow(p->op, &p->op_capacity, p->ops + 1, sizeof *p->op);
     struct program_op *op = &p->op[p->ops++];
-    *op = (struct program_op){.layer = in_layer ? 0 : -1, .start_cycle = INT64_MAX, .end_cycle = INT64_MIN};
+    *op = (struct program_op){
+        .layer = in_layer ? 0 : -1, .start_cycle = INT64_MAX, .end_cycle = INT64_MIN};
     snprintf(op->name, sizeof op->name, "%s", name);
 }
 
@@ -114,7 +116,8 @@ int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t add
     snprintf(t->name, sizeof t->name, "%s", spec->name);
     for (int32_t j = 0; placed && j < spec->subs; j++)
         add_place(p, spec->slice[j],
-                  address >= 0 ? address : take_rows(&b->sram, spec->slice[j], spec->count, persistent));
+                  address >= 0 ? address
+                               : take_rows(&b->sram, spec->slice[j], spec->count, persistent));
     b->meta[p->tensors] = (struct tensor_meta){persistent, spec->shared, spec->layer_step, 0};
     return (int32_t)p->tensors++;
 }
@@ -136,8 +139,8 @@ int32_t emit_transient(struct block *b, const char *name, enum program_dtype dty
                        -1);
 }
 
-struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams, int32_t tensor,
-                                   int32_t sub, struct walk walk)
+struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams,
+                                   int32_t tensor, int32_t sub, struct walk walk)
 {
     return (struct program_operand){.kind = PROGRAM_STREAM,
                                     .direction = direction,
@@ -163,7 +166,8 @@ struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk wal
 
 static void add_operands(struct program *p, const struct program_operand *operand, int32_t n)
 {
-    p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + (size_t)n, sizeof *p->operand);
+    p->operand =
+        base_grow(p->operand, &p->operand_capacity, p->operands + (size_t)n, sizeof *p->operand);
     if (n)
         memcpy(p->operand + p->operands, operand, (size_t)n * sizeof *operand);
     p->operands += (size_t)n;
@@ -180,13 +184,14 @@ struct program_instruction *emit(struct block *b, struct program_instruction i,
     i.outputs = (uint8_t)outputs;
     add_operands(p, in, inputs);
     add_operands(p, out, outputs);
-    p->instruction =
-        base_grow(p->instruction, &p->instruction_capacity, p->instructions + 1, sizeof *p->instruction);
+    p->instruction = base_grow(p->instruction, &p->instruction_capacity, p->instructions + 1,
+                               sizeof *p->instruction);
     p->instruction[p->instructions] = i;
     return &p->instruction[p->instructions++];
 }
 
-static struct program_instruction repeated(struct pattern p, enum program_opcode opcode, int32_t queue)
+static struct program_instruction repeated(struct pattern p, enum program_opcode opcode,
+                                           int32_t queue)
 {
     return (struct program_instruction){.queue = (uint8_t)queue,
                                         .opcode = (uint8_t)opcode,
@@ -195,8 +200,8 @@ static struct program_instruction repeated(struct pattern p, enum program_opcode
 }
 
 /* A MEM instruction for one sub of `tensor`; cycle and operands are the caller's. */
-static struct program_instruction mem_instruction(const struct block *b, int32_t tensor, int32_t sub,
-                                                  struct walk walk, struct pattern p,
+static struct program_instruction mem_instruction(const struct block *b, int32_t tensor,
+                                                  int32_t sub, struct walk walk, struct pattern p,
                                                   enum program_opcode opcode)
 {
     const struct program_tensor *t = &b->code.tensor[tensor];
@@ -216,31 +221,35 @@ static int64_t read_cycle(const struct block *b, int32_t queue, struct lane_grou
     return at.cycle - b->chip->mem_read_cycles - abs(at.x - x);
 }
 
-struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,
-                                 struct pattern p, struct lane_group at)
+struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n,
+                                 struct walk walk, struct pattern p, struct lane_group at)
 {
     for (int32_t j = 0; j < n; j++) {
-        struct program_instruction i = mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_READ);
+        struct program_instruction i =
+            mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_READ);
         i.cycle = read_cycle(b, i.queue, at);
-        struct program_operand out = emit_stream(at.direction, at.stream + j, 1, tensor, sub + j, walk);
+        struct program_operand out =
+            emit_stream(at.direction, at.stream + j, 1, tensor, sub + j, walk);
         emit(b, i, NULL, 0, &out, 1);
     }
     return emit_stream(at.direction, at.stream, n, tensor, sub, walk);
 }
 
-struct program_operand emit_read_table(struct block *b, const struct table_read *t, struct walk walk,
-                                       struct pattern p, struct lane_group at)
+struct program_operand emit_read_table(struct block *b, const struct table_read *t,
+                                       struct walk walk, struct pattern p, struct lane_group at)
 {
     for (int32_t j = 0; j < t->subs; j++) {
         struct walk steps = {t->address_offset, {t->stride[0], t->stride[1]}};
-        struct program_instruction i = mem_instruction(b, t->table, t->sub + j, steps, p, PROGRAM_MEM_READ);
+        struct program_instruction i =
+            mem_instruction(b, t->table, t->sub + j, steps, p, PROGRAM_MEM_READ);
         i.cycle = read_cycle(b, i.queue, at);
         i.address_mode = t->mode;
         i.argument = t->argument;
         i.limit = t->limit;
         i.low = t->low;
-        struct program_operand out[2] = {emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
-                                         emit_expect(t->table, 1, steps)};
+        struct program_operand out[2] = {
+            emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
+            emit_expect(t->table, 1, steps)};
         out[1].sub = (uint8_t)(t->sub + j);
         out[1].index_mode = t->mode;
         emit(b, i, NULL, 0, out, 2);
@@ -248,12 +257,13 @@ struct program_operand emit_read_table(struct block *b, const struct table_read 
     return emit_stream(at.direction, at.stream, t->subs, t->label, 0, walk);
 }
 
-void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub, struct walk walk,
-                struct pattern p, struct lane_group from)
+void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub,
+                struct walk walk, struct pattern p, struct lane_group from)
 {
     int32_t n = carried.streams;
     for (int32_t j = 0; j < n; j++) {
-        struct program_instruction i = mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_WRITE);
+        struct program_instruction i =
+            mem_instruction(b, tensor, sub + j, walk, p, PROGRAM_MEM_WRITE);
         int32_t x = program_queue_position(b->chip, i.queue);
         assert(from.direction == PROGRAM_EAST ? x >= from.x : x <= from.x);
         i.cycle = from.cycle + abs(x - from.x) - b->chip->mem_write_skew_cycles;
@@ -266,10 +276,11 @@ void emit_store(struct block *b, struct program_operand carried, int32_t tensor,
     }
 }
 
-void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk, struct pattern p,
-                struct lane_group from)
+void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,
+                struct pattern p, struct lane_group from)
 {
-    emit_store(b, emit_stream(from.direction, from.stream, n, tensor, sub, walk), tensor, sub, walk, p, from);
+    emit_store(b, emit_stream(from.direction, from.stream, n, tensor, sub, walk), tensor, sub, walk,
+               p, from);
 }
 
 int64_t emit_alu(struct block *b, struct alu a, const struct program_operand *in, int32_t inputs,

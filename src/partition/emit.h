@@ -2,8 +2,8 @@
 /* A block under construction: instructions in rigid groups, and the tensors they name.
  *
  * The compilers of single ops write a group with cycles relative to a time 0 of their own choice,
- * deriving each issue cycle from where operands stand and when they are needed; place.h then finds the
- * earliest start at which the whole group fits between everything placed before. */
+ * deriving each issue cycle from where operands stand and when they are needed; place.h then finds
+ * the earliest start at which the whole group fits between everything placed before. */
 #ifndef PARTITION_EMIT_H
 #define PARTITION_EMIT_H
 
@@ -21,13 +21,15 @@ struct walk {
 };
 
 struct tensor_meta {
-    bool persistent;    /* its addresses move with the rows of the layer that the block is placed for */
-    bool shared;        /* one tensor of that name and layer in a whole program */
-    int8_t layer_step;  /* -1: outside layers; else layer of the block + this */
-    int64_t ready;      /* cycle from which all its vectors can be read */
+    bool
+        persistent; /* its addresses move with the rows of the layer that the block is placed for */
+    bool shared;    /* one tensor of that name and layer in a whole program */
+    int8_t layer_step; /* -1: outside layers; else layer of the block + this */
+    int64_t ready;     /* cycle from which all its vectors can be read */
 };
 
-/* Rows of each slice: what stays in SRAM grows upward from 0, activations of the block downward from top. */
+/* Rows of each slice: what stays in SRAM grows upward from 0, activations of the block downward
+ * from top. */
 struct sram {
     int32_t grow[PROGRAM_QUEUE_VXM];
     int32_t top[PROGRAM_QUEUE_VXM];
@@ -38,19 +40,20 @@ struct reservations;
 struct block {
     const struct shape *shape;
     const struct lpu_chip *chip;
-    int32_t rank;               /* place in the tensor group */
-    int32_t rotation;           /* variant of the block: which set of slices its first op leaves free */
-    int32_t set;                /* the set that the op being emitted leaves free for its rows */
+    int32_t rank;     /* place in the tensor group */
+    int32_t rotation; /* variant of the block: which set of slices its first op leaves free */
+    int32_t set;      /* the set that the op being emitted leaves free for its rows */
     struct program code;
-    struct tensor_meta *meta;   /* one a tensor */
+    struct tensor_meta *meta; /* one a tensor */
     size_t meta_capacity;
     struct sram sram;
     struct reservations *busy;
-    size_t group_first;         /* first instruction of the open group */
-    int64_t end;                /* completion of everything placed */
+    size_t group_first; /* first instruction of the open group */
+    int64_t end;        /* completion of everything placed */
 };
 
-/* Position of the VXM, the edge of hemisphere `east`, the MXM there, and the way outward or inward. */
+/* Position of the VXM, the edge of hemisphere `east`, the MXM there, and the way outward or inward.
+ */
 int32_t emit_vxm_x(const struct block *b);
 int32_t emit_mxm_x(const struct block *b, bool east);
 int32_t emit_sxm_x(const struct block *b, bool east);
@@ -63,11 +66,18 @@ static inline uint8_t emit_inward(bool east)
     return east ? PROGRAM_WEST : PROGRAM_EAST;
 }
 
-/* Slices of a hemisphere, from the VXM outward: 4 that never hold weights, then 5 sets of 8. A matrix product
- * streams weights from the 32 slices of four sets; the fifth holds the rows that the product needs and makes.
- * Ops, and layers by rotation, take turns in which set that is, so that weights fill all sets alike.
- * Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the edge that streams weights. */
-enum { EMIT_FREE_SLICES = 4, EMIT_SETS = 5, EMIT_SET_SLICES = 8, EMIT_OUTER_SLICES = 32, EMIT_SLOTS = 12 };
+/* Slices of a hemisphere, from the VXM outward: 4 that never hold weights, then 5 sets of 8. A
+ * matrix product streams weights from the 32 slices of four sets; the fifth holds the rows that the
+ * product needs and makes. Ops, and layers by rotation, take turns in which set that is, so that
+ * weights fill all sets alike. Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the
+ * edge that streams weights. */
+enum {
+    EMIT_FREE_SLICES = 4,
+    EMIT_SETS = 5,
+    EMIT_SET_SLICES = 8,
+    EMIT_OUTER_SLICES = 32,
+    EMIT_SLOTS = 12
+};
 void emit_use_set(struct block *b, int32_t op);
 int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot);
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k);
@@ -89,8 +99,8 @@ struct tensor_spec {
     int8_t layer_step;
 };
 
-/* Adds a tensor; each of its subs gets rows of its own slice: what stays from below, activations and shared
- * tables from the top. `address` >= 0 is used for all subs as it is. */
+/* Adds a tensor; each of its subs gets rows of its own slice: what stays from below, activations
+ * and shared tables from the top. `address` >= 0 is used for all subs as it is. */
 int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t address);
 
 /* First address of sub `sub` of a placed tensor. */
@@ -99,8 +109,8 @@ int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub);
 /* A tensor on streams and in accumulators only. */
 int32_t emit_transient(struct block *b, const char *name, enum program_dtype dtype, int32_t subs);
 
-struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams, int32_t tensor,
-                                   int32_t sub, struct walk walk);
+struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams,
+                                   int32_t tensor, int32_t sub, struct walk walk);
 struct program_operand emit_alu_operand(int32_t alu);
 struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk walk);
 
@@ -109,7 +119,8 @@ struct program_instruction *emit(struct block *b, struct program_instruction i,
                                  const struct program_operand *in, int32_t inputs,
                                  const struct program_operand *out, int32_t outputs);
 
-/* Where data stands when: n streams from `stream` in `direction`, at position x in cycle `cycle`. */
+/* Where data stands when: n streams from `stream` in `direction`, at position x in cycle `cycle`.
+ */
 struct lane_group {
     uint8_t direction;
     int32_t stream, x;
@@ -118,8 +129,8 @@ struct lane_group {
 
 /* SRAM to streams: subs [sub, sub + n) of `tensor` reach `at`.x in cycle `at`.cycle (first repeat).
  * Returns the operand a consumer there names. */
-struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,
-                                 struct pattern p, struct lane_group at);
+struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n,
+                                 struct walk walk, struct pattern p, struct lane_group at);
 
 /* As emit_read, from a table whose address follows run-time values; the streams carry `label`. */
 struct table_read {
@@ -128,19 +139,19 @@ struct table_read {
     uint8_t mode;
     int32_t address_offset, stride[2], argument, limit, low;
 };
-struct program_operand emit_read_table(struct block *b, const struct table_read *t, struct walk walk,
-                                       struct pattern p, struct lane_group at);
+struct program_operand emit_read_table(struct block *b, const struct table_read *t,
+                                       struct walk walk, struct pattern p, struct lane_group at);
 
 /* Streams that stand at `from` to SRAM, as subs [sub, sub + n) of `tensor`. */
-void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk, struct pattern p,
-                struct lane_group from);
-
-/* As emit_write where the streams carry another identity than the memory holds from then on. */
-void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub, struct walk walk,
+void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,
                 struct pattern p, struct lane_group from);
 
-/* One ALU of the VXM, sampling in cycle `cycle`. Returns the cycle in which its (first) result appears, which
- * is when a chained ALU samples it. */
+/* As emit_write where the streams carry another identity than the memory holds from then on. */
+void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub,
+                struct walk walk, struct pattern p, struct lane_group from);
+
+/* One ALU of the VXM, sampling in cycle `cycle`. Returns the cycle in which its (first) result
+ * appears, which is when a chained ALU samples it. */
 struct alu {
     int32_t unit;
     enum program_vxm_function function;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Attention on one chip: rotary embedding, cache writes, scores, softmax, weighted sum.
  *
- * The cache is dealt out by tiles over both hemispheres and by rows over 16 pairs of slices, so that keys
- * install as columns and values as rows at 16 positions a cycle, and a new position is one planned write a
- * pair, of which the owner's lands in the cache and the others' in a dump. Masked positions are computed
- * like all others: the time does not depend on the position. Value rows carry ones in their upper lanes, so
- * the weighted sum brings its own denominator. */
+ * The cache is dealt out by tiles over both hemispheres and by rows over 16 pairs of slices, so
+ * that keys install as columns and values as rows at 16 positions a cycle, and a new position is
+ * one planned write a pair, of which the owner's lands in the cache and the others' in a dump.
+ * Masked positions are computed like all others: the time does not depend on the position. Value
+ * rows carry ones in their upper lanes, so the weighted sum brings its own denominator. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -14,27 +14,27 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_STRAIGHT = 0,  /* inward, back from the SXM */
+    STREAM_STRAIGHT = 0, /* inward, back from the SXM */
     STREAM_SWAPPED = 2,
-    STREAM_TABLE = 18,    /* inward tables */
+    STREAM_TABLE = 18, /* inward tables */
     STREAM_IN = 8,
-    STREAM_ROW = 16,      /* eastward, one vector a row */
-    STREAM_OUT = 20,      /* outward results */
+    STREAM_ROW = 16, /* westward, one vector a row */
+    STREAM_OUT = 20, /* outward results */
     STREAM_TO_SXM = 26,
-    STREAM_QUERY = 30,    /* outward activations, in the gap of the loads */
+    STREAM_QUERY = 30, /* outward activations, in the gap of the loads */
     KV_LANES = 16,
     FP16_LOAD_STREAMS = 32,
-    SCORE_ROWS = 512,
+    SCORE_ROWS = 256,
 };
 
 /* Cache tensors of one KV head, and the pass that is being emitted. */
 struct attention {
     const struct common *common;
-    int32_t key[2], value[2];        /* by hemisphere */
+    int32_t key[2], value[2]; /* by hemisphere */
     int32_t query[2], score[2], weight[2];
     int32_t row_max;
-    int32_t first, rows;             /* rows of the step that are attended to together */
-    int64_t earliest;                /* their buffers are free from this cycle on */
+    int32_t first, rows; /* rows of the step that are attended to together */
+    int64_t earliest;    /* their buffers are free from this cycle on */
 };
 
 static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream, int64_t cycle)
@@ -52,7 +52,8 @@ static int32_t rows_of_kv_head(const struct block *b, const struct attention *at
     return b->shape->heads_per_kv * at->rows;
 }
 
-/* Rows attended to at once: their scores take at most SCORE_ROWS rows of a slice where that is possible. */
+/* Rows attended to at once: their scores take at most SCORE_ROWS rows of a slice where that is
+ * possible. */
 static int32_t rows_at_once(const struct shape *s)
 {
     int32_t rows = s->rows;
@@ -61,8 +62,8 @@ static int32_t rows_at_once(const struct shape *s)
     return rows;
 }
 
-static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t slot_low, int32_t slot_high,
-                           int32_t count)
+static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t slot_low,
+                           int32_t slot_high, int32_t count)
 {
     int32_t slice[2] = {emit_inner_slice(b, east, slot_low), emit_inner_slice(b, east, slot_high)};
     char full[24];
@@ -100,49 +101,59 @@ static void cache_tensors(struct block *b, const char *what, int32_t head, int32
     }
 }
 
-static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first, bool east,
-                                                  struct pattern p, int64_t cycle)
+static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first,
+                                                  bool east, struct pattern p, int64_t cycle)
 {
     int32_t label = emit_transient(b, east ? "sin.row" : "cos.row", PROGRAM_DTYPE_FP16, 2);
-    struct table_read t = {
-        .table = table, .subs = 2, .label = label, .mode = PROGRAM_ADDRESS_POSITION, .address_offset = first,
-        .stride = {1, 0}};
+    struct table_read t = {.table = table,
+                           .subs = 2,
+                           .label = label,
+                           .mode = PROGRAM_ADDRESS_POSITION,
+                           .address_offset = first,
+                           .stride = {1, 0}};
     return emit_read_table(b, &t, emit_walk(0, 1, 0), p, vxm_at(b, east, STREAM_TABLE, cycle));
 }
 
-/* Both copies of rows that stand at the SXM of `east` in `cycle`: as they are, and with halves swapped. */
-static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk walk, struct pattern p,
-                         int64_t cycle, struct program_operand copy[2])
+/* Both copies of rows that stand at the SXM of `east` in `cycle`: as they are, and with halves
+ * swapped. */
+static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk walk,
+                         struct pattern p, int64_t cycle, struct program_operand copy[2])
 {
     struct program_operand in = emit_stream(emit_outward(east), STREAM_TO_SXM, 2, tensor, 0, walk);
     for (int32_t k = 0; k < 2; k++) {
         int32_t t = emit_transient(b, k ? "swapped" : "straight", PROGRAM_DTYPE_FP16, 2);
-        copy[k] = emit_stream(emit_inward(east), k ? STREAM_SWAPPED : STREAM_STRAIGHT, 2, t, 0, walk);
+        copy[k] =
+            emit_stream(emit_inward(east), k ? STREAM_SWAPPED : STREAM_STRAIGHT, 2, t, 0, walk);
         emit(b,
-             (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                          .queue = (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + k),
-                                          .opcode = PROGRAM_SXM_PERMUTE,
-                                          .function = k ? PROGRAM_SXM_SWAP_HALVES : PROGRAM_SXM_IDENTITY,
-                                          .width = k ? b->shape->head_dim : 0,
-                                          .count = {p.n[0], p.n[1]},
-                                          .interval = {p.d[0], p.d[1]}},
+             (struct program_instruction){
+                 .cycle = cycle - b->chip->sxm_skew_cycles,
+                 .queue = (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + k),
+                 .opcode = PROGRAM_SXM_PERMUTE,
+                 .function = k ? PROGRAM_SXM_SWAP_HALVES : PROGRAM_SXM_IDENTITY,
+                 .width = k ? b->shape->head_dim : 0,
+                 .count = {p.n[0], p.n[1]},
+                 .interval = {p.d[0], p.d[1]}},
              &in, 1, &copy[k], 1);
     }
-    return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + emit_vxm_x(b) - emit_sxm_x(b, false);
+    return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + emit_vxm_x(b) -
+           emit_sxm_x(b, false);
 }
 
-/* x cos + swapped(x) sin for rows of one quad; the sign of the sine is in its table. The result leaves on both
- * sides as `out`. Returns the cycle in which it stands at the VXM. */
-static int64_t emit_rotation(struct block *b, const struct common *c, int32_t first, int32_t tensor, bool east,
-                             struct walk walk, struct pattern p, int32_t out[2], struct walk out_walk)
+/* x cos + swapped(x) sin for rows of one quad; the sign of the sine is in its table. The result
+ * leaves on both sides as `out`. Returns the cycle in which it stands at the VXM. */
+static int64_t emit_rotation(struct block *b, const struct common *c, int32_t first, int32_t tensor,
+                             bool east, struct walk walk, struct pattern p, int32_t out[2],
+                             struct walk out_walk)
 {
     struct program_operand copy[2], to[2];
     emit_read(b, tensor, 0, 2, walk, p,
               (struct lane_group){emit_outward(east), STREAM_TO_SXM, emit_sxm_x(b, east), 0});
     struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_MUL, .p = p};
     a.cycle = emit_swap(b, east, tensor, walk, p, 0, copy);
-    struct program_operand cosine[2] = {copy[0], read_position_table(b, c->cosine, first, false, p, a.cycle)};
-    struct program_operand sine[2] = {copy[1], read_position_table(b, c->sine, first, true, p, a.cycle)};
+    struct program_operand cosine[2] = {
+        copy[0], read_position_table(b, c->cosine, first, false, p, a.cycle)};
+    struct program_operand sine[2] = {copy[1],
+                                      read_position_table(b, c->sine, first, true, p, a.cycle)};
     emit_alu(b, a, cosine, 2, NULL, 0);
     a.unit++;
     a.cycle = emit_alu(b, a, sine, 2, NULL, 0);
@@ -158,13 +169,15 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
     const struct shape *s = b->shape;
     emit_op(b, "rope.q", true);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t tiles = shape_tiles_of(s->heads, SHAPE_QUADS, q), out[2] = {at->query[0], at->query[1]};
+        int32_t tiles = shape_tiles_of(s->heads, SHAPE_QUADS, q),
+                out[2] = {at->query[0], at->query[1]};
         if (tiles <= 0)
             continue;
         struct pattern p = emit_pattern(at->rows, 1, tiles, at->rows);
         struct walk from = emit_walk(at->first, 1, s->rows);
         struct walk to = emit_walk(q * at->rows, 1, SHAPE_QUADS * at->rows);
-        int64_t c = emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from, p, out, to);
+        int64_t c =
+            emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from, p, out, to);
         for (int32_t east = 0; east < 2; east++)
             emit_write(b, out[east], 0, 2, to, p,
                        (struct lane_group){emit_outward(east), STREAM_OUT, emit_vxm_x(b), c});
@@ -172,21 +185,24 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
     }
 }
 
-/* One planned write a lane and byte plane: rows of `from` that stand at the VXM, outward, in `cycle`. */
-static void emit_cache_write(struct block *b, const struct common *c, bool east, int32_t from, int32_t cache,
-                             int64_t cycle)
+/* One planned write a lane and byte plane: rows of `from` that stand at the VXM, outward, in
+ * `cycle`. */
+static void emit_cache_write(struct block *b, const struct common *c, bool east, int32_t from,
+                             int32_t cache, int64_t cycle)
 {
     int32_t rows = b->shape->rows, many = rows > 1;
     for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++) {
         int32_t lane = j / 2, queue = emit_outer_slice(b, east, j);
-        struct program_operand in = emit_stream(emit_outward(east), STREAM_OUT + j % 2, 1, from, j % 2,
-                                                emit_walk(many ? lane : 0, many ? KV_LANES : 0, 0));
+        struct program_operand in =
+            emit_stream(emit_outward(east), STREAM_OUT + j % 2, 1, from, j % 2,
+                        emit_walk(many ? lane : 0, many ? KV_LANES : 0, 0));
         struct program_operand held = emit_expect(cache, 1, emit_walk(0, 0, 0));
         held.sub = (uint8_t)j;
         held.index_mode = PROGRAM_ADDRESS_KV;
         int32_t x = program_queue_position(b->chip, queue), v = emit_vxm_x(b);
         emit(b,
-             (struct program_instruction){.cycle = cycle + (many ? lane : 0) + (x > v ? x - v : v - x) -
+             (struct program_instruction){.cycle = cycle + (many ? lane : 0) +
+                                                   (x > v ? x - v : v - x) -
                                                    b->chip->mem_write_skew_cycles,
                                           .queue = (uint8_t)queue,
                                           .opcode = PROGRAM_MEM_WRITE,
@@ -201,27 +217,29 @@ static void emit_cache_write(struct block *b, const struct common *c, bool east,
     }
 }
 
-static void write_cache(struct block *b, const struct common *c, const int32_t from[2], const int32_t cache[2],
-                        int64_t cycle)
+static void write_cache(struct block *b, const struct common *c, const int32_t from[2],
+                        const int32_t cache[2], int64_t cycle)
 {
     for (int32_t east = 0; east < 2; east++)
         emit_cache_write(b, c, east, from[east], cache[east], cycle);
     place_group(b, 0);
 }
 
-static void write_key(struct block *b, const struct attention *at, const struct quads *qkv, int32_t head)
+static void write_key(struct block *b, const struct attention *at, const struct quads *qkv,
+                      int32_t head)
 {
     const struct shape *s = b->shape;
     int32_t tile = s->heads + head, quad = tile % SHAPE_QUADS;
     int32_t key = emit_transient(b, "k.row", PROGRAM_DTYPE_FP16, 2), out[2] = {key, key};
     emit_op(b, "rope.k", true);
     struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0);
-    int64_t c = emit_rotation(b, at->common, 0, qkv->tensor[quad], quad % 2, walk, emit_pattern(s->rows, 1, 1, 0), out,
-                              emit_walk(0, 1, 0));
+    int64_t c = emit_rotation(b, at->common, 0, qkv->tensor[quad], quad % 2, walk,
+                              emit_pattern(s->rows, 1, 1, 0), out, emit_walk(0, 1, 0));
     write_cache(b, at->common, out, at->key, c);
 }
 
-static void write_value(struct block *b, const struct attention *at, const struct quads *qkv, int32_t head)
+static void write_value(struct block *b, const struct attention *at, const struct quads *qkv,
+                        int32_t head)
 {
     const struct shape *s = b->shape;
     int32_t tile = s->heads + s->kv_heads + head, quad = tile % SHAPE_QUADS;
@@ -229,10 +247,11 @@ static void write_value(struct block *b, const struct attention *at, const struc
     struct pattern p = emit_pattern(s->rows, 1, 1, 0);
     struct program_operand to[2];
     emit_op(b, "kv.v", true);
-    struct program_operand in[2] = {
-        emit_read(b, qkv->tensor[quad], 0, 2, emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
-                  vxm_at(b, quad % 2, STREAM_IN, 0)),
-        emit_read(b, at->common->value_ones, 0, 2, emit_walk(0, 0, 0), p, vxm_at(b, true, STREAM_TABLE, 0))};
+    struct program_operand in[2] = {emit_read(b, qkv->tensor[quad], 0, 2,
+                                              emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
+                                              vxm_at(b, quad % 2, STREAM_IN, 0)),
+                                    emit_read(b, at->common->value_ones, 0, 2, emit_walk(0, 0, 0),
+                                              p, vxm_at(b, true, STREAM_TABLE, 0))};
     for (int32_t east = 0; east < 2; east++)
         to[east] = emit_stream(emit_outward(east), STREAM_OUT, 2, value, 0, emit_walk(0, 1, 0));
     struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = p};
@@ -244,7 +263,8 @@ struct rounds {
     int32_t load, rows, period, count;
 };
 
-static struct rounds rounds_of(const struct block *b, int32_t positions, int32_t rows, int32_t count)
+static struct rounds rounds_of(const struct block *b, int32_t positions, int32_t rows,
+                               int32_t count)
 {
     struct rounds r = {.load = positions / KV_LANES, .rows = rows, .count = count};
     r.period = r.load + rows + b->chip->mxm_install_cycles - b->chip->mxm_load_skew_cycles;
@@ -256,11 +276,14 @@ static uint8_t mxm_queue(bool east, int32_t use)
     return (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0) + use);
 }
 
-static void emit_cache_loads(struct block *b, bool east, int32_t cache, struct rounds r, uint8_t flags)
+static void emit_cache_loads(struct block *b, bool east, int32_t cache, struct rounds r,
+                             uint8_t flags)
 {
     struct pattern p = emit_pattern(r.load, 1, r.count, r.period);
-    struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east), b->chip->mxm_load_skew_cycles};
-    struct program_operand in = emit_read(b, cache, 0, FP16_LOAD_STREAMS, emit_walk(0, 1, r.load), p, at);
+    struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east),
+                            b->chip->mxm_load_skew_cycles};
+    struct program_operand in =
+        emit_read(b, cache, 0, FP16_LOAD_STREAMS, emit_walk(0, 1, r.load), p, at);
     struct program_operand want = emit_expect(cache, FP16_LOAD_STREAMS, emit_walk(0, 0, r.load));
     emit(b,
          (struct program_instruction){.queue = mxm_queue(east, 0),
@@ -290,14 +313,17 @@ static void emit_scores(struct block *b, const struct attention *at, int32_t hea
     const struct shape *s = b->shape;
     struct rounds r = rounds_of(b, s->kv_tile_positions, rows_of_kv_head(b, at), s->attend_tiles);
     struct pattern p = emit_pattern(r.rows, 1, r.count, r.period);
-    struct walk heads = emit_walk(head * r.rows, 1, 0), to = emit_walk(head * r.rows, 1, rows_of_all_heads(b, at));
+    struct walk heads = emit_walk(head * r.rows, 1, 0),
+                to = emit_walk(head * r.rows, 1, rows_of_all_heads(b, at));
     emit_cache_loads(b, east, at->key[east], r, PROGRAM_FP16);
     struct lane_group there = {emit_outward(east), STREAM_QUERY, emit_mxm_x(b, east),
                                round_cycle(r, 0) + b->chip->mxm_compute_skew_cycles};
-    struct program_operand in[2] = {emit_read(b, at->query[east], 0, 2, heads, p, there),
-                                    emit_expect(at->key[east], FP16_LOAD_STREAMS, emit_walk(0, 0, r.load))};
+    struct program_operand in[2] = {
+        emit_read(b, at->query[east], 0, 2, heads, p, there),
+        emit_expect(at->key[east], FP16_LOAD_STREAMS, emit_walk(0, 0, r.load))};
     int32_t raw = emit_transient(b, "scores.raw", PROGRAM_DTYPE_FP32, 4);
-    struct program_operand out = emit_stream(emit_inward(east), 0, 4, raw, 0, emit_walk(0, 1, r.rows));
+    struct program_operand out =
+        emit_stream(emit_inward(east), 0, 4, raw, 0, emit_walk(0, 1, r.rows));
     emit(b,
          (struct program_instruction){.cycle = round_cycle(r, 0),
                                       .queue = mxm_queue(east, 2),
@@ -308,37 +334,41 @@ static void emit_scores(struct block *b, const struct attention *at, int32_t hea
                                       .stride = {1, 0}},
          in, 2, &out, 1);
     struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_COPY, .p = p};
-    a.cycle = round_cycle(r, 0) + b->chip->mxm_compute_cycles + emit_vxm_x(b) - emit_mxm_x(b, false);
+    a.cycle =
+        round_cycle(r, 0) + b->chip->mxm_compute_cycles + emit_vxm_x(b) - emit_mxm_x(b, false);
     struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
-    struct program_operand fp16 = emit_stream(from.direction, from.stream, 2, at->score[east], 0, to);
+    struct program_operand fp16 =
+        emit_stream(from.direction, from.stream, 2, at->score[east], 0, to);
     from.cycle = emit_alu(b, a, &out, 1, &fp16, 1);
     emit_write(b, at->score[east], 0, 2, to, p, from);
     place_group(b, at->earliest);
 }
 
 /* 0 where lane l of local tile i may be seen by row o, -inf elsewhere: a table of sliding edges. */
-static struct program_operand read_mask(struct block *b, const struct attention *at, bool east, int32_t row,
-                                        struct pattern p, int64_t cycle)
+static struct program_operand read_mask(struct block *b, const struct attention *at, bool east,
+                                        int32_t row, struct pattern p, int64_t cycle)
 {
     const struct shape *s = b->shape;
     int32_t step = s->rows > 1, first = step ? at->first + row % at->rows : 0;
-    struct table_read t = {.table = at->common->mask[east],
-                           .subs = 2,
-                           .label = emit_transient(b, east ? "mask.e.row" : "mask.w.row", PROGRAM_DTYPE_FP16, 2),
-                           .mode = PROGRAM_ADDRESS_CLAMP,
-                           .stride = {-2 * s->kv_tile_positions, step},
-                           .argument = 1 + first - (east ? s->kv_tile_positions : 0),
-                           .limit = s->kv_tile_positions};
+    struct table_read t = {
+        .table = at->common->mask[east],
+        .subs = 2,
+        .label = emit_transient(b, east ? "mask.e.row" : "mask.w.row", PROGRAM_DTYPE_FP16, 2),
+        .mode = PROGRAM_ADDRESS_CLAMP,
+        .stride = {-2 * s->kv_tile_positions, step},
+        .argument = 1 + first - (east ? s->kv_tile_positions : 0),
+        .limit = s->kv_tile_positions};
     return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p, vxm_at(b, east, STREAM_TABLE, cycle));
 }
 
 /* Masked scores of rows [row, ...) in hemisphere `east`, in ALU `unit`; returns when. */
-static int64_t emit_masked(struct block *b, const struct attention *at, bool east, int32_t unit, int32_t row,
-                           struct pattern p)
+static int64_t emit_masked(struct block *b, const struct attention *at, bool east, int32_t unit,
+                           int32_t row, struct pattern p)
 {
     struct walk walk = emit_walk(row, rows_of_all_heads(b, at), 1);
-    struct program_operand in[2] = {emit_read(b, at->score[east], 0, 2, walk, p, vxm_at(b, east, STREAM_IN, 0)),
-                                    read_mask(b, at, east, row, p, 0)};
+    struct program_operand in[2] = {
+        emit_read(b, at->score[east], 0, 2, walk, p, vxm_at(b, east, STREAM_IN, 0)),
+        read_mask(b, at, east, row, p, 0)};
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_ADD, .p = p};
     return emit_alu(b, a, in, 2, NULL, 0);
 }
@@ -353,14 +383,15 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
     struct program_operand in[2] = {emit_alu_operand(0), emit_alu_operand(1)}, last[2];
     a = ops_lane_max(b, a, in, 2, last);
     struct walk walk = emit_walk(row, 0, 1);
-    struct lane_group from = {PROGRAM_WEST, STREAM_OUT, emit_vxm_x(b), 0};
+    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, at->row_max, 0, walk);
     from.cycle = emit_alu(b, a, last, 2, &out, 1);
     emit_write(b, at->row_max, 0, 2, walk, a.p, from);
     place_group(b, at->earliest);
 }
 
-/* Rows that share one instruction: all heads of a decode step, else one head's rows (masks differ by row). */
+/* Rows that share one instruction: all heads of a decode step, else one head's rows (masks differ
+ * by row). */
 static int32_t rows_together(const struct block *b, const struct attention *at)
 {
     return b->shape->rows > 1 ? at->rows : b->shape->heads;
@@ -376,26 +407,30 @@ static void row_maxima(struct block *b, const struct attention *at)
             emit_row_max(b, at, first + row, together - row < chunk ? together - row : chunk);
 }
 
-/* exp(score - row maximum); a prefill's rows change order from (head, row) to (row, head) within a KV head. */
+/* exp(score - row maximum); a prefill's rows change order from (head, row) to (row, head) within a
+ * KV head. */
 static void emit_exponentials(struct block *b, const struct attention *at, int32_t head)
 {
     const struct shape *s = b->shape;
-    int32_t tiles = s->attend_tiles, n = rows_together(b, at), first = head * at->rows, all = rows_of_all_heads(b, at);
+    int32_t tiles = s->attend_tiles, n = rows_together(b, at), first = head * at->rows,
+            all = rows_of_all_heads(b, at);
     int32_t kv = head / s->heads_per_kv, local = head % s->heads_per_kv;
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
-    struct walk to = s->rows > 1 ? emit_walk(kv * rows_of_kv_head(b, at) + local, all, s->heads_per_kv)
-                                 : emit_walk(0, all, 1);
+    struct walk to = s->rows > 1
+                         ? emit_walk(kv * rows_of_kv_head(b, at) + local, all, s->heads_per_kv)
+                         : emit_walk(0, all, 1);
     struct program_operand maximum;
     for (int32_t east = 0; east < 2; east++) {
         struct alu a = {.unit = 8 * east + 1, .function = PROGRAM_VXM_SUB, .p = p};
         a.cycle = emit_masked(b, at, east, 8 * east, first, p);
         if (!east)
             maximum = emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                vxm_at(b, false, STREAM_ROW, a.cycle));
+                                vxm_at(b, true, STREAM_ROW, a.cycle));
         struct program_operand in[2] = {emit_alu_operand(8 * east), maximum};
         a.cycle = emit_alu(b, a, in, 2, NULL, 0);
         struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
-        struct program_operand out = emit_stream(from.direction, from.stream, 2, at->weight[east], 0, to);
+        struct program_operand out =
+            emit_stream(from.direction, from.stream, 2, at->weight[east], 0, to);
         in[0] = emit_alu_operand(8 * east + 1);
         a.unit++, a.function = PROGRAM_VXM_EXP;
         from.cycle = emit_alu(b, a, in, 1, &out, 1);
@@ -404,13 +439,14 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
     place_group(b, at->earliest);
 }
 
-/* All tiles of one hemisphere: half a tile's positions contract in one pass. Sums stay in the accumulators
- * until the last pass. Returns the cycle in which the first row leaves the MXM. */
-static int64_t emit_weighted_sums(struct block *b, const struct attention *at, int32_t head, bool east,
-                                  int32_t sums)
+/* All tiles of one hemisphere: half a tile's positions contract in one pass. Sums stay in the
+ * accumulators until the last pass. Returns the cycle in which the first row leaves the MXM. */
+static int64_t emit_weighted_sums(struct block *b, const struct attention *at, int32_t head,
+                                  bool east, int32_t sums)
 {
     const struct shape *s = b->shape;
-    struct rounds r = rounds_of(b, s->kv_tile_positions / 2, rows_of_kv_head(b, at), 2 * s->attend_tiles);
+    struct rounds r =
+        rounds_of(b, s->kv_tile_positions / 2, rows_of_kv_head(b, at), 2 * s->attend_tiles);
     struct pattern p = emit_pattern(r.rows, 1, 1, 0);
     emit_cache_loads(b, east, at->value[east], r, PROGRAM_FP16 | PROGRAM_ROWS);
     for (int32_t n = 0; n < r.count; n++) {
@@ -421,26 +457,28 @@ static int64_t emit_weighted_sums(struct block *b, const struct attention *at, i
         struct program_operand in[2] = {
             emit_read(b, at->weight[east], 0, 2, walk, p, there),
             emit_expect(at->value[east], FP16_LOAD_STREAMS, emit_walk(n * r.load, 0, 0))};
-        struct program_operand out = emit_stream(emit_inward(east), 0, 4, sums, 0, emit_walk(0, 1, 0));
+        struct program_operand out =
+            emit_stream(emit_inward(east), 0, 4, sums, 0, emit_walk(0, 1, 0));
         bool last = n + 1 == r.count;
         emit(b,
-             (struct program_instruction){.cycle = cycle,
-                                          .queue = mxm_queue(east, 2),
-                                          .opcode = PROGRAM_MXM_COMPUTE,
-                                          .flags = (uint8_t)(PROGRAM_FP16 | (n ? 0 : PROGRAM_FIRST) |
-                                                             (last ? PROGRAM_LAST : 0)),
-                                          .count = {p.n[0], 1},
-                                          .interval = {1, 0},
-                                          .stride = {1, 0},
-                                          .low = n % 2 * s->kv_tile_positions / 2},
+             (struct program_instruction){
+                 .cycle = cycle,
+                 .queue = mxm_queue(east, 2),
+                 .opcode = PROGRAM_MXM_COMPUTE,
+                 .flags =
+                     (uint8_t)(PROGRAM_FP16 | (n ? 0 : PROGRAM_FIRST) | (last ? PROGRAM_LAST : 0)),
+                 .count = {p.n[0], 1},
+                 .interval = {1, 0},
+                 .stride = {1, 0},
+                 .low = n % 2 * s->kv_tile_positions / 2},
              in, 2, &out, last);
     }
     return round_cycle(r, r.count - 1) + b->chip->mxm_compute_cycles;
 }
 
 /* Numerators and denominators of each head into the lanes of its place in the packed row. */
-static int64_t emit_windows(struct block *b, bool east, int32_t sums, struct pattern p, int64_t cycle,
-                            struct program_operand part[2])
+static int64_t emit_windows(struct block *b, bool east, int32_t sums, struct pattern p,
+                            int64_t cycle, struct program_operand part[2])
 {
     const struct shape *s = b->shape;
     struct walk walk = emit_walk(0, 1, s->heads_per_tile);
@@ -450,23 +488,26 @@ static int64_t emit_windows(struct block *b, bool east, int32_t sums, struct pat
         int32_t t = emit_transient(b, k ? "denominator" : "numerator", PROGRAM_DTYPE_FP32, 4);
         part[k] = emit_stream(emit_inward(east), 4 + 4 * k, 4, t, 0, walk);
         emit(b,
-             (struct program_instruction){.cycle = at_sxm - b->chip->sxm_skew_cycles,
-                                          .queue = (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + k),
-                                          .opcode = PROGRAM_SXM_PERMUTE,
-                                          .function = PROGRAM_SXM_WINDOW,
-                                          .argument = k ? -b->chip->mxm_fp16_rows : 0,
-                                          .argument_stride = s->head_dim,
-                                          .width = s->head_dim,
-                                          .count = {p.n[0], p.n[1]},
-                                          .interval = {p.d[0], p.d[1]}},
+             (struct program_instruction){
+                 .cycle = at_sxm - b->chip->sxm_skew_cycles,
+                 .queue = (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + k),
+                 .opcode = PROGRAM_SXM_PERMUTE,
+                 .function = PROGRAM_SXM_WINDOW,
+                 .argument = k ? -b->chip->mxm_fp16_rows : 0,
+                 .argument_stride = s->head_dim,
+                 .width = s->head_dim,
+                 .count = {p.n[0], p.n[1]},
+                 .interval = {p.d[0], p.d[1]}},
              &in, 1, &part[k], 1);
     }
-    return at_sxm - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + emit_vxm_x(b) - emit_sxm_x(b, false);
+    return at_sxm - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + emit_vxm_x(b) -
+           emit_sxm_x(b, false);
 }
 
-/* Adds both hemispheres and the heads of a tile, divides (a squared rsqrt), and writes packed rows. */
-static void emit_normalised(struct block *b, struct program_operand part[2][2], struct pattern p, int64_t cycle,
-                            const struct row_source *out, int32_t first)
+/* Adds both hemispheres and the heads of a tile, divides (a squared rsqrt), and writes packed rows.
+ */
+static void emit_normalised(struct block *b, struct program_operand part[2][2], struct pattern p,
+                            int64_t cycle, const struct row_source *out, int32_t first)
 {
     struct alu a = {.function = PROGRAM_VXM_ADD, .flags = PROGRAM_REDUCE, .p = p, .cycle = cycle};
     int64_t next = 0;
@@ -494,11 +535,13 @@ static void emit_normalised(struct block *b, struct program_operand part[2][2], 
     emit_write(b, out->tensor, 0, 2, walk, a.p, from);
 }
 
-static void weighted_rows(struct block *b, const struct attention *at, int32_t head, const struct row_source *to)
+static void weighted_rows(struct block *b, const struct attention *at, int32_t head,
+                          const struct row_source *to)
 {
     const struct shape *s = b->shape;
     struct program_operand part[2][2];
-    struct pattern p = emit_pattern(s->heads_per_tile, 1, at->rows * s->tiles_per_kv, s->heads_per_tile);
+    struct pattern p =
+        emit_pattern(s->heads_per_tile, 1, at->rows * s->tiles_per_kv, s->heads_per_tile);
     int64_t cycle = 0;
     for (int32_t east = 0; east < 2; east++) {
         int32_t sums = emit_transient(b, east ? "values.e" : "values.w", PROGRAM_DTYPE_FP32, 4);
@@ -536,10 +579,11 @@ static void row_tensors(struct block *b, struct attention *at)
         at->weight[east] =
             pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
-    at->row_max = pair_tensor(b, "row.max", false, OPS_SLOT_Y, OPS_SLOT_Y + 1, rows);
+    at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_Y, OPS_SLOT_Y + 1, rows);
 }
 
-/* Rows [first, first + rows) of the step against the cache, in buffers that the next rows use again. */
+/* Rows [first, first + rows) of the step against the cache, in buffers that the next rows use
+ * again. */
 static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qkv,
                    const struct row_source out[SHAPE_QUADS])
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Matrix products on the MXM: weights stream through double-buffered planes under resident rows.
  *
- * Round r of a plane brings one 320-column tile of one contraction tile: c load cycles on 16 streams, an
- * install, M activation rows. All 32 outward streams of a hemisphere carry weights, so the rows slip into
- * the gap between two loads; the period is P = c + M + install - skew. Round r loads while round r - 1
- * computes. The slices that hold the rows, the scales and the results are those of the set that the product
- * leaves free. At batch 1 the loads are the bound: c / P of the streams' bandwidth is used. */
+ * Round r of a plane brings one 320-column tile of one contraction tile: c load cycles on 16
+ * streams, an install, M activation rows. All 32 outward streams of a hemisphere carry weights, so
+ * the rows slip into the gap between two loads; the period is P = c + M + install - skew. Round r
+ * loads while round r - 1 computes. The slices that hold the rows, the scales and the results are
+ * those of the set that the product leaves free. At batch 1 the loads are the bound: c / P of the
+ * streams' bandwidth is used. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -13,18 +14,18 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_ROWS = 31,       /* activations, outward, in the gap of the loads */
-    STREAM_SCALE = 8,       /* inward, two for each plane */
-    STREAM_ROW_SCALE = 12,  /* eastward */
-    STREAM_RESULT = 20,     /* outward, two for each plane */
-    ACCUMULATOR_SETS = 8,   /* tiles in flight between first addend and emission */
+    STREAM_ROWS = 31,      /* activations, outward, in the gap of the loads */
+    STREAM_SCALE = 8,      /* inward, two for each plane */
+    STREAM_ROW_SCALE = 12, /* eastward */
+    STREAM_RESULT = 20,    /* outward, two for each plane */
+    ACCUMULATOR_SETS = 8,  /* tiles in flight between first addend and emission */
 };
 
 /* One plane's share: its tiles, and when its results stand at the VXM. */
 struct plane_work {
     int32_t quad;
     bool east;
-    int32_t local;      /* plane within the hemisphere */
+    int32_t local; /* plane within the hemisphere */
     int32_t tiles;
     int32_t weights, results;
 };
@@ -50,11 +51,15 @@ static uint8_t plane_queue(const struct plane_work *w, int32_t use)
     return (uint8_t)(PROGRAM_QUEUE_MXM + PROGRAM_MXM_QUEUES * (2 * w->east + w->local) + use);
 }
 
-static int32_t weight_tensor(struct block *b, const struct plane_work *w, const char *name, int32_t count)
+static int32_t weight_tensor(struct block *b, const struct plane_work *w, const char *name,
+                             int32_t count)
 {
-    int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams;
+    /* Planes alternate slice by slice, and take turns in who has the even ones: the second has
+     * fewer tiles. */
+    int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams,
+                                      odd = (w->local + w->east + b->rotation / 2) % 2;
     for (int32_t j = 0; j < n; j++)
-        slice[j] = emit_outer_slice(b, w->east, w->local * n + j);
+        slice[j] = emit_outer_slice(b, w->east, 2 * j + odd);
     char full[24];
     snprintf(full, sizeof full, "%.12s.w%d", name, w->quad);
     return emit_tensor(b,
@@ -68,7 +73,8 @@ static int32_t weight_tensor(struct block *b, const struct plane_work *w, const 
 }
 
 /* One vector a tile: the scales of its columns. */
-static int32_t column_constant(struct block *b, const struct plane_work *w, const char *name, int32_t slot)
+static int32_t column_constant(struct block *b, const struct plane_work *w, const char *name,
+                               int32_t slot)
 {
     int32_t slice[2] = {emit_inner_slice(b, w->east, slot), emit_inner_slice(b, w->east, slot + 1)};
     char full[24];
@@ -102,7 +108,8 @@ static void emit_loads(struct block *b, const struct plane_work *w, struct timin
 
 static void emit_installs(struct block *b, const struct plane_work *w, struct timing t)
 {
-    struct program_operand want = emit_expect(w->weights, b->chip->mxm_load_streams, emit_walk(0, 0, t.load));
+    struct program_operand want =
+        emit_expect(w->weights, b->chip->mxm_load_streams, emit_walk(0, 0, t.load));
     emit(b,
          (struct program_instruction){.cycle = t.load + t.rows,
                                       .queue = plane_queue(w, 1),
@@ -117,7 +124,8 @@ static int32_t compute_cycle(struct timing t, int32_t tile)
     return (tile * t.k_tiles + 1) * t.period + t.load;
 }
 
-/* All contraction tiles of one column tile: the first overwrites the accumulators, the last emits them. */
+/* All contraction tiles of one column tile: the first overwrites the accumulators, the last emits
+ * them. */
 static void emit_compute(struct block *b, const struct plane_work *w, struct timing t, int32_t tile,
                          struct program_operand rows)
 {
@@ -138,17 +146,16 @@ static void emit_compute(struct block *b, const struct plane_work *w, struct tim
 }
 
 /* Both planes of a hemisphere take the same rows from the same stream. */
-static void emit_hemisphere_computes(struct block *b, const struct plane_work work[2], struct timing t,
-                                     const struct quantised *x)
+static void emit_hemisphere_computes(struct block *b, const struct plane_work work[2],
+                                     struct timing t, const struct quantised *x)
 {
     bool east = work[0].east;
     int32_t tiles = work[0].tiles > work[1].tiles ? work[0].tiles : work[1].tiles;
     for (int32_t u = 0; u < tiles; u++) {
         struct lane_group at = {emit_outward(east), STREAM_ROWS, emit_mxm_x(b, east),
                                 compute_cycle(t, u) + b->chip->mxm_compute_skew_cycles};
-        struct program_operand rows =
-            emit_read(b, x->bytes[east], 0, 1, emit_walk(0, 1, t.rows),
-                      emit_pattern(t.rows, 1, t.k_tiles, t.period), at);
+        struct program_operand rows = emit_read(b, x->bytes[east], 0, 1, emit_walk(0, 1, t.rows),
+                                                emit_pattern(t.rows, 1, t.k_tiles, t.period), at);
         for (int32_t local = 0; local < 2; local++)
             if (u < work[local].tiles)
                 emit_compute(b, &work[local], t, u, rows);
@@ -163,28 +170,31 @@ static struct pattern result_pattern(struct timing t, int32_t tiles)
 
 static struct program_operand results_at_vxm(const struct plane_work *w, struct timing t)
 {
-    return emit_stream(emit_inward(w->east), 4 * w->local, 4, w->results, 0, emit_walk(0, 1, t.rows));
+    return emit_stream(emit_inward(w->east), 4 * w->local, 4, w->results, 0,
+                       emit_walk(0, 1, t.rows));
 }
 
-static struct program_operand constant_at_vxm(struct block *b, const struct plane_work *w, struct timing t,
-                                              int32_t tensor, int32_t stream, int64_t cycle)
+static struct program_operand constant_at_vxm(struct block *b, const struct plane_work *w,
+                                              struct timing t, int32_t tensor, int32_t stream,
+                                              int64_t cycle)
 {
     struct lane_group at = {emit_inward(w->east), stream + 2 * w->local, emit_vxm_x(b), cycle};
     return emit_read(b, tensor, 0, 2, emit_walk(0, 0, 1), result_pattern(t, w->tiles), at);
 }
 
 /* The row scale comes from the west, once for all planes, as often as the busiest needs it. */
-static struct program_operand row_scale_at_vxm(struct block *b, const struct quantised *x, struct timing t,
-                                               int32_t tiles, int64_t cycle)
+static struct program_operand row_scale_at_vxm(struct block *b, const struct quantised *x,
+                                               struct timing t, int32_t tiles, int64_t cycle)
 {
     struct lane_group at = {PROGRAM_EAST, STREAM_ROW_SCALE, emit_vxm_x(b), cycle};
     return emit_read(b, x->scale, 0, 2, emit_walk(0, 1, 0), result_pattern(t, tiles), at);
 }
 
-static void write_tiles(struct block *b, const struct plane_work *w, struct timing t, int32_t tensor,
-                        int64_t cycle)
+static void write_tiles(struct block *b, const struct plane_work *w, struct timing t,
+                        int32_t tensor, int64_t cycle)
 {
-    struct lane_group from = {emit_outward(w->east), STREAM_RESULT + 2 * w->local, emit_vxm_x(b), cycle};
+    struct lane_group from = {emit_outward(w->east), STREAM_RESULT + 2 * w->local, emit_vxm_x(b),
+                              cycle};
     emit_write(b, tensor, 0, 2, emit_walk(0, 1, t.rows), result_pattern(t, w->tiles), from);
 }
 
@@ -202,12 +212,12 @@ static struct alu alu_of(struct timing t, const struct plane_work *w, int32_t un
 }
 
 /* acc * column scale * row scale, to fp16 rows. */
-static void emit_scaling(struct block *b, const struct plane_work *w, struct timing t, int32_t scale,
-                         struct program_operand row_scale, int32_t out)
+static void emit_scaling(struct block *b, const struct plane_work *w, struct timing t,
+                         int32_t scale, struct program_operand row_scale, int32_t out)
 {
     int32_t unit = 2 * w->quad;
-    struct program_operand in[2] = {results_at_vxm(w, t),
-                                    constant_at_vxm(b, w, t, scale, STREAM_SCALE, t.results_at_vxm)};
+    struct program_operand in[2] = {
+        results_at_vxm(w, t), constant_at_vxm(b, w, t, scale, STREAM_SCALE, t.results_at_vxm)};
     int64_t c = emit_alu(b, alu_of(t, w, unit, PROGRAM_VXM_MUL, t.results_at_vxm), in, 2, NULL, 0);
     struct program_operand to = tiles_out(w, t, out);
     struct program_operand second[2] = {emit_alu_operand(unit), row_scale};
@@ -215,11 +225,13 @@ static void emit_scaling(struct block *b, const struct plane_work *w, struct tim
     write_tiles(b, w, t, out, c);
 }
 
-static void prepare_plane(struct block *b, struct plane_work *w, int32_t quad, int32_t tiles, struct timing t,
-                          const char *name)
+static void prepare_plane(struct block *b, struct plane_work *w, const struct quads *out,
+                          int32_t quad, struct timing t, const char *name)
 {
-    *w = (struct plane_work){.quad = quad, .east = quad % 2, .local = quad / 2, .tiles = tiles};
-    if (!tiles)
+    int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, quad);
+    *w = (struct plane_work){
+        .quad = quad, .east = quads_east(out, quad), .local = quad / 2, .tiles = tiles};
+    if (tiles <= 0)
         return;
     char full[24];
     snprintf(full, sizeof full, "%.12s.acc%d", name, quad);
@@ -227,39 +239,41 @@ static void prepare_plane(struct block *b, struct plane_work *w, int32_t quad, i
     w->results = emit_transient(b, full, PROGRAM_DTYPE_INT32, 4);
 }
 
-static void emit_product(struct block *b, const struct plane_work work[SHAPE_QUADS], struct timing t,
-                         const struct quantised *x)
+static void emit_product(struct block *b, const struct plane_work work[SHAPE_QUADS],
+                         struct timing t, const struct quantised *x)
 {
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
-        if (work[q].tiles) {
+        if (work[q].tiles > 0) {
             emit_loads(b, &work[q], t);
             emit_installs(b, &work[q], t);
         }
-    for (int32_t east = 0; east < 2; east++) {
-        struct plane_work both[2] = {work[east], work[east + 2]};
+    for (int32_t q = 0; q < 2; q++) {
+        struct plane_work both[2] = {work[q], work[q + 2]};
         emit_hemisphere_computes(b, both, t, x);
     }
 }
 
-struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s, const char *name)
+struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s,
+                        const char *name, int32_t mirror)
 {
     emit_op(b, name, true);
     struct timing t = timing_of(b, s);
     int32_t rows = shape_tile_rows(s.n_tiles, SHAPE_QUADS);
     struct plane_work work[SHAPE_QUADS];
-    struct quads out = ops_inner_quads(b, name, s.n_tiles, t.rows);
+    struct quads out = ops_inner_quads(b, name, s.n_tiles, t.rows, mirror);
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
-        prepare_plane(b, &work[q], q, shape_tiles_of(s.n_tiles, SHAPE_QUADS, q), t, name);
+        prepare_plane(b, &work[q], &out, q, t, name);
     emit_product(b, work, t, x);
-    struct program_operand row_scale =
-        row_scale_at_vxm(b, x, t, rows, t.results_at_vxm + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles);
+    struct program_operand row_scale = row_scale_at_vxm(
+        b, x, t, rows, t.results_at_vxm + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        if (!work[q].tiles)
+        if (work[q].tiles <= 0)
             continue;
         char full[24];
         snprintf(full, sizeof full, "%.10s.s", name);
         int32_t slot = work[q].local ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
-        emit_scaling(b, &work[q], t, column_constant(b, &work[q], full, slot), row_scale, out.tensor[q]);
+        emit_scaling(b, &work[q], t, column_constant(b, &work[q], full, slot), row_scale,
+                     out.tensor[q]);
     }
     place_group(b, 0);
     return out;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Norms and quantisation: what a row needs before it can meet int8 weights.
  *
- * Nothing adds or compares across lanes for free. Sums over lanes go through the MXM against ones, which
- * also spreads the sum over all lanes. Maxima go through the SXM: a 16x16 transpose brings the lanes of each
- * superlane side by side for a tree of 15 ALUs, lanes spread over superlanes do it again, and a rotation by
- * four superlanes covers the last four of twenty. The quantised row is independent of the norm's root mean
- * square, so both reductions run side by side and only the row's scale needs both. */
+ * Nothing adds or compares across lanes for free. Sums over lanes go through the MXM against ones,
+ * which also spreads the sum over all lanes. Maxima go through the SXM: a 16x16 transpose brings
+ * the lanes of each superlane side by side for a tree of 15 ALUs, lanes spread over superlanes do
+ * it again, and a rotation by four superlanes covers the last four of twenty. The quantised row is
+ * independent of the norm's root mean square, so both reductions run side by side and only the
+ * row's scale needs both. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -22,11 +23,11 @@ enum {
     STREAM_TREE_OUT = 24, /* outward, VXM to SXM */
     STREAM_SPREAD = 28,
     STREAM_BYTES = 30,
-    STREAM_ROW = 18,      /* eastward, one vector a row */
+    STREAM_ROW = 18, /* eastward, one vector a row */
     TREE_INPUTS = 16,
-    TREE_ROOT = 14,       /* unit of the last comparison in a tree of 15 */
-    ONES_LEAD = 128,      /* farther than from any slice to the VXM */
-    TREE_GAP_CYCLES = 100,/* trees of one group start this far apart at least */
+    TREE_ROOT = 14,        /* unit of the last comparison in a tree of 15 */
+    ONES_LEAD = 128,       /* farther than from any slice to the VXM */
+    TREE_GAP_CYCLES = 100, /* trees of one group start this far apart at least */
 };
 
 static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream, int64_t cycle)
@@ -34,20 +35,22 @@ static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream
     return (struct lane_group){emit_inward(east), stream, emit_vxm_x(b), cycle};
 }
 
-static int32_t row_vector(struct block *b, const char *name, const char *part, bool east, int32_t slot, int32_t subs)
+static int32_t row_vector(struct block *b, const char *name, const char *part, bool east,
+                          int32_t slot, int32_t subs)
 {
     int32_t slice[2] = {emit_inner_slice(b, east, slot), emit_inner_slice(b, east, slot + 1)};
     char full[24];
     snprintf(full, sizeof full, "%.12s.%s", name, part);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = full,
-                                             .kind = PROGRAM_TENSOR_ACTIVATION,
-                                             .dtype = subs == 1 ? PROGRAM_DTYPE_INT8 : PROGRAM_DTYPE_FP16,
-                                             .subs = subs,
-                                             .count = b->shape->rows,
-                                             .valid = b->shape->rows,
-                                             .slice = slice},
-                       -1);
+    return emit_tensor(
+        b,
+        &(struct tensor_spec){.name = full,
+                              .kind = PROGRAM_TENSOR_ACTIVATION,
+                              .dtype = subs == 1 ? PROGRAM_DTYPE_INT8 : PROGRAM_DTYPE_FP16,
+                              .subs = subs,
+                              .count = b->shape->rows,
+                              .valid = b->shape->rows,
+                              .slice = slice},
+        -1);
 }
 
 int32_t ops_lane_max_rows(int32_t interval)
@@ -61,11 +64,12 @@ static int64_t across(const struct block *b, int64_t cycle)
     return cycle + emit_vxm_x(b) - emit_sxm_x(b, false);
 }
 
-static int64_t emit_transpose(struct block *b, int32_t stream, int32_t from, int32_t to, struct pattern p,
-                              int64_t cycle)
+static int64_t emit_transpose(struct block *b, int32_t stream, int32_t from, int32_t to,
+                              struct pattern p, int64_t cycle)
 {
     struct program_operand in = emit_stream(PROGRAM_WEST, stream, 2, from, 0, emit_walk(0, 0, 1));
-    struct program_operand out = emit_stream(PROGRAM_EAST, 0, 2 * TREE_INPUTS, to, 0, emit_walk(0, 0, 1));
+    struct program_operand out =
+        emit_stream(PROGRAM_EAST, 0, 2 * TREE_INPUTS, to, 0, emit_walk(0, 0, 1));
     emit(b,
          (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
                                       .queue = PROGRAM_QUEUE_SXM + 1,
@@ -76,10 +80,11 @@ static int64_t emit_transpose(struct block *b, int32_t stream, int32_t from, int
     return across(b, cycle - b->chip->sxm_skew_cycles + b->chip->sxm_transpose_cycles);
 }
 
-/* A permutation by west SXM queue `queue`: streams `in` westward to `out`. Returns when they appear there. */
-static int64_t emit_permute(struct block *b, int32_t queue, enum program_sxm_function function, int32_t argument,
-                            struct program_operand in, struct program_operand out, struct pattern p,
-                            int64_t cycle)
+/* A permutation by west SXM queue `queue`: streams `in` westward to `out`. Returns when they appear
+ * there. */
+static int64_t emit_permute(struct block *b, int32_t queue, enum program_sxm_function function,
+                            int32_t argument, struct program_operand in, struct program_operand out,
+                            struct pattern p, int64_t cycle)
 {
     emit(b,
          (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
@@ -93,8 +98,8 @@ static int64_t emit_permute(struct block *b, int32_t queue, enum program_sxm_fun
     return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles;
 }
 
-/* Levels of the tree over 16 transposed pairs of streams that stand at the VXM in `cycle`; all but the root.
- * Returns the cycle in which the root samples units 12 and 13. */
+/* Levels of the tree over 16 transposed pairs of streams that stand at the VXM in `cycle`; all but
+ * the root. Returns the cycle in which the root samples units 12 and 13. */
 static int64_t emit_tree(struct block *b, int32_t leaves, struct pattern p, int64_t cycle)
 {
     struct alu a = {.function = PROGRAM_VXM_MAX, .p = p, .cycle = cycle};
@@ -102,13 +107,15 @@ static int64_t emit_tree(struct block *b, int32_t leaves, struct pattern p, int6
     for (int32_t j = 0; j < TREE_INPUTS / 2; j++, a.unit++) {
         struct program_operand in[2];
         for (int32_t k = 0; k < 2; k++)
-            in[k] = emit_stream(PROGRAM_EAST, 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k, emit_walk(0, 0, 1));
+            in[k] = emit_stream(PROGRAM_EAST, 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k,
+                                emit_walk(0, 0, 1));
         next = emit_alu(b, a, in, 2, NULL, 0);
     }
     for (int32_t first = 0, width = TREE_INPUTS / 2; width > 2; first += width, width /= 2) {
         a.cycle = next;
         for (int32_t j = 0; j < width / 2; j++, a.unit++) {
-            struct program_operand in[2] = {emit_alu_operand(first + 2 * j), emit_alu_operand(first + 2 * j + 1)};
+            struct program_operand in[2] = {emit_alu_operand(first + 2 * j),
+                                            emit_alu_operand(first + 2 * j + 1)};
             next = emit_alu(b, a, in, 2, NULL, 0);
         }
     }
@@ -123,15 +130,16 @@ static struct alu tree_root(struct pattern p, int64_t cycle, struct program_oper
 }
 
 /* Emits `a` with its result outward on two streams as `to`. */
-static int64_t emit_outward_result(struct block *b, struct alu a, const struct program_operand *in, int32_t inputs,
-                                   int32_t to)
+static int64_t emit_outward_result(struct block *b, struct alu a, const struct program_operand *in,
+                                   int32_t inputs, int32_t to)
 {
-    struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, to, 0, emit_walk(0, 0, 1));
+    struct program_operand out =
+        emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, to, 0, emit_walk(0, 0, 1));
     return emit_alu(b, a, in, inputs, &out, 1);
 }
 
-struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in, int32_t inputs,
-                        struct program_operand last[2])
+struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in,
+                        int32_t inputs, struct program_operand last[2])
 {
     struct pattern p = source.flags & PROGRAM_REDUCE ? emit_reduced(source.p) : source.p;
     struct walk row = emit_walk(0, 0, 1);
@@ -140,12 +148,15 @@ struct alu ops_lane_max(struct block *b, struct alu source, const struct program
         t[k] = emit_transient(b, "max", PROGRAM_DTYPE_FP16, k == 1 || k == 4 ? 2 * TREE_INPUTS : 2);
     /* Within superlanes. */
     int64_t c = across(b, emit_outward_result(b, source, in, inputs, t[0]));
-    struct alu root = tree_root(p, emit_tree(b, t[1], p, emit_transpose(b, STREAM_TREE_OUT, t[0], t[1], p, c)), last);
+    struct alu root = tree_root(
+        p, emit_tree(b, t[1], p, emit_transpose(b, STREAM_TREE_OUT, t[0], t[1], p, c)), last);
     /* Over sixteen superlanes: their maxima side by side, then the same tree. */
     c = across(b, emit_outward_result(b, root, last, 2, t[2]));
-    c = emit_permute(b, 0, PROGRAM_SXM_SPREAD, 0, emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, t[2], 0, row),
+    c = emit_permute(b, 0, PROGRAM_SXM_SPREAD, 0,
+                     emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, t[2], 0, row),
                      emit_stream(PROGRAM_WEST, STREAM_SPREAD, 2, t[3], 0, row), p, c);
-    root = tree_root(p, emit_tree(b, t[4], p, emit_transpose(b, STREAM_SPREAD, t[3], t[4], p, c)), last);
+    root = tree_root(p, emit_tree(b, t[4], p, emit_transpose(b, STREAM_SPREAD, t[3], t[4], p, c)),
+                     last);
     /* Over the last four: the window of sixteen against itself, rotated. */
     c = across(b, emit_outward_result(b, root, last, 2, t[5]));
     int32_t shifted = emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2);
@@ -159,9 +170,10 @@ struct alu ops_lane_max(struct block *b, struct alu source, const struct program
         .unit = TREE_ROOT + 1, .function = PROGRAM_VXM_MAX, .p = p, .cycle = across(b, c)};
 }
 
-/* Emits the last comparison with its result into rows [first, ...) of `tensor`, a west row vector. */
-static void write_row_max(struct block *b, struct alu last, const struct program_operand in[2], int32_t tensor,
-                          int32_t first)
+/* Emits the last comparison with its result into rows [first, ...) of `tensor`, a west row vector.
+ */
+static void write_row_max(struct block *b, struct alu last, const struct program_operand in[2],
+                          int32_t tensor, int32_t first)
 {
     struct walk walk = emit_walk(first, 0, 1);
     struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, tensor, 0, walk);
@@ -170,9 +182,11 @@ static void write_row_max(struct block *b, struct alu last, const struct program
     emit_write(b, tensor, 0, 2, walk, last.p, from);
 }
 
-/* Largest magnitude of up to four trains that end in ALUs or stand on streams, over the inner repeat. */
-static struct alu magnitude_tree(struct block *b, struct program_operand *in, int32_t inputs, int32_t unit,
-                                 struct pattern p, int64_t cycle, struct program_operand root[2], int32_t *root_inputs)
+/* Largest magnitude of up to four trains that end in ALUs or stand on streams, over the inner
+ * repeat. */
+static struct alu magnitude_tree(struct block *b, struct program_operand *in, int32_t inputs,
+                                 int32_t unit, struct pattern p, int64_t cycle,
+                                 struct program_operand root[2], int32_t *root_inputs)
 {
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_MAXABS, .p = p, .cycle = cycle};
     *root_inputs = inputs > 2 ? 2 : inputs;
@@ -190,30 +204,34 @@ static struct alu magnitude_tree(struct block *b, struct program_operand *in, in
 }
 
 /* Rows [first, first + n): largest magnitude over all tiles of all sources, into `magnitude`. */
-static void source_magnitudes(struct block *b, const struct row_source *source, int32_t sources, int32_t first,
-                              int32_t n, int32_t magnitude)
+static void source_magnitudes(struct block *b, const struct row_source *source, int32_t sources,
+                              int32_t first, int32_t n, int32_t magnitude)
 {
     int32_t tiles = source[0].padded_tiles, inputs, stream[2] = {STREAM_IN, STREAM_IN};
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
     struct program_operand in[SHAPE_QUADS], root[2], last[2];
     for (int32_t k = 0; k < sources; k++, stream[source[k - 1].east] += 2)
-        in[k] = emit_read(b, source[k].tensor, 0, 2,
-                          emit_walk(source[k].per_row * first, source[k].per_tile, source[k].per_row), p,
-                          vxm_at(b, source[k].east, stream[source[k].east], 0));
+        in[k] =
+            emit_read(b, source[k].tensor, 0, 2,
+                      emit_walk(source[k].per_row * first, source[k].per_tile, source[k].per_row),
+                      p, vxm_at(b, source[k].east, stream[source[k].east], 0));
     struct alu a = magnitude_tree(b, in, sources, 0, p, 0, root, &inputs);
     a = ops_lane_max(b, a, root, inputs, last);
     write_row_max(b, a, last, magnitude, first);
     place_group(b, 0);
 }
 
-/* One source to int8 rows in both hemispheres: y * 127 / magnitude, the reciprocal as a squared rsqrt. */
-static void quantise_source(struct block *b, const struct row_source *s, int32_t magnitude, const int32_t bytes[2])
+/* One source to int8 rows in both hemispheres: y * 127 / magnitude, the reciprocal as a squared
+ * rsqrt. */
+static void quantise_source(struct block *b, const struct row_source *s, int32_t magnitude,
+                            const int32_t bytes[2])
 {
     int32_t rows = b->shape->rows, step = b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
     struct pattern p = emit_pattern(rows, 1, s->tiles, rows);
-    struct program_operand m = emit_read(b, magnitude, 0, 2, emit_walk(0, 1, 0), p, vxm_at(b, false, STREAM_ROW, 0));
-    struct program_operand y = emit_read(b, s->tensor, 0, 2, emit_walk(0, s->per_row, s->per_tile), p,
-                                         vxm_at(b, s->east, STREAM_IN, 2 * step));
+    struct program_operand m =
+        emit_read(b, magnitude, 0, 2, emit_walk(0, 1, 0), p, vxm_at(b, false, STREAM_ROW, 0));
+    struct program_operand y = emit_read(b, s->tensor, 0, 2, emit_walk(0, s->per_row, s->per_tile),
+                                         p, vxm_at(b, s->east, STREAM_IN, 2 * step));
     struct alu a = {.unit = 0, .function = PROGRAM_VXM_RSQRT, .p = p};
     a.cycle = emit_alu(b, a, &m, 1, NULL, 0);
     struct program_operand twice[2] = {emit_alu_operand(0), emit_alu_operand(0)};
@@ -249,16 +267,16 @@ static void byte_rows(struct block *b, const char *name, int32_t k_tiles, int32_
     }
 }
 
-static void quantise_sources(struct block *b, const struct row_source *source, int32_t sources, int32_t magnitude,
-                             const struct quantised *out)
+static void quantise_sources(struct block *b, const struct row_source *source, int32_t sources,
+                             int32_t magnitude, const struct quantised *out)
 {
     for (int32_t k = 0; k < sources; k++)
         if (source[k].tiles > 0)
             quantise_source(b, &source[k], magnitude, out->bytes);
 }
 
-struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources, int32_t k_tiles,
-                              const char *name)
+struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources,
+                              int32_t k_tiles, const char *name)
 {
     emit_op(b, name, true);
     struct quantised out = {.scale = row_vector(b, name, "amax", false, OPS_SLOT_ROW, 2)};
@@ -272,7 +290,8 @@ struct quantised ops_quantise(struct block *b, const struct row_source *source, 
     return out;
 }
 
-static void quad_sources(const struct block *b, const struct quads *q, struct row_source source[SHAPE_QUADS])
+static void quad_sources(const struct block *b, const struct quads *q,
+                         struct row_source source[SHAPE_QUADS])
 {
     for (int32_t k = 0; k < SHAPE_QUADS; k++)
         source[k] = (struct row_source){.tensor = q->tensor[k],
@@ -307,8 +326,9 @@ static void gain_constants(struct block *b, const char *name, int32_t gain[SHAPE
 }
 
 /* Rows [first, first + n): y = h * gain into quads, and their largest magnitude. */
-static void scale_and_measure(struct block *b, const struct quads *h, const int32_t gain[SHAPE_QUADS],
-                              const struct quads *y, int32_t first, int32_t n, int32_t magnitude)
+static void scale_and_measure(struct block *b, const struct quads *h,
+                              const int32_t gain[SHAPE_QUADS], const struct quads *y, int32_t first,
+                              int32_t n, int32_t magnitude)
 {
     int32_t rows = b->shape->rows, tiles = shape_tile_rows(h->tiles, SHAPE_QUADS), inputs;
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
@@ -318,9 +338,11 @@ static void scale_and_measure(struct block *b, const struct quads *h, const int3
         struct walk walk = emit_walk(first, rows, 1);
         struct program_operand in[2] = {
             emit_read(b, h->tensor[q], 0, 2, walk, p, vxm_at(b, q % 2, STREAM_IN + 2 * (q / 2), 0)),
-            emit_read(b, gain[q], 0, 2, emit_walk(0, 1, 0), p, vxm_at(b, q % 2, STREAM_GAIN + 2 * (q / 2), 0))};
+            emit_read(b, gain[q], 0, 2, emit_walk(0, 1, 0), p,
+                      vxm_at(b, q % 2, STREAM_GAIN + 2 * (q / 2), 0))};
         struct lane_group from = {emit_outward(q % 2), STREAM_OUT + 2 * (q / 2), emit_vxm_x(b), 0};
-        struct program_operand out = emit_stream(from.direction, from.stream, 2, y->tensor[q], 0, walk);
+        struct program_operand out =
+            emit_stream(from.direction, from.stream, 2, y->tensor[q], 0, walk);
         struct alu a = {.unit = q, .function = PROGRAM_VXM_MUL, .p = p};
         from.cycle = c = emit_alu(b, a, in, 2, &out, 1);
         emit_write(b, y->tensor[q], 0, 2, walk, p, from);
@@ -333,15 +355,16 @@ static void scale_and_measure(struct block *b, const struct quads *h, const int3
 }
 
 /* Squares of all tiles added lane by lane; the result leaves for both MXMs. Returns when. */
-static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pattern p, int32_t first,
-                               int32_t squares)
+static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pattern p,
+                               int32_t first, int32_t squares)
 {
     struct program_operand partial[SHAPE_QUADS], out[2];
     struct alu a = {.function = PROGRAM_VXM_MUL, .p = p};
     int64_t next = 0;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        struct program_operand in = emit_read(b, h->tensor[q], 0, 2, emit_walk(first, b->shape->rows, 1), p,
-                                              vxm_at(b, q % 2, STREAM_IN + 2 * (q / 2), 0));
+        struct program_operand in =
+            emit_read(b, h->tensor[q], 0, 2, emit_walk(first, b->shape->rows, 1), p,
+                      vxm_at(b, q % 2, STREAM_IN + 2 * (q / 2), 0));
         struct program_operand twice[2] = {in, in};
         a.unit = q;
         next = emit_alu(b, a, twice, 2, NULL, 0);
@@ -352,22 +375,25 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
         next = emit_alu(b, a, partial + 2 * (a.unit - 4), 2, NULL, 0);
     struct program_operand both[2] = {emit_alu_operand(4), emit_alu_operand(5)};
     for (int32_t east = 0; east < 2; east++)
-        out[east] = emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1));
+        out[east] =
+            emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1));
     a.flags = PROGRAM_REDUCE, a.cycle = next;
     return emit_alu(b, a, both, 2, out, 2);
 }
 
-/* Ones into the fp16 array of hemisphere `east`, before the group's own rows leave their slices at cycle
- * -ONES_LEAD or later. */
+/* Ones into the fp16 array of hemisphere `east`, before the group's own rows leave their slices at
+ * cycle -ONES_LEAD or later. */
 static void emit_ones(struct block *b, int32_t ones, bool east)
 {
     int32_t columns = b->chip->mxm_columns / 16;
     uint8_t queue = (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0));
     int64_t load = -ONES_LEAD - columns, install = load + b->chip->mxm_load_skew_cycles + columns;
     struct pattern p = emit_pattern(columns, 1, 1, 0);
-    struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east), load + b->chip->mxm_load_skew_cycles};
+    struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east),
+                            load + b->chip->mxm_load_skew_cycles};
     int32_t sub = east ? EMIT_OUTER_SLICES : 0;
-    struct program_operand in = emit_read(b, ones, sub, EMIT_OUTER_SLICES, emit_walk(0, 0, 0), p, at);
+    struct program_operand in =
+        emit_read(b, ones, sub, EMIT_OUTER_SLICES, emit_walk(0, 0, 0), p, at);
     struct program_operand want = emit_expect(ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0));
     want.sub = (uint8_t)sub;
     emit(b,
@@ -387,17 +413,20 @@ static void emit_ones(struct block *b, int32_t ones, bool east)
          &want, 1, NULL, 0);
 }
 
-/* Lanes of a row against ones: hemisphere `east` takes its half of the lanes. Returns when sums reach the VXM. */
-static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pattern p, int64_t raised,
-                             int32_t squares, int32_t sums)
+/* Lanes of a row against ones: hemisphere `east` takes its half of the lanes. Returns when sums
+ * reach the VXM. */
+static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pattern p,
+                             int64_t raised, int32_t squares, int32_t sums)
 {
-    int64_t cycle = raised + emit_vxm_x(b) - emit_mxm_x(b, false) - b->chip->mxm_compute_skew_cycles;
+    int64_t cycle =
+        raised + emit_vxm_x(b) - emit_mxm_x(b, false) - b->chip->mxm_compute_skew_cycles;
     emit_ones(b, ones, east);
     struct program_operand in[2] = {
         emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1)),
         emit_expect(ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0))};
     in[1].sub = east ? EMIT_OUTER_SLICES : 0;
-    struct program_operand out = emit_stream(emit_inward(east), STREAM_SUM, 4, sums, 0, emit_walk(0, 0, 1));
+    struct program_operand out =
+        emit_stream(emit_inward(east), STREAM_SUM, 4, sums, 0, emit_walk(0, 0, 1));
     emit(b,
          (struct program_instruction){
              .cycle = cycle,
@@ -412,7 +441,8 @@ static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pa
 }
 
 /* 1 / sqrt(sum / hidden + epsilon) of every row, into `root`. */
-static void inverse_root(struct block *b, const struct common *common, const struct quads *h, int32_t root)
+static void inverse_root(struct block *b, const struct common *common, const struct quads *h,
+                         int32_t root)
 {
     int32_t tiles = shape_tile_rows(h->tiles, SHAPE_QUADS), unit = 6;
     struct pattern p = emit_pattern(tiles, 1, b->shape->rows, tiles), r = emit_reduced(p);
@@ -426,8 +456,10 @@ static void inverse_root(struct block *b, const struct common *common, const str
     }
     struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = r, .cycle = c};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
-    const enum program_vxm_function chain[3] = {PROGRAM_VXM_SCALE, PROGRAM_VXM_OFFSET, PROGRAM_VXM_RSQRT};
-    const float immediate[3] = {1.0f / (float)b->shape->model->hidden, (float)b->shape->model->norm_epsilon, 0};
+    const enum program_vxm_function chain[3] = {PROGRAM_VXM_SCALE, PROGRAM_VXM_OFFSET,
+                                                PROGRAM_VXM_RSQRT};
+    const float immediate[3] = {1.0f / (float)b->shape->model->hidden,
+                                (float)b->shape->model->norm_epsilon, 0};
     struct lane_group from = {PROGRAM_EAST, STREAM_TREE_OUT, emit_vxm_x(b), 0};
     out = emit_stream(from.direction, from.stream, 2, root, 0, emit_walk(0, 0, 1));
     for (int32_t k = 0; k < 3; k++) {
@@ -445,8 +477,9 @@ static void combine_scales(struct block *b, int32_t magnitude, int32_t root, int
 {
     struct pattern p = emit_pattern(1, 0, b->shape->rows, 1);
     struct walk walk = emit_walk(0, 0, 1);
-    struct program_operand in[2] = {emit_read(b, magnitude, 0, 2, walk, p, vxm_at(b, false, STREAM_ROW, 0)),
-                                    emit_read(b, root, 0, 2, walk, p, vxm_at(b, true, STREAM_ROW, 0))};
+    struct program_operand in[2] = {
+        emit_read(b, magnitude, 0, 2, walk, p, vxm_at(b, false, STREAM_ROW, 0)),
+        emit_read(b, root, 0, 2, walk, p, vxm_at(b, true, STREAM_ROW, 0))};
     struct lane_group from = {PROGRAM_WEST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, scale, 0, walk);
     struct alu a = {.unit = 3, .function = PROGRAM_VXM_MUL, .p = p};
@@ -455,10 +488,12 @@ static void combine_scales(struct block *b, int32_t magnitude, int32_t root, int
     place_group(b, 0);
 }
 
-struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h, const char *name)
+struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h,
+                                   const char *name)
 {
     emit_op(b, name, true);
-    int32_t gain[SHAPE_QUADS], tiles = shape_tile_rows(h->tiles, SHAPE_QUADS), rows = b->shape->rows;
+    int32_t gain[SHAPE_QUADS], tiles = shape_tile_rows(h->tiles, SHAPE_QUADS),
+                               rows = b->shape->rows;
     struct quantised out = {.scale = row_vector(b, name, "scale", false, OPS_SLOT_ROW, 2)};
     byte_rows(b, name, h->tiles, out.bytes);
     gain_constants(b, name, gain);
@@ -466,7 +501,7 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
     struct sram before = b->sram;
     int32_t magnitude = row_vector(b, name, "amax", false, OPS_SLOT_Y, 2);
     int32_t root = row_vector(b, name, "rms", true, OPS_SLOT_Y, 2);
-    struct quads y = ops_inner_quads(b, name, tiles * SHAPE_QUADS, rows);
+    struct quads y = ops_inner_quads(b, name, tiles * SHAPE_QUADS, rows, 0);
     int32_t chunk = ops_lane_max_rows(tiles);
     for (int32_t row = 0; row < rows; row += chunk)
         scale_and_measure(b, h, gain, &y, row, rows - row < chunk ? rows - row : chunk, magnitude);

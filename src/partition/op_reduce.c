@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
- * A decode row is short: every chip sends its whole partial row to every other, one hop, and all of them add
- * (one-shot). A prefill chunk is long: each chip adds the rows it owns (reduce-scatter), then sends the sums
- * to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group run the same cycles;
- * a link carries one vector a slot. In the all-gather rank r starts with place r of eight, so that no two
- * senders reach the same SRAM slice of a receiver at once. */
+ * A decode row is short: every chip sends its whole partial row to every other, one hop, and all of
+ * them add (one-shot). A prefill chunk is long: each chip adds the rows it owns (reduce-scatter),
+ * then sends the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of
+ * a group run the same cycles; a link carries one vector a slot. In the all-gather rank r starts
+ * with place r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
 #include "partition/ops.h"
 
 #include <assert.h>
@@ -14,13 +14,13 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_SEND = 25,        /* westward, SRAM to links */
-    STREAM_IN = 0,           /* eastward, links to SRAM; two a source, SRAM to VXM */
+    STREAM_SEND = 25,    /* westward, SRAM to links */
+    STREAM_IN = 0,       /* links to SRAM, one a source; SRAM to VXM, two a source */
+    STREAM_PARTIAL = 16, /* inward: this chip's own */
     STREAM_RESIDUAL = 18,
     STREAM_OUT = 20,
     STREAM_OWN = 22,
-    FIRST_RECEIVE_SLICE = 8, /* outer slices 8.. of the west: two a source */
-    FIRST_OWN_SLICE = 24,
+    FIRST_OWN_SLICE = 24, /* outer slices of the west */
     PLACES = 2 * SHAPE_QUADS,
     ROUND_TRIP_MARGIN = 400, /* cycles for the last sum on its way from the links and back */
 };
@@ -28,9 +28,10 @@ enum {
 /* What one exchange moves: `rows` rows of each tile from each source. */
 struct exchange {
     struct block *b;
-    int32_t slot;                       /* link slot in cycles */
+    int32_t slot; /* link slot in cycles */
     int32_t rows;
-    int32_t received[PROGRAM_QUEUES];   /* by source rank */
+    int32_t received[PROGRAM_QUEUES]; /* by source rank; none of this one */
+    int32_t echo;                     /* one row that takes what nobody else samples of a scatter */
 };
 
 static int32_t ranks(const struct block *b)
@@ -43,12 +44,15 @@ static int32_t links_x(const struct block *b)
     return program_queue_position(b->chip, PROGRAM_QUEUE_SEND);
 }
 
-/* Place of the rows of each source: tile j, row i at j * rows + i. */
+/* Place of the rows of each other source: tile j, row i at j * rows + i, in outer slices of the
+ * east. */
 static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
 {
     for (int32_t source = 0; source < ranks(e->b); source++) {
-        int32_t first = FIRST_RECEIVE_SLICE + 2 * source;
-        int32_t slice[2] = {emit_outer_slice(e->b, false, first), emit_outer_slice(e->b, false, first + 1)};
+        int32_t slice[2] = {emit_outer_slice(e->b, true, 2 * source),
+                            emit_outer_slice(e->b, true, 2 * source + 1)};
+        if (source == e->b->rank)
+            continue;
         char full[24];
         snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
         e->received[source] = emit_tensor(e->b,
@@ -63,8 +67,8 @@ static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
     }
 }
 
-static struct program_instruction link_instruction(enum program_opcode opcode, int32_t queue, struct pattern p,
-                                                   int64_t cycle)
+static struct program_instruction link_instruction(enum program_opcode opcode, int32_t queue,
+                                                   struct pattern p, int64_t cycle)
 {
     return (struct program_instruction){.cycle = cycle,
                                         .queue = (uint8_t)queue,
@@ -73,7 +77,8 @@ static struct program_instruction link_instruction(enum program_opcode opcode, i
                                         .interval = {p.d[0], p.d[1]}};
 }
 
-static void emit_send(struct block *b, int32_t peer, struct program_operand what, struct pattern p, int64_t departure)
+static void emit_send(struct block *b, int32_t peer, struct program_operand what, struct pattern p,
+                      int64_t departure)
 {
     struct program_instruction i = link_instruction(PROGRAM_C2C_SEND, PROGRAM_QUEUE_SEND + peer, p,
                                                     departure - b->chip->c2c_send_skew_cycles);
@@ -81,13 +86,16 @@ static void emit_send(struct block *b, int32_t peer, struct program_operand what
 }
 
 /* What `peer` sends in `departure` as `sent` goes into sub `sub` of `tensor` here. */
-static void emit_receive(struct block *b, int32_t peer, struct program_operand sent, struct pattern p,
-                         int64_t departure, int32_t tensor, int32_t sub, struct walk walk)
+static void emit_receive(struct block *b, int32_t peer, struct program_operand sent,
+                         struct pattern p, int64_t departure, int32_t tensor, int32_t sub,
+                         struct walk walk)
 {
-    struct lane_group from = {PROGRAM_EAST, STREAM_IN + peer, links_x(b), departure + b->chip->c2c_hop_cycles};
+    struct lane_group from = {PROGRAM_EAST, STREAM_IN + peer, links_x(b),
+                              departure + b->chip->c2c_hop_cycles};
     struct program_instruction i =
         link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + peer, p, from.cycle);
-    struct program_operand out[2] = {emit_stream(from.direction, from.stream, 1, tensor, sub, walk), sent};
+    struct program_operand out[2] = {emit_stream(from.direction, from.stream, 1, tensor, sub, walk),
+                                     sent};
     out[1].kind = PROGRAM_EXPECT;
     emit(b, i, NULL, 0, out, 2);
     from.cycle += b->chip->c2c_receive_cycles;
@@ -102,7 +110,8 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
 }
 
 /* One-shot: sub `sub` of quad q to all; returns the cycles it takes on a link. */
-static int64_t share_place(struct exchange *e, const struct quads *partial, int32_t q, int32_t sub, int64_t cycle)
+static int64_t share_place(struct exchange *e, const struct quads *partial, int32_t q, int32_t sub,
+                           int64_t cycle)
 {
     struct block *b = e->b;
     int32_t tiles = shape_tiles_of(partial->tiles, SHAPE_QUADS, q), rows = e->rows;
@@ -113,10 +122,8 @@ static int64_t share_place(struct exchange *e, const struct quads *partial, int3
     struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
     struct program_operand sent = emit_read(b, partial->tensor[q], sub, 1, walk, p, at);
     for (int32_t peer = 0; peer < ranks(b); peer++) {
-        if (peer == b->rank) {
-            emit_store(b, sent, e->received[peer], sub, to, p, passing_west(b, cycle));
+        if (peer == b->rank)
             continue;
-        }
         emit_send(b, peer, sent, p, cycle);
         emit_receive(b, peer, sent, p, cycle, e->received[peer], sub, to);
     }
@@ -133,12 +140,14 @@ static void one_shot(struct exchange *e, const struct quads *partial)
 }
 
 /* Reduce-scatter of one tile: each slot carries one vector for every rank, `step` cycles apart. */
-static void scatter_tile(struct exchange *e, const struct quads *partial, int32_t tile, int32_t sub, int64_t cycle)
+static void scatter_tile(struct exchange *e, const struct quads *partial, int32_t tile, int32_t sub,
+                         int64_t cycle)
 {
     struct block *b = e->b;
     int32_t all = b->shape->rows, rows = e->rows, step = e->slot / ranks(b), q = tile % SHAPE_QUADS;
     int32_t first = tile / SHAPE_QUADS * all;
-    struct pattern every = emit_pattern(ranks(b), step, rows, e->slot), own = emit_pattern(rows, e->slot, 1, 0);
+    struct pattern every = emit_pattern(ranks(b), step, rows, e->slot),
+                   own = emit_pattern(rows, e->slot, 1, 0);
     struct walk to = emit_walk(tile * rows, 1, 0);
     struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
     struct program_operand sent =
@@ -146,7 +155,8 @@ static void scatter_tile(struct exchange *e, const struct quads *partial, int32_
     for (int32_t peer = 0; peer < ranks(b); peer++) {
         sent.index = first + peer * rows, sent.stride[0] = 1, sent.stride[1] = 0;
         if (peer == b->rank) {
-            emit_store(b, sent, e->received[peer], sub, to, own, passing_west(b, cycle + peer * step));
+            emit_store(b, sent, e->echo, 0, emit_walk(0, 0, 0), own,
+                       passing_west(b, cycle + peer * step));
             continue;
         }
         emit_send(b, peer, sent, own, cycle + peer * step);
@@ -165,9 +175,9 @@ static int64_t reduce_scatter(struct exchange *e, const struct quads *partial)
     return cycle + place_group(e->b, 0);
 }
 
-/* Sources added pair by pair; returns the number of operands left in `term` (1) and when it is sampled. */
-static int64_t add_tree(struct block *b, struct program_operand *term, int32_t terms, struct pattern p,
-                        int64_t cycle, int32_t *unit)
+/* Sources added pair by pair into term[0]; returns when it is sampled. */
+static int64_t add_tree(struct block *b, struct program_operand *term, int32_t terms,
+                        struct pattern p, int64_t cycle, int32_t *unit)
 {
     struct alu a = {.function = PROGRAM_VXM_ADD, .p = p, .cycle = cycle};
     for (; terms > 1; terms /= 2) {
@@ -182,42 +192,67 @@ static int64_t add_tree(struct block *b, struct program_operand *term, int32_t t
     return cycle;
 }
 
-/* Sum of all sources and of the residual's rows from `first` for quad q, into rows of `out` from `first`, and
- * into `own` where another hop follows. */
-static void sum_quad(struct exchange *e, const struct quads *residual, const struct quads *out,
-                     const struct quads *own, int32_t q, int32_t first)
+/* One sum: quad q of rows [first, first + rows). */
+struct quad_sum {
+    const struct quads *partial, *residual, *out, *own; /* residual, own: may be NULL */
+    int32_t q, first;
+    struct pattern p;
+};
+
+/* What all ranks contribute, at the VXM in cycle 0; this rank's rows come from where they were
+ * made. */
+static void read_terms(struct exchange *e, const struct quad_sum *s, struct program_operand *term)
 {
     struct block *b = e->b;
-    int32_t all = b->shape->rows, rows = e->rows, tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
-    int32_t unit = 0, x = emit_vxm_x(b), outputs = own ? 2 : 1;
-    if (tiles <= 0)
-        return;
-    struct pattern p = emit_pattern(rows, 1, tiles, rows);
-    struct walk to = emit_walk(first, 1, all), near = emit_walk(0, 1, rows);
-    struct program_operand term[PROGRAM_QUEUES], result[2];
+    int32_t rows = e->rows, x = emit_vxm_x(b);
     for (int32_t k = 0; k < ranks(b); k++)
-        term[k] = emit_read(b, e->received[k], 0, 2, emit_walk(q * rows, 1, SHAPE_QUADS * rows), p,
-                            (struct lane_group){PROGRAM_EAST, STREAM_IN + 2 * k, x, 0});
-    int64_t c = add_tree(b, term, ranks(b), p, 0, &unit);
-    struct alu a = {.unit = unit, .function = residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY, .p = p, .cycle = c};
-    if (residual)
-        term[1] = emit_read(b, residual->tensor[q], 0, 2, to, p,
-                            (struct lane_group){emit_inward(q % 2), STREAM_RESIDUAL, x, c});
-    result[0] = emit_stream(emit_outward(q % 2), STREAM_OUT, 2, out->tensor[q], 0, to);
-    if (own)
-        result[1] = emit_stream(PROGRAM_WEST, STREAM_OWN, 2, own->tensor[q], 0, near);
-    c = emit_alu(b, a, term, residual ? 2 : 1, result, outputs);
-    emit_write(b, out->tensor[q], 0, 2, to, p, (struct lane_group){emit_outward(q % 2), STREAM_OUT, x, c});
-    if (own)
-        emit_write(b, own->tensor[q], 0, 2, near, p, (struct lane_group){PROGRAM_WEST, STREAM_OWN, x, c});
+        if (k == b->rank)
+            term[k] = emit_read(b, s->partial->tensor[s->q], 0, 2,
+                                emit_walk(s->first, 1, b->shape->rows), s->p,
+                                (struct lane_group){emit_inward(quads_east(s->partial, s->q)),
+                                                    STREAM_PARTIAL, x, 0});
+        else
+            term[k] =
+                emit_read(b, e->received[k], 0, 2, emit_walk(s->q * rows, 1, SHAPE_QUADS * rows),
+                          s->p, (struct lane_group){PROGRAM_WEST, STREAM_IN + 2 * k, x, 0});
+}
+
+/* Terms and residual to rows of `out`, and to `own` where another hop follows. */
+static void sum_quad(struct exchange *e, const struct quad_sum *s)
+{
+    struct block *b = e->b;
+    int32_t unit = 0, x = emit_vxm_x(b), side = s->q % 2;
+    struct walk to = emit_walk(s->first, 1, b->shape->rows), near = emit_walk(0, 1, e->rows);
+    struct program_operand term[PROGRAM_QUEUES], result[2];
+    read_terms(e, s, term);
+    int64_t c = add_tree(b, term, ranks(b), s->p, 0, &unit);
+    struct alu a = {.unit = unit,
+                    .function = s->residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY,
+                    .p = s->p,
+                    .cycle = c};
+    if (s->residual)
+        term[1] = emit_read(b, s->residual->tensor[s->q], 0, 2, to, s->p,
+                            (struct lane_group){emit_inward(side), STREAM_RESIDUAL, x, c});
+    result[0] = emit_stream(emit_outward(side), STREAM_OUT, 2, s->out->tensor[s->q], 0, to);
+    if (s->own)
+        result[1] = emit_stream(PROGRAM_WEST, STREAM_OWN, 2, s->own->tensor[s->q], 0, near);
+    c = emit_alu(b, a, term, s->residual ? 2 : 1, result, s->own ? 2 : 1);
+    emit_write(b, s->out->tensor[s->q], 0, 2, to, s->p,
+               (struct lane_group){emit_outward(side), STREAM_OUT, x, c});
+    if (s->own)
+        emit_write(b, s->own->tensor[s->q], 0, 2, near, s->p,
+                   (struct lane_group){PROGRAM_WEST, STREAM_OWN, x, c});
     place_group(b, 0);
 }
 
-static void sum_all(struct exchange *e, const struct quads *residual, const struct quads *out,
-                    const struct quads *own, int32_t first)
+static void sum_all(struct exchange *e, struct quad_sum s)
 {
-    for (int32_t q = 0; q < SHAPE_QUADS; q++)
-        sum_quad(e, residual, out, own, q, first);
+    for (s.q = 0; s.q < SHAPE_QUADS; s.q++) {
+        int32_t tiles = shape_tiles_of(s.out->tiles, SHAPE_QUADS, s.q);
+        s.p = emit_pattern(e->rows, 1, tiles, e->rows);
+        if (tiles > 0)
+            sum_quad(e, &s);
+    }
 }
 
 /* The rows that this chip has summed, beside the links. */
@@ -225,26 +260,30 @@ static struct quads own_tensors(struct exchange *e, const char *name, int32_t ti
 {
     struct quads own = {.tiles = tiles};
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t first = FIRST_OWN_SLICE + 2 * q, count = shape_tile_rows(tiles, SHAPE_QUADS) * e->rows;
-        int32_t slice[2] = {emit_outer_slice(e->b, false, first), emit_outer_slice(e->b, false, first + 1)};
+        int32_t first = FIRST_OWN_SLICE + 2 * q,
+                count = shape_tile_rows(tiles, SHAPE_QUADS) * e->rows;
+        int32_t slice[2] = {emit_outer_slice(e->b, false, first),
+                            emit_outer_slice(e->b, false, first + 1)};
         char full[24];
         snprintf(full, sizeof full, "%.12s.own%d", name, q);
-        own.tensor[q] = emit_tensor(e->b,
-                                    &(struct tensor_spec){.name = full,
-                                                          .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                          .dtype = PROGRAM_DTYPE_FP16,
-                                                          .subs = 2,
-                                                          .count = count,
-                                                          .valid = shape_tiles_of(tiles, SHAPE_QUADS, q) * e->rows,
-                                                          .slice = slice},
-                                    -1);
+        own.tensor[q] = emit_tensor(
+            e->b,
+            &(struct tensor_spec){.name = full,
+                                  .kind = PROGRAM_TENSOR_ACTIVATION,
+                                  .dtype = PROGRAM_DTYPE_FP16,
+                                  .subs = 2,
+                                  .count = count,
+                                  .valid = shape_tiles_of(tiles, SHAPE_QUADS, q) * e->rows,
+                                  .slice = slice},
+            -1);
     }
     return own;
 }
 
-/* Phase f: this rank sends place (rank + f) % 8 and takes place (source + f) % 8 from each source. */
-static void gather_place(struct exchange *e, const struct quads *own, const struct quads *out, int32_t source,
-                         int32_t place, int64_t cycle)
+/* Phase f: this rank sends place (rank + f) % 8 and takes place (source + f) % 8 from each source.
+ */
+static void gather_place(struct exchange *e, const struct quads *own, const struct quads *out,
+                         int32_t source, int32_t place, int64_t cycle)
 {
     struct block *b = e->b;
     int32_t q = place / 2, sub = place % 2, rows = e->rows;
@@ -253,7 +292,8 @@ static void gather_place(struct exchange *e, const struct quads *own, const stru
         return;
     struct pattern p = emit_pattern(rows, e->slot, tiles, rows * e->slot);
     struct walk near = emit_walk(0, 1, rows), to = emit_walk(source * rows, 1, b->shape->rows);
-    struct program_operand sent = emit_stream(PROGRAM_WEST, STREAM_SEND, 1, own->tensor[q], sub, near);
+    struct program_operand sent =
+        emit_stream(PROGRAM_WEST, STREAM_SEND, 1, own->tensor[q], sub, near);
     if (source != b->rank) {
         emit_receive(b, source, sent, p, cycle, out->tensor[q], sub, to);
         return;
@@ -265,7 +305,8 @@ static void gather_place(struct exchange *e, const struct quads *own, const stru
             emit_send(b, peer, sent, p, cycle);
 }
 
-static void all_gather(struct exchange *e, const struct quads *own, const struct quads *out, int64_t earliest)
+static void all_gather(struct exchange *e, const struct quads *own, const struct quads *out,
+                       int64_t earliest)
 {
     int64_t phase = (int64_t)shape_tile_rows(out->tiles, SHAPE_QUADS) * e->rows * e->slot;
     for (int32_t f = 0; f < PLACES; f++)
@@ -274,6 +315,20 @@ static void all_gather(struct exchange *e, const struct quads *own, const struct
     int64_t start = place_group(e->b, earliest);
     assert(start == earliest && "an all-gather must start in the same cycle on all chips");
     (void)start;
+}
+
+static int32_t echo_tensor(struct block *b)
+{
+    int32_t slice = emit_outer_slice(b, false, 0);
+    return emit_tensor(b,
+                       &(struct tensor_spec){.name = "echo",
+                                             .kind = PROGRAM_TENSOR_ACTIVATION,
+                                             .dtype = PROGRAM_DTYPE_FP16,
+                                             .subs = 1,
+                                             .count = 1,
+                                             .valid = 1,
+                                             .slice = &slice},
+                       -1);
 }
 
 /* A group of one: add the residual where there is one. */
@@ -288,14 +343,19 @@ static void add_residual(struct block *b, const struct quads *partial, const str
         struct pattern p = emit_pattern(rows, 1, tiles, rows);
         struct walk walk = emit_walk(0, 1, rows);
         uint8_t inward = emit_inward(q % 2), outward = emit_outward(q % 2);
-        struct program_operand in[2], to = emit_stream(outward, STREAM_OUT, 2, out->tensor[q], 0, walk);
-        in[0] = emit_read(b, partial->tensor[q], 0, 2, walk, p, (struct lane_group){inward, STREAM_IN, x, 0});
+        struct program_operand in[2],
+            to = emit_stream(outward, STREAM_OUT, 2, out->tensor[q], 0, walk);
+        in[0] =
+            emit_read(b, partial->tensor[q], 0, 2, walk, p,
+                      (struct lane_group){emit_inward(quads_east(partial, q)), STREAM_IN, x, 0});
         if (residual)
             in[1] = emit_read(b, residual->tensor[q], 0, 2, walk, p,
                               (struct lane_group){inward, STREAM_RESIDUAL, x, 0});
-        struct alu a = {.unit = q, .function = residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY, .p = p};
+        struct alu a = {
+            .unit = q, .function = residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY, .p = p};
         int64_t c = emit_alu(b, a, in, residual ? 2 : 1, &to, 1);
-        emit_write(b, out->tensor[q], 0, 2, walk, p, (struct lane_group){outward, STREAM_OUT, x, c});
+        emit_write(b, out->tensor[q], 0, 2, walk, p,
+                   (struct lane_group){outward, STREAM_OUT, x, c});
         place_group(b, 0);
     }
 }
@@ -311,13 +371,18 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     } else if (all == 1) {
         receive_tensors(&e, name, out->tiles);
         one_shot(&e, partial);
-        sum_all(&e, residual, out, NULL, 0);
+        sum_all(&e, (struct quad_sum){.partial = partial, .residual = residual, .out = out});
     } else {
         e.rows = all / group;
         receive_tensors(&e, name, out->tiles);
         struct quads own = own_tensors(&e, name, out->tiles);
+        e.echo = echo_tensor(b);
         int64_t left = reduce_scatter(&e, partial);
-        sum_all(&e, residual, out, &own, b->rank * e.rows);
+        sum_all(&e, (struct quad_sum){.partial = partial,
+                                      .residual = residual,
+                                      .out = out,
+                                      .own = &own,
+                                      .first = b->rank * e.rows});
         int64_t sums = (int64_t)out->tiles * e.rows;
         all_gather(&e, &own, out, left + b->chip->c2c_hop_cycles + sums + ROUND_TRIP_MARGIN);
     }
@@ -331,8 +396,9 @@ static void share_key(struct block *b, int32_t key, const int32_t received[])
     struct walk walk = emit_walk(0, 0, 0);
     for (int32_t sub = 0; sub < 4; sub++) {
         int64_t cycle = (int64_t)sub * slot;
-        struct program_operand sent = emit_read(b, key, sub, 1, walk, once,
-                                                (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
+        struct program_operand sent =
+            emit_read(b, key, sub, 1, walk, once,
+                      (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
         for (int32_t peer = 0; peer < ranks(b); peer++) {
             if (peer == b->rank) {
                 emit_store(b, sent, received[peer], sub, walk, once, passing_west(b, cycle));

@@ -13,32 +13,34 @@ static void inner_slices(const struct block *b, bool east, int32_t slot, int32_t
         slice[j] = emit_inner_slice(b, east, slot + j);
 }
 
-static struct quads quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows, int32_t first_slot,
-                             int32_t second_slot)
+static struct quads quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows,
+                             int32_t mirror, int32_t first_slot, int32_t second_slot)
 {
-    struct quads quads = {.tiles = tiles};
+    struct quads quads = {.tiles = tiles, .mirror = mirror};
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t slice[2], count = shape_tiles_of(tiles, SHAPE_QUADS, q) * rows;
         char full[24];
-        inner_slices(b, q % 2, q / 2 ? second_slot : first_slot, 2, slice);
+        inner_slices(b, quads_east(&quads, q), q / 2 ? second_slot : first_slot, 2, slice);
         snprintf(full, sizeof full, "%.12s.q%d", name, q);
-        quads.tensor[q] = count <= 0 ? -1
-                                     : emit_tensor(b,
-                                                   &(struct tensor_spec){.name = full,
-                                                                         .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                                         .dtype = PROGRAM_DTYPE_FP16,
-                                                                         .subs = 2,
-                                                                         .count = count,
-                                                                         .valid = count,
-                                                                         .slice = slice},
-                                                   -1);
+        quads.tensor[q] = count <= 0
+                              ? -1
+                              : emit_tensor(b,
+                                            &(struct tensor_spec){.name = full,
+                                                                  .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                                  .dtype = PROGRAM_DTYPE_FP16,
+                                                                  .subs = 2,
+                                                                  .count = count,
+                                                                  .valid = count,
+                                                                  .slice = slice},
+                                            -1);
     }
     return quads;
 }
 
-struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows)
+struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows,
+                             int32_t mirror)
 {
-    return quads_at(b, name, tiles, rows, OPS_SLOT_X, OPS_SLOT_Y);
+    return quads_at(b, name, tiles, rows, mirror, OPS_SLOT_X, OPS_SLOT_Y);
 }
 
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub)
@@ -55,21 +57,23 @@ struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int
     struct quads quads = {.tiles = s->hidden_tiles};
     int32_t padded = shape_tile_rows(s->hidden_tiles, SHAPE_QUADS) * s->rows;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t slice[2] = {ops_residual_slice(b, buffer, q, 0), ops_residual_slice(b, buffer, q, 1)};
+        int32_t slice[2] = {ops_residual_slice(b, buffer, q, 0),
+                            ops_residual_slice(b, buffer, q, 1)};
         int32_t tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, q);
         char full[24];
         snprintf(full, sizeof full, "%.12s.q%d", name, q);
-        quads.tensor[q] = emit_tensor(b,
-                                      &(struct tensor_spec){.name = full,
-                                                            .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                            .dtype = PROGRAM_DTYPE_FP16,
-                                                            .subs = 2,
-                                                            .count = padded,
-                                                            .valid = (tiles > 0 ? tiles : 0) * s->rows,
-                                                            .slice = slice,
-                                                            .shared = true,
-                                                            .layer_step = layer_step},
-                                      address[buffer]);
+        quads.tensor[q] =
+            emit_tensor(b,
+                        &(struct tensor_spec){.name = full,
+                                              .kind = PROGRAM_TENSOR_ACTIVATION,
+                                              .dtype = PROGRAM_DTYPE_FP16,
+                                              .subs = 2,
+                                              .count = padded,
+                                              .valid = (tiles > 0 ? tiles : 0) * s->rows,
+                                              .slice = slice,
+                                              .shared = true,
+                                              .layer_step = layer_step},
+                        address[buffer]);
     }
     return quads;
 }
@@ -78,7 +82,7 @@ struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
 {
     enum { STREAM_ROWS = 8, STREAM_BIAS = 18, STREAM_SUM = 20 };
     int32_t rows = b->shape->rows, x = emit_vxm_x(b);
-    struct quads out = quads_at(b, name, in->tiles, rows, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
+    struct quads out = quads_at(b, name, in->tiles, rows, 0, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
     emit_op(b, name, true);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(in->tiles, SHAPE_QUADS, q), slice[2];
@@ -99,19 +103,22 @@ struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
         struct pattern p = emit_pattern(rows, 1, tiles, rows);
         struct walk walk = emit_walk(0, 1, rows);
         struct lane_group at = {emit_inward(q % 2), STREAM_ROWS, x, 0};
-        struct program_operand term[2], sum = emit_stream(emit_outward(q % 2), STREAM_SUM, 2, out.tensor[q], 0, walk);
+        struct program_operand term[2],
+            sum = emit_stream(emit_outward(q % 2), STREAM_SUM, 2, out.tensor[q], 0, walk);
         term[0] = emit_read(b, in->tensor[q], 0, 2, walk, p, at);
         at.stream = STREAM_BIAS;
         term[1] = emit_read(b, bias, 0, 2, emit_walk(0, 0, 1), p, at);
         struct alu a = {.unit = q, .function = PROGRAM_VXM_ADD, .p = p};
         int64_t c = emit_alu(b, a, term, 2, &sum, 1);
-        emit_write(b, out.tensor[q], 0, 2, walk, p, (struct lane_group){emit_outward(q % 2), STREAM_SUM, x, c});
+        emit_write(b, out.tensor[q], 0, 2, walk, p,
+                   (struct lane_group){emit_outward(q % 2), STREAM_SUM, x, c});
         place_group(b, 0);
     }
     return out;
 }
 
-static int32_t table(struct block *b, const char *name, bool east, int32_t slot, int32_t subs, int32_t count)
+static int32_t table(struct block *b, const char *name, bool east, int32_t slot, int32_t subs,
+                     int32_t count)
 {
     int32_t slice[4];
     inner_slices(b, east, slot, subs, slice);
@@ -128,7 +135,8 @@ static int32_t table(struct block *b, const char *name, bool east, int32_t slot,
                        -1);
 }
 
-/* `count` rows, at one address, in every slice that may stream weights: sub = hemisphere * 40 + from the VXM. */
+/* `count` rows, at one address, in every slice that may stream weights: sub = hemisphere * 40 +
+ * from the VXM. */
 static int32_t rows_everywhere(struct block *b, const char *name, int32_t count, int32_t valid)
 {
     enum { SIDE = EMIT_SETS * EMIT_SET_SLICES };
@@ -208,8 +216,10 @@ void ops_common(struct block *b, struct common *c)
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };
 
-/* g and u arrive together: h = g * u (the 1/2 is in u's column scale), t = tanh(g / 2), then h * t + h. */
-static void gate_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles, int32_t out)
+/* g and u arrive together: h = g * u (the 1/2 is in u's column scale), t = tanh(g / 2), then h * t
+ * + h. */
+static void gate_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles,
+                      int32_t out)
 {
     int32_t rows = b->shape->rows, unit = 8 * pair, x = emit_vxm_x(b);
     struct pattern p = emit_pattern(rows, 1, tiles, rows);
@@ -229,8 +239,8 @@ static void gate_pair(struct block *b, const struct quads *both, int32_t pair, i
     a.cycle = emit_alu(b, a, next, 1, NULL, 0);
     next[0] = emit_alu_operand(unit + 2), next[1] = emit_alu_operand(unit + 3);
     a.unit = unit + 4, a.function = PROGRAM_VXM_ADD;
-    struct program_operand to = emit_stream(PROGRAM_WEST, STREAM_OUT, 2, out, 0, walk);
-    struct lane_group from = {PROGRAM_WEST, STREAM_OUT, x, emit_alu(b, a, next, 2, &to, 1)};
+    struct program_operand to = emit_stream(PROGRAM_EAST, STREAM_OUT, 2, out, 0, walk);
+    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, x, emit_alu(b, a, next, 2, &to, 1)};
     emit_write(b, out, 0, 2, walk, p, from);
     place_group(b, 0);
 }
@@ -239,9 +249,14 @@ struct row_source ops_gate(struct block *b, const struct quads *both)
 {
     int32_t rows = b->shape->rows, pairs = both->tiles / 2, slice[2];
     emit_op(b, "gate", true);
-    inner_slices(b, false, OPS_SLOT_SCALE_X, 2, slice);
-    struct row_source out = {
-        .tiles = pairs, .padded_tiles = pairs, .per_tile = rows, .per_row = 1, .k_first = 0, .k_step = 1};
+    inner_slices(b, true, OPS_SLOT_SCALE_X, 2, slice);
+    struct row_source out = {.east = true,
+                             .tiles = pairs,
+                             .padded_tiles = pairs,
+                             .per_tile = rows,
+                             .per_row = 1,
+                             .k_first = 0,
+                             .k_step = 1};
     out.tensor = emit_tensor(b,
                              &(struct tensor_spec){.name = "gated",
                                                    .kind = PROGRAM_TENSOR_ACTIVATION,

@@ -7,12 +7,12 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_BYTES = 0,    /* inward, one a group of slices */
+    STREAM_BYTES = 0, /* inward, one a group of slices */
     STREAM_SCALE = 18,
     STREAM_OUT = 20,
-    STREAM_IDS = 12,     /* eastward, four */
-    STREAM_VALUE = 8,    /* inward, two a quad of the hemisphere */
-    STREAM_KEY = 24,     /* westward, four */
+    STREAM_IDS = 12,  /* eastward, four */
+    STREAM_VALUE = 8, /* inward, two a quad of the hemisphere */
+    STREAM_KEY = 24,  /* westward, four */
     KEY_SUBS = 4,
 };
 
@@ -53,9 +53,10 @@ static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles)
                        -1);
 }
 
-/* Bytes of one group's slice for all rows of the step: the token's where it stands there, else zero. */
-static struct program_operand read_group(struct block *b, const struct common *c, int32_t table, int32_t group,
-                                         int32_t tiles, struct pattern p)
+/* Bytes of one group's slice for all rows of the step: the token's where it stands there, else
+ * zero. */
+static struct program_operand read_group(struct block *b, const struct common *c, int32_t table,
+                                         int32_t group, int32_t tiles, struct pattern p)
 {
     char name[24];
     snprintf(name, sizeof name, "token.g%d", group);
@@ -67,12 +68,13 @@ static struct program_operand read_group(struct block *b, const struct common *c
                            .stride = {1, tiles},
                            .limit = emit_address(b, c->zeros, 0),
                            .low = group};
-    return emit_read_table(b, &t, emit_walk(0, 1, tiles), p,
-                           (struct lane_group){emit_inward(group % 2), STREAM_BYTES + group / 2, emit_vxm_x(b), 0});
+    return emit_read_table(
+        b, &t, emit_walk(0, 1, tiles), p,
+        (struct lane_group){emit_inward(group % 2), STREAM_BYTES + group / 2, emit_vxm_x(b), 0});
 }
 
-static void embed_quad(struct block *b, const struct common *c, int32_t q, int32_t tiles, int32_t table,
-                       int32_t scale, int32_t out)
+static void embed_quad(struct block *b, const struct common *c, int32_t q, int32_t tiles,
+                       int32_t table, int32_t scale, int32_t out)
 {
     int32_t rows = b->shape->rows, unit = 0, x = emit_vxm_x(b);
     struct pattern p = emit_pattern(tiles, 1, rows, tiles);
@@ -105,7 +107,7 @@ void ops_embed(struct block *b, const struct common *c, const struct quads *out)
     emit_op(b, "embed", false);
     struct quads partial = *out;
     if (b->shape->group > 1)
-        partial = ops_inner_quads(b, "embed", out->tiles, b->shape->rows);
+        partial = ops_inner_quads(b, "embed", out->tiles, b->shape->rows, 0);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
         if (tiles <= 0)
@@ -117,8 +119,8 @@ void ops_embed(struct block *b, const struct common *c, const struct quads *out)
         ops_reduce(b, &partial, NULL, out, "embed.sum");
 }
 
-static int32_t four_slices(struct block *b, const char *name, int32_t slot, enum program_tensor_kind kind,
-                           int32_t count)
+static int32_t four_slices(struct block *b, const char *name, int32_t slot,
+                           enum program_tensor_kind kind, int32_t count)
 {
     int32_t slice[KEY_SUBS];
     for (int32_t j = 0; j < KEY_SUBS; j++)
@@ -134,21 +136,24 @@ static int32_t four_slices(struct block *b, const char *name, int32_t slot, enum
                        -1);
 }
 
-/* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns when. */
+/* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns
+ * when. */
 static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t ids, int32_t key)
 {
     const struct shape *s = b->shape;
-    int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), x = emit_vxm_x(b), base = b->rank * s->vocabulary;
+    int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), x = emit_vxm_x(b),
+            base = b->rank * s->vocabulary;
     struct pattern p = emit_pattern(tiles, 1, 1, 0);
-    struct program_operand id =
-        emit_read(b, ids, 0, KEY_SUBS, emit_walk(0, 1, 0), p, (struct lane_group){PROGRAM_EAST, STREAM_IDS, x, 0});
-    struct program_operand keys[SHAPE_QUADS], pair[2], out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0,
-                                                                         emit_walk(0, 0, 0));
+    struct program_operand id = emit_read(b, ids, 0, KEY_SUBS, emit_walk(0, 1, 0), p,
+                                          (struct lane_group){PROGRAM_EAST, STREAM_IDS, x, 0});
+    struct program_operand keys[SHAPE_QUADS], pair[2],
+        out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0, emit_walk(0, 0, 0));
     struct alu a = {.function = PROGRAM_VXM_KEY, .argument = base + s->vocabulary, .p = p};
     int64_t next = 0;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct lane_group at = {emit_inward(q % 2), STREAM_VALUE + 2 * (q / 2), x, 0};
-        struct program_operand in[2] = {emit_read(b, logits->tensor[q], 0, 2, emit_walk(0, 1, 0), p, at), id};
+        struct program_operand in[2] = {
+            emit_read(b, logits->tensor[q], 0, 2, emit_walk(0, 1, 0), p, at), id};
         a.unit = q, a.immediate = (float)(base + q * s->head.columns);
         next = emit_alu(b, a, in, 2, NULL, 0);
         keys[q] = emit_alu_operand(q);
@@ -162,14 +167,17 @@ static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t id
     return emit_alu(b, a, pair, 2, &out, 1);
 }
 
-/* One doubling: the key against itself rotated by `shift` lanes. Returns when the greater leaves the VXM. */
+/* One doubling: the key against itself rotated by `shift` lanes. Returns when the greater leaves
+ * the VXM. */
 static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift, int64_t cycle)
 {
     struct walk walk = emit_walk(0, 0, 0);
     int64_t away = emit_vxm_x(b) - emit_sxm_x(b, false), at_sxm = cycle + away;
-    struct program_operand in = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, from, 0, walk), copy[2];
+    struct program_operand in = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, from, 0, walk),
+                           copy[2];
     for (int32_t k = 0; k < 2; k++) {
-        int32_t t = emit_transient(b, k ? "key.turned" : "key.straight", PROGRAM_DTYPE_KEY, KEY_SUBS);
+        int32_t t =
+            emit_transient(b, k ? "key.turned" : "key.straight", PROGRAM_DTYPE_KEY, KEY_SUBS);
         copy[k] = emit_stream(PROGRAM_EAST, KEY_SUBS * k, KEY_SUBS, t, 0, walk);
         emit(b,
              (struct program_instruction){.cycle = at_sxm - b->chip->sxm_skew_cycles,

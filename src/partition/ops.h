@@ -1,30 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The compilers of single ops: each emits and places the groups that compute it on one chip.
  *
- * Vectors of a row of hidden or intermediate values are dealt out over up to four "quads": tile j stands in
- * quad j % 4, in hemisphere quad % 2, so that all planes can deliver and all hemispheres can read at once.
- * Quad q keeps row m of its tile row t at index t * rows + m. */
+ * Vectors of a row of hidden or intermediate values are dealt out over up to four "quads": tile j
+ * stands in quad j % 4, in hemisphere quad % 2, so that all planes can deliver and all hemispheres
+ * can read at once. Quad q keeps row m of its tile row t at index t * rows + m. */
 #ifndef PARTITION_OPS_H
 #define PARTITION_OPS_H
 
 #include "partition/emit.h"
 
-/* Slots by their use. BYTES, ROW and SPARE never hold weights, and hold the residual stream between ops; the
- * others are in the set that an op leaves free. See docs/lpu_model.md. */
+/* Slots by their use. BYTES, ROW and SPARE never hold weights, and hold the residual stream between
+ * ops; the others are in the set that an op leaves free. See docs/lpu_model.md. */
 enum ops_slot {
     OPS_SLOT_BYTES = 0, /* int8 activations, and the low half of fp16 ones */
     OPS_SLOT_X = 1,     /* rows of quads 0 and 1 */
     OPS_SLOT_Y = 3,     /* rows of quads 2 and 3 */
     OPS_SLOT_SCALE_X = 5,
     OPS_SLOT_SCALE_Y = 7,
-    OPS_SLOT_ROW = 9,   /* one vector a row: scales, masks, rotary tables */
+    OPS_SLOT_ROW = 9, /* one vector a row: scales, masks, rotary tables */
     OPS_SLOT_SPARE = 11,
 };
 
 struct quads {
     int32_t tensor[SHAPE_QUADS];
-    int32_t tiles; /* in all; quads beyond them have tensor -1 or, in the residual stream, only padding */
+    int32_t tiles;  /* in all; quads beyond them have tensor -1 or, in the residual stream, only
+                       padding */
+    int32_t mirror; /* 1: hemispheres change places, so that odd tiles weigh on both alike */
 };
+
+/* Hemisphere of quad q. */
+static inline bool quads_east(const struct quads *quads, int32_t q)
+{
+    return (q + quads->mirror) % 2;
+}
 
 /* Activations ready for the MXM: the int8 copies in both hemispheres, and the scale of each row. */
 struct quantised {
@@ -32,8 +40,8 @@ struct quantised {
     int32_t scale;
 };
 
-/* Rows that a quantisation reads from one place: vector of (tile, row) at first + tile * per_tile + row * per_row;
- * its tiles are contraction tiles k_first + tile * k_step. */
+/* Rows that a quantisation reads from one place: vector of (tile, row) at first + tile * per_tile +
+ * row * per_row; its tiles are contraction tiles k_first + tile * k_step. */
 struct row_source {
     int32_t tensor;
     bool east;
@@ -51,22 +59,25 @@ struct common {
 void ops_common(struct block *b, struct common *common);
 
 /* Rows of quads in the set of the op, fp16. */
-struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows);
+struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows,
+                             int32_t mirror);
 
-/* The residual stream, buffer 0 or 1, at fixed addresses. Buffer 1 keeps quad q where buffer 0 keeps quad
- * q ^ 2, so that one can be read while the other is written. */
+/* The residual stream, buffer 0 or 1, at fixed addresses. Buffer 1 keeps quad q where buffer 0
+ * keeps quad q ^ 2, so that one can be read while the other is written. */
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
                           const int32_t address[2]);
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub);
 
 /* RMSNorm and quantisation of the residual rows; gamma becomes a constant of the block. */
-struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h, const char *name);
+struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h,
+                                   const char *name);
 
 /* Quantisation of rows from `sources` (at most 4, all of equal padded_tiles). */
-struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources, int32_t k_tiles,
-                              const char *name);
+struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources,
+                              int32_t k_tiles, const char *name);
 /* y = x W on the MXM, weights int8 with a scale a column, results fp16 in quads. */
-struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape, const char *name);
+struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape,
+                        const char *name, int32_t mirror);
 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);
@@ -74,29 +85,31 @@ struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
 /* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up. */
 struct row_source ops_gate(struct block *b, const struct quads *both);
 
-/* Rotary embedding, KV write, scores, softmax, weighted sum: from qkv rows to packed attention rows, one
- * row_source a KV head. Returns their number. */
+/* Rotary embedding, KV write, scores, softmax, weighted sum: from qkv rows to packed attention
+ * rows, one row_source a KV head. Returns their number. */
 int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qkv,
                       struct row_source out[SHAPE_QUADS]);
 
-/* Largest lane of each row, in all lanes: appends the trees to the open group. `source` is the ALU that
- * produces the rows (its outer repeats); returns the last comparison, ready to be emitted by the caller with
- * the two operands in `in`. */
-struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in, int32_t inputs,
-                        struct program_operand last[2]);
+/* Largest lane of each row, in all lanes: appends the trees to the open group. `source` is the ALU
+ * that produces the rows (its outer repeats); returns the last comparison, ready to be emitted by
+ * the caller with the two operands in `in`. */
+struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in,
+                        int32_t inputs, struct program_operand last[2]);
 
 /* Rows of a group of trees that do not run into the next one. */
 int32_t ops_lane_max_rows(int32_t interval);
 
-/* Sum of the tensor group's partial rows and of the residual (NULL: none): all chips end with all rows of
- * `out`. Sends and receives name their peer by its rank: queue SEND + rank, RECEIVE + rank. */
+/* Sum of the tensor group's partial rows and of the residual (NULL: none): all chips end with all
+ * rows of `out`. Sends and receives name their peer by its rank: queue SEND + rank, RECEIVE + rank.
+ */
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
                 const struct quads *out, const char *name);
 
 /* Token ids to hidden rows in `out`: each chip contributes the rows that it holds. */
 void ops_embed(struct block *b, const struct common *c, const struct quads *out);
 
-/* Greedy choice over the group's logits: the key of the winning token, on every chip of the group. */
+/* Greedy choice over the group's logits: the key of the winning token, on every chip of the group.
+ */
 void ops_argmax(struct block *b, const struct common *c, const struct quads *logits);
 
 /* The greatest of the group's keys, into `token` on every chip. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The compiler: from a model, a bucket and a rack to the program of every chip and the timetable of every
- * link. Deterministic: all ranks that compile the same input get the same plan. */
+/* The compiler: from a model, a bucket and a rack to the program of every chip and the timetable of
+ * every link. Deterministic: all ranks that compile the same input get the same plan. */
 #ifndef PARTITION_PARTITION_H
 #define PARTITION_PARTITION_H
 
@@ -10,29 +10,37 @@
 #include "interconnect/lpu_topology.h"
 #include "model/model.h"
 
-/* What a step does: `decode` takes one token and gives the next; `prefill` takes plan_prefill_rows prompt tokens
- * into the KV cache and gives none (the last prompt token goes through a decode step). */
+/* What a step does: `decode` takes one token and gives the next; `prefill` takes plan_prefill_rows
+ * prompt tokens into the KV cache and gives none (the last prompt token goes through a decode
+ * step). */
 enum partition_phase { PARTITION_DECODE, PARTITION_PREFILL, PARTITION_PHASES };
 
 /* The units that a pipeline is cut between: embedding, attention and MLP of each layer, head. */
-enum partition_block { PARTITION_EMBED, PARTITION_ATTENTION, PARTITION_MLP, PARTITION_HEAD, PARTITION_BLOCKS };
+enum partition_block {
+    PARTITION_EMBED,
+    PARTITION_ATTENTION,
+    PARTITION_MLP,
+    PARTITION_HEAD,
+    PARTITION_BLOCKS
+};
 
-/* One pipeline stage: `group` consecutive chips, blocks [first_block, first_block + blocks) of the sequence
- * embed, attention 0, mlp 0, attention 1, ..., head. */
+/* One pipeline stage: `group` consecutive chips, blocks [first_block, first_block + blocks) of the
+ * sequence embed, attention 0, mlp 0, attention 1, ..., head. */
 struct partition_stage {
     int32_t first_chip;
     int32_t first_block, blocks;
-    int64_t start_cycle[PARTITION_PHASES], end_cycle[PARTITION_PHASES]; /* without the transfer that follows */
+    int64_t start_cycle[PARTITION_PHASES],
+        end_cycle[PARTITION_PHASES]; /* without the transfer that follows */
     int64_t weight_bytes, embedding_bytes, kv_bytes, constant_bytes; /* a chip, padding included */
 };
 
 /* One way to cut the model, and what became of it. */
 struct partition_candidate {
     int32_t stages, group;
-    int32_t prefill_rows;    /* of one pass; a chunk takes chunk / rows passes */
+    int32_t prefill_rows; /* of one pass; a chunk takes chunk / rows passes */
     bool fits;
-    int64_t decode_cycles;   /* compiled length of a decode step; 0 where it does not fit */
-    int64_t missing_bytes;   /* SRAM that the fullest chip lacks */
+    int64_t decode_cycles; /* compiled length of a decode step; 0 where it does not fit */
+    int64_t missing_bytes; /* SRAM that the fullest chip lacks */
     char why_not[160];
 };
 
@@ -47,8 +55,9 @@ struct partition_input {
 
 struct plan; /* opaque: shapes, templates of blocks, stages */
 
-/* Chooses stages x tensor group by compiled decode length unless the rack says. NULL, with the reasons in
- * `report`: BASE_DOES_NOT_FIT as *status where memory is missing (bytes, and chips that would do). */
+/* Chooses stages x tensor group by compiled decode length unless the rack says. NULL, with the
+ * reasons in `report`: BASE_DOES_NOT_FIT as *status where memory is missing (bytes, and chips that
+ * would do). */
 struct plan *plan_compile(const struct partition_input *input, struct base_report *report,
                           enum base_status *status);
 void plan_release(struct plan *plan);
@@ -56,27 +65,29 @@ void plan_release(struct plan *plan);
 int32_t plan_stages(const struct plan *plan);
 const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage);
 int32_t plan_group(const struct plan *plan);
-int32_t plan_chips(const struct plan *plan);              /* used: stages * group */
-int32_t plan_prefill_rows(const struct plan *plan);       /* prompt positions of one prefill step */
+int32_t plan_chips(const struct plan *plan);        /* used: stages * group */
+int32_t plan_prefill_rows(const struct plan *plan); /* prompt positions of one prefill step */
 int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase);
 const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count);
 
-/* The program of one chip, all tensors, operands and addresses filled in; the caller releases it with
- * program_release. Chips that only forward messages have a program, too; unused chips an empty one. */
-void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip, struct program *program);
+/* The program of one chip, all tensors, operands and addresses filled in; the caller releases it
+ * with program_release. Chips that only forward messages have a program, too; unused chips an empty
+ * one. */
+void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
+                  struct program *program);
 
-/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into the MXMs of
- * stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what one chip of each stage
- * brings, summed over stages. */
+/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into
+ * the MXMs of stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what
+ * one chip of each stage brings, summed over stages. */
 int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors);
 
 /* Decisions taken at compile time for one step, by class. */
 struct partition_decisions {
-    int64_t placements;  /* tensors given addresses */
-    int64_t issues;      /* instructions given cycles */
-    int64_t repeats;     /* vectors driven by them */
-    int64_t slots;       /* link slots given to vectors */
-    int64_t routes;      /* vector groups given a path */
+    int64_t placements; /* tensors given addresses */
+    int64_t issues;     /* instructions given cycles */
+    int64_t repeats;    /* vectors driven by them */
+    int64_t slots;      /* link slots given to vectors */
+    int64_t routes;     /* vector groups given a path */
 };
 struct partition_decisions plan_decisions(const struct program *program);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reservation tables of one chip: queue and plane intervals in cycles, streams as combs in phase space.
+/* Reservation tables of one chip: queue and plane intervals in cycles, streams as combs in phase
+ * space.
  *
- * A train on a stream holds phases start + i * d0 + o * d1 (phase = cycle -/+ position) over the positions
- * between its producer and its farthest consumer. Two trains collide where they share a phase and a
- * position; nothing else about cycles matters, so a test is arithmetic on a few numbers. */
+ * A train on a stream holds phases start + i * d0 + o * d1 (phase = cycle -/+ position) over the
+ * positions between its producer and its farthest consumer. Two trains collide where they share a
+ * phase and a position; nothing else about cycles matters, so a test is arithmetic on a few
+ * numbers. */
 #include "partition/place.h"
 
 #include <assert.h>
@@ -63,8 +65,10 @@ static int64_t hull(struct pattern p)
     return (int64_t)(p.n[0] - 1) * p.d[0] + (int64_t)(p.n[1] - 1) * p.d[1];
 }
 
-/* Whether some start + i * step, 0 <= i < n, lies in the arithmetic progression (start2, step2, n2). */
-static bool progressions_meet(int64_t start, int64_t step, int64_t n, int64_t start2, int64_t step2, int64_t n2)
+/* Whether some start + i * step, 0 <= i < n, lies in the arithmetic progression (start2, step2,
+ * n2). */
+static bool progressions_meet(int64_t start, int64_t step, int64_t n, int64_t start2, int64_t step2,
+                              int64_t n2)
 {
     int64_t end = start + (n - 1) * step, end2 = start2 + (n2 - 1) * step2;
     if (end < start2 || end2 < start)
@@ -84,8 +88,8 @@ static bool progressions_meet(int64_t start, int64_t step, int64_t n, int64_t st
 static bool run_meets(int64_t start, const struct comb *a, const struct comb *b)
 {
     for (int32_t o = 0; o < b->p.n[1]; o++)
-        if (progressions_meet(start, a->p.d[0], a->p.n[0], b->phase + (int64_t)o * b->p.d[1], b->p.d[0],
-                              b->p.n[0]))
+        if (progressions_meet(start, a->p.d[0], a->p.n[0], b->phase + (int64_t)o * b->p.d[1],
+                              b->p.d[0], b->p.n[0]))
             return true;
     return false;
 }
@@ -180,7 +184,8 @@ static void open_drives(struct block *b)
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
         for (int32_t k = 0; k < i->outputs; k++) {
-            const struct program_operand *o = &b->code.operand[i->operand + i->inputs + (uint32_t)k];
+            const struct program_operand *o =
+                &b->code.operand[i->operand + i->inputs + (uint32_t)k];
             if (o->kind != PROGRAM_STREAM)
                 continue;
             for (int32_t s = o->stream; s < o->stream + o->streams; s++) {
@@ -227,7 +232,8 @@ static void stretch_to_consumers(struct block *b)
 
 static struct interval lane_interval(const struct program_instruction *i)
 {
-    /* A write reaches its bank one cycle after issue: keep the next access of the slice clear of it. */
+    /* A write reaches its bank one cycle after issue: keep the next access of the slice clear of
+     * it. */
     int64_t extra = i->opcode == PROGRAM_MEM_WRITE ? 2 : 1;
     return (struct interval){i->cycle, i->cycle + hull(pattern_of(i)) + extra};
 }
@@ -282,13 +288,15 @@ static int64_t readiness(const struct block *b, int64_t earliest)
     return shift;
 }
 
-static int64_t lanes_conflict(const struct block *b, const struct interval hulls[PLANES], int64_t shift)
+static int64_t lanes_conflict(const struct block *b, const struct interval hulls[PLANES],
+                              int64_t shift)
 {
     int64_t worst = 0;
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
         struct interval v = lane_interval(i);
-        int64_t c = lane_conflict(&b->busy->lane[i->queue], (struct interval){v.from + shift, v.to + shift});
+        int64_t c = lane_conflict(&b->busy->lane[i->queue],
+                                  (struct interval){v.from + shift, v.to + shift});
         worst = c > worst ? c : worst;
     }
     for (int p = 0; p < PLANES; p++) {
@@ -336,7 +344,8 @@ static void commit_streams(struct reservations *r, int64_t shift)
     for (int d = 0; d < DIRECTIONS; d++)
         for (int s = 0; s < STREAMS; s++) {
             struct combs *open = &r->open[d][s], *held = &r->stream[d][s];
-            held->at = base_grow(held->at, &held->capacity, held->count + open->count, sizeof *held->at);
+            held->at =
+                base_grow(held->at, &held->capacity, held->count + open->count, sizeof *held->at);
             for (size_t n = 0; n < open->count; n++) {
                 held->at[held->count] = open->at[n];
                 held->at[held->count++].phase += shift;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chooses a split by compiled step length, fixes the timeline of stages and transfers, builds programs. */
+/* Chooses a split by compiled step length, fixes the timeline of stages and transfers, builds
+ * programs. */
 #include "partition/partition.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@ struct plan {
     struct partition_input input;
     struct templates templates;
     struct partition_stage *stage;
-    struct transfer *transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
+    struct transfer *
+        transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
     int32_t stages, group;
     int64_t length[PARTITION_PHASES];
     struct partition_candidate *candidate;
@@ -60,12 +62,12 @@ static int32_t prefill_extent(const struct partition_input *in)
     return extent < in->bucket->max_sequence ? extent : in->bucket->max_sequence;
 }
 
-static bool derive_shapes(struct templates *t, const struct partition_input *in, int32_t group, int32_t rows,
-                          char *why)
+static bool derive_shapes(struct templates *t, const struct partition_input *in, int32_t group,
+                          int32_t rows, char *why)
 {
     const struct bucket *bucket = in->bucket;
-    return shape_derive(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, 1, bucket->max_sequence,
-                        why) &&
+    return shape_derive(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, 1,
+                        bucket->max_sequence, why) &&
            shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, rows,
                         prefill_extent(in), why);
 }
@@ -97,7 +99,8 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
         struct partition_stage *stage = &p->stage[s];
         stage->start_cycle[phase] = cycle;
         for (int32_t n = 0; n < stage->blocks; n++)
-            cycle += p->templates.length[phase][stages_block_kind(p->input.model, stage->first_block + n)];
+            cycle += p->templates
+                         .length[phase][stages_block_kind(p->input.model, stage->first_block + n)];
         stage->end_cycle[phase] = cycle;
         if (!build_transfer(p, phase, s))
             return false;
@@ -108,7 +111,8 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
 }
 
 /* Bytes that tensors of `kind` take in the blocks of a stage, on its first chip. */
-static int64_t stage_bytes(const struct plan *p, const struct partition_stage *stage, enum program_tensor_kind kind)
+static int64_t stage_bytes(const struct plan *p, const struct partition_stage *stage,
+                           enum program_tensor_kind kind)
 {
     int64_t vectors = 0;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
@@ -116,7 +120,8 @@ static int64_t stage_bytes(const struct plan *p, const struct partition_stage *s
         int32_t v = template_variant(block, stages_block_layer(p->input.model, n));
         const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][block][v].code;
         for (size_t k = 0; k < code->tensors; k++)
-            if (code->tensor[k].kind == kind && p->templates.rank[0].block[PARTITION_DECODE][block][v].meta[k].persistent)
+            if (code->tensor[k].kind == kind &&
+                p->templates.rank[0].block[PARTITION_DECODE][block][v].meta[k].persistent)
                 vectors += (int64_t)code->tensor[k].subs * code->tensor[k].count;
     }
     return vectors * p->input.chip->lanes;
@@ -133,7 +138,8 @@ static void describe_stage(struct plan *p, int32_t s, const int32_t *first)
     stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
 }
 
-/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it fits. */
+/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
+ * fits. */
 static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows)
 {
     int32_t *first = base_alloc((size_t)c->stages + 1, sizeof *first);
@@ -146,7 +152,8 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
         templates_build(&p->templates, 1);
         c->fits = stages_cut(&p->templates, c->stages, first, &missing);
         c->missing_bytes = missing * p->input.chip->lanes;
-        snprintf(c->why_not, sizeof c->why_not, c->fits ? "" : "the fullest chip lacks %.1f MiB of SRAM",
+        snprintf(c->why_not, sizeof c->why_not,
+                 c->fits ? "" : "the fullest chip lacks %.1f MiB of SRAM",
                  (double)c->missing_bytes / 1048576.0);
     }
     if (c->fits) {
@@ -163,7 +170,8 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
     return c->fits;
 }
 
-/* A chunk goes through in one pass, or in halves, quarters, ... where its activations leave too little SRAM. */
+/* A chunk goes through in one pass, or in halves, quarters, ... where its activations leave too
+ * little SRAM. */
 static bool try_split(struct plan *p, struct partition_candidate *c)
 {
     for (int32_t rows = p->input.bucket->prefill_chunk; rows >= LEAST_PREFILL_ROWS; rows /= 2)
@@ -227,10 +235,11 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
     }
     *status = best ? BASE_DOES_NOT_FIT : BASE_USAGE;
     for (size_t n = 0; n < p->candidates && !best; n++)
-        base_report_add(report, NULL, 0, "%d stages x %d chips: %s", p->candidate[n].stages, p->candidate[n].group,
-                        p->candidate[n].why_not);
+        base_report_add(report, NULL, 0, "%d stages x %d chips: %s", p->candidate[n].stages,
+                        p->candidate[n].group, p->candidate[n].why_not);
     if (!best && !p->candidates)
-        base_report_add(report, NULL, 0, "no split of %d chips matches lpu.pipeline_stages and lpu.tensor_group",
+        base_report_add(report, NULL, 0,
+                        "no split of %d chips matches lpu.pipeline_stages and lpu.tensor_group",
                         chips_of(&p->input));
     if (!best)
         return;
@@ -239,12 +248,13 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
     for (size_t n = 0; n < p->candidates; n++)
         if (p->candidate[n].stages == stages && p->candidate[n].group == group)
             bytes = p->candidate[n].missing_bytes;
-    base_report_add(report, NULL, 0,
-                    "%s does not fit into %d chips: in the best split (%d stages x %d) the fullest chip lacks "
-                    "%lld bytes of SRAM; %s%.0d%s",
-                    p->input.model->name, chips_of(&p->input), stages, group, (long long)bytes,
-                    chips ? "" : "no number of such chips would do with this bucket", chips,
-                    chips ? " chips would do" : "");
+    base_report_add(
+        report, NULL, 0,
+        "%s does not fit into %d chips: in the best split (%d stages x %d) the fullest chip lacks "
+        "%lld bytes of SRAM; %s%.0d%s",
+        p->input.model->name, chips_of(&p->input), stages, group, (long long)bytes,
+        chips ? "" : "no number of such chips would do with this bucket", chips,
+        chips ? " chips would do" : "");
 }
 
 static void take_best(struct plan *p)
@@ -319,11 +329,13 @@ const struct partition_candidate *plan_candidates(const struct plan *plan, size_
 }
 
 /* Link from `chip` to each rank of its group. */
-static void find_peers(const struct plan *p, int32_t first, int32_t rank, int32_t link[TEMPLATE_RANKS])
+static void find_peers(const struct plan *p, int32_t first, int32_t rank,
+                       int32_t link[TEMPLATE_RANKS])
 {
     int32_t all[PROGRAM_QUEUES];
     for (int32_t peer = 0; peer < p->group; peer++)
-        link[peer] = peer != rank && lpu_topology_direct_links(p->input.topology, first + rank, first + peer, all)
+        link[peer] = peer != rank && lpu_topology_direct_links(p->input.topology, first + rank,
+                                                               first + peer, all)
                          ? all[0]
                          : 0;
 }
@@ -334,12 +346,14 @@ static void append_blocks(const struct plan *p, enum partition_phase phase, int3
     const struct partition_stage *stage = &p->stage[s];
     const struct templates *t = &p->templates;
     int32_t link[TEMPLATE_RANKS], rows[PROGRAM_QUEUE_VXM] = {0};
-    struct assemble_place at = {.cycle = stage->start_cycle[phase], .rows = rows, .link_of_peer = link};
+    struct assemble_place at = {
+        .cycle = stage->start_cycle[phase], .rows = rows, .link_of_peer = link};
     find_peers(p, stage->first_chip, rank, link);
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
         enum partition_block kind = stages_block_kind(p->input.model, n);
         at.layer = stages_block_layer(p->input.model, n);
-        const struct block *block = &t->rank[rank].block[phase][kind][template_variant(kind, at.layer)];
+        const struct block *block =
+            &t->rank[rank].block[phase][kind][template_variant(kind, at.layer)];
         if (block->shape)
             assemble_append(program, block, &at);
         at.cycle += t->length[phase][kind];
@@ -347,12 +361,14 @@ static void append_blocks(const struct plan *p, enum partition_phase phase, int3
     }
 }
 
-static void append_transfers(const struct plan *p, enum partition_phase phase, int32_t chip, struct program *program)
+static void append_transfers(const struct plan *p, enum partition_phase phase, int32_t chip,
+                             struct program *program)
 {
     for (int32_t s = 0; s < p->stages; s++) {
         const struct partition_stage *next = s + 1 < p->stages ? &p->stage[s + 1] : NULL;
-        struct assemble_place at = {.cycle = p->stage[s].end_cycle[phase],
-                                    .layer = next ? stages_block_layer(p->input.model, next->first_block) : -1};
+        struct assemble_place at = {
+            .cycle = p->stage[s].end_cycle[phase],
+            .layer = next ? stages_block_layer(p->input.model, next->first_block) : -1};
         const struct transfer *x = &p->transfer[phase][s];
         for (size_t n = 0; n < x->parts; n++)
             if (x->part[n].chip == chip)
@@ -360,7 +376,8 @@ static void append_transfers(const struct plan *p, enum partition_phase phase, i
     }
 }
 
-static void describe_program(const struct plan *p, enum partition_phase phase, int32_t chip, struct program *program)
+static void describe_program(const struct plan *p, enum partition_phase phase, int32_t chip,
+                             struct program *program)
 {
     const struct shape *shape = &p->templates.shape[phase];
     int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
@@ -376,7 +393,8 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     }
 }
 
-void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip, struct program *program)
+void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
+                  struct program *program)
 {
     *program = (struct program){0};
     describe_program(plan, phase, chip, program);

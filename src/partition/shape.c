@@ -12,10 +12,12 @@ static int32_t round_up(int64_t value, int32_t step)
     return shape_ceil_div(value, step) * step;
 }
 
-/* n outputs as equal tiles of at most `lanes` columns, whole blocks of 16; their number a multiple of `step`. */
+/* n outputs as equal tiles of at most `lanes` columns, whole blocks of 16; their number a multiple
+ * of `step`. */
 static struct linear_shape linear_tiles(int32_t k_tiles, int64_t n, int32_t lanes, int32_t step)
 {
-    struct linear_shape s = {.k_tiles = k_tiles, .n_tiles = round_up(shape_ceil_div(n, lanes), step)};
+    struct linear_shape s = {.k_tiles = k_tiles,
+                             .n_tiles = round_up(shape_ceil_div(n, lanes), step)};
     s.columns = round_up(shape_ceil_div(n, s.n_tiles), BLOCK);
     return s;
 }
@@ -29,12 +31,14 @@ static bool refuse(char *why, const char *text, long long a, long long b)
 static bool divides_model(const struct model *m, int32_t group, char *why)
 {
     if (m->heads % group)
-        return refuse(why, "%lld attention heads do not divide by a tensor group of %lld", m->heads, group);
+        return refuse(why, "%lld attention heads do not divide by a tensor group of %lld", m->heads,
+                      group);
     if (m->kv_heads % group && group % m->kv_heads)
         return refuse(why, "%lld KV heads neither divide nor are divided by a tensor group of %lld",
                       m->kv_heads, group);
     if (m->ffn % group)
-        return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", m->ffn, group);
+        return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", m->ffn,
+                      group);
     return true;
 }
 
@@ -50,7 +54,8 @@ static bool derive_kv_tiles(struct shape *s, const struct bucket *bucket, char *
             return true;
         }
     }
-    return refuse(why, "a bucket of %lld positions is no multiple of %lld", bucket->max_sequence, 2 * KV_STEP);
+    return refuse(why, "a bucket of %lld positions is no multiple of %lld", bucket->max_sequence,
+                  2 * KV_STEP);
 }
 
 static void derive_heads(struct shape *s)
@@ -85,8 +90,8 @@ static void derive_linears(struct shape *s)
 }
 
 bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,
-                  const struct bucket *bucket, int32_t group, int32_t rows, int32_t attend_positions,
-                  char *why)
+                  const struct bucket *bucket, int32_t group, int32_t rows,
+                  int32_t attend_positions, char *why)
 {
     *s = (struct shape){.chip = chip, .model = model, .group = group, .rows = rows};
     if (!divides_model(model, group, why))
@@ -99,11 +104,12 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
     if (!derive_kv_tiles(s, bucket, why))
         return false;
     if (s->kv_heads > SHAPE_QUADS)
-        return refuse(why, "%lld KV heads on one chip; the compiler places up to %lld", s->kv_heads, SHAPE_QUADS);
+        return refuse(why, "%lld KV heads on one chip; the compiler places up to %lld", s->kv_heads,
+                      SHAPE_QUADS);
     s->attend_tiles = shape_attend_extent(s, attend_positions) / (2 * s->kv_tile_positions);
     if (rows > 1 && group > 1 && rows % group)
-        return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld", rows,
-                      group);
+        return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld",
+                      rows, group);
     return true;
 }
 
@@ -112,19 +118,22 @@ int32_t shape_attend_extent(const struct shape *s, int32_t positions)
     return round_up(positions, 2 * s->kv_tile_positions);
 }
 
-bool shape_supports(const struct model *model, const struct bucket *bucket, struct base_report *report)
+bool shape_supports(const struct model *model, const struct bucket *bucket,
+                    struct base_report *report)
 {
     size_t before = report->count;
     if (model->qk_norm)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler has no per-head norm of queries and keys (qwen3) yet; "
-                        "run it with --mode gpu",
-                        model->name);
+        base_report_add(
+            report, NULL, 0,
+            "%s: the LPU compiler has no per-head norm of queries and keys (qwen3) yet; "
+            "run it with --mode gpu",
+            model->name);
     if (model->mlp_bias || model->output_bias)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler has biases on q, k and v only, not on o or in the MLP; "
-                        "run it with --mode gpu",
-                        model->name);
+        base_report_add(
+            report, NULL, 0,
+            "%s: the LPU compiler has biases on q, k and v only, not on o or in the MLP; "
+            "run it with --mode gpu",
+            model->name);
     if (model->sliding_window && model->sliding_window < bucket->max_sequence)
         base_report_add(report, NULL, 0,
                         "%s: a sliding window of %lld positions inside a bucket of %d is not "
@@ -132,7 +141,9 @@ bool shape_supports(const struct model *model, const struct bucket *bucket, stru
                         model->name, (long long)model->sliding_window, bucket->max_sequence,
                         (long long)model->sliding_window);
     if (bucket->batch != 1)
-        base_report_add(report, NULL, 0, "bucket.batch = %d: the LPU compiler schedules one sequence a step yet; "
-                        "give 1", bucket->batch);
+        base_report_add(report, NULL, 0,
+                        "bucket.batch = %d: the LPU compiler schedules one sequence a step yet; "
+                        "give 1",
+                        bucket->batch);
     return report->count == before;
 }

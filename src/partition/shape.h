@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How a model, a bucket and a tensor group become tiles: every count that the block compilers need. */
+/* How a model, a bucket and a tensor group become tiles: every count that the block compilers need.
+ */
 #ifndef PARTITION_SHAPE_H
 #define PARTITION_SHAPE_H
 
@@ -7,39 +8,42 @@
 #include "base/status.h"
 #include "model/model.h"
 
-/* Tiles of a matrix W[k, n] on one chip: `k_tiles` passes of contraction, `n_tiles` of `columns` outputs. */
+/* Tiles of a matrix W[k, n] on one chip: `k_tiles` passes of contraction, `n_tiles` of `columns`
+ * outputs. */
 struct linear_shape {
     int32_t k_tiles, n_tiles, columns;
 };
 
-/* Shapes of one chip's share of a layer. A row is a token of the step; a tile is a vector of lanes. */
+/* Shapes of one chip's share of a layer. A row is a token of the step; a tile is a vector of lanes.
+ */
 struct shape {
     const struct lpu_chip *chip;
     const struct model *model;
-    int32_t group;                  /* T: chips that share a layer */
-    int32_t rows;                   /* M: 1 in decode, the chunk in prefill */
+    int32_t group; /* T: chips that share a layer */
+    int32_t rows;  /* M: 1 in decode, the chunk in prefill */
     int32_t hidden_tiles, hidden_columns;
-    int32_t heads, kv_heads;        /* on this chip */
+    int32_t heads, kv_heads; /* on this chip */
     int32_t heads_per_kv, head_dim, head_columns;
     int32_t heads_per_tile, tiles_per_kv; /* packing of attention outputs into contraction tiles */
     int32_t ffn_tiles, ffn_columns;
-    int32_t vocabulary;             /* columns of the LM head and rows of the embedding on this chip */
-    int32_t kv_tile_positions;      /* positions of a KV tile; tile t lives in hemisphere t % 2 */
-    int32_t kv_tiles;               /* of the bucket */
-    int32_t attend_tiles;           /* tiles a hemisphere that this program attends to */
+    int32_t vocabulary;        /* columns of the LM head and rows of the embedding on this chip */
+    int32_t kv_tile_positions; /* positions of a KV tile; tile t lives in hemisphere t % 2 */
+    int32_t kv_tiles;          /* of the bucket */
+    int32_t attend_tiles;      /* tiles a hemisphere that this program attends to */
     struct linear_shape qkv, output, gate, down, head;
 };
 
 enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };
 
-/* Fills `shape` for M `rows` that attend to at least `attend_positions` keys. False, with the reason in
- * `why` (at least 160 bytes), where this split is impossible. */
+/* Fills `shape` for M `rows` that attend to at least `attend_positions` keys. False, with the
+ * reason in `why` (at least 160 bytes), where this split is impossible. */
 bool shape_derive(struct shape *shape, const struct lpu_chip *chip, const struct model *model,
-                  const struct bucket *bucket, int32_t group, int32_t rows, int32_t attend_positions,
-                  char *why);
+                  const struct bucket *bucket, int32_t group, int32_t rows,
+                  int32_t attend_positions, char *why);
 
 /* Whether the compiler knows every op of the model; otherwise each missing one is a fault. */
-bool shape_supports(const struct model *model, const struct bucket *bucket, struct base_report *report);
+bool shape_supports(const struct model *model, const struct bucket *bucket,
+                    struct base_report *report);
 
 /* Prefill attends to whole pairs of KV tiles: the least such extent that holds `positions`. */
 int32_t shape_attend_extent(const struct shape *shape, int32_t positions);

@@ -62,7 +62,8 @@ static int64_t even_cut_missing(const struct templates *t, int32_t stages, int32
     return worst;
 }
 
-/* best[s][n]: least longest stage of blocks [0, n) in s stages; from[s][n]: where its last stage begins. */
+/* best[s][n]: least longest stage of blocks [0, n) in s stages; from[s][n]: where its last stage
+ * begins. */
 struct cut {
     int64_t *best;
     int32_t *from;

@@ -10,9 +10,9 @@ int32_t stages_block_count(const struct model *model);
 enum partition_block stages_block_kind(const struct model *model, int32_t block);
 int32_t stages_block_layer(const struct model *model, int32_t block);
 
-/* first[0..stages] such that stage s holds blocks [first[s], first[s + 1]): each within the rows of a chip, the
- * longest decode stage as short as can be. False where no cut fits; *missing_rows is then what the fullest
- * chip of an even cut lacks, over all its slices. */
+/* first[0..stages] such that stage s holds blocks [first[s], first[s + 1]): each within the rows of
+ * a chip, the longest decode stage as short as can be. False where no cut fits; *missing_rows is
+ * then what the fullest chip of an even cut lacks, over all its slices. */
 bool stages_cut(const struct templates *t, int32_t stages, int32_t *first, int64_t *missing_rows);
 
 /* Adds the persistent rows of a block, by slice, to `rows`. */

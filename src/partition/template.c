@@ -31,8 +31,8 @@ static struct block block_after(const struct block *from, int32_t rotation)
     return b;
 }
 
-static struct quads residual(struct block *b, const struct template_rank *r, enum partition_phase phase,
-                             int32_t buffer, int8_t layer_step)
+static struct quads residual(struct block *b, const struct template_rank *r,
+                             enum partition_phase phase, int32_t buffer, int8_t layer_step)
 {
     return ops_residual(b, buffer ? "h1" : "h0", buffer, layer_step, r->residual[phase]);
 }
@@ -47,20 +47,21 @@ static void build_embed(struct block *b, const struct template_rank *r, enum par
     ops_embed(b, &r->tables, &out);
 }
 
-static void build_attention(struct block *b, const struct template_rank *r, enum partition_phase phase)
+static void build_attention(struct block *b, const struct template_rank *r,
+                            enum partition_phase phase)
 {
     struct row_source rows[SHAPE_QUADS];
     struct quads in = residual(b, r, phase, 0, 0), out = residual(b, r, phase, 1, 0);
     emit_use_set(b, SET_QKV);
     struct quantised x = ops_norm_quantise(b, &r->tables, &in, "attn.norm");
-    struct quads qkv = ops_linear(b, &x, b->shape->qkv, "qkv");
+    struct quads qkv = ops_linear(b, &x, b->shape->qkv, "qkv", 0);
     if (b->shape->model->qkv_bias)
         qkv = ops_bias(b, &qkv, "qkv.bias");
     emit_use_set(b, SET_ATTENTION);
     int32_t sources = ops_attention(b, &r->tables, &qkv, rows);
     emit_use_set(b, SET_OUTPUT);
     x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->output, "o");
+    struct quads partial = ops_linear(b, &x, b->shape->output, "o", b->rotation % 2);
     ops_reduce(b, &partial, &in, &out, "o.sum");
 }
 
@@ -71,27 +72,29 @@ static void build_mlp(struct block *b, const struct template_rank *r, enum parti
     struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
     emit_use_set(b, SET_GATE_UP);
     struct quantised x = ops_norm_quantise(b, &r->tables, &in, "mlp.norm");
-    struct quads gate_up = ops_linear(b, &x, both, "gateup");
+    struct quads gate_up = ops_linear(b, &x, both, "gateup", 0);
     struct row_source gated = ops_gate(b, &gate_up);
     emit_use_set(b, SET_DOWN);
     x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->down, "down");
+    struct quads partial = ops_linear(b, &x, b->shape->down, "down", b->rotation % 2);
     ops_reduce(b, &partial, &in, &out, "down.sum");
 }
 
 static void build_head(struct block *b, const struct template_rank *r, enum partition_phase phase)
 {
     struct quads in = residual(b, r, phase, 0, 0);
-    emit_use_set(b, SET_QKV);
+    emit_use_set(b, SET_DOWN);
     struct quantised x = ops_norm_quantise(b, &r->tables, &in, "head.norm");
-    struct quads logits = ops_linear(b, &x, b->shape->head, "head");
+    struct quads logits = ops_linear(b, &x, b->shape->head, "head", 0);
     ops_argmax(b, &r->tables, &logits);
 }
 
 typedef void block_builder(struct block *, const struct template_rank *, enum partition_phase);
-static block_builder *const builder[PARTITION_BLOCKS] = {build_embed, build_attention, build_mlp, build_head};
+static block_builder *const builder[PARTITION_BLOCKS] = {build_embed, build_attention, build_mlp,
+                                                         build_head};
 
-/* Both buffers of the residual stream, at one address each, in the slices that never hold weights. */
+/* Both buffers of the residual stream, at one address each, in the slices that never hold weights.
+ */
 static void place_residual(struct block *b, struct template_rank *r, enum partition_phase phase)
 {
     int32_t rows = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS) * b->shape->rows;
@@ -127,7 +130,7 @@ static void note_block(struct templates *t, const struct block *b, enum partitio
 static void build_phase(struct templates *t, struct template_rank *r, enum partition_phase phase)
 {
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
-        int32_t variants = template_variant(kind, EMIT_SETS - 1) + 1;
+        int32_t variants = kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? EMIT_SETS : 1;
         if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
             continue;
         for (int32_t v = 0; v < variants; v++) {
@@ -139,8 +142,8 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
     }
 }
 
-/* Tables and residual buffers of both phases keep rows of their own; activations of a block share the rows
- * below with those of other blocks, which are never alive at the same time. */
+/* Tables and residual buffers of both phases keep rows of their own; activations of a block share
+ * the rows below with those of other blocks, which are never alive at the same time. */
 static void build_rank(struct templates *t, int32_t rank)
 {
     struct template_rank *r = &t->rank[rank];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Blocks compiled once for a shape: every layer, and every chip of a rank, relocates the same template. */
+/* Blocks compiled once for a shape: every layer, and every chip of a rank, relocates the same
+ * template. */
 #ifndef PARTITION_TEMPLATE_H
 #define PARTITION_TEMPLATE_H
 
@@ -8,11 +9,12 @@
 
 enum { TEMPLATE_RANKS = 8 };
 
-/* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take turns in
- * EMIT_SETS variants, which differ in the slices that each op leaves free of weights. */
+/* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take
+ * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights. */
 struct template_rank {
     struct block block[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
-    struct block common[PARTITION_PHASES]; /* shared tables and residual buffers only: where transfers start */
+    struct block common[PARTITION_PHASES]; /* shared tables and residual buffers only: where
+                                              transfers start */
     struct common tables;
     int32_t residual[PARTITION_PHASES][2]; /* addresses of the residual stream's buffers */
 };
@@ -20,16 +22,19 @@ struct template_rank {
 struct templates {
     struct shape shape[PARTITION_PHASES];
     struct template_rank rank[TEMPLATE_RANKS];
-    int32_t ranks;                         /* compiled so far */
-    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS];  /* cycles, the longest of all variants and ranks */
+    int32_t ranks; /* compiled so far */
+    int64_t length[PARTITION_PHASES]
+                  [PARTITION_BLOCKS]; /* cycles, the longest of all variants and ranks */
     int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
-    int32_t capacity[PROGRAM_QUEUE_VXM];   /* rows left for them by tables and activations; may be < 0 */
+    int32_t
+        capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
 };
 
-/* The variant of a block of `layer`. */
+/* The variant of a block of `layer`. Where the turns begin is free; from 2 on they fill slices most
+ * evenly around embedding and head. */
 static inline int32_t template_variant(enum partition_block kind, int32_t layer)
 {
-    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? layer % EMIT_SETS : 0;
+    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + 2) % EMIT_SETS : 0;
 }
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */

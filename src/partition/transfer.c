@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Chooses links for the pieces of a transfer, and writes sends, forwards and receives.
  *
- * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k % T of
- * the sender for all receivers at once. Otherwise the pieces are dealt out over the shortest ways between
- * the groups, each to another receiver, who passes every vector on to its group as it comes: a received
- * vector runs from the link straight back to the links, and through the SXM inward to its own SRAM. */
+ * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k
+ * % T of the sender for all receivers at once. Otherwise the pieces are dealt out over the shortest
+ * ways between the groups, each to another receiver, who passes every vector on to its group as it
+ * comes: a received vector runs from the link straight back to the links, and through the SXM
+ * inward to its own SRAM. */
 #include "partition/transfer.h"
 
 #include <string.h>
@@ -13,10 +14,10 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_SEND = 25,    /* westward, SRAM to links */
-    STREAM_PASS = 12,    /* westward, link to links; one a link */
-    STREAM_IN = 0,       /* eastward, link to SRAM; one a link */
-    START_MARGIN = 128,  /* cycles from a slice to the links, and more */
+    STREAM_SEND = 25,   /* westward, SRAM to links */
+    STREAM_PASS = 12,   /* westward, link to links; one a link */
+    STREAM_IN = 0,      /* eastward, link to SRAM; one a link */
+    START_MARGIN = 128, /* cycles from a slice to the links, and more */
     LINKS = PROGRAM_QUEUE_RECEIVE - PROGRAM_QUEUE_SEND,
     PIECES = 2 * SHAPE_QUADS,
 };
@@ -73,9 +74,10 @@ static struct block *part_of(struct journey *j, int32_t chip)
     return &p->block;
 }
 
-/* The tensor that a piece belongs to, as `chip` knows it: a place of its own where it is a sender or a
- * receiver, a mere label where it passes on. */
-static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip, const struct piece *piece)
+/* The tensor that a piece belongs to, as `chip` knows it: a place of its own where it is a sender
+ * or a receiver, a mere label where it passes on. */
+static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
+                         const struct piece *piece)
 {
     const struct template_rank *r = &j->t->rank[0];
     char name[24];
@@ -92,7 +94,8 @@ static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip, const
     }
     if (j->request->buffer >= 0) {
         const char *buffer = j->request->buffer ? "h1" : "h0";
-        return ops_residual(b, buffer, j->request->buffer, 0, r->residual[j->request->phase]).tensor[piece->quad];
+        return ops_residual(b, buffer, j->request->buffer, 0, r->residual[j->request->phase])
+            .tensor[piece->quad];
     }
     const struct program *common = &r->common[0].code;
     const struct program_tensor *token = &common->tensor[r->tables.token];
@@ -129,24 +132,27 @@ static void emit_send(struct journey *j, struct block *b, int32_t link, struct p
 }
 
 /* From SRAM to the links; returns the operand that sends name. */
-static struct program_operand emit_departure(struct journey *j, int32_t chip, const struct piece *piece)
+static struct program_operand emit_departure(struct journey *j, int32_t chip,
+                                             const struct piece *piece)
 {
     struct block *b = part_of(j, chip);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, program_queue_position(b->chip, PROGRAM_QUEUE_SEND),
-                            piece->start};
-    return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0), pattern_of(j, piece), at);
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND,
+                            program_queue_position(b->chip, PROGRAM_QUEUE_SEND), piece->start};
+    return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0),
+                     pattern_of(j, piece), at);
 }
 
 /* Inward through the SXM, from the stream on which vectors pass by the links. */
-static struct lane_group emit_turn(struct block *b, struct program_operand passing, int32_t link, struct pattern p,
-                                   int64_t cycle)
+static struct lane_group emit_turn(struct block *b, struct program_operand passing, int32_t link,
+                                   struct pattern p, int64_t cycle)
 {
     struct program_operand inward = passing;
     inward.direction = PROGRAM_EAST;
     inward.stream = (uint8_t)(STREAM_IN + link);
     emit(b,
          (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                      .queue = (uint8_t)(PROGRAM_QUEUE_SXM + link % PROGRAM_SXM_QUEUES),
+                                      .queue =
+                                          (uint8_t)(PROGRAM_QUEUE_SXM + link % PROGRAM_SXM_QUEUES),
                                       .opcode = PROGRAM_SXM_PERMUTE,
                                       .function = PROGRAM_SXM_IDENTITY,
                                       .count = {p.n[0], p.n[1]},
@@ -156,10 +162,11 @@ static struct lane_group emit_turn(struct block *b, struct program_operand passi
                                cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles};
 }
 
-/* A piece that left the far end of `port` in `departure` arrives: kept by a receiver, ready to be passed on
- * where `onward`. Returns the operand and, in *cycle, when it stands at the links. */
-static struct program_operand emit_arrival(struct journey *j, struct lpu_port port, const struct piece *piece,
-                                           int64_t departure, bool onward, int64_t *cycle)
+/* A piece that left the far end of `port` in `departure` arrives: kept by a receiver, ready to be
+ * passed on where `onward`. Returns the operand and, in *cycle, when it stands at the links. */
+static struct program_operand emit_arrival(struct journey *j, struct lpu_port port,
+                                           const struct piece *piece, int64_t departure,
+                                           bool onward, int64_t *cycle)
 {
     struct block *b = part_of(j, port.chip);
     struct pattern p = pattern_of(j, piece);
@@ -178,7 +185,8 @@ static struct program_operand emit_arrival(struct journey *j, struct lpu_port po
                                       .interval = {p.d[0], p.d[1]}},
          NULL, 0, out, 2);
     *cycle = issue + b->chip->c2c_receive_cycles;
-    struct lane_group from = {direction, stream, program_queue_position(b->chip, PROGRAM_QUEUE_RECEIVE), *cycle};
+    struct lane_group from = {direction, stream,
+                              program_queue_position(b->chip, PROGRAM_QUEUE_RECEIVE), *cycle};
     if (is_receiver(j, port.chip)) {
         if (onward)
             from = emit_turn(b, out[0], port.link, p, *cycle);
@@ -188,8 +196,8 @@ static struct program_operand emit_arrival(struct journey *j, struct lpu_port po
 }
 
 /* Sends `what` of `chip` straight to every other receiver. */
-static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand what, const struct piece *piece,
-                         int64_t departure)
+static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand what,
+                         const struct piece *piece, int64_t departure)
 {
     int32_t link[LINKS];
     for (int32_t r = 0; r < group_of(j); r++) {
@@ -198,7 +206,8 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
         if (to == chip || !lpu_topology_direct_links(j->topology, chip, to, link))
             continue;
         emit_send(j, part_of(j, chip), link[0], what, pattern_of(j, piece), departure);
-        emit_arrival(j, lpu_topology_peer(j->topology, chip, link[0]), piece, departure, false, &ignored);
+        emit_arrival(j, lpu_topology_peer(j->topology, chip, link[0]), piece, departure, false,
+                     &ignored);
     }
 }
 
@@ -230,8 +239,8 @@ static void run_way(struct journey *j, const struct way *way, const struct piece
     emit_fan_out(j, chip, what, piece, departure);
 }
 
-/* A shortest way from any sender to any receiver, by breadth-first search that leaves out senders and
- * receivers already `used`. */
+/* A shortest way from any sender to any receiver, by breadth-first search that leaves out senders
+ * and receivers already `used`. */
 static bool find_way(const struct journey *j, const bool *used, struct way *way)
 {
     const struct lpu_topology *g = j->topology;
@@ -300,10 +309,12 @@ static void cut_pieces(struct journey *j)
     const struct shape *s = &j->t->shape[j->request->phase];
     bool token = j->request->buffer < 0;
     for (int32_t k = 0; k < (token ? 4 : PIECES); k++) {
-        int32_t quad = token ? 0 : k / 2, tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, quad);
+        int32_t quad = token ? 0 : k / 2,
+                tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, quad);
         int32_t vectors = token ? 1 : tiles * s->rows;
         if (vectors > 0)
-            j->piece[j->pieces++] = (struct piece){.quad = quad, .sub = token ? k : k % 2, .vectors = vectors};
+            j->piece[j->pieces++] =
+                (struct piece){.quad = quad, .sub = token ? k : k % 2, .vectors = vectors};
     }
 }
 
@@ -311,10 +322,12 @@ bool transfer_build(struct transfer *transfer, const struct templates *templates
                     const struct lpu_topology *topology, const struct transfer_request *request)
 {
     *transfer = (struct transfer){0};
-    struct journey j = {.transfer = transfer, .t = templates, .topology = topology, .request = request};
+    struct journey j = {
+        .transfer = transfer, .t = templates, .topology = topology, .request = request};
     bool joined = true;
     cut_pieces(&j);
-    if (request->from_first / topology->chips_per_node == request->to_first / topology->chips_per_node)
+    if (request->from_first / topology->chips_per_node ==
+        request->to_first / topology->chips_per_node)
         run_direct(&j);
     else
         joined = run_ways(&j);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Scheduled transfers between pipeline stages: rows of the residual stream, and the token's way back. */
+/* Scheduled transfers between pipeline stages: rows of the residual stream, and the token's way
+ * back. */
 #ifndef PARTITION_TRANSFER_H
 #define PARTITION_TRANSFER_H
 
