@@ -49,7 +49,8 @@ static char *gather_on_first(const void *bytes, const int64_t *counts, size_t *t
     for (int rank = 0; rank < parallel_size(); rank++)
         *total += (size_t)counts[rank];
     char *all = base_alloc(*total, 1), *end = all + counts[0];
-    memcpy(all, bytes, (size_t)counts[0]);
+    if (counts[0] > 0)
+        memcpy(all, bytes, (size_t)counts[0]);
     for (int rank = 1; rank < parallel_size(); rank++) {
         receive_from(rank, end, (size_t)counts[rank]);
         end += counts[rank];
