@@ -67,9 +67,10 @@ static char *cell_split(int32_t stages, int32_t group, const char *unit)
                        group, unit, group == 1 ? "" : "s");
 }
 
-static char *cell_steps(int32_t prompt, int32_t decode)
+/* The end of the prompt gives the first token on a GPU; the first decode step does on the LPU. */
+static char *cell_steps(int32_t prompt, const char *gives, int32_t decode)
 {
-    return base_format("%" PRId32 " prompt, %" PRId32 " decode", prompt, decode);
+    return base_format("%" PRId32 " prompt%s, %" PRId32 " decode", prompt, gives, decode);
 }
 
 static void print_head(const struct app_run *run, const struct paint *p)
@@ -88,8 +89,8 @@ static void print_machines(const struct app_run *run, const struct paint *p)
     const struct app_lpu *lpu = run->lpu;
     const struct app_gpu *gpu = run->gpu;
     const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
-    printf("%s", p->bold);
-    print_row(p, "", lpu ? base_strdup("LPU rack") : NULL, gpu ? base_strdup("GPU cluster") : NULL);
+    print_row(p, "", lpu ? base_format("%s%-*s%s", p->bold, CELL, "LPU rack", p->off) : NULL,
+              gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
     print_row(p, "machine", lpu ? cell_machine_lpu(run) : NULL, gpu ? cell_machine_gpu(run) : NULL);
     print_row(p, "precision", lpu ? base_strdup("int8 weights, fp16 KV") : NULL,
               gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
@@ -97,9 +98,10 @@ static void print_machines(const struct app_run *run, const struct paint *p)
     print_row(p, "split",
               lpu ? cell_split(plan_stages(lpu->plan), plan_group(lpu->plan), "chip") : NULL,
               gpu ? cell_split(c->pipeline_parallel, c->tensor_parallel, "GPU") : NULL);
-    print_row(p, "steps",
-              lpu ? cell_steps(lpu->prompt_steps, lpu->steps - lpu->prompt_steps) : NULL,
-              gpu ? cell_steps(gpu->prompt_steps, gpu->steps - gpu->prompt_steps) : NULL);
+    print_row(
+        p, "steps", lpu ? cell_steps(lpu->prompt_steps, "", lpu->steps - lpu->prompt_steps) : NULL,
+        gpu ? cell_steps(gpu->prompt_steps, " (gives token 1)", gpu->steps - gpu->prompt_steps)
+            : NULL);
 }
 
 static char *cell_time(const struct app_figures *f, int64_t ps)
@@ -253,7 +255,7 @@ static void print_decisions_of(const struct app_compare *compare, const struct p
         print_item(&list, item);
         base_free(item);
     }
-    puts(list.items > 0 ? "" : "none");
+    puts(list.items > 0 ? "" : "none: position and token only complete addresses");
 }
 
 static void print_decisions(const struct app_run *run, const struct paint *p)
