@@ -499,7 +499,7 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
     gain_constants(b, name, gain);
     /* The rest is read for the last time before the product that follows can write anything. */
     struct sram before = b->sram;
-    int32_t magnitude = row_vector(b, name, "amax", false, OPS_SLOT_Y, 2);
+    int32_t magnitude = row_vector(b, name, "amax", false, OPS_SLOT_SCALE_X, 2);
     int32_t root = row_vector(b, name, "rms", true, OPS_SLOT_Y, 2);
     struct quads y = ops_inner_quads(b, name, tiles * SHAPE_QUADS, rows, 0);
     int32_t chunk = ops_lane_max_rows(tiles);

@@ -109,6 +109,13 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
     return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - links_x(b))};
 }
 
+/* An exchange starts in the same cycle on all chips of the group: when all that was placed before, which is the
+ * same on all of them, has ended. What a chip does for itself beside its neighbours must not shift it. */
+static int64_t place_exchange(struct block *b)
+{
+    return place_group(b, b->end);
+}
+
 /* One-shot: sub `sub` of quad q to all; returns the cycles it takes on a link. */
 static int64_t share_place(struct exchange *e, const struct quads *partial, int32_t q, int32_t sub,
                            int64_t cycle)
@@ -136,7 +143,7 @@ static void one_shot(struct exchange *e, const struct quads *partial)
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
         for (int32_t sub = 0; sub < 2; sub++)
             cycle += share_place(e, partial, q, sub, cycle);
-    place_group(e->b, 0);
+    place_exchange(e->b);
 }
 
 /* Reduce-scatter of one tile: each slot carries one vector for every rank, `step` cycles apart. */
@@ -172,7 +179,7 @@ static int64_t reduce_scatter(struct exchange *e, const struct quads *partial)
     for (int32_t tile = 0; tile < partial->tiles; tile++)
         for (int32_t sub = 0; sub < 2; sub++, cycle += (int64_t)e->rows * e->slot)
             scatter_tile(e, partial, tile, sub, cycle);
-    return cycle + place_group(e->b, 0);
+    return cycle + place_exchange(e->b);
 }
 
 /* Sources added pair by pair into term[0]; returns when it is sampled. */
@@ -260,22 +267,23 @@ static struct quads own_tensors(struct exchange *e, const char *name, int32_t ti
 {
     struct quads own = {.tiles = tiles};
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t first = FIRST_OWN_SLICE + 2 * q,
-                count = shape_tile_rows(tiles, SHAPE_QUADS) * e->rows;
+        int32_t first = FIRST_OWN_SLICE + 2 * q;
+        int32_t count = shape_tiles_of(tiles, SHAPE_QUADS, q) * e->rows;
+        if (count <= 0)
+            continue;
         int32_t slice[2] = {emit_outer_slice(e->b, false, first),
                             emit_outer_slice(e->b, false, first + 1)};
         char full[24];
         snprintf(full, sizeof full, "%.12s.own%d", name, q);
-        own.tensor[q] = emit_tensor(
-            e->b,
-            &(struct tensor_spec){.name = full,
-                                  .kind = PROGRAM_TENSOR_ACTIVATION,
-                                  .dtype = PROGRAM_DTYPE_FP16,
-                                  .subs = 2,
-                                  .count = count,
-                                  .valid = shape_tiles_of(tiles, SHAPE_QUADS, q) * e->rows,
-                                  .slice = slice},
-            -1);
+        own.tensor[q] = emit_tensor(e->b,
+                                    &(struct tensor_spec){.name = full,
+                                                          .kind = PROGRAM_TENSOR_ACTIVATION,
+                                                          .dtype = PROGRAM_DTYPE_FP16,
+                                                          .subs = 2,
+                                                          .count = count,
+                                                          .valid = count,
+                                                          .slice = slice},
+                                    -1);
     }
     return own;
 }
@@ -319,7 +327,8 @@ static void all_gather(struct exchange *e, const struct quads *own, const struct
 
 static int32_t echo_tensor(struct block *b)
 {
-    int32_t slice = emit_outer_slice(b, false, 0);
+    /* Outside of the slots that partial rows come from: streams to the links pass it. */
+    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SCALE_Y + 1);
     return emit_tensor(b,
                        &(struct tensor_spec){.name = "echo",
                                              .kind = PROGRAM_TENSOR_ACTIVATION,
@@ -400,15 +409,13 @@ static void share_key(struct block *b, int32_t key, const int32_t received[])
             emit_read(b, key, sub, 1, walk, once,
                       (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
         for (int32_t peer = 0; peer < ranks(b); peer++) {
-            if (peer == b->rank) {
-                emit_store(b, sent, received[peer], sub, walk, once, passing_west(b, cycle));
+            if (peer == b->rank)
                 continue;
-            }
             emit_send(b, peer, sent, once, cycle);
             emit_receive(b, peer, sent, once, cycle, received[peer], sub, walk);
         }
     }
-    place_group(b, 0);
+    place_exchange(b);
 }
 
 static int32_t key_tensor(struct block *b, const char *name, const int32_t *slice)
@@ -433,6 +440,9 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
     for (int32_t source = 0; source < ranks(b); source++) {
         int32_t slice[4];
         char name[24];
+        received[source] = key;
+        if (source == b->rank)
+            continue;
         for (int32_t j = 0; j < 4; j++)
             slice[j] = emit_outer_slice(b, false, 4 * source + j);
         snprintf(name, sizeof name, "key.from%d", source);

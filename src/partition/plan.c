@@ -26,14 +26,19 @@ struct plan {
     size_t candidates, candidate_capacity;
 };
 
-static void release_split(struct plan *p)
+static void release_timeline(struct plan *p)
 {
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
-        for (int32_t s = 0; s < p->stages; s++)
+        for (int32_t s = 0; p->transfer[phase] && s < p->stages; s++)
             transfer_release(&p->transfer[phase][s]);
         base_free(p->transfer[phase]);
         p->transfer[phase] = NULL;
     }
+}
+
+static void release_split(struct plan *p)
+{
+    release_timeline(p);
     base_free(p->stage);
     p->stage = NULL;
     p->stages = 0;
@@ -99,8 +104,7 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
         struct partition_stage *stage = &p->stage[s];
         stage->start_cycle[phase] = cycle;
         for (int32_t n = 0; n < stage->blocks; n++)
-            cycle += p->templates
-                         .length[phase][stages_block_kind(p->input.model, stage->first_block + n)];
+            cycle += stages_block_length(&p->templates, phase, stage->first_block + n);
         stage->end_cycle[phase] = cycle;
         if (!build_transfer(p, phase, s))
             return false;
@@ -257,20 +261,25 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
         chips ? " chips would do" : "");
 }
 
+/* Compiles the best split again, for all ranks of a group and both phases. */
 static void take_best(struct plan *p)
 {
-    struct partition_candidate *best = NULL, again;
+    struct partition_candidate *best = NULL;
     for (size_t n = 0; n < p->candidates; n++) {
         struct partition_candidate *c = &p->candidate[n];
         if (try_split(p, c) && (!best || c->decode_cycles < best->decode_cycles))
             best = c;
     }
-    if (!best)
+    if (!best) {
+        release_split(p);
         return;
-    again = *best;
-    try_rows(p, &again, best->prefill_rows);
+    }
+    try_rows(p, best, best->prefill_rows);
+    release_timeline(p);
     templates_build(&p->templates, p->group);
-    lay_timeline(p, PARTITION_PREFILL);
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        lay_timeline(p, phase);
+    best->decode_cycles = p->length[PARTITION_DECODE];
 }
 
 struct plan *plan_compile(const struct partition_input *input, struct base_report *report,
@@ -356,7 +365,7 @@ static void append_blocks(const struct plan *p, enum partition_phase phase, int3
             &t->rank[rank].block[phase][kind][template_variant(kind, at.layer)];
         if (block->shape)
             assemble_append(program, block, &at);
-        at.cycle += t->length[phase][kind];
+        at.cycle += stages_block_length(t, phase, n);
         stages_add_rows(t, n, rows);
     }
 }

@@ -26,6 +26,13 @@ int32_t stages_block_layer(const struct model *model, int32_t block)
     return kind == PARTITION_EMBED ? 0 : (block - 1) / 2;
 }
 
+int64_t stages_block_length(const struct templates *t, enum partition_phase phase, int32_t block)
+{
+    const struct model *model = t->shape[0].model;
+    enum partition_block kind = stages_block_kind(model, block);
+    return t->length[phase][kind][template_variant(kind, stages_block_layer(model, block))];
+}
+
 void stages_add_rows(const struct templates *t, int32_t block, int32_t rows[PROGRAM_QUEUE_VXM])
 {
     const struct model *model = t->shape[0].model;
@@ -112,7 +119,7 @@ bool stages_cut(const struct templates *t, int32_t stages, int32_t *first, int64
     for (size_t n = 1; n < cells; n++)
         c.best[n] = INT64_MAX;
     for (int32_t n = 0; n < c.blocks; n++)
-        c.length[n + 1] = c.length[n] + t->length[PARTITION_DECODE][stages_block_kind(model, n)];
+        c.length[n + 1] = c.length[n] + stages_block_length(t, PARTITION_DECODE, n);
     for (int32_t s = 1; s <= stages; s++)
         for (int32_t n = s; n <= c.blocks; n++)
             extend_cut(t, &c, s, n);

@@ -37,8 +37,9 @@ static struct quads residual(struct block *b, const struct template_rank *r,
     return ops_residual(b, buffer ? "h1" : "h0", buffer, layer_step, r->residual[phase]);
 }
 
-/* Which op of a layer leaves which set free, before rotation. */
-enum layer_set { SET_QKV, SET_ATTENTION, SET_GATE_UP, SET_OUTPUT, SET_DOWN };
+/* Which op of a layer leaves which set free, before rotation. Attention stays with the set of qkv,
+ * so that rows can be read from it while the cache, which is in the others, is written. */
+enum layer_set { SET_QKV, SET_GATE_UP, SET_OUTPUT, SET_DOWN };
 
 static void build_embed(struct block *b, const struct template_rank *r, enum partition_phase phase)
 {
@@ -57,7 +58,6 @@ static void build_attention(struct block *b, const struct template_rank *r,
     struct quads qkv = ops_linear(b, &x, b->shape->qkv, "qkv", 0);
     if (b->shape->model->qkv_bias)
         qkv = ops_bias(b, &qkv, "qkv.bias");
-    emit_use_set(b, SET_ATTENTION);
     int32_t sources = ops_attention(b, &r->tables, &qkv, rows);
     emit_use_set(b, SET_OUTPUT);
     x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
@@ -121,7 +121,8 @@ static struct block first_block(const struct templates *t, int32_t rank)
 static void note_block(struct templates *t, const struct block *b, enum partition_phase phase,
                        enum partition_block kind)
 {
-    t->length[phase][kind] = b->end > t->length[phase][kind] ? b->end : t->length[phase][kind];
+    int64_t *length = &t->length[phase][kind][b->rotation];
+    *length = b->end > *length ? b->end : *length;
     memcpy(t->rows[kind][b->rotation], b->sram.grow, sizeof b->sram.grow);
     for (int32_t s = 0; s < PROGRAM_QUEUE_VXM; s++)
         t->capacity[s] = b->sram.top[s] < t->capacity[s] ? b->sram.top[s] : t->capacity[s];

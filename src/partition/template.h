@@ -23,8 +23,8 @@ struct templates {
     struct shape shape[PARTITION_PHASES];
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
-    int64_t length[PARTITION_PHASES]
-                  [PARTITION_BLOCKS]; /* cycles, the longest of all variants and ranks */
+    /* Cycles of the longest rank. */
+    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
     int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
     int32_t
         capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
