@@ -39,11 +39,9 @@ static int32_t slice_from_vxm(const struct block *b, bool east, int32_t place)
 
 int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot)
 {
-    if (slot == 0)
-        return slice_from_vxm(b, east, 0);
-    if (slot > EMIT_SET_SLICES)
-        return slice_from_vxm(b, east, slot - EMIT_SET_SLICES);
-    return slice_from_vxm(b, east, EMIT_FREE_SLICES + EMIT_SET_SLICES * b->set + slot - 1);
+    if (slot < EMIT_FREE_SLICES)
+        return slice_from_vxm(b, east, slot);
+    return slice_from_vxm(b, east, EMIT_SET_SLICES * b->set + slot);
 }
 
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k)

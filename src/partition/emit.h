@@ -67,10 +67,11 @@ static inline uint8_t emit_inward(bool east)
 }
 
 /* Slices of a hemisphere, from the VXM outward: 4 that never hold weights, then 5 sets of 8. A
- * matrix product streams weights from the 32 slices of four sets; the fifth holds the rows that the
- * product needs and makes. Ops, and layers by rotation, take turns in which set that is, so that
- * weights fill all sets alike. Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the
- * edge that streams weights. */
+ * matrix product streams weights from the 32 slices of four sets; the fifth holds what the product
+ * reads beside them. Results go to the first 4: outward of them all 32 streams may carry weights.
+ * Ops, and layers by rotation, take turns in which set is left free, so that weights fill all sets
+ * alike. Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the edge that streams
+ * weights. */
 enum {
     EMIT_FREE_SLICES = 4,
     EMIT_SETS = 5,

@@ -102,16 +102,17 @@ static void cache_tensors(struct block *b, const char *what, int32_t head, int32
 }
 
 static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first,
-                                                  bool east, struct pattern p, int64_t cycle)
+                                                  bool east, int32_t stream, struct pattern p,
+                                                  int64_t cycle)
 {
-    int32_t label = emit_transient(b, east ? "sin.row" : "cos.row", PROGRAM_DTYPE_FP16, 2);
+    int32_t label = emit_transient(b, "rotary.row", PROGRAM_DTYPE_FP16, 2);
     struct table_read t = {.table = table,
                            .subs = 2,
                            .label = label,
                            .mode = PROGRAM_ADDRESS_POSITION,
                            .address_offset = first,
                            .stride = {1, 0}};
-    return emit_read_table(b, &t, emit_walk(0, 1, 0), p, vxm_at(b, east, STREAM_TABLE, cycle));
+    return emit_read_table(b, &t, emit_walk(0, 1, 0), p, vxm_at(b, east, stream, cycle));
 }
 
 /* Both copies of rows that stand at the SXM of `east` in `cycle`: as they are, and with halves
@@ -139,8 +140,9 @@ static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk
            emit_sxm_x(b, false);
 }
 
-/* x cos + swapped(x) sin for rows of one quad; the sign of the sine is in its table. The result
- * leaves on both sides as `out`. Returns the cycle in which it stands at the VXM. */
+/* x cos + swapped(x) sin for rows of one quad, with the tables of the other hemisphere; the sign of
+ * the sine is in its table. The result leaves on both sides as `out`. Returns the cycle in which it
+ * stands at the VXM. */
 static int64_t emit_rotation(struct block *b, const struct common *c, int32_t first, int32_t tensor,
                              bool east, struct walk walk, struct pattern p, int32_t out[2],
                              struct walk out_walk)
@@ -151,9 +153,9 @@ static int64_t emit_rotation(struct block *b, const struct common *c, int32_t fi
     struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_MUL, .p = p};
     a.cycle = emit_swap(b, east, tensor, walk, p, 0, copy);
     struct program_operand cosine[2] = {
-        copy[0], read_position_table(b, c->cosine, first, false, p, a.cycle)};
-    struct program_operand sine[2] = {copy[1],
-                                      read_position_table(b, c->sine, first, true, p, a.cycle)};
+        copy[0], read_position_table(b, c->cosine[!east], first, !east, STREAM_TABLE, p, a.cycle)};
+    struct program_operand sine[2] = {
+        copy[1], read_position_table(b, c->sine[!east], first, !east, STREAM_IN, p, a.cycle)};
     emit_alu(b, a, cosine, 2, NULL, 0);
     a.unit++;
     a.cycle = emit_alu(b, a, sine, 2, NULL, 0);
@@ -244,14 +246,15 @@ static void write_value(struct block *b, const struct attention *at, const struc
     const struct shape *s = b->shape;
     int32_t tile = s->heads + s->kv_heads + head, quad = tile % SHAPE_QUADS;
     int32_t value = emit_transient(b, "v.row", PROGRAM_DTYPE_FP16, 2), out[2] = {value, value};
+    bool far = quad % 2 == 0; /* the hemisphere that the row does not come from */
     struct pattern p = emit_pattern(s->rows, 1, 1, 0);
     struct program_operand to[2];
     emit_op(b, "kv.v", true);
-    struct program_operand in[2] = {emit_read(b, qkv->tensor[quad], 0, 2,
-                                              emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
-                                              vxm_at(b, quad % 2, STREAM_IN, 0)),
-                                    emit_read(b, at->common->value_ones, 0, 2, emit_walk(0, 0, 0),
-                                              p, vxm_at(b, true, STREAM_TABLE, 0))};
+    struct program_operand in[2] = {
+        emit_read(b, qkv->tensor[quad], 0, 2, emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
+                  vxm_at(b, quad % 2, STREAM_IN, 0)),
+        emit_read(b, at->common->value_ones[far], 0, 2, emit_walk(0, 0, 0), p,
+                  vxm_at(b, far, STREAM_TABLE, 0))};
     for (int32_t east = 0; east < 2; east++)
         to[east] = emit_stream(emit_outward(east), STREAM_OUT, 2, value, 0, emit_walk(0, 1, 0));
     struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = p};
@@ -579,7 +582,7 @@ static void row_tensors(struct block *b, struct attention *at)
         at->weight[east] =
             pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
-    at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_Y, OPS_SLOT_Y + 1, rows);
+    at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
 }
 
 /* Rows [first, first + rows) of the step against the cache, in buffers that the next rows use

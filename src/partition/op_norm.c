@@ -176,8 +176,8 @@ static void write_row_max(struct block *b, struct alu last, const struct program
                           int32_t tensor, int32_t first)
 {
     struct walk walk = emit_walk(first, 0, 1);
-    struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, tensor, 0, walk);
-    struct lane_group from = {PROGRAM_WEST, STREAM_TREE_OUT, emit_vxm_x(b), 0};
+    struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_BYTES, 2, tensor, 0, walk);
+    struct lane_group from = {PROGRAM_WEST, STREAM_BYTES, emit_vxm_x(b), 0};
     from.cycle = emit_alu(b, last, in, 2, &out, 1);
     emit_write(b, tensor, 0, 2, walk, last.p, from);
 }

@@ -20,8 +20,9 @@ enum {
     STREAM_RESIDUAL = 18,
     STREAM_OUT = 20,
     STREAM_OWN = 22,
-    FIRST_OWN_SLICE = 24, /* outer slices of the west */
+    FIRST_OWN_SLICE = 16, /* outer slices of the west */
     PLACES = 2 * SHAPE_QUADS,
+    START_MARGIN = 104,      /* cycles from any slice to the links */
     ROUND_TRIP_MARGIN = 400, /* cycles for the last sum on its way from the links and back */
 };
 
@@ -109,8 +110,9 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
     return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - links_x(b))};
 }
 
-/* An exchange starts in the same cycle on all chips of the group: when all that was placed before, which is the
- * same on all of them, has ended. What a chip does for itself beside its neighbours must not shift it. */
+/* An exchange starts in the same cycle on all chips of the group: when all that was placed before,
+ * which is the same on all of them, has ended. What a chip does for itself beside its neighbours
+ * must not shift it. */
 static int64_t place_exchange(struct block *b)
 {
     return place_group(b, b->end);
@@ -179,7 +181,7 @@ static int64_t reduce_scatter(struct exchange *e, const struct quads *partial)
     for (int32_t tile = 0; tile < partial->tiles; tile++)
         for (int32_t sub = 0; sub < 2; sub++, cycle += (int64_t)e->rows * e->slot)
             scatter_tile(e, partial, tile, sub, cycle);
-    return cycle + place_exchange(e->b);
+    return cycle + place_group(e->b, e->b->end + START_MARGIN);
 }
 
 /* Sources added pair by pair into term[0]; returns when it is sampled. */

@@ -47,7 +47,9 @@ int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, 
 {
     bool second = quad / 2 != buffer;
     int32_t slot = second ? OPS_SLOT_ROW + sub : sub ? OPS_SLOT_SPARE : OPS_SLOT_BYTES;
-    return emit_inner_slice(b, quad % 2, slot);
+    struct block at = *b;
+    at.set = 0;
+    return emit_inner_slice(&at, quad % 2, slot);
 }
 
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
@@ -143,7 +145,7 @@ static int32_t rows_everywhere(struct block *b, const char *name, int32_t count,
     int32_t slice[2 * SIDE], set = b->set;
     for (int32_t j = 0; j < 2 * SIDE; j++) {
         b->set = j % SIDE / EMIT_SET_SLICES;
-        slice[j] = emit_inner_slice(b, j >= SIDE, OPS_SLOT_X + j % EMIT_SET_SLICES);
+        slice[j] = emit_inner_slice(b, j >= SIDE, EMIT_FREE_SLICES + j % EMIT_SET_SLICES);
     }
     b->set = set;
     return emit_tensor(b,
@@ -191,14 +193,7 @@ void ops_common(struct block *b, struct common *c)
                                                 .shared = true,
                                                 .layer_step = -1},
                           -1);
-    c->cosine = table(b, "cos", false, OPS_SLOT_ROW, 2, positions);
-    c->sine = table(b, "sin", true, OPS_SLOT_ROW, 2, positions);
-    c->mask[0] = table(b, "mask.w", false, OPS_SLOT_ROW, 2, masks);
-    c->mask[1] = table(b, "mask.e", true, OPS_SLOT_ROW, 2, masks);
-    c->value_ones = table(b, "value.ones", true, OPS_SLOT_ROW, 2, 1);
-    c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
-    c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
-    c->ones = ones_table(b);
+    /* First, so that its four rows have one address. */
     int32_t slice[4];
     inner_slices(b, false, OPS_SLOT_X, 4, slice);
     c->token = emit_tensor(b,
@@ -212,6 +207,16 @@ void ops_common(struct block *b, struct common *c)
                                                  .shared = true,
                                                  .layer_step = -1},
                            -1);
+    for (int32_t east = 0; east < 2; east++) {
+        c->cosine[east] = table(b, east ? "cos.e" : "cos.w", east, OPS_SLOT_X, 2, positions);
+        c->sine[east] = table(b, east ? "sin.e" : "sin.w", east, OPS_SLOT_Y, 2, positions);
+        c->mask[east] = table(b, east ? "mask.e" : "mask.w", east, OPS_SLOT_Y, 2, masks);
+        c->value_ones[east] =
+            table(b, east ? "value.ones.e" : "value.ones.w", east, OPS_SLOT_X, 2, 1);
+    }
+    c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
+    c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
+    c->ones = ones_table(b);
 }
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };

@@ -9,15 +9,15 @@
 
 #include "partition/emit.h"
 
-/* Slots by their use. BYTES, ROW and SPARE never hold weights, and hold the residual stream between
- * ops; the others are in the set that an op leaves free. See docs/lpu_model.md. */
+/* Slots by their use: X and Y never hold weights, the others are in the set that an op leaves free.
+ * The residual stream stands in the slots BYTES, SPARE and ROW of set 0. See docs/lpu_model.md. */
 enum ops_slot {
-    OPS_SLOT_BYTES = 0, /* int8 activations, and the low half of fp16 ones */
-    OPS_SLOT_X = 1,     /* rows of quads 0 and 1 */
-    OPS_SLOT_Y = 3,     /* rows of quads 2 and 3 */
+    OPS_SLOT_X = 0,     /* rows of quads 0 and 1, rotary cosines */
+    OPS_SLOT_Y = 2,     /* rows of quads 2 and 3, rotary sines, masks */
+    OPS_SLOT_BYTES = 4, /* int8 activations, and the low half of fp16 ones */
     OPS_SLOT_SCALE_X = 5,
     OPS_SLOT_SCALE_Y = 7,
-    OPS_SLOT_ROW = 9, /* one vector a row: scales, masks, rotary tables */
+    OPS_SLOT_ROW = 9, /* one vector a row: scales, maxima */
     OPS_SLOT_SPARE = 11,
 };
 
@@ -52,8 +52,9 @@ struct row_source {
 
 /* Tensors that all blocks of a chip share. */
 struct common {
-    int32_t zero, ones, cosine, sine, mask[2], value_ones, zeros, dump_row;
-    int32_t token; /* key of the token that a step ends with */
+    int32_t zero, ones, zeros, dump_row;
+    int32_t cosine[2], sine[2], mask[2], value_ones[2]; /* by hemisphere */
+    int32_t token;                                      /* key of the token that a step ends with */
 };
 
 void ops_common(struct block *b, struct common *common);

@@ -95,9 +95,11 @@ static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s
     return transfer_build(&p->transfer[phase][s], &p->templates, p->input.topology, &r);
 }
 
-/* Stages one after the other, each followed by its transfer. */
+/* Stages one after the other, each followed by its transfer. What follows a block or a transfer
+ * starts late enough to read the last row that it wrote. */
 static bool lay_timeline(struct plan *p, enum partition_phase phase)
 {
+    const int32_t settle = p->input.chip->mem_write_skew_cycles;
     int64_t cycle = p->input.chip->sync_cycles;
     p->transfer[phase] = base_alloc((size_t)p->stages, sizeof *p->transfer[phase]);
     for (int32_t s = 0; s < p->stages; s++) {
@@ -108,9 +110,10 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
         stage->end_cycle[phase] = cycle;
         if (!build_transfer(p, phase, s))
             return false;
-        cycle += p->transfer[phase][s].length;
+        if (p->transfer[phase][s].parts)
+            cycle += p->transfer[phase][s].length + settle;
     }
-    p->length[phase] = cycle;
+    p->length[phase] = cycle - settle;
     return true;
 }
 

@@ -30,7 +30,9 @@ int64_t stages_block_length(const struct templates *t, enum partition_phase phas
 {
     const struct model *model = t->shape[0].model;
     enum partition_block kind = stages_block_kind(model, block);
-    return t->length[phase][kind][template_variant(kind, stages_block_layer(model, block))];
+    int64_t length =
+        t->length[phase][kind][template_variant(kind, stages_block_layer(model, block))];
+    return length ? length + t->shape[0].chip->mem_write_skew_cycles : 0;
 }
 
 void stages_add_rows(const struct templates *t, int32_t block, int32_t rows[PROGRAM_QUEUE_VXM])

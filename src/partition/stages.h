@@ -15,7 +15,7 @@ int32_t stages_block_layer(const struct model *model, int32_t block);
  * then what the fullest chip of an even cut lacks, over all its slices. */
 bool stages_cut(const struct templates *t, int32_t stages, int32_t *first, int64_t *missing_rows);
 
-/* Cycles of a block; 0 for the head in prefill. */
+/* Cycles from the start of a block to that of the next; 0 for the head in prefill. */
 int64_t stages_block_length(const struct templates *t, enum partition_phase phase, int32_t block);
 
 /* Adds the persistent rows of a block, by slice, to `rows`. */
