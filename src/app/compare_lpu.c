@@ -80,9 +80,9 @@ static void add_utilisation(struct app_compare *compare, const struct app_run *r
 {
     const struct lpu_chip *machine = &run->scenario.lpu_chip;
     const struct app_lpu_program *sums = &run->lpu->sums[PARTITION_DECODE];
-    double length = (double)plan_length_cycles(run->lpu->plan, PARTITION_DECODE);
-    double streams = (double)plan_chips(run->lpu->plan) * machine->mxm_planes *
-                     machine->mxm_load_streams * length;
+    double length = (double)run->lpu->outline.length_cycles[PARTITION_DECODE];
+    double streams =
+        (double)run->lpu->outline.chips * machine->mxm_planes * machine->mxm_load_streams * length;
     double links = (double)wired_links(&run->lpu->topology) * length;
     app_compare_metric(compare, RECORD_LPU, "weight_streams_busy",
                        (double)sums->load_stream_cycles / streams, "1");

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Compiles the model on every rank, and takes the programs of this rank's chips. */
+/* Compiles the model once, and loads the programs of this rank's chips. */
 #include "app/lpu.h"
 
 #include <stdio.h>
 
+#include "app/lpu_programs.h"
 #include "base/memory.h"
+#include "parallel/copies.h"
 #include "parallel/place.h"
 
 struct app_lpu *app_lpu_create(void)
@@ -35,31 +37,58 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
+static void outline(struct app_lpu *lpu)
+{
+    int64_t vectors;
+    lpu->outline = (struct app_lpu_outline){
+        .stages = plan_stages(lpu->plan),
+        .group = plan_group(lpu->plan),
+        .chips = plan_chips(lpu->plan),
+        .prefill_rows = plan_prefill_rows(lpu->plan),
+        .length_cycles = {[PARTITION_DECODE] = plan_length_cycles(lpu->plan, PARTITION_DECODE),
+                          [PARTITION_PREFILL] = plan_length_cycles(lpu->plan, PARTITION_PREFILL)},
+        .install_bound_cycles = plan_install_bound_cycles(lpu->plan, &vectors)};
+}
+
+/* First rank. */
 static enum base_status compile(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
-    enum base_status status = BASE_USAGE;
-    if (lpu_topology_build(&lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report)) {
-        struct partition_input input = {.chip = &s->lpu_chip,
-                                        .rack = &s->lpu_rack,
-                                        .topology = &lpu->topology,
-                                        .model = &run->model,
-                                        .bucket = &s->bucket,
-                                        .workload = &s->workload};
-        lpu->plan = plan_compile(&input, &run->report, &status);
-    }
-    return parallel_agree_report(&run->report, status);
+    enum base_status status;
+    struct partition_input input = {.chip = &s->lpu_chip,
+                                    .rack = &s->lpu_rack,
+                                    .topology = &lpu->topology,
+                                    .model = &run->model,
+                                    .bucket = &s->bucket,
+                                    .workload = &s->workload};
+    lpu->plan = plan_compile(&input, &run->report, &status);
+    if (lpu->plan)
+        outline(lpu);
+    return status;
 }
 
-/* Takes one chip's programs; a chip without instructions is not made. */
-static void take_chip(struct app_run *run, struct app_lpu_chip *own)
+/* Collective. The first rank compiles, all know the outline. */
+static enum base_status compile_once(struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    struct app_lpu *lpu = run->lpu;
+    enum base_status status = BASE_USAGE;
+    if (lpu_topology_build(&lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report) &&
+        parallel_is_first())
+        status = compile(run);
+    status = parallel_agree_report(&run->report, status);
+    parallel_broadcast(&lpu->outline, sizeof lpu->outline);
+    return status;
+}
+
+/* Loads one chip's programs; a chip without instructions is not made. */
+static void load_chip(struct app_run *run, struct app_lpu_chip *own)
 {
     struct app_lpu *lpu = run->lpu;
     bool works = false, valid = true;
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
         struct program *program = &own->program[phase];
-        plan_program(lpu->plan, (enum partition_phase)phase, own->id, program);
         valid = program_is_valid(&run->scenario.lpu_chip, program, &run->report) && valid;
         works = works || program->instructions > 0;
     }
@@ -70,14 +99,15 @@ static void take_chip(struct app_run *run, struct app_lpu_chip *own)
         chip_load(own->chip, &own->program[phase]);
 }
 
-static enum base_status take_chips(struct app_run *run)
+static enum base_status load_chips(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
     lpu->block = parallel_block_of(lpu->topology.chips, parallel_size(), parallel_rank());
     lpu->own = base_alloc((size_t)lpu->block.count, sizeof *lpu->own);
+    app_lpu_hand_out(lpu);
     for (int64_t i = 0; i < lpu->block.count; i++) {
         lpu->own[i].id = (int32_t)(lpu->block.first + i);
-        take_chip(run, &lpu->own[i]);
+        load_chip(run, &lpu->own[i]);
     }
     return parallel_agree_report(&run->report, BASE_CONTRACT);
 }
@@ -97,9 +127,9 @@ enum base_status app_lpu_compile(struct app_run *run)
     if (!lpu)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
-    enum base_status status = compile(run);
+    enum base_status status = compile_once(run);
     if (status == BASE_OK)
-        status = take_chips(run);
+        status = load_chips(run);
     if (status != BASE_OK)
         return status;
     lpu->compile_seconds = parallel_wall_seconds() - start_s;

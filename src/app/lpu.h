@@ -20,6 +20,14 @@ enum app_lpu_share {
     APP_LPU_SHARES
 };
 
+/* What every rank knows of the plan. */
+struct app_lpu_outline {
+    int32_t stages, group, chips; /* chips: used, stages * group */
+    int32_t prefill_rows;         /* prompt positions of a prefill step */
+    int64_t length_cycles[PARTITION_PHASES];
+    int64_t install_bound_cycles;
+};
+
 /* A chip of this rank with its programs, by enum partition_phase. */
 struct app_lpu_chip {
     int32_t id;
@@ -43,11 +51,12 @@ struct app_lpu_totals {
     int64_t message_bytes, rounds;
 };
 
-/* `plan` and what follows it are filled by app_lpu_compile, the rest by app_lpu_execute. Steps and
- * totals are the same on all ranks. */
+/* Filled by app_lpu_compile as far as `sums`, the rest by app_lpu_execute. Sums, steps and totals
+ * are the same on all ranks. */
 struct app_lpu {
     struct lpu_topology topology;
-    struct plan *plan;
+    struct plan *plan; /* first rank; NULL elsewhere */
+    struct app_lpu_outline outline;
     double compile_seconds, execute_seconds;
     struct parallel_block block; /* chips of this rank */
     struct app_lpu_chip *own;

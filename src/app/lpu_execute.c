@@ -59,7 +59,7 @@ static void list_steps(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
-    int32_t chunk = plan_prefill_rows(lpu->plan), rows = s->workload.prompt_tokens - 1;
+    int32_t chunk = lpu->outline.prefill_rows, rows = s->workload.prompt_tokens - 1;
     lpu->prompt_steps = (rows + chunk - 1) / chunk;
     lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
     lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
@@ -67,7 +67,7 @@ static void list_steps(struct app_run *run)
     for (int32_t i = 0; i < lpu->steps; i++) {
         bool prefill = i < lpu->prompt_steps;
         enum partition_phase phase = prefill ? PARTITION_PREFILL : PARTITION_DECODE;
-        int64_t end = cycle + plan_length_cycles(lpu->plan, phase);
+        int64_t end = cycle + lpu->outline.length_cycles[phase];
         int32_t position = prefill ? i * chunk : rows + i - lpu->prompt_steps;
         lpu->step[i] = (struct record_lpu_step){.step = i,
                                                 .phase = (uint8_t)app_lpu_record_phase(phase),
@@ -219,7 +219,7 @@ static void sum_step(struct execution *e, int32_t step)
 {
     struct step_sums *sums = &e->sums[step];
     struct record_lpu_step *row = &e->lpu->step[step];
-    int64_t compiled = plan_length_cycles(e->lpu->plan, phase_of(row));
+    int64_t compiled = e->lpu->outline.length_cycles[phase_of(row)];
     parallel_sum_i64(sums->sum, SUMS);
     parallel_max_i64(&sums->longest_cycles, 1);
     row->instructions_checked = sums->sum[INSTRUCTIONS];

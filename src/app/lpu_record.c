@@ -38,7 +38,7 @@ static int32_t layer_of(const struct app_run *run, int32_t layer)
 static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t number)
 {
     const struct partition_stage *stage = plan_stage(lpu->plan, number);
-    int32_t chips = plan_group(lpu->plan), layers = 0;
+    int32_t chips = lpu->outline.group, layers = 0;
     for (int32_t block = stage->first_block; block < stage->first_block + stage->blocks; block++)
         layers += block % 2 == 1; /* the attention blocks, between embedding and head */
     return (struct record_plan_stage){.stage = number,
@@ -52,7 +52,7 @@ static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t num
 
 static void write_stages(struct app_run *run)
 {
-    size_t count = parallel_is_first() ? (size_t)plan_stages(run->lpu->plan) : 0;
+    size_t count = parallel_is_first() ? (size_t)run->lpu->outline.stages : 0;
     struct record_plan_stage *row = base_alloc(count, sizeof *row);
     for (size_t i = 0; i < count; i++)
         row[i] = stage_row(run->lpu, (int32_t)i);
@@ -60,33 +60,37 @@ static void write_stages(struct app_run *run)
     base_free(row);
 }
 
+static struct record_plan_candidate candidate_row(const struct app_lpu *lpu,
+                                                  const struct partition_candidate *c)
+{
+    bool chosen = c->stages == lpu->outline.stages && c->group == lpu->outline.group;
+    struct record_plan_candidate row = {.stages = c->stages,
+                                        .group = c->group,
+                                        .fits = c->fits,
+                                        .chosen = chosen,
+                                        .decode_cycles = c->decode_cycles,
+                                        .missing_bytes = c->missing_bytes};
+    snprintf(row.reason, sizeof row.reason, "%s", c->fits ? "" : c->why_not);
+    return row;
+}
+
 static void write_candidates(struct app_run *run)
 {
-    size_t count;
-    const struct plan *plan = run->lpu->plan;
-    const struct partition_candidate *c = plan_candidates(plan, &count);
+    size_t count = 0;
+    const struct partition_candidate *c =
+        parallel_is_first() ? plan_candidates(run->lpu->plan, &count) : NULL;
     struct record_plan_candidate *row = base_alloc(count, sizeof *row);
-    for (size_t i = 0; i < count; i++) {
-        bool chosen = c[i].stages == plan_stages(plan) && c[i].group == plan_group(plan);
-        row[i] = (struct record_plan_candidate){.stages = c[i].stages,
-                                                .group = c[i].group,
-                                                .fits = c[i].fits,
-                                                .chosen = chosen,
-                                                .decode_cycles = c[i].decode_cycles,
-                                                .missing_bytes = c[i].missing_bytes};
-        snprintf(row[i].reason, sizeof row[i].reason, "%s", c[i].fits ? "" : c[i].why_not);
-    }
-    record_append(run->file, record_layout(RECORD_PLAN_CANDIDATES), row,
-                  parallel_is_first() ? count : 0);
+    for (size_t i = 0; i < count; i++)
+        row[i] = candidate_row(run->lpu, &c[i]);
+    record_append(run->file, record_layout(RECORD_PLAN_CANDIDATES), row, count);
     base_free(row);
 }
 
 static void write_bounds(struct app_run *run, enum partition_phase phase)
 {
     const struct app_lpu_program *sums = &run->lpu->sums[phase];
-    int64_t vectors, install = plan_install_bound_cycles(run->lpu->plan, &vectors);
     struct record_plan_bound row[] = {
-        {.resource = "weight_install", .cycles = install},
+        {.resource = "weight_install", .cycles = run->lpu->outline.install_bound_cycles},
         {.resource = "mxm_compute", .cycles = sums->busiest_compute_cycles},
         {.resource = "vxm_alu", .cycles = sums->busiest_vxm_cycles},
         {.resource = "link", .cycles = sums->busiest_link_cycles}};

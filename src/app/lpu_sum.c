@@ -148,7 +148,7 @@ static void share_out(struct app_lpu *lpu, const struct lpu_chip *machine,
                       enum partition_phase phase)
 {
     struct intervals list[APP_LPU_SHARES] = {{0}}, all = {0};
-    int64_t length = plan_length_cycles(lpu->plan, phase);
+    int64_t length = lpu->outline.length_cycles[phase];
     int64_t *share = lpu->sums[phase].share_cycles;
     for (int64_t i = 0; i < lpu->block.count; i++)
         add_program(machine, &lpu->own[i].program[phase], list);

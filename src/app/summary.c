@@ -95,8 +95,7 @@ static void print_machines(const struct app_run *run, const struct paint *p)
     print_row(p, "precision", lpu ? base_strdup("int8 weights, fp16 KV") : NULL,
               gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
                   : NULL);
-    print_row(p, "split",
-              lpu ? cell_split(plan_stages(lpu->plan), plan_group(lpu->plan), "chip") : NULL,
+    print_row(p, "split", lpu ? cell_split(lpu->outline.stages, lpu->outline.group, "chip") : NULL,
               gpu ? cell_split(c->pipeline_parallel, c->tensor_parallel, "GPU") : NULL);
     print_row(
         p, "steps", lpu ? cell_steps(lpu->prompt_steps, "", lpu->steps - lpu->prompt_steps) : NULL,
@@ -285,20 +284,20 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     size_t count;
-    int64_t vectors, bound = plan_install_bound_cycles(lpu->plan, &vectors);
+    int64_t bound = lpu->outline.install_bound_cycles;
     const struct partition_candidate *c = plan_candidates(lpu->plan, &count);
-    int64_t decode = plan_length_cycles(lpu->plan, PARTITION_DECODE);
+    int64_t decode = lpu->outline.length_cycles[PARTITION_DECODE];
     print_title(p, "LPU: compiled, then executed under the contract");
     printf("%s%-*s%sstages x group, decode step; weights alone, at full stream rate: %s cycles\n",
            p->dim, LABEL, "splits", p->off, app_text_count(bound).text);
     for (size_t i = 0; i < count && i < 6; i++)
-        print_candidate(
-            &c[i], c[i].stages == plan_stages(lpu->plan) && c[i].group == plan_group(lpu->plan), p);
+        print_candidate(&c[i],
+                        c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
     printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32
            " prompt tokens; compiled in %.1f s\n",
            p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
-           app_text_count(plan_length_cycles(lpu->plan, PARTITION_PREFILL)).text,
-           plan_prefill_rows(lpu->plan), lpu->compile_seconds);
+           app_text_count(lpu->outline.length_cycles[PARTITION_PREFILL]).text,
+           lpu->outline.prefill_rows, lpu->compile_seconds);
 }
 
 static void print_equality(const struct app_run *run, const struct paint *p)
