@@ -89,7 +89,8 @@ static void print_machines(const struct app_run *run, const struct paint *p)
     const struct app_lpu *lpu = run->lpu;
     const struct app_gpu *gpu = run->gpu;
     const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
-    print_row(p, "", lpu ? base_format("%s%-*s%s", p->bold, CELL, "LPU rack", p->off) : NULL,
+    print_row(p, "",
+              lpu ? base_format("%s%-*s%s", p->bold, gpu ? CELL : 0, "LPU rack", p->off) : NULL,
               gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
     print_row(p, "machine", lpu ? cell_machine_lpu(run) : NULL, gpu ? cell_machine_gpu(run) : NULL);
     print_row(p, "precision", lpu ? base_strdup("int8 weights, fp16 KV") : NULL,

@@ -12,7 +12,7 @@ import h5py
 from program import LONG, SMALL, command
 
 SOON_S = 30
-LONG_LPU = ["--mode=lpu", "--set", "bucket.max_sequence=16384", "--set", "workload.decode_tokens=16000"]
+LONG_LPU = ["--mode=lpu", "--set", "bucket.max_sequence=4096", "--set", "workload.decode_tokens=4000"]
 
 
 def start(out, options, ranks):
