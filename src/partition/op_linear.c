@@ -56,10 +56,9 @@ static int32_t weight_tensor(struct block *b, const struct plane_work *w, const 
 {
     /* Planes alternate slice by slice, and take turns in who has the even ones: the second has
      * fewer tiles. */
-    int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams,
-                                      odd = (w->local + w->east + b->rotation / 2) % 2;
+    int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams;
     for (int32_t j = 0; j < n; j++)
-        slice[j] = emit_outer_slice(b, w->east, 2 * j + odd);
+        slice[j] = emit_outer_slice(b, w->east, 2 * j + (w->local + j / 4 + b->set) % 2);
     char full[24];
     snprintf(full, sizeof full, "%.12s.w%d", name, w->quad);
     return emit_tensor(b,

@@ -28,6 +28,7 @@ struct comb {
     int64_t phase;
     struct pattern p;
     int32_t low, high; /* positions it covers */
+    int64_t reach;     /* last phase of this and all combs before it in a list of held ones */
 };
 
 struct combs {
@@ -175,7 +176,7 @@ static struct comb comb_of(const struct block *b, const struct program_instructi
         cycle += (int64_t)(p.n[1] - 1) * p.d[1];
         p.n[1] = 1;
     }
-    return (struct comb){phase_at(cycle, x, o->direction), p, x, x};
+    return (struct comb){.phase = phase_at(cycle, x, o->direction), .p = p, .low = x, .high = x};
 }
 
 static void open_drives(struct block *b)
@@ -314,7 +315,7 @@ static bool stream_conflict(const struct combs *open, const struct combs *held, 
     for (size_t n = 0; n < open->count; n++) {
         struct comb moved = open->at[n];
         moved.phase += shift;
-        for (size_t k = held->count; k-- > 0;)
+        for (size_t k = held->count; k-- > 0 && held->at[k].reach >= moved.phase;)
             if (combs_meet(&moved, &held->at[k]))
                 return true;
     }
@@ -339,16 +340,22 @@ static void hold(struct intervals *lane, struct interval v)
     lane->at[n] = v;
 }
 
+static void hold_comb(struct combs *held, struct comb c)
+{
+    int64_t end = c.phase + hull(c.p), before = held->count ? held->at[held->count - 1].reach : end;
+    c.reach = end > before ? end : before;
+    held->at = base_grow(held->at, &held->capacity, held->count + 1, sizeof *held->at);
+    held->at[held->count++] = c;
+}
+
 static void commit_streams(struct reservations *r, int64_t shift)
 {
     for (int d = 0; d < DIRECTIONS; d++)
         for (int s = 0; s < STREAMS; s++) {
-            struct combs *open = &r->open[d][s], *held = &r->stream[d][s];
-            held->at =
-                base_grow(held->at, &held->capacity, held->count + open->count, sizeof *held->at);
+            struct combs *open = &r->open[d][s];
             for (size_t n = 0; n < open->count; n++) {
-                held->at[held->count] = open->at[n];
-                held->at[held->count++].phase += shift;
+                open->at[n].phase += shift;
+                hold_comb(&r->stream[d][s], open->at[n]);
             }
             open->count = 0;
         }

@@ -124,7 +124,7 @@ static int64_t stage_bytes(const struct plan *p, const struct partition_stage *s
     int64_t vectors = 0;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
         enum partition_block block = stages_block_kind(p->input.model, n);
-        int32_t v = template_variant(block, stages_block_layer(p->input.model, n));
+        int32_t v = template_variant(&p->templates, block, stages_block_layer(p->input.model, n));
         const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][block][v].code;
         for (size_t k = 0; k < code->tensors; k++)
             if (code->tensor[k].kind == kind &&
@@ -145,6 +145,21 @@ static void describe_stage(struct plan *p, int32_t s, const int32_t *first)
     stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
 }
 
+/* Layers may begin with any variant: the first turn with which a cut fits, else the one that lacks
+ * least. */
+static bool cut_in_any_turn(struct plan *p, int32_t stages, int32_t *first, int64_t *missing)
+{
+    int64_t least = INT64_MAX;
+    for (p->templates.turn = 0; p->templates.turn < EMIT_SETS; p->templates.turn++) {
+        if (stages_cut(&p->templates, stages, first, missing))
+            return true;
+        least = *missing < least ? *missing : least;
+    }
+    p->templates.turn = 0;
+    *missing = least;
+    return false;
+}
+
 /* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
  * fits. */
 static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows)
@@ -157,7 +172,7 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
     if (derive_shapes(&p->templates, &p->input, c->group, rows, c->why_not)) {
         p->group = c->group;
         templates_build(&p->templates, 1);
-        c->fits = stages_cut(&p->templates, c->stages, first, &missing);
+        c->fits = cut_in_any_turn(p, c->stages, first, &missing);
         c->missing_bytes = missing * p->input.chip->lanes;
         snprintf(c->why_not, sizeof c->why_not,
                  c->fits ? "" : "the fullest chip lacks %.1f MiB of SRAM",
@@ -365,7 +380,7 @@ static void append_blocks(const struct plan *p, enum partition_phase phase, int3
         enum partition_block kind = stages_block_kind(p->input.model, n);
         at.layer = stages_block_layer(p->input.model, n);
         const struct block *block =
-            &t->rank[rank].block[phase][kind][template_variant(kind, at.layer)];
+            &t->rank[rank].block[phase][kind][template_variant(t, kind, at.layer)];
         if (block->shape)
             assemble_append(program, block, &at);
         at.cycle += stages_block_length(t, phase, n);

@@ -31,7 +31,7 @@ int64_t stages_block_length(const struct templates *t, enum partition_phase phas
     const struct model *model = t->shape[0].model;
     enum partition_block kind = stages_block_kind(model, block);
     int64_t length =
-        t->length[phase][kind][template_variant(kind, stages_block_layer(model, block))];
+        t->length[phase][kind][template_variant(t, kind, stages_block_layer(model, block))];
     return length ? length + t->shape[0].chip->mem_write_skew_cycles : 0;
 }
 
@@ -39,7 +39,7 @@ void stages_add_rows(const struct templates *t, int32_t block, int32_t rows[PROG
 {
     const struct model *model = t->shape[0].model;
     enum partition_block kind = stages_block_kind(model, block);
-    const int32_t *add = t->rows[kind][template_variant(kind, stages_block_layer(model, block))];
+    const int32_t *add = t->rows[kind][template_variant(t, kind, stages_block_layer(model, block))];
     for (int32_t s = 0; s < PROGRAM_QUEUE_VXM; s++)
         rows[s] += add[s];
 }

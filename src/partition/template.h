@@ -23,6 +23,7 @@ struct templates {
     struct shape shape[PARTITION_PHASES];
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
+    int32_t turn;  /* variant of layer 0: free, and chosen so that slices fill evenly */
     /* Cycles of the longest rank. */
     int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
     int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
@@ -30,11 +31,11 @@ struct templates {
         capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
 };
 
-/* The variant of a block of `layer`. Where the turns begin is free; from 2 on they fill slices most
- * evenly around embedding and head. */
-static inline int32_t template_variant(enum partition_block kind, int32_t layer)
+/* The variant of a block of `layer`. */
+static inline int32_t template_variant(const struct templates *t, enum partition_block kind,
+                                       int32_t layer)
 {
-    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + 2) % EMIT_SETS : 0;
+    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + t->turn) % EMIT_SETS : 0;
 }
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
