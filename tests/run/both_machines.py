@@ -41,6 +41,20 @@ def check_gpu(file):
     assert (np.lexsort(key) == np.arange(key.shape[1])).all(), "kernels are not in order"
 
 
+def check_intervals(file, found):
+    """Nearest-rank percentiles of the time between tokens, from the steps' ends."""
+    steps = file["compare/steps"]
+    for machine in (0, 1):
+        mine = steps["machine"][:] == machine
+        decode = steps["phase"][:][mine] == 1
+        end = steps["end_ps"][:][mine]
+        tokens = end[decode] if machine == 0 else end[np.flatnonzero(decode)[0] - 1:]
+        interval = np.sort(np.diff(tokens))
+        for name, share in (("min", 0), ("p50", 0.5), ("p99", 0.99), ("max", 1)):
+            expected = interval[max(int(np.ceil(share * len(interval))), 1) - 1] / 1e6
+            assert abs(found[machine, f"tpot_{name}"] - expected) < 2e-6, (machine, name)
+
+
 def check_request(file, found):
     requests = file["serve/requests"]
     assert list(requests["machine"][:]) == [0, 1]
@@ -64,6 +78,7 @@ with tempfile.TemporaryDirectory() as scratch:
         check_lpu(run)
         check_gpu(run)
         check_request(run, values)
+        check_intervals(run, values)
     one = json.loads(must(SMALL, "--json", "--set", "workload.prompt_tokens=1", "--set", "workload.decode_tokens=1"))
     assert "tpot_p50" not in one["lpu"] and "tpot_p50" not in one["gpu"]
 print("file and JSON agree")
