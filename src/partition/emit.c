@@ -25,6 +25,11 @@ int32_t emit_sxm_x(const struct block *b, bool east)
     return program_queue_position(b->chip, PROGRAM_QUEUE_SXM + (east ? PROGRAM_SXM_QUEUES : 0));
 }
 
+struct lane_group emit_at_vxm(const struct block *b, bool east, int32_t stream, int64_t cycle)
+{
+    return (struct lane_group){emit_inward(east), stream, emit_vxm_x(b), cycle};
+}
+
 void emit_use_set(struct block *b, int32_t op)
 {
     b->set = (op + b->rotation) % EMIT_SETS;
@@ -118,6 +123,19 @@ int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t add
                                : take_rows(&b->sram, spec->slice[j], spec->count, persistent));
     b->meta[p->tensors] = (struct tensor_meta){persistent, spec->shared, spec->layer_step, 0};
     return (int32_t)p->tensors++;
+}
+
+int32_t emit_placed(struct block *b, enum program_tensor_kind kind, enum program_dtype dtype,
+                    const char *name, const int32_t *slice, int32_t subs, int32_t count)
+{
+    struct tensor_spec spec = {.name = name,
+                               .kind = kind,
+                               .dtype = dtype,
+                               .subs = subs,
+                               .count = count,
+                               .valid = count,
+                               .slice = slice};
+    return emit_tensor(b, &spec, -1);
 }
 
 int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub)

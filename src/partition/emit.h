@@ -104,6 +104,10 @@ struct tensor_spec {
  * and shared tables from the top. `address` >= 0 is used for all subs as it is. */
 int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t address);
 
+/* A tensor of the block alone, all of whose vectors are used: the usual case. */
+int32_t emit_placed(struct block *b, enum program_tensor_kind kind, enum program_dtype dtype,
+                    const char *name, const int32_t *slice, int32_t subs, int32_t count);
+
 /* First address of sub `sub` of a placed tensor. */
 int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub);
 
@@ -127,6 +131,9 @@ struct lane_group {
     int32_t stream, x;
     int64_t cycle;
 };
+
+/* What comes inward to the VXM from hemisphere `east`. */
+struct lane_group emit_at_vxm(const struct block *b, bool east, int32_t stream, int64_t cycle);
 
 /* SRAM to streams: subs [sub, sub + n) of `tensor` reach `at`.x in cycle `at`.cycle (first repeat).
  * Returns the operand a consumer there names. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Attention on one chip: rotary embedding, cache writes, scores, softmax, weighted sum.
+/* Attention on one chip: scores against the cache, softmax, weighted sum, packed rows.
  *
- * The cache is dealt out by tiles over both hemispheres and by rows over 16 pairs of slices, so
- * that keys install as columns and values as rows at 16 positions a cycle, and a new position is
- * one planned write a pair, of which the owner's lands in the cache and the others' in a dump.
- * Masked positions are computed like all others: the time does not depend on the position. Value
- * rows carry ones in their upper lanes, so the weighted sum brings its own denominator. */
-#include "partition/ops.h"
+ * Both hemispheres work at once, each on the tiles that it holds; their maxima and sums meet in the
+ * VXM. Masked positions are computed like all others: the time does not depend on the position. A
+ * prefill's rows go through in groups that use the same buffers one after the other. */
+#include "partition/attention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,33 +12,14 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_STRAIGHT = 0, /* inward, back from the SXM */
-    STREAM_SWAPPED = 2,
-    STREAM_TABLE = 18, /* inward tables */
-    STREAM_IN = 8,
-    STREAM_ROW = 16, /* westward, one vector a row */
-    STREAM_OUT = 20, /* outward results */
-    STREAM_TO_SXM = 26,
+    STREAM_IN = 8, /* inward rows and tables */
+    STREAM_ROW = 16,
+    STREAM_TABLE = 18,
+    STREAM_OUT = 20,   /* outward results */
     STREAM_QUERY = 30, /* outward activations, in the gap of the loads */
-    KV_LANES = 16,
     FP16_LOAD_STREAMS = 32,
     SCORE_ROWS = 256,
 };
-
-/* Cache tensors of one KV head, and the pass that is being emitted. */
-struct attention {
-    const struct common *common;
-    int32_t key[2], value[2]; /* by hemisphere */
-    int32_t query[2], score[2], weight[2];
-    int32_t row_max;
-    int32_t first, rows; /* rows of the step that are attended to together */
-    int64_t earliest;    /* their buffers are free from this cycle on */
-};
-
-static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream, int64_t cycle)
-{
-    return (struct lane_group){emit_inward(east), stream, emit_vxm_x(b), cycle};
-}
 
 static int32_t rows_of_all_heads(const struct block *b, const struct attention *at)
 {
@@ -57,7 +36,8 @@ static int32_t rows_of_kv_head(const struct block *b, const struct attention *at
 static int32_t rows_at_once(const struct shape *s)
 {
     int32_t rows = s->rows;
-    while (rows % 2 == 0 && rows > KV_LANES && s->heads * s->attend_tiles * rows > SCORE_ROWS)
+    while (rows % 2 == 0 && rows > ATTENTION_KV_LANES &&
+           s->heads * s->attend_tiles * rows > SCORE_ROWS)
         rows /= 2;
     return rows;
 }
@@ -68,102 +48,7 @@ static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t
     int32_t slice[2] = {emit_inner_slice(b, east, slot_low), emit_inner_slice(b, east, slot_high)};
     char full[24];
     snprintf(full, sizeof full, "%.12s.%c", name, east ? 'e' : 'w');
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = full,
-                                             .kind = PROGRAM_TENSOR_ACTIVATION,
-                                             .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2,
-                                             .count = count,
-                                             .valid = count,
-                                             .slice = slice},
-                       -1);
-}
-
-static void cache_tensors(struct block *b, const char *what, int32_t head, int32_t tensor[2])
-{
-    const struct shape *s = b->shape;
-    int32_t rows = s->kv_tiles / 2 * s->kv_tile_positions / KV_LANES;
-    for (int32_t east = 0; east < 2; east++) {
-        int32_t slice[EMIT_OUTER_SLICES];
-        for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++)
-            slice[j] = emit_outer_slice(b, east, j);
-        char full[24];
-        snprintf(full, sizeof full, "%.8s.h%d%c", what, head, east ? 'e' : 'w');
-        tensor[east] = emit_tensor(b,
-                                   &(struct tensor_spec){.name = full,
-                                                         .kind = PROGRAM_TENSOR_KV,
-                                                         .dtype = PROGRAM_DTYPE_FP16,
-                                                         .subs = EMIT_OUTER_SLICES,
-                                                         .count = rows,
-                                                         .valid = rows,
-                                                         .slice = slice},
-                                   -1);
-    }
-}
-
-static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first,
-                                                  bool east, int32_t stream, struct pattern p,
-                                                  int64_t cycle)
-{
-    int32_t label = emit_transient(b, "rotary.row", PROGRAM_DTYPE_FP16, 2);
-    struct table_read t = {.table = table,
-                           .subs = 2,
-                           .label = label,
-                           .mode = PROGRAM_ADDRESS_POSITION,
-                           .address_offset = first,
-                           .stride = {1, 0}};
-    return emit_read_table(b, &t, emit_walk(0, 1, 0), p, vxm_at(b, east, stream, cycle));
-}
-
-/* Both copies of rows that stand at the SXM of `east` in `cycle`: as they are, and with halves
- * swapped. */
-static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk walk,
-                         struct pattern p, int64_t cycle, struct program_operand copy[2])
-{
-    struct program_operand in = emit_stream(emit_outward(east), STREAM_TO_SXM, 2, tensor, 0, walk);
-    for (int32_t k = 0; k < 2; k++) {
-        int32_t t = emit_transient(b, k ? "swapped" : "straight", PROGRAM_DTYPE_FP16, 2);
-        copy[k] =
-            emit_stream(emit_inward(east), k ? STREAM_SWAPPED : STREAM_STRAIGHT, 2, t, 0, walk);
-        emit(b,
-             (struct program_instruction){
-                 .cycle = cycle - b->chip->sxm_skew_cycles,
-                 .queue = (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + k),
-                 .opcode = PROGRAM_SXM_PERMUTE,
-                 .function = k ? PROGRAM_SXM_SWAP_HALVES : PROGRAM_SXM_IDENTITY,
-                 .width = k ? b->shape->head_dim : 0,
-                 .count = {p.n[0], p.n[1]},
-                 .interval = {p.d[0], p.d[1]}},
-             &in, 1, &copy[k], 1);
-    }
-    return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + emit_vxm_x(b) -
-           emit_sxm_x(b, false);
-}
-
-/* x cos + swapped(x) sin for rows of one quad, with the tables of the other hemisphere; the sign of
- * the sine is in its table. The result leaves on both sides as `out`. Returns the cycle in which it
- * stands at the VXM. */
-static int64_t emit_rotation(struct block *b, const struct common *c, int32_t first, int32_t tensor,
-                             bool east, struct walk walk, struct pattern p, int32_t out[2],
-                             struct walk out_walk)
-{
-    struct program_operand copy[2], to[2];
-    emit_read(b, tensor, 0, 2, walk, p,
-              (struct lane_group){emit_outward(east), STREAM_TO_SXM, emit_sxm_x(b, east), 0});
-    struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_MUL, .p = p};
-    a.cycle = emit_swap(b, east, tensor, walk, p, 0, copy);
-    struct program_operand cosine[2] = {
-        copy[0], read_position_table(b, c->cosine[!east], first, !east, STREAM_TABLE, p, a.cycle)};
-    struct program_operand sine[2] = {
-        copy[1], read_position_table(b, c->sine[!east], first, !east, STREAM_IN, p, a.cycle)};
-    emit_alu(b, a, cosine, 2, NULL, 0);
-    a.unit++;
-    a.cycle = emit_alu(b, a, sine, 2, NULL, 0);
-    struct program_operand sum[2] = {emit_alu_operand(8 * east), emit_alu_operand(8 * east + 1)};
-    for (int32_t side = 0; side < 2; side++)
-        to[side] = emit_stream(emit_outward(side), STREAM_OUT, 2, out[side], 0, out_walk);
-    a.unit++, a.function = PROGRAM_VXM_ADD;
-    return emit_alu(b, a, sum, 2, to, 2);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full, slice, 2, count);
 }
 
 static void rotate_queries(struct block *b, const struct attention *at, const struct quads *qkv)
@@ -178,87 +63,13 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
         struct pattern p = emit_pattern(at->rows, 1, tiles, at->rows);
         struct walk from = emit_walk(at->first, 1, s->rows);
         struct walk to = emit_walk(q * at->rows, 1, SHAPE_QUADS * at->rows);
-        int64_t c =
-            emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from, p, out, to);
+        int64_t c = attention_emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from,
+                                            p, out, to);
         for (int32_t east = 0; east < 2; east++)
             emit_write(b, out[east], 0, 2, to, p,
                        (struct lane_group){emit_outward(east), STREAM_OUT, emit_vxm_x(b), c});
         place_group(b, at->earliest);
     }
-}
-
-/* One planned write a lane and byte plane: rows of `from` that stand at the VXM, outward, in
- * `cycle`. */
-static void emit_cache_write(struct block *b, const struct common *c, bool east, int32_t from,
-                             int32_t cache, int64_t cycle)
-{
-    int32_t rows = b->shape->rows, many = rows > 1;
-    for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++) {
-        int32_t lane = j / 2, queue = emit_outer_slice(b, east, j);
-        struct program_operand in =
-            emit_stream(emit_outward(east), STREAM_OUT + j % 2, 1, from, j % 2,
-                        emit_walk(many ? lane : 0, many ? KV_LANES : 0, 0));
-        struct program_operand held = emit_expect(cache, 1, emit_walk(0, 0, 0));
-        held.sub = (uint8_t)j;
-        held.index_mode = PROGRAM_ADDRESS_KV;
-        int32_t x = program_queue_position(b->chip, queue), v = emit_vxm_x(b);
-        emit(b,
-             (struct program_instruction){.cycle = cycle + (many ? lane : 0) +
-                                                   (x > v ? x - v : v - x) -
-                                                   b->chip->mem_write_skew_cycles,
-                                          .queue = (uint8_t)queue,
-                                          .opcode = PROGRAM_MEM_WRITE,
-                                          .address_mode = PROGRAM_ADDRESS_KV,
-                                          .count = {many ? rows / KV_LANES : 1, 1},
-                                          .interval = {many ? KV_LANES : 0, 0},
-                                          .address = emit_address(b, cache, j),
-                                          .limit = c->dump_row,
-                                          .argument = many ? lane : 0,
-                                          .low = lane},
-             &in, 1, &held, 1);
-    }
-}
-
-static void write_cache(struct block *b, const struct common *c, const int32_t from[2],
-                        const int32_t cache[2], int64_t cycle)
-{
-    for (int32_t east = 0; east < 2; east++)
-        emit_cache_write(b, c, east, from[east], cache[east], cycle);
-    place_group(b, 0);
-}
-
-static void write_key(struct block *b, const struct attention *at, const struct quads *qkv,
-                      int32_t head)
-{
-    const struct shape *s = b->shape;
-    int32_t tile = s->heads + head, quad = tile % SHAPE_QUADS;
-    int32_t key = emit_transient(b, "k.row", PROGRAM_DTYPE_FP16, 2), out[2] = {key, key};
-    emit_op(b, "rope.k", true);
-    struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0);
-    int64_t c = emit_rotation(b, at->common, 0, qkv->tensor[quad], quad % 2, walk,
-                              emit_pattern(s->rows, 1, 1, 0), out, emit_walk(0, 1, 0));
-    write_cache(b, at->common, out, at->key, c);
-}
-
-static void write_value(struct block *b, const struct attention *at, const struct quads *qkv,
-                        int32_t head)
-{
-    const struct shape *s = b->shape;
-    int32_t tile = s->heads + s->kv_heads + head, quad = tile % SHAPE_QUADS;
-    int32_t value = emit_transient(b, "v.row", PROGRAM_DTYPE_FP16, 2), out[2] = {value, value};
-    bool far = quad % 2 == 0; /* the hemisphere that the row does not come from */
-    struct pattern p = emit_pattern(s->rows, 1, 1, 0);
-    struct program_operand to[2];
-    emit_op(b, "kv.v", true);
-    struct program_operand in[2] = {
-        emit_read(b, qkv->tensor[quad], 0, 2, emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
-                  vxm_at(b, quad % 2, STREAM_IN, 0)),
-        emit_read(b, at->common->value_ones[far], 0, 2, emit_walk(0, 0, 0), p,
-                  vxm_at(b, far, STREAM_TABLE, 0))};
-    for (int32_t east = 0; east < 2; east++)
-        to[east] = emit_stream(emit_outward(east), STREAM_OUT, 2, value, 0, emit_walk(0, 1, 0));
-    struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = p};
-    write_cache(b, at->common, out, at->value, emit_alu(b, a, in, 2, to, 2));
 }
 
 /* Rounds of an fp16 pass over cache rows: c load cycles, `rows` activations, as in op_linear.c. */
@@ -269,7 +80,7 @@ struct rounds {
 static struct rounds rounds_of(const struct block *b, int32_t positions, int32_t rows,
                                int32_t count)
 {
-    struct rounds r = {.load = positions / KV_LANES, .rows = rows, .count = count};
+    struct rounds r = {.load = positions / ATTENTION_KV_LANES, .rows = rows, .count = count};
     r.period = r.load + rows + b->chip->mxm_install_cycles - b->chip->mxm_load_skew_cycles;
     return r;
 }
@@ -361,7 +172,8 @@ static struct program_operand read_mask(struct block *b, const struct attention 
         .stride = {-2 * s->kv_tile_positions, step},
         .argument = 1 + first - (east ? s->kv_tile_positions : 0),
         .limit = s->kv_tile_positions};
-    return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p, vxm_at(b, east, STREAM_TABLE, cycle));
+    return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p,
+                           emit_at_vxm(b, east, STREAM_TABLE, cycle));
 }
 
 /* Masked scores of rows [row, ...) in hemisphere `east`, in ALU `unit`; returns when. */
@@ -370,7 +182,7 @@ static int64_t emit_masked(struct block *b, const struct attention *at, bool eas
 {
     struct walk walk = emit_walk(row, rows_of_all_heads(b, at), 1);
     struct program_operand in[2] = {
-        emit_read(b, at->score[east], 0, 2, walk, p, vxm_at(b, east, STREAM_IN, 0)),
+        emit_read(b, at->score[east], 0, 2, walk, p, emit_at_vxm(b, east, STREAM_IN, 0)),
         read_mask(b, at, east, row, p, 0)};
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_ADD, .p = p};
     return emit_alu(b, a, in, 2, NULL, 0);
@@ -428,7 +240,7 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
         a.cycle = emit_masked(b, at, east, 8 * east, first, p);
         if (!east)
             maximum = emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                vxm_at(b, true, STREAM_ROW, a.cycle));
+                                emit_at_vxm(b, true, STREAM_ROW, a.cycle));
         struct program_operand in[2] = {emit_alu_operand(8 * east), maximum};
         a.cycle = emit_alu(b, a, in, 2, NULL, 0);
         struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
@@ -620,10 +432,10 @@ int32_t ops_attention(struct block *b, const struct common *c, const struct quad
     struct attention head[SHAPE_QUADS] = {{.common = c}};
     for (int32_t h = 0; h < s->kv_heads; h++) {
         head[h].common = c;
-        cache_tensors(b, "k", h, head[h].key);
-        cache_tensors(b, "v", h, head[h].value);
-        write_key(b, &head[h], qkv, h);
-        write_value(b, &head[h], qkv, h);
+        attention_cache_tensors(b, "k", h, head[h].key);
+        attention_cache_tensors(b, "v", h, head[h].value);
+        attention_write_key(b, &head[h], qkv, h);
+        attention_write_value(b, &head[h], qkv, h);
         out[h] = packed_rows(b, h);
     }
     int32_t rows = rows_at_once(s);

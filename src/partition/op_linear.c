@@ -61,14 +61,7 @@ static int32_t weight_tensor(struct block *b, const struct plane_work *w, const 
         slice[j] = emit_outer_slice(b, w->east, 2 * j + (w->local + j / 4 + b->set) % 2);
     char full[24];
     snprintf(full, sizeof full, "%.12s.w%d", name, w->quad);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = full,
-                                             .kind = PROGRAM_TENSOR_WEIGHT,
-                                             .subs = n,
-                                             .count = count,
-                                             .valid = count,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_WEIGHT, PROGRAM_DTYPE_INT8, full, slice, n, count);
 }
 
 /* One vector a tile: the scales of its columns. */
@@ -78,15 +71,7 @@ static int32_t column_constant(struct block *b, const struct plane_work *w, cons
     int32_t slice[2] = {emit_inner_slice(b, w->east, slot), emit_inner_slice(b, w->east, slot + 1)};
     char full[24];
     snprintf(full, sizeof full, "%.12s%d", name, w->quad);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = full,
-                                             .kind = PROGRAM_TENSOR_CONSTANT,
-                                             .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2,
-                                             .count = w->tiles,
-                                             .valid = w->tiles,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16, full, slice, 2, w->tiles);
 }
 
 static void emit_loads(struct block *b, const struct plane_work *w, struct timing t)

@@ -30,27 +30,15 @@ enum {
     TREE_GAP_CYCLES = 100, /* trees of one group start this far apart at least */
 };
 
-static struct lane_group vxm_at(const struct block *b, bool east, int32_t stream, int64_t cycle)
-{
-    return (struct lane_group){emit_inward(east), stream, emit_vxm_x(b), cycle};
-}
-
 static int32_t row_vector(struct block *b, const char *name, const char *part, bool east,
                           int32_t slot, int32_t subs)
 {
     int32_t slice[2] = {emit_inner_slice(b, east, slot), emit_inner_slice(b, east, slot + 1)};
     char full[24];
     snprintf(full, sizeof full, "%.12s.%s", name, part);
-    return emit_tensor(
-        b,
-        &(struct tensor_spec){.name = full,
-                              .kind = PROGRAM_TENSOR_ACTIVATION,
-                              .dtype = subs == 1 ? PROGRAM_DTYPE_INT8 : PROGRAM_DTYPE_FP16,
-                              .subs = subs,
-                              .count = b->shape->rows,
-                              .valid = b->shape->rows,
-                              .slice = slice},
-        -1);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION,
+                       subs == 1 ? PROGRAM_DTYPE_INT8 : PROGRAM_DTYPE_FP16, full, slice, subs,
+                       b->shape->rows);
 }
 
 int32_t ops_lane_max_rows(int32_t interval)
@@ -214,7 +202,7 @@ static void source_magnitudes(struct block *b, const struct row_source *source, 
         in[k] =
             emit_read(b, source[k].tensor, 0, 2,
                       emit_walk(source[k].per_row * first, source[k].per_tile, source[k].per_row),
-                      p, vxm_at(b, source[k].east, stream[source[k].east], 0));
+                      p, emit_at_vxm(b, source[k].east, stream[source[k].east], 0));
     struct alu a = magnitude_tree(b, in, sources, 0, p, 0, root, &inputs);
     a = ops_lane_max(b, a, root, inputs, last);
     write_row_max(b, a, last, magnitude, first);
@@ -229,9 +217,9 @@ static void quantise_source(struct block *b, const struct row_source *s, int32_t
     int32_t rows = b->shape->rows, step = b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
     struct pattern p = emit_pattern(rows, 1, s->tiles, rows);
     struct program_operand m =
-        emit_read(b, magnitude, 0, 2, emit_walk(0, 1, 0), p, vxm_at(b, false, STREAM_ROW, 0));
+        emit_read(b, magnitude, 0, 2, emit_walk(0, 1, 0), p, emit_at_vxm(b, false, STREAM_ROW, 0));
     struct program_operand y = emit_read(b, s->tensor, 0, 2, emit_walk(0, s->per_row, s->per_tile),
-                                         p, vxm_at(b, s->east, STREAM_IN, 2 * step));
+                                         p, emit_at_vxm(b, s->east, STREAM_IN, 2 * step));
     struct alu a = {.unit = 0, .function = PROGRAM_VXM_RSQRT, .p = p};
     a.cycle = emit_alu(b, a, &m, 1, NULL, 0);
     struct program_operand twice[2] = {emit_alu_operand(0), emit_alu_operand(0)};
@@ -255,15 +243,8 @@ static void byte_rows(struct block *b, const char *name, int32_t k_tiles, int32_
         int32_t slice = emit_inner_slice(b, east, OPS_SLOT_BYTES), count = k_tiles * b->shape->rows;
         char full[24];
         snprintf(full, sizeof full, "%.12s.int8%c", name, east ? 'e' : 'w');
-        bytes[east] = emit_tensor(b,
-                                  &(struct tensor_spec){.name = full,
-                                                        .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                        .dtype = PROGRAM_DTYPE_INT8,
-                                                        .subs = 1,
-                                                        .count = count,
-                                                        .valid = count,
-                                                        .slice = &slice},
-                                  -1);
+        bytes[east] =
+            emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_INT8, full, &slice, 1, count);
     }
 }
 
@@ -337,9 +318,10 @@ static void scale_and_measure(struct block *b, const struct quads *h,
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct walk walk = emit_walk(first, rows, 1);
         struct program_operand in[2] = {
-            emit_read(b, h->tensor[q], 0, 2, walk, p, vxm_at(b, q % 2, STREAM_IN + 2 * (q / 2), 0)),
+            emit_read(b, h->tensor[q], 0, 2, walk, p,
+                      emit_at_vxm(b, q % 2, STREAM_IN + 2 * (q / 2), 0)),
             emit_read(b, gain[q], 0, 2, emit_walk(0, 1, 0), p,
-                      vxm_at(b, q % 2, STREAM_GAIN + 2 * (q / 2), 0))};
+                      emit_at_vxm(b, q % 2, STREAM_GAIN + 2 * (q / 2), 0))};
         struct lane_group from = {emit_outward(q % 2), STREAM_OUT + 2 * (q / 2), emit_vxm_x(b), 0};
         struct program_operand out =
             emit_stream(from.direction, from.stream, 2, y->tensor[q], 0, walk);
@@ -364,7 +346,7 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct program_operand in =
             emit_read(b, h->tensor[q], 0, 2, emit_walk(first, b->shape->rows, 1), p,
-                      vxm_at(b, q % 2, STREAM_IN + 2 * (q / 2), 0));
+                      emit_at_vxm(b, q % 2, STREAM_IN + 2 * (q / 2), 0));
         struct program_operand twice[2] = {in, in};
         a.unit = q;
         next = emit_alu(b, a, twice, 2, NULL, 0);
@@ -478,8 +460,8 @@ static void combine_scales(struct block *b, int32_t magnitude, int32_t root, int
     struct pattern p = emit_pattern(1, 0, b->shape->rows, 1);
     struct walk walk = emit_walk(0, 0, 1);
     struct program_operand in[2] = {
-        emit_read(b, magnitude, 0, 2, walk, p, vxm_at(b, false, STREAM_ROW, 0)),
-        emit_read(b, root, 0, 2, walk, p, vxm_at(b, true, STREAM_ROW, 0))};
+        emit_read(b, magnitude, 0, 2, walk, p, emit_at_vxm(b, false, STREAM_ROW, 0)),
+        emit_read(b, root, 0, 2, walk, p, emit_at_vxm(b, true, STREAM_ROW, 0))};
     struct lane_group from = {PROGRAM_WEST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, scale, 0, walk);
     struct alu a = {.unit = 3, .function = PROGRAM_VXM_MUL, .p = p};

@@ -56,15 +56,8 @@ static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
             continue;
         char full[24];
         snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
-        e->received[source] = emit_tensor(e->b,
-                                          &(struct tensor_spec){.name = full,
-                                                                .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                                .dtype = PROGRAM_DTYPE_FP16,
-                                                                .subs = 2,
-                                                                .count = tiles * e->rows,
-                                                                .valid = tiles * e->rows,
-                                                                .slice = slice},
-                                          -1);
+        e->received[source] = emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full,
+                                          slice, 2, tiles * e->rows);
     }
 }
 
@@ -277,15 +270,8 @@ static struct quads own_tensors(struct exchange *e, const char *name, int32_t ti
                             emit_outer_slice(e->b, false, first + 1)};
         char full[24];
         snprintf(full, sizeof full, "%.12s.own%d", name, q);
-        own.tensor[q] = emit_tensor(e->b,
-                                    &(struct tensor_spec){.name = full,
-                                                          .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                          .dtype = PROGRAM_DTYPE_FP16,
-                                                          .subs = 2,
-                                                          .count = count,
-                                                          .valid = count,
-                                                          .slice = slice},
-                                    -1);
+        own.tensor[q] =
+            emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full, slice, 2, count);
     }
     return own;
 }
@@ -331,15 +317,7 @@ static int32_t echo_tensor(struct block *b)
 {
     /* Outside of the slots that partial rows come from: streams to the links pass it. */
     int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SCALE_Y + 1);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = "echo",
-                                             .kind = PROGRAM_TENSOR_ACTIVATION,
-                                             .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 1,
-                                             .count = 1,
-                                             .valid = 1,
-                                             .slice = &slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "echo", &slice, 1, 1);
 }
 
 /* A group of one: add the residual where there is one. */
@@ -422,15 +400,7 @@ static void share_key(struct block *b, int32_t key, const int32_t received[])
 
 static int32_t key_tensor(struct block *b, const char *name, const int32_t *slice)
 {
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = name,
-                                             .kind = PROGRAM_TENSOR_ACTIVATION,
-                                             .dtype = PROGRAM_DTYPE_KEY,
-                                             .subs = 4,
-                                             .count = 1,
-                                             .valid = 1,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, name, slice, 4, 1);
 }
 
 void ops_greatest_key(struct block *b, int32_t key, int32_t token)

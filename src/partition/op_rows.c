@@ -22,17 +22,9 @@ static struct quads quads_at(struct block *b, const char *name, int32_t tiles, i
         char full[24];
         inner_slices(b, quads_east(&quads, q), q / 2 ? second_slot : first_slot, 2, slice);
         snprintf(full, sizeof full, "%.12s.q%d", name, q);
-        quads.tensor[q] = count <= 0
-                              ? -1
-                              : emit_tensor(b,
-                                            &(struct tensor_spec){.name = full,
-                                                                  .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                                  .dtype = PROGRAM_DTYPE_FP16,
-                                                                  .subs = 2,
-                                                                  .count = count,
-                                                                  .valid = count,
-                                                                  .slice = slice},
-                                            -1);
+        quads.tensor[q] = count <= 0 ? -1
+                                     : emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16,
+                                                   full, slice, 2, count);
     }
     return quads;
 }
@@ -93,15 +85,8 @@ struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
             continue;
         inner_slices(b, q % 2, OPS_SLOT_ROW, 2, slice);
         snprintf(full, sizeof full, "%.12s.b%d", name, q);
-        int32_t bias = emit_tensor(b,
-                                   &(struct tensor_spec){.name = full,
-                                                         .kind = PROGRAM_TENSOR_CONSTANT,
-                                                         .dtype = PROGRAM_DTYPE_FP16,
-                                                         .subs = 2,
-                                                         .count = tiles,
-                                                         .valid = tiles,
-                                                         .slice = slice},
-                                   -1);
+        int32_t bias =
+            emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16, full, slice, 2, tiles);
         struct pattern p = emit_pattern(rows, 1, tiles, rows);
         struct walk walk = emit_walk(0, 1, rows);
         struct lane_group at = {emit_inward(q % 2), STREAM_ROWS, x, 0};
@@ -262,15 +247,8 @@ struct row_source ops_gate(struct block *b, const struct quads *both)
                              .per_row = 1,
                              .k_first = 0,
                              .k_step = 1};
-    out.tensor = emit_tensor(b,
-                             &(struct tensor_spec){.name = "gated",
-                                                   .kind = PROGRAM_TENSOR_ACTIVATION,
-                                                   .dtype = PROGRAM_DTYPE_FP16,
-                                                   .subs = 2,
-                                                   .count = pairs * rows,
-                                                   .valid = pairs * rows,
-                                                   .slice = slice},
-                             -1);
+    out.tensor = emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "gated", slice, 2,
+                             pairs * rows);
     for (int32_t pair = 0; pair < 2 && pair < pairs; pair++)
         gate_pair(b, both, pair, shape_tiles_of(pairs, 2, pair), out.tensor);
     return out;

@@ -25,15 +25,8 @@ static int32_t embedding_tensor(struct block *b, int32_t q, int32_t tiles)
         slice[g] = emit_outer_slice(b, g % 2, SHAPE_QUADS * (g / 2) + q);
     char name[24];
     snprintf(name, sizeof name, "embedding.q%d", q);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = name,
-                                             .kind = PROGRAM_TENSOR_EMBEDDING,
-                                             .dtype = PROGRAM_DTYPE_INT8,
-                                             .subs = SHAPE_EMBEDDING_GROUPS,
-                                             .count = rows,
-                                             .valid = rows,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_EMBEDDING, PROGRAM_DTYPE_INT8, name, slice,
+                       SHAPE_EMBEDDING_GROUPS, rows);
 }
 
 static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles)
@@ -42,15 +35,7 @@ static int32_t embedding_scale(struct block *b, int32_t q, int32_t tiles)
     int32_t slice[2] = {emit_inner_slice(b, q % 2, slot), emit_inner_slice(b, q % 2, slot + 1)};
     char name[24];
     snprintf(name, sizeof name, "embedding.s%d", q);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = name,
-                                             .kind = PROGRAM_TENSOR_CONSTANT,
-                                             .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2,
-                                             .count = tiles,
-                                             .valid = tiles,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16, name, slice, 2, tiles);
 }
 
 /* Bytes of one group's slice for all rows of the step: the token's where it stands there, else
@@ -125,15 +110,7 @@ static int32_t four_slices(struct block *b, const char *name, int32_t slot,
     int32_t slice[KEY_SUBS];
     for (int32_t j = 0; j < KEY_SUBS; j++)
         slice[j] = emit_inner_slice(b, false, slot + j);
-    return emit_tensor(b,
-                       &(struct tensor_spec){.name = name,
-                                             .kind = kind,
-                                             .dtype = PROGRAM_DTYPE_INT32,
-                                             .subs = KEY_SUBS,
-                                             .count = count,
-                                             .valid = count,
-                                             .slice = slice},
-                       -1);
+    return emit_placed(b, kind, PROGRAM_DTYPE_INT32, name, slice, KEY_SUBS, count);
 }
 
 /* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns

@@ -174,9 +174,10 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
         templates_build(&p->templates, 1);
         c->fits = cut_in_any_turn(p, c->stages, first, &missing);
         c->missing_bytes = missing * p->input.chip->lanes;
-        snprintf(c->why_not, sizeof c->why_not,
-                 c->fits ? "" : "the fullest chip lacks %.1f MiB of SRAM",
-                 (double)c->missing_bytes / 1048576.0);
+        c->why_not[0] = '\0';
+        if (!c->fits)
+            snprintf(c->why_not, sizeof c->why_not, "the fullest chip lacks %.1f MiB of SRAM",
+                     (double)c->missing_bytes / 1048576.0);
     }
     if (c->fits) {
         p->stages = c->stages;
