@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the compiler writes keeps the contract: executed, instruction by instruction, for models,
+ * splits and prompts of many kinds. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "rack.h"
+
+static const struct rack_case splits[] = {
+    {.name = "tiny, 1 chip", .stages = 1, .group = 1, .prompt = 33},
+    {.name = "tiny, 1 stage of 2", .stages = 1, .group = 2, .prompt = 33},
+    {.name = "tiny, 1 stage of 4", .stages = 1, .group = 4, .prompt = 33},
+    {.name = "tiny, 2 stages of 1", .stages = 2, .group = 1, .prompt = 2},
+    {.name = "tiny, 2 stages of 2", .stages = 2, .group = 2, .prompt = 33},
+    {.name = "tiny, 4 stages of 1", .stages = 4, .group = 1, .prompt = 33},
+    {.name = "tiny, 3 stages of 1", .stages = 3, .group = 1, .prompt = 1},
+    {.name = "tiny, a stage a block", .stages = 10, .group = 1, .nodes = 3, .prompt = 2},
+    {.name = "tiny, 4 stages of 4", .stages = 4, .group = 4, .nodes = 4, .prompt = 33},
+    {.name = "tiny, 2 stages of 8", .stages = 2, .group = 4, .nodes = 2, .chips_per_node = 8},
+    {.name = "tiny, 9 nodes", .stages = 9, .group = 4, .nodes = 9, .prompt = 2},
+    {.name = "tiny, as the compiler likes", .prompt = 33},
+    {.name = "tiny, long bucket", .stages = 2, .group = 2, .max_sequence = 2048, .prompt = 70},
+    {.name = "tiny, chunk of 128", .stages = 1, .group = 4, .chunk = 128, .prompt = 140},
+    {.name = "tiny, chunk of 16", .stages = 2, .group = 1, .chunk = 16, .prompt = 33},
+    {.name = "qwen, 1 chip", .model = &rack_qwen, .stages = 1, .group = 1, .prompt = 33},
+    {.name = "qwen, 1 stage of 2", .model = &rack_qwen, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "qwen, 2 stages of 2", .model = &rack_qwen, .stages = 2, .group = 2, .prompt = 2},
+    {.name = "qwen, 4 stages of 1", .model = &rack_qwen, .stages = 4, .group = 1, .prompt = 1},
+    {.name = "wide, 1 chip", .model = &rack_wide, .stages = 1, .group = 1, .prompt = 2},
+    {.name = "wide, 1 stage of 2", .model = &rack_wide, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "wide, 1 stage of 4", .model = &rack_wide, .stages = 1, .group = 4, .prompt = 33},
+    {.name = "wide, 4 stages of 1", .model = &rack_wide, .stages = 4, .group = 1, .prompt = 33},
+    {.name = "odd, 1 chip", .model = &rack_odd, .stages = 1, .group = 1, .prompt = 33},
+    {.name = "odd, 1 stage of 2", .model = &rack_odd, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "odd, 2 stages of 2", .model = &rack_odd, .stages = 2, .group = 2, .prompt = 33},
+};
+enum { SPLITS = sizeof splits / sizeof splits[0] };
+
+/* Three steps right after the prompt, and one that takes the bucket's last row. */
+static void decode(struct rack *rack)
+{
+    int32_t vocabulary = (int32_t)rack->model.vocabulary, last = rack->bucket.max_sequence - 1;
+    const int32_t token[] = {0, vocabulary / 2, vocabulary - 1};
+    int64_t length = plan_length_cycles(rack->plan, PARTITION_DECODE);
+    for (int32_t n = 0; n < 3; n++)
+        CU_ASSERT_EQUAL(
+            rack_step(rack, PARTITION_DECODE, rack->workload.prompt_tokens - 1 + n, token[n]),
+            length);
+    rack_replayed(rack, 1, last);
+    CU_ASSERT_EQUAL(rack_step(rack, PARTITION_DECODE, last, 1), length);
+}
+
+static void check_case(const struct rack_case *c)
+{
+    struct rack rack;
+    rack_compile(&rack, c);
+    CU_ASSERT_PTR_NOT_NULL(rack.plan);
+    if (!rack.plan) {
+        fprintf(stderr, "%s is refused\n", c->name);
+        base_report_print(&rack.report, stderr);
+        rack_release(&rack);
+        return;
+    }
+    rack_start(&rack);
+    rack_prompt(&rack);
+    decode(&rack);
+    int64_t violations = rack_violations(&rack);
+    CU_ASSERT_EQUAL(violations, 0);
+    if (violations)
+        fprintf(stderr, "%s: %lld violations\n", c->name, (long long)violations);
+    rack_release(&rack);
+}
+
+static void every_split_keeps_the_contract_and_its_length(void)
+{
+    for (int n = 0; n < SPLITS; n++)
+        check_case(&splits[n]);
+}
+
+/* A cache written row by row from the first to the bucket's last. */
+static void a_sequence_may_fill_the_bucket(void)
+{
+    struct rack rack;
+    rack_compile(&rack, &(struct rack_case){.stages = 2, .group = 2, .max_sequence = 64});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    rack_start(&rack);
+    for (int32_t position = 0; position < 64; position++)
+        CU_ASSERT_EQUAL(rack_step(&rack, PARTITION_DECODE, position, 13 * position),
+                        plan_length_cycles(rack.plan, PARTITION_DECODE));
+    CU_ASSERT_EQUAL(rack_violations(&rack), 0);
+    rack_release(&rack);
+}
+
+TEST_MAIN("compiled programs", TEST(every_split_keeps_the_contract_and_its_length),
+          TEST(a_sequence_may_fill_the_bucket))

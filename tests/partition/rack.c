@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Compiles cases and plays all chips of a rack in turn. */
+#include "rack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "test.h"
+
+enum { PRINTED = 4 };
+
+const struct model rack_qwen = {.name = "qwen-like",
+                                .architecture = "Qwen2ForCausalLM",
+                                .model_type = "qwen2",
+                                .layers = 2,
+                                .hidden = 896,
+                                .heads = 14,
+                                .kv_heads = 2,
+                                .head_dim = 64,
+                                .ffn = 1216,
+                                .vocabulary = 2000,
+                                .max_positions = 512,
+                                .tied_embeddings = true,
+                                .qkv_bias = true,
+                                .norm_epsilon = 1e-6,
+                                .rope_theta = 1e6};
+
+const struct model rack_wide = {.name = "wide",
+                                .architecture = "LlamaForCausalLM",
+                                .model_type = "llama",
+                                .layers = 2,
+                                .hidden = 1536,
+                                .heads = 12,
+                                .kv_heads = 4,
+                                .head_dim = 128,
+                                .ffn = 1504,
+                                .vocabulary = 1000,
+                                .max_positions = 512,
+                                .norm_epsilon = 1e-5,
+                                .rope_theta = 1e4};
+
+const struct model rack_odd = {.name = "odd",
+                               .architecture = "LlamaForCausalLM",
+                               .model_type = "llama",
+                               .layers = 1,
+                               .hidden = 1300,
+                               .heads = 4,
+                               .kv_heads = 2,
+                               .head_dim = 52,
+                               .ffn = 1100,
+                               .vocabulary = 777,
+                               .max_positions = 512,
+                               .norm_epsilon = 1e-5,
+                               .rope_theta = 1e4};
+
+const struct lpu_chip *rack_chip(void)
+{
+    static struct lpu_chip chip;
+    if (chip.lanes)
+        return &chip;
+    struct scenario scenario;
+    struct base_report report = {0};
+    char *file = test_source_path("configs/small.cfg");
+    CU_ASSERT_TRUE_FATAL(config_scenario_read(file, NULL, 0, &scenario, &report));
+    chip = scenario.lpu_chip;
+    config_scenario_release(&scenario);
+    base_report_release(&report);
+    free(file);
+    return &chip;
+}
+
+struct model rack_shipped_model(const char *name)
+{
+    struct model model;
+    struct base_report report = {0};
+    char *path = base_format("configs/models/%s", name), *file = test_source_path(path);
+    CU_ASSERT_TRUE_FATAL(model_read(file, &model, &report));
+    base_report_release(&report);
+    free(file);
+    base_free(path);
+    return model;
+}
+
+static int32_t or_else(int32_t value, int32_t missing)
+{
+    return value ? value : missing;
+}
+
+static void take_programs(struct rack *rack)
+{
+    rack->program = base_alloc((size_t)rack->topology.chips, sizeof *rack->program);
+    for (int32_t c = 0; c < rack->topology.chips; c++)
+        for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+            plan_program(rack->plan, phase, c, &rack->program[c][phase]);
+}
+
+void rack_compile(struct rack *rack, const struct rack_case *c)
+{
+    *rack = (struct rack){.machine = *rack_chip(),
+                          .layout = {.nodes = or_else(c->nodes, 1),
+                                     .chips_per_node = or_else(c->chips_per_node, 4),
+                                     .pipeline_stages = c->stages,
+                                     .tensor_group = c->group},
+                          .model = c->model ? *c->model : rack_shipped_model("tiny"),
+                          .bucket = {.max_sequence = or_else(c->max_sequence, 256),
+                                     .batch = 1,
+                                     .prefill_chunk = or_else(c->chunk, 32)},
+                          .workload = {.prompt_tokens = or_else(c->prompt, 1), .decode_tokens = 3}};
+    CU_ASSERT_TRUE_FATAL(
+        lpu_topology_build(&rack->topology, &rack->layout, &rack->machine, &rack->report));
+    struct partition_input input = {.chip = &rack->machine,
+                                    .rack = &rack->layout,
+                                    .topology = &rack->topology,
+                                    .model = &rack->model,
+                                    .bucket = &rack->bucket,
+                                    .workload = &rack->workload};
+    rack->plan = plan_compile(&input, &rack->report, &rack->status);
+    if (rack->plan)
+        take_programs(rack);
+}
+
+void rack_release(struct rack *rack)
+{
+    for (int32_t c = 0; rack->chip && c < rack->topology.chips; c++)
+        if (rack->chip[c])
+            chip_destroy(rack->chip[c]);
+    for (int32_t c = 0; rack->program && c < rack->topology.chips; c++)
+        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+            program_release(&rack->program[c][phase]);
+    base_free(rack->chip);
+    base_free(rack->program);
+    plan_release(rack->plan);
+    lpu_topology_release(&rack->topology);
+    base_report_release(&rack->report);
+}
+
+static bool is_valid(struct rack *rack, const struct program *program)
+{
+    bool valid = program_is_valid(&rack->machine, program, &rack->report);
+    CU_ASSERT_TRUE(valid);
+    if (!valid)
+        base_report_print(&rack->report, stderr);
+    return valid;
+}
+
+void rack_start(struct rack *rack)
+{
+    rack->chip = base_alloc((size_t)rack->topology.chips, sizeof(struct chip *));
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        const struct program *p = rack->program[c];
+        if (!is_valid(rack, &p[0]) || !is_valid(rack, &p[1]) ||
+            (!p[0].instructions && !p[1].instructions))
+            continue;
+        rack->chip[c] = chip_create(&rack->machine, &rack->topology, c);
+        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+            chip_load(rack->chip[c], &p[phase]);
+    }
+}
+
+/* Runs a chip as far as it gets and hands on what it sent; whether it sent or ended. */
+static bool advance(struct rack *rack, int32_t c, bool *done)
+{
+    size_t count;
+    if (*done || !rack->chip[c])
+        return false;
+    *done = chip_run(rack->chip[c]) == CHIP_DONE;
+    const struct chip_message *m = chip_outbox(rack->chip[c], &count);
+    for (size_t n = 0; n < count; n++)
+        if (rack->chip[m[n].to_chip])
+            chip_deliver(rack->chip[m[n].to_chip], &m[n]);
+        else
+            CU_FAIL("a message to a chip without a program");
+    chip_outbox_clear(rack->chip[c]);
+    return *done || count > 0;
+}
+
+/* One that still waits though nobody moves; -1: none. */
+static int32_t first_stuck(const struct rack *rack, const bool *done)
+{
+    for (int32_t c = 0; c < rack->topology.chips; c++)
+        if (rack->chip[c] && !done[c])
+            return c;
+    return -1;
+}
+
+static void run_all(struct rack *rack)
+{
+    int32_t chips = rack->topology.chips, stuck = 0;
+    bool *done = base_alloc((size_t)chips, sizeof *done);
+    while (stuck >= 0) {
+        bool moved = false;
+        for (int32_t c = 0; c < chips; c++)
+            moved = advance(rack, c, &done[c]) || moved;
+        stuck = first_stuck(rack, done);
+        if (stuck >= 0 && !moved)
+            chip_give_up(rack->chip[stuck]);
+    }
+    base_free(done);
+}
+
+int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t position,
+                  int32_t first_token)
+{
+    int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
+    int32_t *token = base_alloc((size_t)rows, sizeof *token);
+    int64_t longest = 0;
+    for (int32_t r = 0; r < rows; r++)
+        token[r] = (int32_t)(((int64_t)first_token + 37 * r) % rack->model.vocabulary);
+    const struct program_runtime runtime = {position, token, rows};
+    for (int32_t c = 0; c < rack->topology.chips; c++)
+        if (rack->chip[c])
+            CU_ASSERT_TRUE_FATAL(
+                chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, &rack->report));
+    run_all(rack);
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        if (!rack->chip[c])
+            continue;
+        struct chip_statistics s = chip_finish(rack->chip[c]);
+        longest = s.executed_length_cycles > longest ? s.executed_length_cycles : longest;
+    }
+    base_free(token);
+    return longest;
+}
+
+int32_t rack_prompt(struct rack *rack)
+{
+    int32_t rows = plan_prefill_rows(rack->plan), steps = 0;
+    for (int32_t row = 0; row < rack->workload.prompt_tokens - 1; row += rows, steps++)
+        CU_ASSERT_EQUAL(rack_step(rack, PARTITION_PREFILL, row, 5 + row),
+                        plan_length_cycles(rack->plan, PARTITION_PREFILL));
+    return steps;
+}
+
+void rack_replayed(struct rack *rack, int32_t steps, int32_t position)
+{
+    for (int32_t c = 0; c < rack->topology.chips; c++)
+        if (rack->chip[c])
+            chip_replayed(rack->chip[c], steps, position);
+}
+
+static void print_violation(const struct chip_violation *v)
+{
+    char *text = chip_violation_text(v);
+    fprintf(stderr, "  %s\n", text);
+    base_free(text);
+}
+
+int64_t rack_violations(const struct rack *rack)
+{
+    int64_t sum = 0, total;
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        if (!rack->chip[c])
+            continue;
+        size_t kept;
+        const struct chip_violation *v = chip_violations(rack->chip[c], &kept, &total);
+        for (size_t n = 0; n < kept && n < PRINTED; n++)
+            print_violation(&v[n]);
+        sum += total;
+    }
+    return sum;
+}
+
+bool rack_reported(const struct rack *rack, enum chip_rule rule)
+{
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        size_t kept = 0;
+        int64_t total;
+        const struct chip_violation *v =
+            rack->chip[c] ? chip_violations(rack->chip[c], &kept, &total) : NULL;
+        for (size_t n = 0; n < kept; n++)
+            if (v[n].rule == rule)
+                return true;
+    }
+    rack_violations(rack);
+    return false;
+}

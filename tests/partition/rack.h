@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Models and racks small enough for a test: compiled, and executed chip by chip in one process. */
+#ifndef TESTS_PARTITION_RACK_H
+#define TESTS_PARTITION_RACK_H
+
+#include <stdbool.h>
+
+#include "chip/chip.h"
+#include "partition/partition.h"
+
+/* The shipped first-generation chip, read once. */
+const struct lpu_chip *rack_chip(void);
+
+/* configs/models/NAME. */
+struct model rack_shipped_model(const char *name);
+
+/* Two layers with what Qwen2 has: qkv bias, tied embeddings, head_dim 64, seven heads a KV head. */
+extern const struct model rack_qwen;
+
+/* Two layers, hidden 1536: more than four tiles of lanes, and not a whole number of them. */
+extern const struct model rack_wide;
+
+/* One layer whose sizes are multiples of nothing: hidden 1300, head_dim 52, FFN 1100. */
+extern const struct model rack_odd;
+
+/* What to compile. Zeros: one node of four chips, the compiler's choice of stages and group, a
+ * bucket of 256 positions in chunks of 32, a prompt of one token. */
+struct rack_case {
+    const char *name;
+    const struct model *model; /* NULL: configs/models/tiny */
+    int32_t stages, group, nodes, chips_per_node;
+    int32_t max_sequence, chunk, prompt;
+};
+
+/* A compiled case: plan NULL where it was refused, with the reasons in `report`. */
+struct rack {
+    struct lpu_chip machine;
+    struct lpu_rack layout;
+    struct lpu_topology topology;
+    struct model model;
+    struct bucket bucket;
+    struct workload workload;
+    struct base_report report;
+    enum base_status status;
+    struct plan *plan;
+    struct program (*program)[PARTITION_PHASES]; /* [topology.chips] */
+    struct chip **chip;                          /* NULL where a chip has no instructions */
+};
+
+/* Compiles, and takes the programs of all chips. */
+void rack_compile(struct rack *rack, const struct rack_case *c);
+void rack_release(struct rack *rack);
+
+/* Loads the programs into new chips. */
+void rack_start(struct rack *rack);
+
+/* Executes one step on all chips, each message delivered as it is sent; a receive that nobody
+ * serves is given up. Returns the executed length. Tokens are a function of `first_token`. */
+int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t position,
+                  int32_t first_token);
+
+/* Executes the prompt of the case: its prefill steps (all tokens but the last). Returns how many.
+ */
+int32_t rack_prompt(struct rack *rack);
+
+/* Steps that count as executed; cache rows before `position` count as written. */
+void rack_replayed(struct rack *rack, int32_t steps, int32_t position);
+
+/* Violations of all chips; the first ones that are kept are printed. */
+int64_t rack_violations(const struct rack *rack);
+
+/* Whether a chip reported the rule; prints what was found instead where none did. */
+bool rack_reported(const struct rack *rack, enum chip_rule rule);
+
+#endif
