@@ -58,7 +58,7 @@ static char *cell_machine_gpu(const struct app_run *run)
     const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
     return base_format("%" PRId32 " %s, %" PRId32 " node%s%s", c->nodes * c->gpus_per_node,
                        run->scenario.gpu_chip.name, c->nodes, c->nodes == 1 ? "" : "s",
-                       c->neighbour ? ", with a neighbour" : "");
+                       c->neighbour ? " + neighbour" : "");
 }
 
 static char *cell_split(int32_t stages, int32_t group, const char *unit)
@@ -217,25 +217,44 @@ static double metric(const struct app_compare *compare, enum record_machine mach
     return 0;
 }
 
+/* Shares in use, each named by what it is of. */
+struct use {
+    const char *metric, *label;
+};
+
+static void print_busy(const struct app_compare *compare, enum record_machine machine,
+                       const struct use *use, size_t uses)
+{
+    struct list list = {0};
+    printf("%-*s", LABEL, "");
+    for (size_t i = 0; i < uses; i++) {
+        char *item = base_format("%s%s %s", i ? "" : "busy: ", use[i].label,
+                                 app_text_share(metric(compare, machine, use[i].metric), 1).text);
+        print_item(&list, item);
+        base_free(item);
+    }
+    puts("");
+}
+
 static void print_use(const struct app_run *run, const struct paint *p)
 {
+    static const struct use lpu[] = {{"weight_streams_busy", "weight streams"},
+                                     {"links_busy", "links"},
+                                     {"busiest_link_busy", "busiest link"}};
+    static const struct use gpu[] = {{"kernels_running", "kernels"},
+                                     {"sms_busy", "SMs"},
+                                     {"links_busy", "NVLink"},
+                                     {"fabric_busy", "fabric"},
+                                     {"fabric_busy_neighbour", "fabric by the neighbour"}};
     const struct app_compare *c = run->compare;
     print_title(p, "Where the time of a decode step goes");
     if (run->lpu) {
         print_bounds_of(c, p, RECORD_LPU, "LPU");
-        printf("%-*sbusy: weight streams %s, links %s (busiest %s)\n", LABEL, "",
-               app_text_share(metric(c, RECORD_LPU, "weight_streams_busy"), 1).text,
-               app_text_share(metric(c, RECORD_LPU, "links_busy"), 1).text,
-               app_text_share(metric(c, RECORD_LPU, "busiest_link_busy"), 1).text);
+        print_busy(c, RECORD_LPU, lpu, sizeof lpu / sizeof lpu[0]);
     }
     if (run->gpu) {
         print_bounds_of(c, p, RECORD_GPU, "GPU");
-        printf("%-*sbusy: kernels %s, SMs %s, NVLink %s, fabric %s + neighbour %s\n", LABEL, "",
-               app_text_share(metric(c, RECORD_GPU, "kernels_running"), 1).text,
-               app_text_share(metric(c, RECORD_GPU, "sms_busy"), 1).text,
-               app_text_share(metric(c, RECORD_GPU, "links_busy"), 1).text,
-               app_text_share(metric(c, RECORD_GPU, "fabric_busy"), 1).text,
-               app_text_share(metric(c, RECORD_GPU, "fabric_busy_neighbour"), 1).text);
+        print_busy(c, RECORD_GPU, gpu, sizeof gpu / sizeof gpu[0] - !run->compare->quiet.runs);
         print_neighbour(run, p);
     }
 }
@@ -294,11 +313,10 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
     for (size_t i = 0; i < count && i < 6; i++)
         print_candidate(&c[i],
                         c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
-    printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32
-           " prompt tokens; compiled in %.1f s\n",
-           p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
+    printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32 " prompt tokens\n", p->dim, LABEL,
+           "schedule", p->off, app_text_count(decode).text,
            app_text_count(lpu->outline.length_cycles[PARTITION_PREFILL]).text,
-           lpu->outline.prefill_rows, lpu->compile_seconds);
+           lpu->outline.prefill_rows);
 }
 
 static void print_equality(const struct app_run *run, const struct paint *p)
@@ -326,9 +344,10 @@ static void print_contract(const struct app_run *run, const struct paint *p)
            app_text_count(t->vectors).text, t->violations ? p->bad : p->good,
            app_text_count(t->violations).text, p->off);
     print_equality(run, p);
-    printf("%s%-*s%s%s between chips, %s of them over MPI; executed in %.1f s\n", p->dim, LABEL,
-           "messages", p->off, app_text_count(t->messages).text,
-           app_text_count(t->messages_between_ranks).text, lpu->execute_seconds);
+    printf("%s%-*s%s%s between chips, %s over MPI; %.1f s to compile, %.1f s to execute\n", p->dim,
+           LABEL, "messages", p->off, app_text_count(t->messages).text,
+           app_text_count(t->messages_between_ranks).text, lpu->compile_seconds,
+           lpu->execute_seconds);
 }
 
 static void print_engine(const struct app_run *run, const struct paint *p)
