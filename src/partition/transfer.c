@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chooses links for the pieces of a transfer, and writes sends, forwards and receives.
+/* Chooses links and slots for the pieces of a transfer, and writes sends, forwards and receives.
  *
  * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k
  * % T of the sender for all receivers at once. Otherwise the pieces are dealt out over the shortest
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "interconnect/timetable.h"
 #include "partition/place.h"
 
 enum {
@@ -38,6 +39,7 @@ struct journey {
     const struct templates *t;
     const struct lpu_topology *topology;
     const struct transfer_request *request;
+    struct timetable *links; /* wire = chip * links + link */
     struct piece piece[PIECES];
     int32_t pieces;
 };
@@ -211,17 +213,50 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
     }
 }
 
+static struct timetable_leg leg_of(const struct journey *j, int32_t chip, int32_t link,
+                                   int64_t offset)
+{
+    return (struct timetable_leg){chip * j->topology->links + link, offset};
+}
+
+/* Links from `chip` to the other receivers, all left at the same time. */
+static size_t fan_out_legs(const struct journey *j, int32_t chip, int64_t offset,
+                           struct timetable_leg *leg)
+{
+    size_t legs = 0;
+    int32_t link[LINKS];
+    for (int32_t r = 0; r < group_of(j); r++)
+        if (lpu_topology_direct_links(j->topology, chip, j->request->to_first + r, link))
+            leg[legs++] = leg_of(j, chip, link[0], offset);
+    return legs;
+}
+
 /* All pieces, each from a chip of its own as far as there are, to all receivers in one hop. */
 static void run_direct(struct journey *j)
 {
-    int64_t free[TEMPLATE_RANKS] = {0};
+    struct timetable_leg leg[TEMPLATE_RANKS];
     for (int32_t k = 0; k < j->pieces; k++) {
         struct piece *piece = &j->piece[k];
-        int32_t rank = k % group_of(j), chip = j->request->from_first + rank;
-        piece->start = free[rank];
-        free[rank] += (int64_t)piece->vectors * pattern_of(j, piece).d[0];
+        int32_t chip = j->request->from_first + k % group_of(j);
+        size_t legs = fan_out_legs(j, chip, 0, leg);
+        piece->start = timetable_book_way(j->links, leg, legs, 0, piece->vectors);
         emit_fan_out(j, chip, emit_departure(j, chip, piece), piece, piece->start);
     }
+}
+
+/* When all links of a way, and those that its receiver passes the piece on by, are free for it. */
+static int64_t book_way(struct journey *j, const struct way *way, int32_t vectors)
+{
+    const struct lpu_chip *machine = j->t->shape[0].chip;
+    struct timetable_leg leg[PROGRAM_QUEUES + TEMPLATE_RANKS];
+    int64_t hop = machine->c2c_hop_cycles + machine->c2c_receive_cycles;
+    int32_t chip = way->first, h = 0;
+    for (; h < way->hops; h++) {
+        leg[h] = leg_of(j, chip, way->hop[h].link, h * hop);
+        chip = lpu_topology_peer(j->topology, chip, way->hop[h].link).chip;
+    }
+    size_t legs = (size_t)h + fan_out_legs(j, chip, h * hop, leg + h);
+    return timetable_book_way(j->links, leg, legs, 0, vectors);
 }
 
 static void run_way(struct journey *j, const struct way *way, const struct piece *piece)
@@ -292,14 +327,11 @@ static int32_t find_ways(const struct journey *j, struct way *way, int32_t most)
 static bool run_ways(struct journey *j)
 {
     struct way way[PIECES];
-    int64_t free[PIECES] = {0};
     int32_t ways = find_ways(j, way, j->pieces);
     for (int32_t k = 0; k < j->pieces && ways; k++) {
         struct piece *piece = &j->piece[k];
-        int32_t w = k % ways;
-        piece->start = free[w];
-        free[w] += (int64_t)piece->vectors * pattern_of(j, piece).d[0];
-        run_way(j, &way[w], piece);
+        piece->start = book_way(j, &way[k % ways], piece->vectors);
+        run_way(j, &way[k % ways], piece);
     }
     return ways > 0;
 }
@@ -325,12 +357,15 @@ bool transfer_build(struct transfer *transfer, const struct templates *templates
     struct journey j = {
         .transfer = transfer, .t = templates, .topology = topology, .request = request};
     bool joined = true;
+    j.links = timetable_create(topology->chips * topology->links,
+                               machine_link_slot_cycles(templates->shape[0].chip));
     cut_pieces(&j);
     if (request->from_first / topology->chips_per_node ==
         request->to_first / topology->chips_per_node)
         run_direct(&j);
     else
         joined = run_ways(&j);
+    timetable_release(j.links);
     for (size_t n = 0; n < transfer->parts; n++) {
         struct block *b = &transfer->part[n].block;
         place_group(b, START_MARGIN);
