@@ -35,6 +35,10 @@ static int ranks_of_this_host(void)
     return ranks;
 }
 
+/* Partitions of one core take turns at every window: a few cost little beside what they simulate,
+ * many do. */
+enum { PARTITIONS_PER_CORE = 4 };
+
 /* Several hosts are left alone: which rank is where decides there what pays off. */
 int parallel_windows_partitions(int64_t items, bool spread)
 {
@@ -42,7 +46,7 @@ int parallel_windows_partitions(int64_t items, bool spread)
     if (!spread && ranks_of_this_host() == parallel_size()) {
         int64_t cores = cores_of_this_host();
         parallel_min_i64(&cores, 1);
-        most = cores < most ? cores : most;
+        most = PARTITIONS_PER_CORE * cores < most ? PARTITIONS_PER_CORE * cores : most;
     }
     most = items < most ? items : most;
     return most > 1 ? (int)most : 1;

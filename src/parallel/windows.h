@@ -31,8 +31,8 @@ struct parallel_windows_report {
     int stop_signal; /* SIGTERM and the like that ended the run early; 0: none */
 };
 
-/* Collective. Partitions that pay off for `items` entities: at most one a rank, and where ranks
- * outnumber cores one a core. Partition p is rank p's. `spread`: one a rank in any case. */
+/* Collective. Partitions for `items` entities: one a rank, but at most four a core where ranks
+ * outnumber the cores of one host. Partition p is rank p's. `spread`: one a rank in any case. */
 int parallel_windows_partitions(int64_t items, bool spread);
 
 /* Collective. Runs to the end of all partitions. `world` is NULL on ranks that hold none; they
