@@ -62,6 +62,9 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
                           enum base_status *status);
 void plan_release(struct plan *plan);
 
+/* Stages cover all blocks in order, within the rows of every slice, one after the other in time. */
+bool plan_is_valid(const struct plan *plan);
+
 int32_t plan_stages(const struct plan *plan);
 const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage);
 int32_t plan_group(const struct plan *plan);

@@ -3,6 +3,7 @@
  * programs. */
 #include "partition/partition.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -301,6 +302,33 @@ static void take_best(struct plan *p)
     best->decode_cycles = p->length[PARTITION_DECODE];
 }
 
+static bool stage_is_valid(const struct plan *p, int32_t s)
+{
+    const struct partition_stage *stage = &p->stage[s];
+    int32_t rows[PROGRAM_QUEUE_VXM] = {0};
+    bool valid = stage->blocks > 0 && stage->first_chip == s * p->group;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
+        stages_add_rows(&p->templates, n, rows);
+    for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++)
+        valid = valid && rows[slice] <= p->templates.capacity[slice];
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        valid = valid && stage->start_cycle[phase] < stage->end_cycle[phase] &&
+                (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase]);
+    return valid;
+}
+
+bool plan_is_valid(const struct plan *plan)
+{
+    int32_t block = 0;
+    for (int32_t s = 0; s < plan->stages; s++) {
+        if (plan->stage[s].first_block != block || !stage_is_valid(plan, s))
+            return false;
+        block += plan->stage[s].blocks;
+    }
+    return block == stages_block_count(plan->input.model) &&
+           plan_chips(plan) <= plan->input.topology->chips;
+}
+
 struct plan *plan_compile(const struct partition_input *input, struct base_report *report,
                           enum base_status *status)
 {
@@ -312,6 +340,7 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     list_candidates(p);
     take_best(p);
     if (p->stages) {
+        assert(plan_is_valid(p));
         *status = BASE_OK;
         return p;
     }
