@@ -101,13 +101,16 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
     *rack = (struct rack){.machine = *rack_chip(),
                           .layout = {.nodes = or_else(c->nodes, 1),
                                      .chips_per_node = or_else(c->chips_per_node, 4),
+                                     .chips_used = c->chips_used,
                                      .pipeline_stages = c->stages,
                                      .tensor_group = c->group},
                           .model = c->model ? *c->model : rack_shipped_model("tiny"),
                           .bucket = {.max_sequence = or_else(c->max_sequence, 256),
-                                     .batch = 1,
+                                     .batch = or_else(c->batch, 1),
                                      .prefill_chunk = or_else(c->chunk, 32)},
                           .workload = {.prompt_tokens = or_else(c->prompt, 1), .decode_tokens = 3}};
+    rack->machine.vectors_per_slice =
+        or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
     CU_ASSERT_TRUE_FATAL(
         lpu_topology_build(&rack->topology, &rack->layout, &rack->machine, &rack->report));
     struct partition_input input = {.chip = &rack->machine,
@@ -136,13 +139,13 @@ void rack_release(struct rack *rack)
     base_report_release(&rack->report);
 }
 
-static bool is_valid(struct rack *rack, const struct program *program)
+static void check_valid(struct rack *rack, const struct program *program)
 {
     bool valid = program_is_valid(&rack->machine, program, &rack->report);
     CU_ASSERT_TRUE(valid);
     if (!valid)
         base_report_print(&rack->report, stderr);
-    return valid;
+    CU_ASSERT_TRUE_FATAL(valid);
 }
 
 void rack_start(struct rack *rack)
@@ -150,8 +153,9 @@ void rack_start(struct rack *rack)
     rack->chip = base_alloc((size_t)rack->topology.chips, sizeof(struct chip *));
     for (int32_t c = 0; c < rack->topology.chips; c++) {
         const struct program *p = rack->program[c];
-        if (!is_valid(rack, &p[0]) || !is_valid(rack, &p[1]) ||
-            (!p[0].instructions && !p[1].instructions))
+        check_valid(rack, &p[0]);
+        check_valid(rack, &p[1]);
+        if (!p[0].instructions && !p[1].instructions)
             continue;
         rack->chip[c] = chip_create(&rack->machine, &rack->topology, c);
         for (int phase = 0; phase < PARTITION_PHASES; phase++)

@@ -30,6 +30,9 @@ struct rack_case {
     const struct model *model; /* NULL: configs/models/tiny */
     int32_t stages, group, nodes, chips_per_node;
     int32_t max_sequence, chunk, prompt;
+    int32_t batch;             /* 0: 1 */
+    int32_t chips_used;        /* 0: all */
+    int32_t vectors_per_slice; /* 0: the chip's */
 };
 
 /* A compiled case: plan NULL where it was refused, with the reasons in `report`. */
