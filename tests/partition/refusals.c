@@ -35,8 +35,8 @@ static const struct small_rack {
     int64_t layers;
     int32_t group, vectors_per_slice;
 } small_racks[] = {
-    {&rack_wide, 96, 0, 0}, {&rack_wide, 96, 2, 0},   {&rack_qwen, 24, 1, 1024},
-    {&rack_odd, 200, 0, 0}, {&rack_odd, 24, 4, 2048}, {&rack_qwen, 60, 0, 4096},
+    {&rack_wide, 96, 2, 0},   {&rack_qwen, 24, 1, 1024}, {&rack_odd, 200, 0, 0},
+    {&rack_odd, 24, 4, 2048}, {&rack_qwen, 60, 0, 4096},
 };
 
 /* The number before `word`, at least 1; fails the test where it is not there. */
