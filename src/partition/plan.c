@@ -311,8 +311,9 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
         stages_add_rows(&p->templates, n, rows);
     for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++)
         valid = valid && rows[slice] <= p->templates.capacity[slice];
+    /* A stage of the head alone has nothing to do in prefill. */
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        valid = valid && stage->start_cycle[phase] < stage->end_cycle[phase] &&
+        valid = valid && stage->start_cycle[phase] <= stage->end_cycle[phase] &&
                 (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase]);
     return valid;
 }
