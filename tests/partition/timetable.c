@@ -30,6 +30,11 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0] };
  */
 enum { INSTRUCTION_BYTES = offsetof(struct program_instruction, immediate) + sizeof(float) };
 
+static bool are_bytes_equal(const void *a, const void *b, size_t bytes)
+{
+    return bytes == 0 || memcmp(a, b, bytes) == 0;
+}
+
 static bool are_instructions_equal(const struct program *a, const struct program *b)
 {
     if (a->instructions != b->instructions || a->operands != b->operands)
@@ -37,7 +42,7 @@ static bool are_instructions_equal(const struct program *a, const struct program
     for (size_t n = 0; n < a->instructions; n++)
         if (memcmp(&a->instruction[n], &b->instruction[n], INSTRUCTION_BYTES) != 0)
             return false;
-    return memcmp(a->operand, b->operand, a->operands * sizeof *a->operand) == 0;
+    return are_bytes_equal(a->operand, b->operand, a->operands * sizeof *a->operand);
 }
 
 static bool is_tensor_equal(const struct program_tensor *a, const struct program_tensor *b)
@@ -55,8 +60,8 @@ static bool are_tensors_equal(const struct program *a, const struct program *b)
     for (size_t n = 0; n < a->tensors; n++)
         if (!is_tensor_equal(&a->tensor[n], &b->tensor[n]))
             return false;
-    return memcmp(a->slice, b->slice, a->slices * sizeof *a->slice) == 0 &&
-           memcmp(a->row, b->row, a->slices * sizeof *a->row) == 0;
+    return are_bytes_equal(a->slice, b->slice, a->slices * sizeof *a->slice) &&
+           are_bytes_equal(a->row, b->row, a->slices * sizeof *a->row);
 }
 
 static bool are_ops_equal(const struct program *a, const struct program *b)
