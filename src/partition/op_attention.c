@@ -18,7 +18,7 @@ enum {
     STREAM_OUT = 20,   /* outward results */
     STREAM_QUERY = 30, /* outward activations, in the gap of the loads */
     FP16_LOAD_STREAMS = 32,
-    SCORE_ROWS = 256,
+    SCORE_ROWS = 128,
 };
 
 static int32_t rows_of_all_heads(const struct block *b, const struct attention *at)

@@ -58,7 +58,8 @@ static int32_t weight_tensor(struct block *b, const struct plane_work *w, const 
      * fewer tiles. */
     int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams;
     for (int32_t j = 0; j < n; j++)
-        slice[j] = emit_outer_slice(b, w->east, 2 * j + (w->local + j / 4 + b->set) % 2);
+        slice[j] =
+            emit_outer_slice(b, w->east, 2 * j + (w->local + j + w->east + b->rotation / 2) % 2);
     char full[24];
     snprintf(full, sizeof full, "%.12s.w%d", name, w->quad);
     return emit_placed(b, PROGRAM_TENSOR_WEIGHT, PROGRAM_DTYPE_INT8, full, slice, n, count);
