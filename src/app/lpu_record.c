@@ -140,6 +140,23 @@ static void add_tensors(struct rows *rows, const struct app_run *run,
     }
 }
 
+static void add_places(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
+                       enum partition_phase phase)
+{
+    const struct program *p = &own->program[phase];
+    (void)run;
+    for (size_t i = 0; i < p->tensors; i++)
+        for (int32_t sub = 0; p->tensor[i].slice >= 0 && sub < p->tensor[i].subs; sub++) {
+            struct record_plan_place *row = rows_add(rows);
+            row->phase = (uint8_t)app_lpu_record_phase(phase);
+            row->chip = own->id;
+            row->tensor = (int32_t)i;
+            row->sub = sub;
+            row->slice = p->slice[p->tensor[i].slice + sub];
+            row->row = program_tensor_address(p, &p->tensor[i], sub);
+        }
+}
+
 static void add_ops(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
                     enum partition_phase phase)
 {
@@ -238,6 +255,7 @@ enum base_status app_lpu_record(struct app_run *run)
     write_bounds(run, PARTITION_DECODE);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
+    write_programs(run, RECORD_PLAN_PLACES, add_places);
     write_programs(run, RECORD_LPU_OPS, add_ops);
     write_programs(run, RECORD_LPU_PROGRAM, add_instructions);
     write_programs(run, RECORD_LPU_TIMETABLE, add_timetable);

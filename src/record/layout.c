@@ -85,11 +85,20 @@ static const struct record_column plan_tensors[] = {
     CODE(record_plan_tensor, kind, tensor_kind_label, "who writes it and how long it lives"),
     CODE(record_plan_tensor, dtype, dtype_label, "type of an element"),
     INDEX(record_plan_tensor, first_slice, "first SRAM slice, -1 where it has no placement"),
-    COUNT(record_plan_tensor, slices, "1", "SRAM slices it is spread over"),
-    INDEX(record_plan_tensor, address, "first vector address in its first slice"),
+    COUNT(record_plan_tensor, slices, "1", "SRAM slices it is spread over: see /plan/places"),
+    INDEX(record_plan_tensor, address, "first row in its first slice"),
     COUNT(record_plan_tensor, vectors, "vectors", "vectors in each slice"),
     TIME(record_plan_tensor, live_from_cycle, "cycles", "start of residency within the step"),
     TIME(record_plan_tensor, live_to_cycle, "cycles", "end of residency within the step"),
+};
+
+static const struct record_column plan_places[] = {
+    CODE(record_plan_place, phase, phase_label, "program that uses the tensor"),
+    INDEX(record_plan_place, chip, "chip that holds it"),
+    INDEX(record_plan_place, tensor, "number within the chip's program"),
+    INDEX(record_plan_place, sub, "byte plane of the tensor"),
+    INDEX(record_plan_place, slice, "SRAM slice of the byte plane"),
+    INDEX(record_plan_place, row, "its first row in the slice; its vectors follow"),
 };
 
 static const struct record_column plan_bounds[] = {
@@ -296,6 +305,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
         TABLE("/plan/stages", "which chips hold which layers", record_plan_stage, plan_stages),
     [RECORD_PLAN_TENSORS] = TABLE("/plan/tensors", "where every tensor lives, and when",
                                   record_plan_tensor, plan_tensors),
+    [RECORD_PLAN_PLACES] =
+        TABLE("/plan/places", "the SRAM map: rows of every tensor in every slice",
+              record_plan_place, plan_places),
     [RECORD_PLAN_BOUNDS] =
         TABLE("/plan/bounds", "lower bounds of a step by resource", record_plan_bound, plan_bounds),
     [RECORD_LPU_QUEUES] =

@@ -41,6 +41,11 @@ struct record_plan_tensor {
     int64_t live_from_cycle, live_to_cycle;
 };
 
+struct record_plan_place {
+    uint8_t phase;
+    int32_t chip, tensor, sub, slice, row;
+};
+
 struct record_plan_bound {
     uint8_t phase;
     char resource[RECORD_NAME_BYTES];
