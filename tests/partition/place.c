@@ -13,7 +13,7 @@
 #include "test.h"
 
 /* Few streams and slices in few cycles: groups must get out of each other's way. */
-enum { STREAMS = 3, CYCLES = 6000, POSITIONS = 93, TENSORS = 6, GROUPS = 60, ROUNDS = 12 };
+enum { STREAMS = 3, CYCLES = 6000, POSITIONS = 93, TENSORS = 8, GROUPS = 60, ROUNDS = 12 };
 enum { FREE = 0 };
 
 struct draw {
@@ -41,10 +41,10 @@ static void take(struct map *m, int32_t *row, int64_t cycle, int32_t owner)
     row[cycle] = owner;
 }
 
-/* A block of `TENSORS` activations on slices of both hemispheres. */
+/* A block of `TENSORS` activations on slices of both hemispheres; two slices hold two. */
 static struct block new_block(const struct shape *shape)
 {
-    static const int32_t slice[TENSORS] = {2, 20, 43, 44, 60, 85};
+    static const int32_t slice[TENSORS] = {2, 20, 43, 44, 60, 85, 20, 60};
     struct block b = {.shape = shape, .chip = shape->chip, .busy = reservations_create()};
     for (int n = 0; n < TENSORS; n++) {
         struct tensor_spec spec = {.name = "t",
@@ -54,7 +54,7 @@ static struct block new_block(const struct shape *shape)
                                    .valid = 4096,
                                    .slice = &slice[n],
                                    .layer_step = -1};
-        emit_tensor(&b, &spec, 0);
+        emit_tensor(&b, &spec, n < 6 ? 0 : spec.count);
     }
     emit_op(&b, "op", false);
     return b;
@@ -88,6 +88,12 @@ static void emit_back(struct block *b, int32_t tensor, struct pattern p, int32_t
     emit_store(b, carried, tensor, 0, emit_walk(0, 1, p.n[0]), p, from);
 }
 
+static int32_t draw_elsewhere(const struct block *b, struct draw *d, int32_t tensor)
+{
+    int32_t other = draw(d, TENSORS);
+    return slice_x(b, other) == slice_x(b, tensor) ? draw_elsewhere(b, d, tensor) : other;
+}
+
 /* SRAM -> ALU -> SRAM, on two streams and in two slices. */
 static void draw_lookup(struct block *b, struct draw *d)
 {
@@ -102,7 +108,7 @@ static void draw_lookup(struct block *b, struct draw *d)
         b,
         (struct alu){.unit = draw(d, 3), .function = PROGRAM_VXM_COPY, .p = p, .cycle = at.cycle},
         &read, 1, &result, 1);
-    emit_back(b, (tensor + 1 + draw(d, TENSORS - 1)) % TENSORS, p, out, done);
+    emit_back(b, draw_elsewhere(b, d, tensor), p, out, done);
     const struct program_instruction *write = &b->code.instruction[b->code.instructions - 1];
     b->code.operand[b->code.instruction[alu].operand + 1] = b->code.operand[write->operand];
 }
