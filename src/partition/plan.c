@@ -194,13 +194,19 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
     return c->fits;
 }
 
-/* A chunk goes through in one pass, or in halves, quarters, ... where its activations leave too
- * little SRAM. */
+/* A chunk goes through in one pass, or in several equal ones where its activations leave too little
+ * SRAM or the last chunk of the bucket would end outside of it. */
 static bool try_split(struct plan *p, struct partition_candidate *c)
 {
-    for (int32_t rows = p->input.bucket->prefill_chunk; rows >= LEAST_PREFILL_ROWS; rows /= 2)
-        if (try_rows(p, c, rows) || !c->missing_bytes || rows % 2)
+    const struct bucket *bucket = p->input.bucket;
+    int32_t chunk = bucket->prefill_chunk;
+    for (int32_t passes = 1; passes == 1 || chunk / passes >= LEAST_PREFILL_ROWS; passes++) {
+        int32_t rows = chunk / passes;
+        if (passes > 1 && (chunk % passes || !shape_is_pass(bucket, rows)))
+            continue;
+        if (try_rows(p, c, rows))
             break;
+    }
     return c->fits;
 }
 

@@ -110,12 +110,22 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
     if (rows > 1 && group > 1 && rows % group)
         return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld",
                       rows, group);
+    if (rows > 1 && !shape_is_pass(bucket, rows))
+        return refuse(why,
+                      "a prefill chunk of %lld rows is no multiple of 16 that divides a bucket of "
+                      "%lld positions",
+                      rows, bucket->max_sequence);
     return true;
 }
 
 int32_t shape_attend_extent(const struct shape *s, int32_t positions)
 {
     return round_up(positions, 2 * s->kv_tile_positions);
+}
+
+bool shape_is_pass(const struct bucket *bucket, int32_t rows)
+{
+    return rows % BLOCK == 0 && bucket->max_sequence % rows == 0;
 }
 
 bool shape_supports(const struct model *model, const struct bucket *bucket,

@@ -41,6 +41,10 @@ bool shape_derive(struct shape *shape, const struct lpu_chip *chip, const struct
                   const struct bucket *bucket, int32_t group, int32_t rows,
                   int32_t attend_positions, char *why);
 
+/* Whether passes of `rows` prompt rows fill the bucket exactly, each beginning in lane 0 of the
+ * cache. */
+bool shape_is_pass(const struct bucket *bucket, int32_t rows);
+
 /* Whether the compiler knows every op of the model; otherwise each missing one is a fault. */
 bool shape_supports(const struct model *model, const struct bucket *bucket,
                     struct base_report *report);
