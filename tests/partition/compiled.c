@@ -22,6 +22,8 @@ static const struct rack_case splits[] = {
     {.name = "tiny, as the compiler likes", .prompt = 33},
     {.name = "tiny, long bucket", .stages = 2, .group = 2, .max_sequence = 2048, .prompt = 70},
     {.name = "tiny, chunk of 128", .stages = 1, .group = 4, .chunk = 128, .prompt = 140},
+    {.name = "tiny, chunk beyond the bucket", .stages = 1, .group = 2, .chunk = 96, .prompt = 200},
+    {.name = "tiny, whole bucket", .stages = 2, .group = 1, .chunk = 64, .prompt = 253},
     {.name = "tiny, chunk of 16", .stages = 2, .group = 1, .chunk = 16, .prompt = 33},
     {.name = "qwen, 1 chip", .model = &rack_qwen, .stages = 1, .group = 1, .prompt = 33},
     {.name = "qwen, 1 stage of 2", .model = &rack_qwen, .stages = 1, .group = 2, .prompt = 33},

@@ -179,6 +179,10 @@ static const struct refusal {
      "a head of 160 needs more than the 160 rows of an fp16 pass, less one"},
     {8, 4, 64, 1024, 300, 1, 1, "a bucket of 300 positions is no multiple of 64"},
     {16, 16, 64, 1024, 256, 2, 1, "8 KV heads on one chip; the compiler places up to 4"},
+    {8, 4, 64, 1024, 256, 4, 24,
+     "a prefill chunk of 24 rows is no multiple of 16 that divides a bucket of 256 positions"},
+    {8, 4, 64, 1024, 256, 4, 96,
+     "a prefill chunk of 96 rows is no multiple of 16 that divides a bucket of 256 positions"},
     {8, 4, 64, 1024, 256, 4, 30,
      "a prefill chunk of 30 rows does not divide by a tensor group of 4"},
 };
