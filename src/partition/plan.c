@@ -217,13 +217,20 @@ static void add_candidate(struct plan *p, int32_t stages, int32_t group)
     p->candidate[p->candidates++] = (struct partition_candidate){.stages = stages, .group = group};
 }
 
+/* Groups divide a node, and are of the size asked for, if any is. */
+static bool group_is_allowed(const struct plan *p, int32_t group)
+{
+    int32_t asked = p->input.rack->tensor_group;
+    return p->input.topology->chips_per_node % group == 0 && (!asked || asked == group);
+}
+
 static void list_candidates(struct plan *p)
 {
     const struct lpu_rack *rack = p->input.rack;
-    int32_t chips = chips_of(&p->input), node = p->input.topology->chips_per_node;
-    for (int32_t group = 1; group <= TEMPLATE_RANKS && group <= node; group *= 2) {
+    int32_t chips = chips_of(&p->input);
+    for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
         int32_t stages = rack->pipeline_stages ? rack->pipeline_stages : chips / group;
-        if ((rack->tensor_group && rack->tensor_group != group) || node % group || stages < 1)
+        if (!group_is_allowed(p, group) || stages < 1)
             continue;
         if (stages > stages_block_count(p->input.model))
             stages = stages_block_count(p->input.model);
@@ -232,22 +239,24 @@ static void list_candidates(struct plan *p)
     }
 }
 
-/* Fewest chips of this kind that hold the model at all, over all groups; 0: none. */
-static int32_t chips_that_would_do(struct plan *p)
+/* The split with the fewest chips that holds the model at all; stages 0: none does. */
+static struct partition_candidate least_that_would_do(struct plan *p)
 {
-    int32_t least = 0, blocks = stages_block_count(p->input.model);
+    struct partition_candidate least = {.stages = 0};
+    int32_t blocks = stages_block_count(p->input.model);
     int32_t *first = base_alloc((size_t)blocks + 1, sizeof *first);
-    for (size_t n = 0; n < p->candidates; n++) {
+    for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
         char why[160];
         int64_t missing;
-        int32_t group = p->candidate[n].group;
         release_split(p);
-        if (!derive_shapes(&p->templates, &p->input, group, p->candidate[n].prefill_rows, why))
+        if (!group_is_allowed(p, group) ||
+            !derive_shapes(&p->templates, &p->input, group, LEAST_PREFILL_ROWS, why))
             continue;
         templates_build(&p->templates, 1);
         for (int32_t stages = 1; stages <= blocks; stages++)
-            if (stages_cut(&p->templates, stages, first, &missing)) {
-                least = !least || stages * group < least ? stages * group : least;
+            if (cut_in_any_turn(p, stages, first, &missing)) {
+                if (!least.stages || stages * group < least.stages * least.group)
+                    least = (struct partition_candidate){.stages = stages, .group = group};
                 break;
             }
     }
@@ -255,7 +264,7 @@ static int32_t chips_that_would_do(struct plan *p)
     return least;
 }
 
-static void report_no_fit(struct plan *p, struct base_report *report, enum base_status *status)
+static const struct partition_candidate *nearest_miss(const struct plan *p)
 {
     const struct partition_candidate *best = NULL;
     for (size_t n = 0; n < p->candidates; n++) {
@@ -263,28 +272,40 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
         if (c->missing_bytes && (!best || c->missing_bytes < best->missing_bytes))
             best = c;
     }
-    *status = best ? BASE_DOES_NOT_FIT : BASE_USAGE;
-    for (size_t n = 0; n < p->candidates && !best; n++)
+    return best;
+}
+
+static void report_impossible(const struct plan *p, struct base_report *report)
+{
+    for (size_t n = 0; n < p->candidates; n++)
         base_report_add(report, NULL, 0, "%d stages x %d chips: %s", p->candidate[n].stages,
                         p->candidate[n].group, p->candidate[n].why_not);
-    if (!best && !p->candidates)
+    if (!p->candidates)
         base_report_add(report, NULL, 0,
                         "no split of %d chips matches lpu.pipeline_stages and lpu.tensor_group",
                         chips_of(&p->input));
-    if (!best)
+}
+
+static void report_no_fit(struct plan *p, struct base_report *report, enum base_status *status)
+{
+    const struct partition_candidate *best = nearest_miss(p);
+    *status = best ? BASE_DOES_NOT_FIT : BASE_USAGE;
+    if (!best) {
+        report_impossible(p, report);
         return;
-    int32_t stages = best->stages, group = best->group, chips = chips_that_would_do(p);
-    int64_t bytes = p->candidate[0].missing_bytes;
-    for (size_t n = 0; n < p->candidates; n++)
-        if (p->candidate[n].stages == stages && p->candidate[n].group == group)
-            bytes = p->candidate[n].missing_bytes;
-    base_report_add(
-        report, NULL, 0,
-        "%s does not fit into %d chips: in the best split (%d stages x %d) the fullest chip lacks "
-        "%lld bytes of SRAM; %s%.0d%s",
-        p->input.model->name, chips_of(&p->input), stages, group, (long long)bytes,
-        chips ? "" : "no number of such chips would do with this bucket", chips,
-        chips ? " chips would do" : "");
+    }
+    struct partition_candidate would = least_that_would_do(p);
+    char *way_out = would.stages
+                        ? base_format("%d chips would do, as %d x %d", would.stages * would.group,
+                                      would.stages, would.group)
+                        : base_format("no number of such chips would do with this bucket");
+    base_report_add(report, NULL, 0,
+                    "%s does not fit into %d chips as %d x %d (stages x tensor group): the fullest "
+                    "chip lacks %lld bytes (%.1f MiB) of SRAM; %s",
+                    p->input.model->name, best->stages * best->group, best->stages, best->group,
+                    (long long)best->missing_bytes, (double)best->missing_bytes / 1048576.0,
+                    way_out);
+    base_free(way_out);
 }
 
 /* Compiles the best split again, for all ranks of a group and both phases. */
