@@ -44,11 +44,11 @@ static void add_decisions(struct app_compare *compare, const struct app_lpu *lpu
     const struct {
         const char *name;
         int64_t decode, prefill;
-    } row[] = {{"tensor placed", d->placements, p->placements},
-               {"instruction timed", d->issues, p->issues},
-               {"vector timed", d->repeats, p->repeats},
-               {"link slot given", d->slots, p->slots},
-               {"transfer routed", d->routes, p->routes}};
+    } row[] = {{"tensors placed", d->placements, p->placements},
+               {"instructions timed", d->issues, p->issues},
+               {"vectors timed", d->repeats, p->repeats},
+               {"link slots given", d->slots, p->slots},
+               {"transfers routed", d->routes, p->routes}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         app_compare_decision(compare, RECORD_LPU, RECORD_COMPILE_TIME, row[i].name,
                              row[i].decode + row[i].prefill, (double)row[i].decode);

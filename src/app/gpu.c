@@ -116,7 +116,7 @@ static enum base_status simulate(struct app_run *run, const struct gpu_job *job,
     *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
     struct event_world events = active ? gpu_world_events(*world) : (struct event_world){0};
     struct base_progress progress;
-    base_progress_begin(&progress, what, "simulated ms", 0,
+    base_progress_begin(&progress, what, "ms simulated", 0,
                         run->scenario.quiet || !parallel_is_first());
     struct parallel_windows_watch watch = {.progress = show, .context = &progress};
     enum base_status status =
@@ -165,7 +165,8 @@ static enum base_status simulate_quiet(struct app_run *run)
     struct parallel_windows_report report;
     struct gpu_world *world;
     job.cluster.neighbour = false;
-    enum base_status status = simulate(run, &job, "GPU cluster alone", &world, &report);
+    enum base_status status =
+        simulate(run, &job, "GPU cluster without the neighbour", &world, &report);
     if (status == BASE_OK)
         run->gpu->quiet = span_of(run->gpu, world);
     gpu_world_free(world);

@@ -53,14 +53,15 @@ char *base_progress_text(const struct base_progress *progress, int64_t done, dou
 {
     double rate = elapsed_s > 0 ? (double)done / elapsed_s : 0;
     char *left = time_left_text(progress, done, rate), *text;
+    int decimals = rate < 10 ? 1 : 0;
     if (progress->total > 0)
-        text =
-            base_format("%s  %lld/%lld %s  %.0f %%  %.3g %s/s%s", progress->what, (long long)done,
-                        (long long)progress->total, progress->unit,
-                        100.0 * (double)done / (double)progress->total, rate, progress->unit, left);
+        text = base_format("%s  %lld/%lld %s  %.0f %%  %.*f %s/s%s", progress->what,
+                           (long long)done, (long long)progress->total, progress->unit,
+                           100.0 * (double)done / (double)progress->total, decimals, rate,
+                           progress->unit, left);
     else
-        text = base_format("%s  %lld %s  %.3g %s/s", progress->what, (long long)done,
-                           progress->unit, rate, progress->unit);
+        text = base_format("%s  %lld %s  %.*f %s/s", progress->what, (long long)done,
+                           progress->unit, decimals, rate, progress->unit);
     base_free(left);
     return text;
 }

@@ -5,13 +5,13 @@
 const char *gpu_decision_name(enum gpu_decision decision)
 {
     static const char *const name[] = {
-        [GPU_DECISION_LAUNCH] = "launch",
-        [GPU_DECISION_DISPATCH] = "block dispatch",
-        [GPU_DECISION_WAVE] = "wave",
-        [GPU_DECISION_MEMORY] = "memory share",
-        [GPU_DECISION_ARBITRATION] = "arbitration",
-        [GPU_DECISION_COLLECTIVE] = "collective chunk",
-        [GPU_DECISION_BATCH] = "batch",
+        [GPU_DECISION_LAUNCH] = "launches",
+        [GPU_DECISION_DISPATCH] = "block dispatches",
+        [GPU_DECISION_WAVE] = "waves",
+        [GPU_DECISION_MEMORY] = "memory shares",
+        [GPU_DECISION_ARBITRATION] = "arbitrations",
+        [GPU_DECISION_COLLECTIVE] = "collective chunks",
+        [GPU_DECISION_BATCH] = "batches",
     };
     return name[decision];
 }

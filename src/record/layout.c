@@ -272,8 +272,10 @@ static const struct record_column compare_steps[] = {
     INDEX(record_compare_step, step, "prompt chunks first, then decode steps"),
     CODE(record_compare_step, phase, phase_label, "kind of step"),
     INDEX(record_compare_step, position, "KV position of the step's first token"),
-    TIME(record_compare_step, start_ps, "ps", "start after the start of the request"),
-    TIME(record_compare_step, end_ps, "ps", "end after the start of the request"),
+    TIME(record_compare_step, start_ps, "ps",
+         "start after the start of the request; LPU: cycles, rounded"),
+    TIME(record_compare_step, end_ps, "ps",
+         "end; GPU steps overlap at their edges: TPOT runs from end to end"),
 };
 
 static const struct record_column compare_bounds[] = {

@@ -106,11 +106,11 @@ static void text_is(const char *expected, int64_t total, int64_t done, double el
 static void the_text_has_rate_and_time_left(void)
 {
     text_is("decode  1200/4096 steps  29 %  300 steps/s  10 s left", 4096, 1200, 4);
-    text_is("decode  1/100000 steps  0 %  1 steps/s  27.8 h left", 100000, 1, 1);
-    text_is("decode  1/1201 steps  0 %  1 steps/s  20 min left", 1201, 1, 1);
-    text_is("decode  64/64 steps  100 %  8 steps/s", 64, 64, 8);
-    text_is("decode  64 steps  8 steps/s", 0, 64, 8);
-    text_is("decode  0/64 steps  0 %  0 steps/s", 64, 0, 0);
+    text_is("decode  1/100000 steps  0 %  1.0 steps/s  27.8 h left", 100000, 1, 1);
+    text_is("decode  1/1201 steps  0 %  1.0 steps/s  20 min left", 1201, 1, 1);
+    text_is("decode  64/64 steps  100 %  8.0 steps/s", 64, 64, 8);
+    text_is("decode  64 steps  8.0 steps/s", 0, 64, 8);
+    text_is("decode  0/64 steps  0 %  0.0 steps/s", 64, 0, 0);
 }
 
 TEST_MAIN("progress", TEST(a_log_gets_a_line_every_five_seconds),
