@@ -25,7 +25,9 @@ mirror() {
     from=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
     [ -n "$from" ] || from=$(sed -n 's/^deb *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\) *bookworm .*/\2/p' \
         /etc/apt/sources.list 2>/dev/null | head -n 1)
-    echo "${from:?name a mirror}"
+    from=${from:-${LPUSIM_MIRROR:-}}
+    [ -n "$from" ] || { echo "bare_root: name a Debian mirror in LPUSIM_MIRROR" >&2; exit 2; }
+    echo "$from"
 }
 
 copy_apt_settings() {
