@@ -47,18 +47,21 @@ static void check_split(const struct gpu_job *job, struct base_report *report)
     int32_t tensor = job->cluster.tensor_parallel, stages = job->cluster.pipeline_parallel;
     if (tensor < 1 || stages < 1 || (int64_t)tensor * stages > gpu_job_gpus(job)) {
         base_report_add(report, NULL, 0,
-                        "%d tensor x %d pipeline parallel needs %" PRId64
+                        "gpu.tensor_parallel %d x gpu.pipeline_parallel %d needs %" PRId64
                         " GPUs; the cluster has %d",
                         (int)tensor, (int)stages, (int64_t)tensor * stages, (int)gpu_job_gpus(job));
         return;
     }
     if (job->model.heads % tensor != 0) {
-        base_report_add(report, NULL, 0, "%" PRId64 " heads do not divide by tensor_parallel %d",
-                        job->model.heads, (int)tensor);
+        base_report_add(report, NULL, 0,
+                        "gpu.tensor_parallel = %d: the %" PRId64
+                        " attention heads of %s do not divide by it",
+                        (int)tensor, job->model.heads, job->model.name);
     }
     if (stages > job->model.layers) {
-        base_report_add(report, NULL, 0, "pipeline_parallel %d exceeds the %" PRId64 " layers",
-                        (int)stages, job->model.layers);
+        base_report_add(report, NULL, 0,
+                        "gpu.pipeline_parallel = %d exceeds the %" PRId64 " layers", (int)stages,
+                        job->model.layers);
     }
 }
 
