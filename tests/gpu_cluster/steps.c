@@ -177,7 +177,7 @@ static void impossible_jobs_are_refused_with_reasons(void)
     CU_ASSERT_FALSE(gpu_job_is_valid(&job, &report));
     CU_ASSERT_EQUAL_FATAL(report.count, 3);
     CU_ASSERT_PTR_NOT_NULL(strstr(report.message[0], "needs 16 GPUs; the cluster has 8"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(report.message[1], "heads do not divide"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(report.message[1], "attention heads of"));
     CU_ASSERT_PTR_NOT_NULL(strstr(report.message[2], "more than h100-like has"));
     base_report_release(&report);
 }

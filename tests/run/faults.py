@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as scratch:
     out = folder / "out.h5"
     fails(6, "does not fit into 4 chips", SMALL, "--mode=lpu", f"--out={out}", "--set",
           f"model.path={CONFIGS / 'models' / 'Llama-3-8B'}")
-    fails(2, "8 heads do not divide", SMALL, "--mode=gpu", "--set", "gpu.cluster.gpus_per_node=3", "--set",
+    fails(2, "gpu.tensor_parallel = 3: the 8 attention heads of tiny do not divide by it", SMALL, "--mode=gpu", "--set", "gpu.cluster.gpus_per_node=3", "--set",
           "gpu.tensor_parallel=3")
     if os.path.exists("/dev/full"):
         fails(5, "/dev/full", SMALL, "--mode=gpu", "--out=/dev/full")
