@@ -72,13 +72,7 @@ static inline uint8_t emit_inward(bool east)
  * Ops, and layers by rotation, take turns in which set is left free, so that weights fill all sets
  * alike. Slot 0..11: OPS_SLOT_* of ops.h; outer k: the k-th slice from the edge that streams
  * weights. */
-enum {
-    EMIT_FREE_SLICES = 4,
-    EMIT_SETS = 5,
-    EMIT_SET_SLICES = 8,
-    EMIT_OUTER_SLICES = 32,
-    EMIT_SLOTS = 12
-};
+enum { EMIT_FREE_SLICES = 4, EMIT_SETS = 5, EMIT_SET_SLICES = 8, EMIT_OUTER_SLICES = 32 };
 void emit_use_set(struct block *b, int32_t op);
 int32_t emit_inner_slice(const struct block *b, bool east, int32_t slot);
 int32_t emit_outer_slice(const struct block *b, bool east, int32_t k);

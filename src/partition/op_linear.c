@@ -4,9 +4,9 @@
  * Round r of a plane brings one 320-column tile of one contraction tile: c load cycles on 16
  * streams, an install, M activation rows. All 32 outward streams of a hemisphere carry weights, so
  * the rows slip into the gap between two loads; the period is P = c + M + install - skew. Round r
- * loads while round r - 1 computes. The slices that hold the rows, the scales and the results are
- * those of the set that the product leaves free. At batch 1 the loads are the bound: c / P of the
- * streams' bandwidth is used. */
+ * loads while round r - 1 computes. The rows and the scales stand in the set of slices that the
+ * product leaves free, the results next to the VXM. At batch 1 the loads are the bound: c / P of
+ * the streams' bandwidth is used. */
 #include "partition/ops.h"
 
 #include <stdio.h>

@@ -361,7 +361,7 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
                           enum base_status *status)
 {
     *status = BASE_USAGE;
-    if (!shape_supports(input->model, input->bucket, report))
+    if (!shape_supports(input->chip, input->model, input->bucket, report))
         return NULL;
     struct plan *p = base_alloc(1, sizeof *p);
     p->input = *input;

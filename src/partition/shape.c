@@ -128,10 +128,31 @@ bool shape_is_pass(const struct bucket *bucket, int32_t rows)
     return rows % BLOCK == 0 && bucket->max_sequence % rows == 0;
 }
 
-bool shape_supports(const struct model *model, const struct bucket *bucket,
-                    struct base_report *report)
+/* The floor plan that base/program.h fixes: queues, positions and streams are numbered after it. */
+static void check_floor_plan(const struct lpu_chip *chip, struct base_report *report)
+{
+    const struct {
+        const char *key;
+        int32_t has, known;
+    } part[] = {{"mem_slices_per_hemisphere", chip->mem_slices_per_hemisphere, 44},
+                {"streams_per_direction", chip->streams_per_direction, 32},
+                {"mxm_planes", chip->mxm_planes, 4},
+                {"mxm_load_streams", chip->mxm_load_streams, 16},
+                {"vxm_alus", chip->vxm_alus, 16},
+                {"c2c_local_links", chip->c2c_local_links, 7},
+                {"c2c_global_links", chip->c2c_global_links, 4}};
+    for (size_t n = 0; n < sizeof part / sizeof part[0]; n++)
+        if (part[n].has != part[n].known)
+            base_report_add(report, NULL, 0,
+                            "lpu.chip.%s = %d: the compiler knows floor plans with %d only",
+                            part[n].key, part[n].has, part[n].known);
+}
+
+bool shape_supports(const struct lpu_chip *chip, const struct model *model,
+                    const struct bucket *bucket, struct base_report *report)
 {
     size_t before = report->count;
+    check_floor_plan(chip, report);
     if (model->qk_norm)
         base_report_add(
             report, NULL, 0,

@@ -45,9 +45,10 @@ bool shape_derive(struct shape *shape, const struct lpu_chip *chip, const struct
  * cache. */
 bool shape_is_pass(const struct bucket *bucket, int32_t rows);
 
-/* Whether the compiler knows every op of the model; otherwise each missing one is a fault. */
-bool shape_supports(const struct model *model, const struct bucket *bucket,
-                    struct base_report *report);
+/* Whether the compiler knows the chip's floor plan and every op of the model; otherwise each thing
+ * that it does not know is a fault. */
+bool shape_supports(const struct lpu_chip *chip, const struct model *model,
+                    const struct bucket *bucket, struct base_report *report);
 
 /* Prefill attends to whole pairs of KV tiles: the least such extent that holds `positions`. */
 int32_t shape_attend_extent(const struct shape *shape, int32_t positions);

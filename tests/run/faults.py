@@ -31,6 +31,8 @@ with tempfile.TemporaryDirectory() as scratch:
     out = folder / "out.h5"
     fails(6, "does not fit into 4 chips", SMALL, "--mode=lpu", f"--out={out}", "--set",
           f"model.path={CONFIGS / 'models' / 'Llama-3-8B'}")
+    fails(2, "mem_slices_per_hemisphere = 40: the compiler knows floor plans with 44 only", SMALL, "--mode=lpu",
+          "--set", "lpu.chip.mem_slices_per_hemisphere=40")
     fails(2, "gpu.tensor_parallel = 3: the 8 attention heads of tiny do not divide by it", SMALL, "--mode=gpu", "--set", "gpu.cluster.gpus_per_node=3", "--set",
           "gpu.tensor_parallel=3")
     if os.path.exists("/dev/full"):
