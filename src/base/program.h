@@ -21,9 +21,11 @@
  * sampled, the next load samples from t + mxm_install_cycles on, and a compute issued at t' uses
  * the newest install with t + mxm_install_cycles <= t' (none may start in between). Each outer
  * repeat of a load is one load, each repeat of an install one install; install r of a plane takes
- * what load r of that plane brought, and names its first vector. C2C: a send departs at
- * issue + c2c_send_skew_cycles; the receive is issued at departure + c2c_hop_cycles on the other
- * end of the wire and drives its stream c2c_receive_cycles later.
+ * what load r of that plane brought, and names its first vector. In cycle i of a load that takes n
+ * vectors (of one or two streams each), vector j is column (or row) n * i + j of the array; what
+ * the load does not bring is zero. C2C: a send departs at issue + c2c_send_skew_cycles; the receive
+ * is issued at departure + c2c_hop_cycles on the other end of the wire and drives its stream
+ * c2c_receive_cycles later.
  *
  * Identity. Each 320-byte vector is (tensor, sub, index): a tensor has `subs` parallel byte planes
  * (2 for fp16, 4 for int32/fp32, 16 or 32 for weights) of `count` vectors each. Between chips and
@@ -54,8 +56,8 @@ enum program_opcode {
                               results */
     PROGRAM_VXM,           /* one ALU: 1..3 inputs (streams or ALUs), 0..2 outputs (streams) */
     PROGRAM_SXM_PERMUTE,   /* lanes rearranged: `function` says how */
-    PROGRAM_SXM_TRANSPOSE, /* 16x16 transpose in each superlane: 1 vector in, up to 16 out, or 16
-                              in, 16 out */
+    PROGRAM_SXM_TRANSPOSE, /* 16x16 transpose in each superlane: 16 vectors in and out, or 1 in that
+                              counts as all sixteen */
     PROGRAM_C2C_SEND,      /* stream -> link; one input operand of one stream */
     PROGRAM_C2C_RECEIVE,   /* link -> stream; one output operand of one stream */
     PROGRAM_OPCODES,
@@ -102,17 +104,17 @@ enum program_vxm_function {
     PROGRAM_VXM_COPY,
     PROGRAM_VXM_ADD,
     PROGRAM_VXM_SUB,
-    PROGRAM_VXM_MUL,
+    PROGRAM_VXM_MUL, /* (a * b) * immediate */
     PROGRAM_VXM_MAX,
     PROGRAM_VXM_MAXABS, /* max(|a|, |b|), or |a| with one input */
     PROGRAM_VXM_EXP,
-    PROGRAM_VXM_RSQRT,
+    PROGRAM_VXM_RSQRT,    /* 1 / sqrt(a); 0 where a is 0, as padding lanes want it */
     PROGRAM_VXM_TANH,     /* tanh(a * immediate) */
     PROGRAM_VXM_SCALE,    /* a * immediate */
     PROGRAM_VXM_OFFSET,   /* a + immediate */
-    PROGRAM_VXM_QUANTISE, /* round(a * b * immediate) to int8 */
-    PROGRAM_VXM_KEY, /* 4-byte key of (value a, id b + immediate): ordered by value, then by lower
-                      * id; ids from `argument` on give the least key */
+    PROGRAM_VXM_QUANTISE, /* (a * b) * immediate, rounded half to even and clamped to +-127 */
+    PROGRAM_VXM_KEY, /* key of (value a, id b + immediate): ordered by value, then by lower id; ids
+                      * from `argument` on give the least key */
     PROGRAM_VXM_FUNCTIONS,
 };
 
@@ -133,14 +135,11 @@ enum program_flags {
         2, /* MXM_COMPUTE: the last outer repeat emits its rows; without it, nothing is emitted */
     PROGRAM_FP16 =
         4, /* MXM: both planes of the hemisphere work as one fp16 array (even plane's queue) */
-    PROGRAM_HALF_HIGH =
-        8, /* MXM_COMPUTE fp16: lanes 160..319 of the activation instead of 0..159 */
     PROGRAM_ROWS =
-        16, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array */
-    PROGRAM_REDUCE = 32, /* VXM: accumulates over the inner repeat, result once per outer repeat,
-                            after the last;
-                          * the function folds over all inputs of all inner repeats */
-    PROGRAM_EVERY = 64, /* MXM_COMPUTE: every outer repeat overwrites and emits (no accumulation) */
+        8, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array */
+    PROGRAM_REDUCE = 16, /* VXM: the function folds over all inputs of all inner repeats, in order;
+                          * one result an outer repeat, after the last; the inner repeat is fast */
+    PROGRAM_EVERY = 32, /* MXM_COMPUTE: every outer repeat overwrites and emits (no accumulation) */
 };
 
 enum program_operand_kind {
@@ -154,7 +153,8 @@ enum program_operand_kind {
 struct program_operand {
     uint8_t kind, direction, stream, streams;
     uint8_t sub, index_mode;
-    uint16_t reserved;
+    uint8_t dtype; /* enum program_dtype: how the unit reads the lanes; ALUs hand on FP32 or KEY */
+    uint8_t reserved;
     int32_t tensor;
     int32_t index, stride[2];
 };
@@ -192,6 +192,12 @@ enum program_dtype {
     PROGRAM_DTYPE_INT32,
     PROGRAM_DTYPE_KEY,
 };
+
+/* Streams (and slices) that a number of the type takes: its byte planes, low first. */
+static inline int32_t program_dtype_planes(int32_t dtype)
+{
+    return dtype == PROGRAM_DTYPE_INT8 ? 1 : dtype == PROGRAM_DTYPE_FP16 ? 2 : 4;
+}
 
 /* Where a tensor lives: sub j of vector v at slice program.slice[slice + j], row
  * program_tensor_address(j) + v. Vectors valid <= v < count are zero padding: their addresses hold
@@ -234,6 +240,8 @@ struct program {
     int32_t kv_tile_positions; /* positions of one tile; tile t is in hemisphere t mod 2 */
     int32_t vocabulary_first, vocabulary_count; /* tokens whose embedding this chip holds */
     int32_t embedding_groups; /* token local/groups is the row, local%groups the group of slices */
+    int32_t token;            /* tensor of the key that a step ends with; -1: none on this chip */
+    int32_t key_id_bits;      /* low bits of a key, which hold its id; the rest is its value */
 };
 
 /* The values that are known only at run time. */

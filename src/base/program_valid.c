@@ -92,8 +92,9 @@ static void check_tensor(struct judge *j, size_t n)
 {
     const struct program_tensor *t = &j->program->tensor[n];
     bool placed = t->slice >= 0;
-    bool fits = is_text(t->name) && t->kind <= PROGRAM_TENSOR_ZERO && t->subs >= 1 &&
-                t->count >= 0 && is_within(t->valid, 0, t->count) && t->slice >= -1 &&
+    bool fits = is_text(t->name) && t->kind <= PROGRAM_TENSOR_ZERO &&
+                t->dtype <= PROGRAM_DTYPE_KEY && t->subs >= 1 && t->count >= 0 &&
+                is_within(t->valid, 0, t->count) && t->slice >= -1 &&
                 (t->kind == PROGRAM_TENSOR_ZERO) == (n == 0);
     if (placed)
         fits = fits && (size_t)t->slice + t->subs <= j->program->slices && t->count <= MOST_ROWS &&
@@ -224,22 +225,78 @@ static bool check_address(struct judge *j, const struct program_instruction *i)
                (i->opcode == PROGRAM_MEM_READ || i->address_mode == PROGRAM_ADDRESS_KV);
     if (i->address_mode == PROGRAM_ADDRESS_KV)
         fits = fits && p->kv_tile_positions > 0 && p->kv_tile_positions <= MOST_ROWS &&
-               p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1);
+               p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1) &&
+               !i->stride[0] && !i->stride[1];
     if (i->address_mode == PROGRAM_ADDRESS_TOKEN)
         fits =
             fits && p->embedding_groups > 0 && p->vocabulary_first >= 0 && p->vocabulary_count >= 0;
     return expect_field(j, fits, "address, mode or their parameters");
 }
 
+/* What a function of the VXM takes. */
+struct vxm_shape {
+    int32_t inputs[2];
+    bool folds, immediate, argument;
+};
+
+static const struct vxm_shape vxm_shapes[PROGRAM_VXM_FUNCTIONS] = {
+    [PROGRAM_VXM_COPY] = {{1, 1}, false, false, false},
+    [PROGRAM_VXM_ADD] = {{1, 3}, true, false, false},
+    [PROGRAM_VXM_SUB] = {{2, 2}, false, false, false},
+    [PROGRAM_VXM_MUL] = {{2, 3}, false, true, false},
+    [PROGRAM_VXM_MAX] = {{1, 3}, true, false, false},
+    [PROGRAM_VXM_MAXABS] = {{1, 3}, true, false, false},
+    [PROGRAM_VXM_EXP] = {{1, 1}, false, false, false},
+    [PROGRAM_VXM_RSQRT] = {{1, 1}, false, false, false},
+    [PROGRAM_VXM_TANH] = {{1, 1}, false, true, false},
+    [PROGRAM_VXM_SCALE] = {{1, 1}, false, true, false},
+    [PROGRAM_VXM_OFFSET] = {{1, 1}, false, true, false},
+    [PROGRAM_VXM_QUANTISE] = {{2, 2}, false, true, false},
+    [PROGRAM_VXM_KEY] = {{2, 2}, false, true, true},
+};
+
+static bool check_function(struct judge *j, const struct program_instruction *i)
+{
+    int32_t functions = i->opcode == PROGRAM_VXM           ? PROGRAM_VXM_FUNCTIONS
+                        : i->opcode == PROGRAM_SXM_PERMUTE ? PROGRAM_SXM_FUNCTIONS
+                                                           : 1;
+    if (!expect_field(j, i->function < functions, "unknown function"))
+        return false;
+    if (i->opcode != PROGRAM_VXM)
+        return expect_field(j, i->immediate == 0.0f, "an immediate outside of the VXM");
+    const struct vxm_shape *f = &vxm_shapes[i->function];
+    bool reduces = i->flags & PROGRAM_REDUCE;
+    bool fast = i->count[0] == 1 || i->count[1] == 1 || i->interval[1] > i->interval[0];
+    return expect_field(j, is_within(i->inputs, f->inputs[0], f->inputs[1]),
+                        "number of inputs of the function") &&
+           expect_field(j, (f->immediate || i->immediate == 0.0f) && (f->argument || !i->argument),
+                        "an immediate or argument that the function does not use") &&
+           expect_field(j, !reduces || (f->folds && fast),
+                        "a reduction by a function that does not fold, or over slow repeats");
+}
+
+/* Numbers of a permutation that its function does not use are 0. */
+static bool check_permutation(struct judge *j, const struct program_instruction *i)
+{
+    bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
+    bool window = permutes && i->function == PROGRAM_SXM_WINDOW;
+    bool rotate = permutes && i->function == PROGRAM_SXM_ROTATE;
+    bool swap = permutes && i->function == PROGRAM_SXM_SWAP_HALVES;
+    return expect_field(j,
+                        (!permutes || window || (!i->low && (rotate || !i->argument))) &&
+                            (window || !i->argument_stride) && (window || swap || !i->width) &&
+                            (!swap || (i->width >= 2 && i->width % 2 == 0)),
+                        "shift, window or width of a permutation");
+}
+
 /* Fields that an opcode does not use are 0. */
 static bool check_unused(struct judge *j, const struct program_instruction *i)
 {
-    static const uint8_t used[PROGRAM_OPCODES] = {[PROGRAM_MXM_LOAD] = PROGRAM_FP16 | PROGRAM_ROWS,
-                                                  [PROGRAM_MXM_INSTALL] = PROGRAM_FP16,
-                                                  [PROGRAM_MXM_COMPUTE] =
-                                                      PROGRAM_FIRST | PROGRAM_LAST | PROGRAM_FP16 |
-                                                      PROGRAM_HALF_HIGH | PROGRAM_EVERY,
-                                                  [PROGRAM_VXM] = PROGRAM_REDUCE};
+    static const uint8_t used[PROGRAM_OPCODES] = {
+        [PROGRAM_MXM_LOAD] = PROGRAM_FP16 | PROGRAM_ROWS,
+        [PROGRAM_MXM_INSTALL] = PROGRAM_FP16,
+        [PROGRAM_MXM_COMPUTE] = PROGRAM_FIRST | PROGRAM_LAST | PROGRAM_FP16 | PROGRAM_EVERY,
+        [PROGRAM_VXM] = PROGRAM_REDUCE};
     bool addressed = is_memory(i) || i->opcode == PROGRAM_MXM_COMPUTE;
     bool rows = addressed || (!i->address && !i->stride[0] && !i->stride[1]);
     int32_t mode = is_memory(i) ? i->address_mode : PROGRAM_ADDRESS_STATIC;
@@ -295,6 +352,14 @@ static bool has_one_stream(const struct program_instruction *i)
     return is_memory(i) || i->opcode == PROGRAM_C2C_SEND || i->opcode == PROGRAM_C2C_RECEIVE;
 }
 
+/* Units that calculate take whole numbers, one plane a stream. */
+static bool has_whole_numbers(const struct program_instruction *i, const struct program_operand *o)
+{
+    if (i->opcode == PROGRAM_VXM || i->opcode == PROGRAM_MXM_COMPUTE)
+        return o->streams == program_dtype_planes(o->dtype);
+    return i->opcode != PROGRAM_MXM_LOAD || o->streams % program_dtype_planes(o->dtype) == 0;
+}
+
 static bool check_stream(struct judge *j, const struct program_instruction *i,
                          const struct program_operand *o)
 {
@@ -303,7 +368,8 @@ static bool check_stream(struct judge *j, const struct program_instruction *i,
                             o->stream + o->streams <= j->chip->streams_per_direction &&
                             (!has_one_stream(i) || o->streams == 1) &&
                             o->index_mode == PROGRAM_ADDRESS_STATIC,
-                        "operand names no stream");
+                        "operand names no stream") &&
+           expect_field(j, has_whole_numbers(i, o), "operand takes parts of numbers");
 }
 
 /* Every vector that the operand names exists; rows that run-time values choose are seen then. */
@@ -324,7 +390,9 @@ static bool check_identity(struct judge *j, const struct program_instruction *i,
     bool chosen = o->kind == PROGRAM_EXPECT && has_runtime_address(i);
     int64_t end = zero || chosen ? INT32_MAX : t->count - 1;
     int32_t subs = o->sub + (o->kind == PROGRAM_STREAM ? o->streams : 1);
-    return expect_field(j, zero || subs <= t->subs, "operand names subs that its tensor lacks") &&
+    return expect_field(j, zero || o->dtype == t->dtype,
+                        "operand reads its tensor as another type") &&
+           expect_field(j, zero || subs <= t->subs, "operand names subs that its tensor lacks") &&
            expect_field(j, low >= (zero || chosen ? INT32_MIN : 0) && high <= end,
                         "operand names vectors that its tensor lacks") &&
            expect_field(j, o->index_mode == (chosen ? i->address_mode : PROGRAM_ADDRESS_STATIC),
@@ -339,6 +407,8 @@ static bool check_identity(struct judge *j, const struct program_instruction *i,
 static int64_t check_operand(struct judge *j, const struct program_instruction *i, int32_t k)
 {
     const struct program_operand *o = &j->program->operand[i->operand + (uint32_t)k];
+    if (!expect_field(j, o->dtype <= PROGRAM_DTYPE_KEY, "operand of unknown type"))
+        return 0;
     if (o->kind == PROGRAM_ALU && i->opcode == PROGRAM_VXM && k < i->inputs) {
         expect_field(j, o->stream < j->chip->vxm_alus, "operand names no ALU");
         return 0;
@@ -354,7 +424,8 @@ static int64_t check_instruction(struct judge *j)
 {
     const struct program_instruction *i = &j->program->instruction[j->instruction];
     if (!check_shape(j, i) || !check_times(j, i) || !check_order(j, i) || !check_address(j, i) ||
-        !check_unused(j, i) || !check_flags(j, i))
+        !check_unused(j, i) || !check_function(j, i) || !check_permutation(j, i) ||
+        !check_flags(j, i))
         return 0;
     int64_t vectors = (int64_t)i->count[0] * i->count[1];
     for (int32_t k = 0; k < i->inputs + i->outputs; k++)

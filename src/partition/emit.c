@@ -170,7 +170,15 @@ struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t st
 
 struct program_operand emit_alu_operand(int32_t alu)
 {
-    return (struct program_operand){.kind = PROGRAM_ALU, .stream = (uint8_t)alu, .tensor = -1};
+    return (struct program_operand){
+        .kind = PROGRAM_ALU, .stream = (uint8_t)alu, .dtype = PROGRAM_DTYPE_FP32, .tensor = -1};
+}
+
+struct program_operand emit_alu_key(int32_t alu)
+{
+    struct program_operand o = emit_alu_operand(alu);
+    o.dtype = PROGRAM_DTYPE_KEY;
+    return o;
 }
 
 struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk walk)
@@ -180,13 +188,17 @@ struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk wal
     return o;
 }
 
+/* Lanes are read as the tensor says, but for results of ALUs. */
 static void add_operands(struct program *p, const struct program_operand *operand, int32_t n)
 {
     p->operand =
         base_grow(p->operand, &p->operand_capacity, p->operands + (size_t)n, sizeof *p->operand);
-    if (n)
-        memcpy(p->operand + p->operands, operand, (size_t)n * sizeof *operand);
-    p->operands += (size_t)n;
+    for (int32_t k = 0; k < n; k++) {
+        struct program_operand *o = &p->operand[p->operands++];
+        *o = operand[k];
+        if (o->kind != PROGRAM_ALU)
+            o->dtype = p->tensor[o->tensor].dtype;
+    }
 }
 
 struct program_instruction *emit(struct block *b, struct program_instruction i,
@@ -305,7 +317,7 @@ int64_t emit_alu(struct block *b, struct alu a, const struct program_operand *in
     struct program_instruction i = repeated(a.p, PROGRAM_VXM, PROGRAM_QUEUE_VXM + a.unit);
     i.function = (uint8_t)a.function;
     i.flags = a.flags;
-    i.immediate = a.immediate;
+    i.immediate = a.function == PROGRAM_VXM_MUL && a.immediate == 0.0f ? 1.0f : a.immediate;
     i.argument = a.argument;
     i.cycle = a.cycle - b->chip->vxm_skew_cycles;
     emit(b, i, in, inputs, out, outputs);

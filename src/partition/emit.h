@@ -110,7 +110,8 @@ int32_t emit_transient(struct block *b, const char *name, enum program_dtype dty
 
 struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams,
                                    int32_t tensor, int32_t sub, struct walk walk);
-struct program_operand emit_alu_operand(int32_t alu);
+struct program_operand emit_alu_operand(int32_t alu); /* a number */
+struct program_operand emit_alu_key(int32_t alu);
 struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk walk);
 
 /* Appends `i` to the open group. */
@@ -153,7 +154,8 @@ void emit_store(struct block *b, struct program_operand carried, int32_t tensor,
                 struct walk walk, struct pattern p, struct lane_group from);
 
 /* One ALU of the VXM, sampling in cycle `cycle`. Returns the cycle in which its (first) result
- * appears, which is when a chained ALU samples it. */
+ * appears, which is when a chained ALU samples it. A product whose immediate is 0 has none: it is
+ * emitted with 1. */
 struct alu {
     int32_t unit;
     enum program_vxm_function function;

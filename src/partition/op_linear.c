@@ -196,14 +196,16 @@ static struct alu alu_of(struct timing t, const struct plane_work *w, int32_t un
         .unit = unit, .function = function, .p = result_pattern(t, w->tiles), .cycle = cycle};
 }
 
-/* acc * column scale * row scale, to fp16 rows. */
+/* acc * column scale / 127 * row scale, to fp16 rows: a byte of the row is value * 127 / scale. */
 static void emit_scaling(struct block *b, const struct plane_work *w, struct timing t,
                          int32_t scale, struct program_operand row_scale, int32_t out)
 {
     int32_t unit = 2 * w->quad;
     struct program_operand in[2] = {
         results_at_vxm(w, t), constant_at_vxm(b, w, t, scale, STREAM_SCALE, t.results_at_vxm)};
-    int64_t c = emit_alu(b, alu_of(t, w, unit, PROGRAM_VXM_MUL, t.results_at_vxm), in, 2, NULL, 0);
+    struct alu a = alu_of(t, w, unit, PROGRAM_VXM_MUL, t.results_at_vxm);
+    a.immediate = 1.0f / 127.0f;
+    int64_t c = emit_alu(b, a, in, 2, NULL, 0);
     struct program_operand to = tiles_out(w, t, out);
     struct program_operand second[2] = {emit_alu_operand(unit), row_scale};
     c = emit_alu(b, alu_of(t, w, unit + 1, PROGRAM_VXM_MUL, c), second, 2, &to, 1);

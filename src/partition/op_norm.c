@@ -28,6 +28,7 @@ enum {
     TREE_ROOT = 14,        /* unit of the last comparison in a tree of 15 */
     ONES_LEAD = 128,       /* farther than from any slice to the VXM */
     TREE_GAP_CYCLES = 100, /* trees of one group start this far apart at least */
+    SQUARE_SCALE = 64,     /* squares are summed as square / 64 */
 };
 
 static int32_t row_vector(struct block *b, const char *name, const char *part, bool east,
@@ -336,12 +337,13 @@ static void scale_and_measure(struct block *b, const struct quads *h,
     place_group(b, 0);
 }
 
-/* Squares of all tiles added lane by lane; the result leaves for both MXMs. Returns when. */
+/* Squares of all tiles added lane by lane; the result leaves for both MXMs as fp16, scaled so that
+ * hidden values from 0.01 to 2,000 neither vanish nor overflow. Returns when. */
 static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pattern p,
                                int32_t first, int32_t squares)
 {
     struct program_operand partial[SHAPE_QUADS], out[2];
-    struct alu a = {.function = PROGRAM_VXM_MUL, .p = p};
+    struct alu a = {.function = PROGRAM_VXM_MUL, .immediate = 1.0f / SQUARE_SCALE, .p = p};
     int64_t next = 0;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct program_operand in =
@@ -352,7 +354,7 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
         next = emit_alu(b, a, twice, 2, NULL, 0);
         partial[q] = emit_alu_operand(q);
     }
-    a.function = PROGRAM_VXM_ADD, a.cycle = next;
+    a.function = PROGRAM_VXM_ADD, a.immediate = 0, a.cycle = next;
     for (a.unit = 4; a.unit < 6; a.unit++)
         next = emit_alu(b, a, partial + 2 * (a.unit - 4), 2, NULL, 0);
     struct program_operand both[2] = {emit_alu_operand(4), emit_alu_operand(5)};
@@ -440,7 +442,7 @@ static void inverse_root(struct block *b, const struct common *common, const str
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     const enum program_vxm_function chain[3] = {PROGRAM_VXM_SCALE, PROGRAM_VXM_OFFSET,
                                                 PROGRAM_VXM_RSQRT};
-    const float immediate[3] = {1.0f / (float)b->shape->model->hidden,
+    const float immediate[3] = {(float)((double)SQUARE_SCALE / (double)b->shape->model->hidden),
                                 (float)b->shape->model->norm_epsilon, 0};
     struct lane_group from = {PROGRAM_EAST, STREAM_TREE_OUT, emit_vxm_x(b), 0};
     out = emit_stream(from.direction, from.stream, 2, root, 0, emit_walk(0, 0, 1));

@@ -431,7 +431,7 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
             struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_OUT, 4, token, 0, walk);
             a.unit = unit++;
             c = emit_alu(b, a, term + 2 * k, 2, &out, terms == 2);
-            term[k] = emit_alu_operand(a.unit);
+            term[k] = emit_alu_key(a.unit);
         }
     emit_write(b, token, 0, 4, walk, once, (struct lane_group){PROGRAM_WEST, STREAM_OUT, x, c});
     place_group(b, 0);

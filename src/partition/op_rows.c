@@ -206,8 +206,7 @@ void ops_common(struct block *b, struct common *c)
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };
 
-/* g and u arrive together: h = g * u (the 1/2 is in u's column scale), t = tanh(g / 2), then h * t
- * + h. */
+/* g and u arrive together: h = g * u / 2 and t = tanh(g / 2), then h * t + h. */
 static void gate_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles,
                       int32_t out)
 {
@@ -223,7 +222,7 @@ static void gate_pair(struct block *b, const struct quads *both, int32_t pair, i
     a.unit = unit + 1, a.function = PROGRAM_VXM_MUL;
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     next[0] = emit_alu_operand(unit + 1), next[1] = emit_alu_operand(unit);
-    a.unit = unit + 2;
+    a.unit = unit + 2, a.immediate = 0;
     emit_alu(b, a, next, 2, NULL, 0);
     a.unit = unit + 3, a.function = PROGRAM_VXM_COPY;
     a.cycle = emit_alu(b, a, next, 1, NULL, 0);

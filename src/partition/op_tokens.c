@@ -120,12 +120,14 @@ static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t id
     const struct shape *s = b->shape;
     int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), x = emit_vxm_x(b),
             base = b->rank * s->vocabulary;
+    int64_t end = (int64_t)base + s->vocabulary, all = s->model->vocabulary;
     struct pattern p = emit_pattern(tiles, 1, 1, 0);
     struct program_operand id = emit_read(b, ids, 0, KEY_SUBS, emit_walk(0, 1, 0), p,
                                           (struct lane_group){PROGRAM_EAST, STREAM_IDS, x, 0});
     struct program_operand keys[SHAPE_QUADS], pair[2],
         out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0, emit_walk(0, 0, 0));
-    struct alu a = {.function = PROGRAM_VXM_KEY, .argument = base + s->vocabulary, .p = p};
+    struct alu a = {
+        .function = PROGRAM_VXM_KEY, .argument = (int32_t)(end < all ? end : all), .p = p};
     int64_t next = 0;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct lane_group at = {emit_inward(q % 2), STREAM_VALUE + 2 * (q / 2), x, 0};
@@ -133,12 +135,12 @@ static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t id
             emit_read(b, logits->tensor[q], 0, 2, emit_walk(0, 1, 0), p, at), id};
         a.unit = q, a.immediate = (float)(base + q * s->head.columns);
         next = emit_alu(b, a, in, 2, NULL, 0);
-        keys[q] = emit_alu_operand(q);
+        keys[q] = emit_alu_key(q);
     }
     a = (struct alu){.unit = 4, .function = PROGRAM_VXM_MAX, .p = p, .cycle = next};
     for (int32_t k = 0; k < 2; k++, a.unit++) {
         next = emit_alu(b, a, keys + 2 * k, 2, NULL, 0);
-        pair[k] = emit_alu_operand(4 + k);
+        pair[k] = emit_alu_key(4 + k);
     }
     a.flags = PROGRAM_REDUCE, a.cycle = next;
     return emit_alu(b, a, pair, 2, &out, 1);

@@ -471,10 +471,13 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     program->length_cycles = p->length[phase];
     program->kv_tile_positions = shape->kv_tile_positions;
     program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
+    program->key_id_bits = shape->key_id_bits;
+    program->token = -1;
     if (chip < p->group) {
         program->vocabulary_first = rank * shape->vocabulary;
         int32_t left = vocabulary - program->vocabulary_first;
         program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
+        program->token = phase == PARTITION_DECODE ? p->templates.rank[rank].tables.token : -1;
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WHY_BYTES = 160, BLOCK = 16, KV_STEP = 32 };
+enum { WHY_BYTES = 160, BLOCK = 16, KV_STEP = 32, LEAST_ID_BITS = 16 };
 
 static int32_t round_up(int64_t value, int32_t step)
 {
@@ -86,6 +86,8 @@ static void derive_linears(struct shape *s)
     s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes, 1);
     s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes, 1);
     s->vocabulary = shape_ceil_div(m->vocabulary, s->group);
+    for (s->key_id_bits = LEAST_ID_BITS; m->vocabulary > INT64_C(1) << s->key_id_bits;)
+        s->key_id_bits++;
     s->head = linear_tiles(s->hidden_tiles, s->vocabulary, lanes, SHAPE_QUADS);
 }
 

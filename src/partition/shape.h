@@ -26,7 +26,8 @@ struct shape {
     int32_t heads_per_kv, head_dim, head_columns;
     int32_t heads_per_tile, tiles_per_kv; /* packing of attention outputs into contraction tiles */
     int32_t ffn_tiles, ffn_columns;
-    int32_t vocabulary;        /* columns of the LM head and rows of the embedding on this chip */
+    int32_t vocabulary;  /* columns of the LM head and rows of the embedding on this chip */
+    int32_t key_id_bits; /* of a sampling key: 16, or more where the vocabulary has more ids */
     int32_t kv_tile_positions; /* positions of a KV tile; tile t lives in hemisphere t % 2 */
     int32_t kv_tiles;          /* of the bucket */
     int32_t attend_tiles;      /* tiles a hemisphere that this program attends to */

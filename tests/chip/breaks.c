@@ -34,7 +34,6 @@ static void stream_passes_a_producer(struct program p[2])
 
 static void stream_is_driven_twice_at_one_place(struct program p[2])
 {
-    rig_operand(&p[0], VXM + 1, 0, 1)->streams = 1;
     p[0].instruction[0].flags = 0;
     struct program_operand out[2] = {*rig_operand(&p[0], VXM + 1, 0, 1),
                                      *rig_operand(&p[0], VXM + 1, 0, 1)};
@@ -54,8 +53,8 @@ static void sample_comes_a_cycle_late(struct program p[2])
 
 static void sample_expects_another_vector(struct program p[2])
 {
-    rig_operand(&p[0], VXM, 0, 1)->sub = 1;
-    rig_operand(&p[0], VXM, 0, 1)->streams = 1;
+    rig_operand(&p[0], VXM, 0, 0)->index = 1;
+    rig_operand(&p[0], VXM, 0, 0)->stride[0] = 0;
 }
 
 static void sample_expects_another_order(struct program p[2])

@@ -48,11 +48,14 @@ static int32_t product(struct program *p)
     return sum;
 }
 
-static struct program_instruction alu(int32_t unit, int64_t samples, uint8_t flags)
+static struct program_instruction alu(int32_t unit, enum program_vxm_function function,
+                                      int64_t samples, uint8_t flags)
 {
     return (struct program_instruction){.cycle = samples - 1,
                                         .queue = (uint8_t)(VXM + unit),
                                         .opcode = PROGRAM_VXM,
+                                        .function = (uint8_t)function,
+                                        .immediate = function == PROGRAM_VXM_MUL ? 1.0f : 0.0f,
                                         .flags = flags};
 }
 
@@ -66,10 +69,10 @@ static int32_t scaling(struct program *p, int32_t sum)
     rig_read(p, scale, 2, same, rows, lane(PROGRAM_EAST, 10, c, VXM));
     struct program_operand in[2] = {rig_stream(lane(PROGRAM_EAST, 0, 0, 0), 4, sum, 0, along),
                                     rig_stream(lane(PROGRAM_EAST, 10, 0, 0), 2, scale, 0, same)};
-    rig_add(p, alu(0, c, 0), rows, in, 2, 0);
+    rig_add(p, alu(0, PROGRAM_VXM_MUL, c, 0), rows, in, 2, 0);
     struct program_operand o[2] = {rig_alu(0),
                                    rig_stream(lane(PROGRAM_EAST, 8, 0, 0), 2, y, 0, along)};
-    rig_add(p, alu(1, c + 3, 0), rows, o, 1, 1);
+    rig_add(p, alu(1, PROGRAM_VXM_COPY, c + 3, 0), rows, o, 1, 1);
     rig_write(p, y, 2, along, rows, lane(PROGRAM_EAST, 8, c + 6, VXM));
     return y;
 }
@@ -116,7 +119,7 @@ static void cache(struct program *p, int32_t y)
     rig_read(p, kv, 1, along, rows, lane(PROGRAM_WEST, 12, 600, VXM));
     struct program_operand o[2] = {rig_stream(lane(PROGRAM_WEST, 12, 0, 0), 1, kv, 0, along),
                                    rig_stream(lane(PROGRAM_WEST, 13, 0, 0), 1, most, 0, same)};
-    rig_add(p, alu(2, 600, PROGRAM_REDUCE), rows, o, 1, 1);
+    rig_add(p, alu(2, PROGRAM_VXM_MAX, 600, PROGRAM_REDUCE), rows, o, 1, 1);
     rig_write(p, most, 1, same, once, lane(PROGRAM_WEST, 13, 606, VXM));
 }
 
@@ -158,7 +161,7 @@ static void lookup(struct program *p)
     for (int32_t k = 0; k < 3; k++)
         o[k] = rig_stream(lane(PROGRAM_EAST, 16 + k, 0, 0), 1, label, 0, same);
     o[3] = rig_stream(lane(PROGRAM_EAST, 19, 0, 0), 1, hidden, 0, same);
-    rig_add(p, alu(3, 700, 0), once, o, 3, 1);
+    rig_add(p, alu(3, PROGRAM_VXM_ADD, 700, 0), once, o, 3, 1);
     rig_write(p, hidden, 1, same, once, lane(PROGRAM_EAST, 19, 703, VXM));
 }
 

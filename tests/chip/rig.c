@@ -52,6 +52,12 @@ void rig_op(struct program *p, const char *name, int32_t layer)
     snprintf(op->name, sizeof op->name, "%s", name);
 }
 
+/* As many bytes as there are subs, where that is a number. */
+static uint8_t dtype_of(int32_t subs)
+{
+    return subs == 2 ? PROGRAM_DTYPE_FP16 : subs == 4 ? PROGRAM_DTYPE_INT32 : PROGRAM_DTYPE_INT8;
+}
+
 int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind kind, int32_t subs,
                    int32_t first, int32_t address, int32_t count)
 {
@@ -61,6 +67,7 @@ int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind
     p->row = base_realloc(p->row, p->slice_capacity, sizeof *p->row);
     struct program_tensor *t = &p->tensor[p->tensors];
     *t = (struct program_tensor){.kind = (uint8_t)kind,
+                                 .dtype = dtype_of(subs),
                                  .subs = (uint8_t)subs,
                                  .layer = 5,
                                  .slice = first < 0 ? -1 : (int32_t)p->slices,
@@ -92,7 +99,8 @@ struct program_operand rig_stream(struct rig_lane lane, int32_t streams, int32_t
 
 struct program_operand rig_alu(int32_t alu)
 {
-    return (struct program_operand){.kind = PROGRAM_ALU, .stream = (uint8_t)alu, .tensor = -1};
+    return (struct program_operand){
+        .kind = PROGRAM_ALU, .stream = (uint8_t)alu, .dtype = PROGRAM_DTYPE_FP32, .tensor = -1};
 }
 
 struct program_operand rig_expect(int32_t tensor, int32_t sub, struct rig_walk walk)
@@ -116,8 +124,11 @@ struct program_instruction *rig_add(struct program *p, struct program_instructio
     i.inputs = (uint8_t)inputs;
     i.outputs = (uint8_t)outputs;
     p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + n, sizeof *p->operand);
-    memcpy(p->operand + p->operands, operand, n * sizeof *operand);
-    p->operands += n;
+    for (size_t k = 0; k < n; k++, p->operands++) {
+        p->operand[p->operands] = operand[k];
+        if (operand[k].tensor >= 0)
+            p->operand[p->operands].dtype = p->tensor[operand[k].tensor].dtype;
+    }
     p->instruction = base_grow(p->instruction, &p->instruction_capacity, p->instructions + 1,
                                sizeof *p->instruction);
     p->instruction[p->instructions] = i;
