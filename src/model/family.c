@@ -232,6 +232,17 @@ static void read_window(const struct keys *keys, const struct family *family, st
     model->sliding_window = layers ? window : 0;
 }
 
+/* Needs shapes without faults. */
+static void read_tokens(const struct keys *keys, struct model *model)
+{
+    int64_t last = model->vocabulary - 1;
+    model->bos_token = -1;
+    if (keys_value(keys, "bos_token_id"))
+        model->bos_token = keys_integer(keys, "bos_token_id", 0, last, NO_DEFAULT);
+    model->end_tokens =
+        keys_integers(keys, "eos_token_id", last, model->end_token, MODEL_MOST_END_TOKENS);
+}
+
 void family_read(const struct keys *keys, struct model *model)
 {
     const struct family *family = read_family(keys, model);
@@ -239,8 +250,10 @@ void family_read(const struct keys *keys, struct model *model)
         return;
     size_t before = keys->report->count;
     read_shapes(keys, family, model);
-    if (keys->report->count == before)
+    if (keys->report->count == before) {
         read_head_dim(keys, family, model);
+        read_tokens(keys, model);
+    }
     read_switches(keys, family, model);
     read_rope(keys, model);
     read_window(keys, family, model);

@@ -64,6 +64,33 @@ int64_t keys_integer(const struct keys *keys, const char *key, int64_t low, int6
     return low;
 }
 
+/* Stores an integer; whether VALUE is one from 0 to `high`. */
+static bool read_member(const json_t *value, int64_t high, int64_t *out)
+{
+    *out = json_integer_value(value);
+    return json_is_integer(value) && *out >= 0 && *out <= high;
+}
+
+int32_t keys_integers(const struct keys *keys, const char *key, int64_t high, int64_t *out,
+                      int32_t most)
+{
+    const json_t *value = keys_value(keys, key);
+    if (!value)
+        return 0;
+    if (read_member(value, high, out))
+        return 1;
+    size_t count = json_array_size(value), good = 0;
+    for (size_t i = 0; i < count && count <= (size_t)most; i++)
+        good += read_member(json_array_get(value, i), high, &out[i]);
+    if (json_is_array(value) && good == count)
+        return (int32_t)count;
+    char *advice =
+        base_format("must be an integer from 0 to %" PRId64 " or a list of up to %d", high, most);
+    keys_fault(keys, key, advice);
+    base_free(advice);
+    return 0;
+}
+
 double keys_number(const struct keys *keys, const char *key, double low, double high,
                    double missing)
 {

@@ -28,6 +28,11 @@ const json_t *keys_value(const struct keys *keys, const char *key);
 int64_t keys_integer(const struct keys *keys, const char *key, int64_t low, int64_t high,
                      int64_t missing);
 
+/* One integer from 0 to `high`, or a list of up to `most` of them; returns how many it put into
+ * `out`, 0 where absent or reported. */
+int32_t keys_integers(const struct keys *keys, const char *key, int64_t high, int64_t *out,
+                      int32_t most);
+
 /* Number with low < value <= high, given as integer or real; `missing` as above, with NAN for a
  * required key. */
 double keys_number(const struct keys *keys, const char *key, double low, double high,

@@ -8,6 +8,15 @@ static bool is_between(int64_t value, int64_t low, int64_t high)
     return low <= value && value <= high;
 }
 
+static bool are_tokens_valid(const struct model *model)
+{
+    bool are_valid = is_between(model->bos_token, -1, model->vocabulary - 1) &&
+                     is_between(model->end_tokens, 0, MODEL_MOST_END_TOKENS);
+    for (int32_t i = 0; are_valid && i < model->end_tokens; i++)
+        are_valid = is_between(model->end_token[i], 0, model->vocabulary - 1);
+    return are_valid;
+}
+
 bool model_is_valid(const struct model *model)
 {
     return is_between(model->layers, 1, MODEL_MOST_LAYERS) &&
@@ -20,7 +29,7 @@ bool model_is_valid(const struct model *model)
            is_between(model->vocabulary, 1, MODEL_MOST_VOCABULARY) &&
            is_between(model->max_positions, 1, MODEL_MOST_POSITIONS) &&
            is_between(model->sliding_window, 0, MODEL_MOST_POSITIONS) && model->norm_epsilon > 0 &&
-           model->rope_theta > 0;
+           model->rope_theta > 0 && are_tokens_valid(model);
 }
 
 static int64_t attention_parameters(const struct model *model)

@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 
-enum { MODEL_NAME_BYTES = 64 };
+enum { MODEL_NAME_BYTES = 64, MODEL_MOST_END_TOKENS = 8 };
 
 /* Bounds of a shape: no count of an op overflows 63 bits, also with all rows and positions. */
 enum {
@@ -41,6 +41,9 @@ struct model {
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     int64_t rope_original_positions;
     int64_t sliding_window; /* 0: none */
+    int64_t bos_token;      /* -1: none */
+    int64_t end_token[MODEL_MOST_END_TOKENS];
+    int32_t end_tokens; /* 0: generation never ends by itself */
 };
 
 /* Reads PATH (a config.json or its folder). Every fault goes to `report`, by key; an architecture

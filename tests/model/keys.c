@@ -89,6 +89,40 @@ static void a_window_counts_where_the_family_reads_it(void)
     }
 }
 
+static void special_tokens_are_one_id_or_a_list(void)
+{
+    struct model model;
+    CU_ASSERT_TRUE(sample_read("llama", "", &model, NULL));
+    CU_ASSERT_TRUE(model.bos_token == -1 && model.end_tokens == 0);
+    CU_ASSERT_TRUE(
+        sample_read("llama", "\"bos_token_id\": null, \"eos_token_id\": null", &model, NULL));
+    CU_ASSERT_TRUE(model.bos_token == -1 && model.end_tokens == 0);
+    CU_ASSERT_TRUE(sample_read("llama", "\"bos_token_id\": 0, \"eos_token_id\": 99", &model, NULL));
+    CU_ASSERT_TRUE(model.bos_token == 0 && model.end_tokens == 1 && model.end_token[0] == 99);
+    CU_ASSERT_TRUE(
+        sample_read("llama", "\"eos_token_id\": [7, 6, 5, 4, 3, 2, 1, 98]", &model, NULL));
+    CU_ASSERT_EQUAL_FATAL(model.end_tokens, 8);
+    CU_ASSERT_TRUE(model.end_token[0] == 7 && model.end_token[7] == 98);
+    CU_ASSERT_TRUE(sample_read("llama", "\"eos_token_id\": []", &model, NULL));
+    CU_ASSERT_EQUAL(model.end_tokens, 0);
+}
+
+static void token_ids_outside_the_vocabulary_make_a_model_invalid(void)
+{
+    struct model model;
+    CU_ASSERT_TRUE(sample_read("llama", "\"eos_token_id\": [1, 2]", &model, NULL));
+    CU_ASSERT_TRUE(model_is_valid(&model));
+    model.end_token[1] = 100;
+    CU_ASSERT_FALSE(model_is_valid(&model));
+    model.end_tokens = 1;
+    CU_ASSERT_TRUE(model_is_valid(&model));
+    model.end_tokens = 9;
+    CU_ASSERT_FALSE(model_is_valid(&model));
+    model.end_tokens = 0;
+    model.bos_token = 100;
+    CU_ASSERT_FALSE(model_is_valid(&model));
+}
+
 static void wrong_values_are_named_with_what_would_be_right(void)
 {
     static const struct {
@@ -121,6 +155,15 @@ static void wrong_values_are_named_with_what_would_be_right(void)
          "rope_scaling.original_max_position_embeddings: missing"},
         {"qwen2", "\"sliding_window\": 9, \"use_sliding_window\": true, \"max_window_layers\": 1",
          "sliding_window = 9: must hold for all layers or for none"},
+        {"llama", "\"bos_token_id\": 100", "bos_token_id = 100: must be an integer from 0 to 99"},
+        {"llama", "\"bos_token_id\": [1]", "bos_token_id = [...]: must be an integer"},
+        {"llama", "\"eos_token_id\": 100",
+         "eos_token_id = 100: must be an integer from 0 to 99 or a list of up to 8"},
+        {"llama", "\"eos_token_id\": -1", "eos_token_id = -1: must be an integer"},
+        {"llama", "\"eos_token_id\": [1, 100]", "eos_token_id = [...]: must be an integer"},
+        {"llama", "\"eos_token_id\": [1, null]", "eos_token_id = [...]: must be an integer"},
+        {"llama", "\"eos_token_id\": [0, 1, 2, 3, 4, 5, 6, 7, 8]", "eos_token_id = [...]: must"},
+        {"llama", "\"eos_token_id\": \"</s>\"", "eos_token_id = \"</s>\": must be"},
         {"llama", "\"model_type\": null", "model_type: missing; one of llama"},
         {"llama", "\"model_type\": \"\"", "model_type = \"\": must be printable text"},
         {"llama", "\"model_type\": \"a\\u001b[31m\"",
@@ -172,5 +215,7 @@ TEST_MAIN("keys", TEST(every_family_is_read),
           TEST(absent_and_null_keys_take_the_familys_default),
           TEST(rope_settings_are_read_from_old_and_new_keys),
           TEST(a_window_counts_where_the_family_reads_it),
+          TEST(special_tokens_are_one_id_or_a_list),
+          TEST(token_ids_outside_the_vocabulary_make_a_model_invalid),
           TEST(wrong_values_are_named_with_what_would_be_right),
           TEST(all_faults_of_a_file_come_at_once), TEST(an_absent_file_is_named))
