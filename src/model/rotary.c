@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rotary frequencies: rope_theta^(-2 i / head_dim), then the scaling that the model names, as
+ * transformers 4.5x has it in modeling_rope_utils.py. */
+#include "model/rotary.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double two_pi = 6.283185307179586476925;
+
+/* llama3: frequencies that turn less than low_freq_factor times over the original context are
+ * slowed by `factor`, those above high_freq_factor are kept, those between are blended. */
+static double llama3_frequency(const struct model *model, double plain)
+{
+    double low = model->rope_low_frequency_factor, high = model->rope_high_frequency_factor;
+    double turns = (double)model->rope_original_positions * plain / two_pi;
+    double kept = (turns - low) / (high - low);
+    kept = fmin(fmax(kept, 0), 1);
+    return kept * plain + (1 - kept) * plain / model->rope_factor;
+}
+
+static double scaled_frequency(const struct model *model, double plain)
+{
+    if (strcmp(model->rope_scaling, "linear") == 0)
+        return plain / model->rope_factor;
+    if (strcmp(model->rope_scaling, "llama3") == 0)
+        return llama3_frequency(model, plain);
+    return plain;
+}
+
+void model_rotary_frequencies(const struct model *model, double *frequency)
+{
+    for (int64_t i = 0; i < model->head_dim / 2; i++) {
+        double exponent = -2 * (double)i / (double)model->head_dim;
+        frequency[i] = scaled_frequency(model, pow(model->rope_theta, exponent));
+    }
+}
