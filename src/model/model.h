@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A decoder-only transformer as its config.json describes it, and the ops of one step for one
- * bucket. */
+/* A decoder-only transformer as its config.json has it, and the ops of one step for one bucket. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
@@ -31,19 +30,17 @@ struct model {
     char architecture[MODEL_NAME_BYTES];
     char model_type[MODEL_NAME_BYTES]; /* llama, mistral, qwen2, qwen3 */
     int64_t layers, hidden, heads, kv_heads, head_dim, ffn, vocabulary, max_positions;
-    bool tied_embeddings;
     bool qkv_bias;    /* bias on q, k, v */
     bool output_bias; /* bias on o (attention_bias: true) */
-    bool mlp_bias;
+    bool mlp_bias, tied_embeddings;
     bool qk_norm; /* RMSNorm per head on q and k (qwen3) */
     double norm_epsilon, rope_theta;
     char rope_scaling[MODEL_NAME_BYTES]; /* "", "llama3" or "linear" */
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     int64_t rope_original_positions;
-    int64_t sliding_window; /* 0: none */
-    int64_t bos_token;      /* -1: none */
-    int64_t end_token[MODEL_MOST_END_TOKENS];
-    int32_t end_tokens; /* 0: generation never ends by itself */
+    int64_t sliding_window;                              /* 0: none */
+    int64_t bos_token, end_token[MODEL_MOST_END_TOKENS]; /* bos_token -1: none */
+    int32_t end_tokens;                                  /* 0: generation never ends by itself */
 };
 
 /* Reads PATH (a config.json or its folder). Every fault goes to `report`, by key; an architecture

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The weights of a model from the safetensors files beside its config.json. */
+#ifndef MODEL_WEIGHTS_H
+#define MODEL_WEIGHTS_H
+
+#include "model/model.h"
+
+/* What a tensor is to the model. Matrices have the checkpoint's shape [outputs, inputs]. */
+enum model_weight {
+    MODEL_WEIGHT_EMBEDDING,      /* [vocabulary, hidden] */
+    MODEL_WEIGHT_ATTENTION_NORM, /* [hidden]; from here on one a layer */
+    MODEL_WEIGHT_Q,              /* [heads x head_dim, hidden] */
+    MODEL_WEIGHT_K,              /* [kv_heads x head_dim, hidden] */
+    MODEL_WEIGHT_V,
+    MODEL_WEIGHT_O,      /* [hidden, heads x head_dim] */
+    MODEL_WEIGHT_Q_BIAS, /* [heads x head_dim] */
+    MODEL_WEIGHT_K_BIAS, /* [kv_heads x head_dim] */
+    MODEL_WEIGHT_V_BIAS,
+    MODEL_WEIGHT_MLP_NORM,   /* [hidden] */
+    MODEL_WEIGHT_GATE,       /* [ffn, hidden] */
+    MODEL_WEIGHT_UP,         /* [ffn, hidden] */
+    MODEL_WEIGHT_DOWN,       /* [hidden, ffn]; up to here one a layer */
+    MODEL_WEIGHT_FINAL_NORM, /* [hidden] */
+    MODEL_WEIGHT_HEAD,       /* [vocabulary, hidden]; the embedding where the two are tied */
+    MODEL_WEIGHTS
+};
+
+struct model_weights;
+
+/* A vector is one row. Both are 0 where the model has no such weight. */
+struct model_weight_shape {
+    int64_t rows, columns;
+};
+
+struct model_weight_shape model_weight_shape(const struct model *model, enum model_weight what);
+
+/* Maps the weights of MODEL, stored as F32, F16 or BF16 under the names of Hugging Face's Llama and
+ * Qwen2. PATH: the model's folder or its config.json, as for model_read; beside it lies
+ * model.safetensors or, where that is absent, model.safetensors.index.json and its files. They must
+ * not shrink while they are open. Tensors that the model does not need are ignored but must be well
+ * formed. Models with biases on o or the MLP, or with norms of q and k, are refused. Every fault
+ * goes to `report` by file and tensor. Returns NULL where there was one; else release with
+ * model_weights_close. Needs model_is_valid. */
+struct model_weights *model_weights_open(const char *path, const struct model *model,
+                                         struct base_report *report);
+
+/* Accepts NULL. */
+void model_weights_close(struct model_weights *weights);
+
+/* Converts row `row` of a weight that the model has, exactly, into out[columns]. `layer` is ignored
+ * outside the layers. Safe to call from several threads. */
+void model_weights_row(const struct model_weights *weights, enum model_weight what, int64_t layer,
+                       int64_t row, float *out);
+
+#endif
