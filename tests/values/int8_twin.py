@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a model in the LPU's own int8 arithmetic, bit by bit, one token at a time: usage int8_twin.py FOLDER --ids ...
+
+What is fixed here is every rounding and the order of every sum. Rows between operations are float16; an operation
+widens them to float32 and rounds once for each multiplication and addition. Only the reader of files is the oracle's.
+"""
+import math
+import pathlib
+
+import numpy as np
+
+from oracle import arguments, read_config, read_weights, rope_frequencies
+
+LANES, QUADS, BLOCK = 320, 4, 16
+ONE_127TH = np.float32(1 / 127)
+
+
+def f16(x):
+    return x.astype(np.float16)
+
+
+def wide(x):
+    return np.asarray(x).astype(np.float32)
+
+
+def product(a, b, immediate=1):
+    """(a * b) * immediate, rounded twice."""
+    return a * b * np.float32(immediate)
+
+
+def each(function, x):
+    """A function of libm in float64, rounded to float32."""
+    return np.array([function(value) for value in x.ravel().tolist()]).astype(np.float32).reshape(x.shape)
+
+
+def rsqrt(x):
+    return each(lambda value: 1 / math.sqrt(value) if value else 0.0, x)
+
+
+def running_sum(terms):
+    """Over the first index, one term after the other, from zero."""
+    total = np.zeros_like(terms[0])
+    for term in terms:
+        total = total + term
+    return total
+
+
+def side_sums(terms, tile_positions):
+    """Over positions: tiles go west and east in turn; a side adds up sums of half a tile."""
+    sides = [np.zeros_like(terms[0]), np.zeros_like(terms[0])]
+    half = tile_positions // 2
+    for first in range(0, len(terms), half):
+        side = first // tile_positions % 2
+        sides[side] = sides[side] + running_sum(terms[first:first + half])
+    return sides[0] + sides[1]
+
+
+def half_not_below(x):
+    """The smallest float16 that is at least x, a float64."""
+    nearest = f16(x)
+    return np.where(nearest.astype(np.float64) < x, np.nextafter(nearest, np.float16(np.inf)), nearest)
+
+
+class Matrix:
+    """Weights [output, input] as int8 with a float16 scale for each output; kept wide, all values are exact."""
+
+    def __init__(self, weights):
+        peak = np.abs(weights).max(axis=1)
+        scale = np.where(peak == 0, 1.0, half_not_below(peak / 127).astype(np.float64))
+        self.w8 = np.clip(np.rint(weights / scale[:, None]), -127, 127)
+        self.scale = wide(scale)
+
+    def times(self, x8, row_scale, bias=None):
+        """x8 are integers in float64, and so is their sum: both exact."""
+        sums = wide(self.w8 @ x8)
+        out = f16(product(product(sums, self.scale, ONE_127TH), wide(row_scale)))
+        return out if bias is None else f16(wide(out) + wide(bias))
+
+
+def int8_row(row):
+    """The row as int8 (integers in float64), and its greatest magnitude."""
+    peak = np.abs(row).max()
+    root = rsqrt(wide(peak))
+    x8 = np.rint(product(wide(row), product(root, root)) * np.float32(127))
+    return np.clip(x8, -127, 127).astype(np.float64), peak
+
+
+def rotated(heads, cos, sin):
+    """heads[head, lane]: each lane by the cosine, plus the other half's lane by the sine, negative in the low half."""
+    low, high = np.split(wide(heads), 2, axis=-1)
+    swapped = np.concatenate([high, low], axis=-1)
+    return f16(wide(heads) * np.tile(wide(cos), 2) + swapped * np.concatenate([-wide(sin), wide(sin)]))
+
+
+def attended(queries, keys, values, tile_positions):
+    """queries[head, lane] at keys and values [position, head, lane] up to the queries' own position."""
+    shared = queries.shape[0] // keys.shape[1]
+    keys = np.repeat(wide(keys), shared, axis=1)
+    values = np.repeat(wide(values), shared, axis=1)
+    products = wide(queries) * keys
+    scores = wide(f16(running_sum(np.moveaxis(products, 2, 0))))
+    weights = wide(f16(each(math.exp, scores - scores.max(axis=0))))[:, :, None]
+    above = side_sums(weights * values, tile_positions)
+    root = rsqrt(side_sums(weights, tile_positions))
+    return f16(product(product(above, root), root))
+
+
+def combined(partial_rows, row):
+    """The chips' rows added as a tree, then the row of the residual stream."""
+    terms = [wide(partial) for partial in partial_rows]
+    while len(terms) > 1:
+        terms = [terms[i] + terms[i + 1] for i in range(0, len(terms), 2)]
+    return f16(terms[0] + wide(row))
+
+
+def gated(gate, up):
+    tanh = each(math.tanh, wide(gate) * np.float32(0.5))
+    half = product(wide(gate), wide(up), 0.5)
+    return f16(half * tanh + half)
+
+
+def split_inputs(weights, group):
+    """Each chip's share of the input columns, quantised by itself."""
+    return [Matrix(share) for share in np.split(weights, group, axis=1)]
+
+
+class Twin:
+    """group: chips that share a layer; tile_positions: cache positions of a tile of keys or values."""
+
+    def __init__(self, folder, group, tile_positions):
+        folder = pathlib.Path(folder)
+        self.config, self.group, self.tile_positions = read_config(folder), group, tile_positions
+        kv_heads = self.config.kv_heads
+        if self.config.heads % group or self.config.ffn % group or (kv_heads % group and group % kv_heads):
+            raise ValueError(f"{folder}: heads, KV heads or FFN do not split over {group} chips")
+        weights = read_weights(folder, self.config)
+        self.frequencies = rope_frequencies(self.config)
+        self.embedding = Matrix(weights.embedding.T)
+        self.layers = [self.prepared(layer) for layer in weights.layers]
+        self.norm, self.head = f16(weights.norm), Matrix(weights.head)
+        empty = np.zeros((0, kv_heads, self.config.head_dim), np.float16)
+        self.cache = [(empty, empty) for _ in self.layers]
+
+    def prepared(self, layer):
+        """The layer as the chips hold it; the queries' weights and bias bring the scale of the scores."""
+        scale = 1 / math.sqrt(self.config.head_dim)
+        scaled = {name: layer[name] * scale for name in ("q", "q_bias") if name in layer}
+        layer = {**layer, **scaled}
+        ready = {name: Matrix(layer[name]) for name in ("q", "k", "v", "gate", "up")}
+        ready.update({name: split_inputs(layer[name], self.group) for name in ("o", "down")})
+        ready.update({name: f16(array) for name, array in layer.items() if name.endswith(("_norm", "_bias"))})
+        return ready
+
+    def step(self, token):
+        """float16 logits of the token that follows this one."""
+        row = f16(wide(self.embedding.w8[:, token]) * self.embedding.scale)
+        for n, layer in enumerate(self.layers):
+            row = self.after_attention(n, layer, row)
+            row = self.after_mlp(layer, row)
+        return self.head.times(*self.normed(row, self.norm))
+
+    def normed(self, row, gain):
+        """The int8 row does not depend on the root mean square; its scale does."""
+        x8, peak = int8_row(f16(product(wide(row), wide(gain))))
+        root = f16(rsqrt(self.mean_square(row) + np.float32(self.config.epsilon)))
+        return x8, f16(product(wide(peak), wide(root)))
+
+    def mean_square(self, row):
+        """Tiles are dealt to four quads, which add up lane by lane; lanes are added in two halves."""
+        tiles = math.ceil(self.config.hidden / LANES)
+        columns = BLOCK * math.ceil(math.ceil(self.config.hidden / tiles) / BLOCK)
+        places = math.ceil(tiles / QUADS)
+        squares = np.zeros((places * QUADS, LANES), np.float32)
+        tile, lane = np.divmod(np.arange(self.config.hidden), columns)
+        squares[tile, lane] = product(wide(row), wide(row), 2.0 ** -6)
+        lanes = np.zeros(LANES, np.float32)
+        for quads in squares.reshape(places, QUADS, LANES):
+            lanes = lanes + (quads[0] + quads[1])
+            lanes = lanes + (quads[2] + quads[3])
+        west, east = running_sum(wide(f16(lanes)).reshape(2, LANES // 2).T)
+        return (west + east) * np.float32(64 / self.config.hidden)
+
+    def after_attention(self, n, layer, row):
+        x = self.normed(row, layer["attention_norm"])
+        q, k, v = (layer[name].times(*x, layer.get(f"{name}_bias")).reshape(-1, self.config.head_dim) for name in "qkv")
+        angles = len(self.cache[n][0]) * self.frequencies
+        cos, sin = f16(np.cos(angles)), f16(np.sin(angles))
+        keys = np.concatenate([self.cache[n][0], rotated(k, cos, sin)[None]])
+        values = np.concatenate([self.cache[n][1], v[None]])
+        self.cache[n] = keys, values
+        out = attended(rotated(q, cos, sin), keys, values, self.tile_positions)
+        return self.shared_product(layer["o"], out.ravel(), row)
+
+    def after_mlp(self, layer, row):
+        x = self.normed(row, layer["mlp_norm"])
+        return self.shared_product(layer["down"], gated(layer["gate"].times(*x), layer["up"].times(*x)), row)
+
+    def shared_product(self, matrices, inputs, row):
+        """Each chip quantises its own share of the inputs and multiplies it by its share of the weights."""
+        shares = np.split(inputs, self.group)
+        return combined([matrix.times(*int8_row(share)) for matrix, share in zip(matrices, shares)], row)
+
+
+def decode(twin, ids, count, end_tokens=()):
+    """At most count new ids, as the oracle's greedy, and the logits [step, vocabulary] of prompt and new ids."""
+    logits, new = [twin.step(token) for token in ids], []
+    while True:
+        new.append(int(logits[-1].argmax()))
+        if len(new) == count or new[-1] in end_tokens:
+            return new, np.array(logits)
+        logits.append(twin.step(new[-1]))
+
+
+def greedy(twin, ids, count, end_tokens=()):
+    return decode(twin, ids, count, end_tokens)[0]
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument("--group", type=int, default=1, help="chips that share a layer: 1, 2, 4 or 8")
+    parser.add_argument("--tile-positions", type=int, required=True, help="positions of a tile of the cache")
+    parser.add_argument("--logits", type=pathlib.Path, help="an .npy file for float16 logits [step, vocabulary]")
+    options = parser.parse_args()
+    twin = Twin(options.folder, options.group, options.tile_positions)
+    new, logits = decode(twin, options.ids, options.count, options.end)
+    if options.logits:
+        with options.logits.open("wb") as file:
+            np.save(file, logits)
+    print(*new)
+
+
+if __name__ == "__main__":
+    main()
