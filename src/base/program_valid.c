@@ -275,6 +275,32 @@ static bool check_function(struct judge *j, const struct program_instruction *i)
                         "a reduction by a function that does not fold, or over slow repeats");
 }
 
+/* Keys come from KEY, and only their maximum or a copy can be taken. */
+static bool may_be_key(const struct program_instruction *i, int32_t k, bool first_is_key)
+{
+    bool whole = i->function == PROGRAM_VXM_MAX || i->function == PROGRAM_VXM_COPY;
+    return i->function == PROGRAM_VXM_KEY ? k >= i->inputs : whole && first_is_key;
+}
+
+/* Whether the types of an instruction's operands go together. */
+static bool check_types(struct judge *j, const struct program_instruction *i)
+{
+    const struct program_operand *o = &j->program->operand[i->operand];
+    bool fp16 = i->flags & PROGRAM_FP16, fits = true;
+    for (int32_t k = 0; k < i->inputs + i->outputs; k++) {
+        bool key = o[k].dtype == PROGRAM_DTYPE_KEY;
+        if (i->opcode == PROGRAM_VXM)
+            fits = fits && key == may_be_key(i, k, o[0].dtype == PROGRAM_DTYPE_KEY) &&
+                   (o[k].kind != PROGRAM_ALU || key || o[k].dtype == PROGRAM_DTYPE_FP32);
+        else if (i->opcode == PROGRAM_MXM_LOAD || i->opcode == PROGRAM_MXM_COMPUTE)
+            fits = fits &&
+                   o[k].dtype == (k < i->inputs ? fp16 ? PROGRAM_DTYPE_FP16 : PROGRAM_DTYPE_INT8
+                                  : fp16        ? PROGRAM_DTYPE_FP32
+                                                : PROGRAM_DTYPE_INT32);
+    }
+    return expect_field(j, fits, "types of operands that do not go together");
+}
+
 /* Numbers of a permutation that its function does not use are 0. */
 static bool check_permutation(struct judge *j, const struct program_instruction *i)
 {
@@ -430,6 +456,7 @@ static int64_t check_instruction(struct judge *j)
     int64_t vectors = (int64_t)i->count[0] * i->count[1];
     for (int32_t k = 0; k < i->inputs + i->outputs; k++)
         vectors += check_operand(j, i, k);
+    check_types(j, i);
     return vectors;
 }
 

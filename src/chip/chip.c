@@ -65,6 +65,7 @@ void chip_destroy(struct chip *chip)
     mxm_release(&chip->mxm);
     links_release(&chip->links);
     residents_release(&chip->residents);
+    values_release(chip->values);
     base_free(chip->op);
     base_free(chip->violation);
     base_free(chip);
@@ -187,6 +188,8 @@ bool chip_begin(struct chip *chip, const struct program *program,
     residents_forget_from(&chip->residents, runtime->position);
     sram_begin(chip);
     links_begin(chip);
+    if (chip->values)
+        values_begin(chip);
     return true;
 }
 
@@ -269,6 +272,8 @@ static void execute(struct chip *chip, const struct run *run)
     if (run->opens)
         open_instruction(chip, i);
     streams_execute(chip, run);
+    if (chip->values)
+        values_note(chip, run);
     if (i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_MEM_WRITE)
         sram_execute(chip, run);
     else if (is_mxm(i))
@@ -284,21 +289,31 @@ static struct run next_run(const struct chip *chip)
     return order_run(chip->program, chip->current->order.entry[chip->next]);
 }
 
+/* Numbers up to `cycle`; false at a receive whose vector is not here. */
+static bool compute_before(struct chip *chip, int64_t cycle)
+{
+    chip->waiting = chip->values ? values_advance(chip, cycle) : NULL;
+    return !chip->waiting;
+}
+
 enum chip_state chip_run(struct chip *chip)
 {
     for (; chip->next < chip->current->order.count; chip->next++) {
         struct run run = next_run(chip);
-        if (run.instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, &run))
+        if (!compute_before(chip, run.cycle))
             return CHIP_WAITING;
+        if (run.instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, &run)) {
+            chip->waiting = run.instruction;
+            return CHIP_WAITING;
+        }
         execute(chip, &run);
     }
-    return CHIP_DONE;
+    return compute_before(chip, INT64_MAX) ? CHIP_DONE : CHIP_WAITING;
 }
 
 struct chip_wait chip_waiting_for(const struct chip *chip)
 {
-    struct run run = next_run(chip);
-    const struct program_instruction *i = run.instruction;
+    const struct program_instruction *i = chip->waiting;
     const struct program_tensor *t =
         &chip->program->tensor[executor_output(chip, i, i->outputs - 1)->tensor];
     struct chip_wait wait = {
@@ -309,6 +324,8 @@ struct chip_wait chip_waiting_for(const struct chip *chip)
 
 void chip_give_up(struct chip *chip)
 {
+    if (chip->values && values_give_up(chip))
+        return;
     struct run run = next_run(chip);
     execute(chip, &run);
     chip->next++;
@@ -328,6 +345,8 @@ const struct chip_message *chip_outbox(const struct chip *chip, size_t *count)
 void chip_outbox_clear(struct chip *chip)
 {
     chip->links.outbox.count = 0;
+    if (chip->values)
+        values_outbox_clear(chip->values);
 }
 
 static void report_length(struct chip *chip, int64_t cycle, const struct program_op *op,

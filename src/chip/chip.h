@@ -27,7 +27,7 @@
 
 struct chip; /* opaque */
 
-enum { CHIP_VIOLATIONS_KEPT = 64, CHIP_TEXT_BYTES = 64 };
+enum { CHIP_VIOLATIONS_KEPT = 64, CHIP_TEXT_BYTES = 64, CHIP_LINKS = 11 };
 
 enum chip_rule {
     CHIP_RULE_QUEUE = 1,     /* one instruction at a time */

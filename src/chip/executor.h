@@ -10,6 +10,7 @@
 #include "chip/residents.h"
 #include "chip/sram.h"
 #include "chip/streams.h"
+#include "chip/values.h"
 
 enum { EXECUTOR_NO_INSTRUCTION = -1 };
 
@@ -51,6 +52,8 @@ struct chip {
     struct mxm mxm;
     struct links links;
     struct residents residents;
+    struct values *values;                     /* NULL: no numbers are computed */
+    const struct program_instruction *waiting; /* the receive at which chip_run stopped */
     struct executor_op *op;
     size_t op_capacity;
     struct chip_statistics statistics;

@@ -9,7 +9,7 @@
 #include "chip/chip.h"
 #include "chip/order.h"
 
-enum { LINKS_OF_CHIP = 11 };
+enum { LINKS_OF_CHIP = CHIP_LINKS };
 
 /* Messages in the order in which they arrived; taken from `first` on. */
 struct links_queue {

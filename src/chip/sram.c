@@ -92,6 +92,11 @@ static struct target target_of(const struct chip *chip, const struct run *run, i
     }
 }
 
+int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k)
+{
+    return target_of(chip, run, k).address;
+}
+
 static bool is_linear(const struct program_instruction *i)
 {
     return i->address_mode == PROGRAM_ADDRESS_STATIC || i->address_mode == PROGRAM_ADDRESS_POSITION;

@@ -105,12 +105,12 @@ void ops_embed(struct block *b, const struct common *c, const struct quads *out)
 }
 
 static int32_t four_slices(struct block *b, const char *name, int32_t slot,
-                           enum program_tensor_kind kind, int32_t count)
+                           enum program_tensor_kind kind, enum program_dtype dtype, int32_t count)
 {
     int32_t slice[KEY_SUBS];
     for (int32_t j = 0; j < KEY_SUBS; j++)
         slice[j] = emit_inner_slice(b, false, slot + j);
-    return emit_placed(b, kind, PROGRAM_DTYPE_INT32, name, slice, KEY_SUBS, count);
+    return emit_placed(b, kind, dtype, name, slice, KEY_SUBS, count);
 }
 
 /* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns
@@ -179,11 +179,12 @@ static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift
 void ops_argmax(struct block *b, const struct common *c, const struct quads *logits)
 {
     int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS);
-    int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT, tiles);
+    int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT,
+                              PROGRAM_DTYPE_INT32, tiles);
     int32_t key = c->token, from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
     emit_op(b, "argmax", false);
     if (b->shape->group > 1)
-        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, 1);
+        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, 1);
     int64_t cycle = lane_keys(b, logits, ids, from);
     for (int32_t shift = 1; shift < b->chip->lanes; shift *= 2) {
         char name[24];

@@ -173,13 +173,17 @@ static void sum_is_never_emitted(struct program p[2])
 
 static void fp16_takes_a_busy_plane(struct program p[2])
 {
-    struct program_operand in = *rig_operand(&p[0], MXM, 0, 0);
+    struct program_operand in = *rig_operand(&p[0], MXM, 0, 0), half = in;
+    half.tensor = rig_tensor(&p[0], "pairs", PROGRAM_TENSOR_TRANSIENT, 2, -1, 0, 1 << 20);
+    half.streams = 2;
     rig_op(&p[0], "other", 6);
-    rig_add(&p[0],
-            (struct program_instruction){
-                .cycle = 105, .queue = MXM + PROGRAM_MXM_QUEUES, .opcode = PROGRAM_MXM_LOAD},
-            (struct rig_repeat){{20, 1}, {1, 0}}, &in, 1, 0);
-    rig_find(&p[0], MXM, 0)->flags = PROGRAM_FP16;
+    for (int32_t plane = 2; plane <= 3; plane++)
+        rig_add(&p[0],
+                (struct program_instruction){.cycle = plane == 2 ? 99 : 105,
+                                             .queue = (uint8_t)(MXM + PROGRAM_MXM_QUEUES * plane),
+                                             .opcode = PROGRAM_MXM_LOAD,
+                                             .flags = plane == 2 ? PROGRAM_FP16 : 0},
+                (struct rig_repeat){{20, 1}, {1, 0}}, plane == 2 ? &half : &in, 1, 0);
     p[0].op[p[0].ops - 1].start_cycle = 0;
     rig_seal(&p[0]);
 }
@@ -290,8 +294,8 @@ static const struct corruption {
     {"accumulator is not initialised", accumulator_is_not_initialised, CHIP_RULE_MXM, 0, MXM + 2,
      122, "product", 5},
     {"sum is never emitted", sum_is_never_emitted, CHIP_RULE_MXM, 0, MXM + 2, 151, "product", 5},
-    {"fp16 takes a busy plane", fp16_takes_a_busy_plane, CHIP_RULE_MXM, 0, MXM + PROGRAM_MXM_QUEUES,
-     105, "other", 6},
+    {"fp16 takes a busy plane", fp16_takes_a_busy_plane, CHIP_RULE_MXM, 0,
+     MXM + 3 * PROGRAM_MXM_QUEUES, 105, "other", 6},
     {"vectors leave too close", vectors_leave_too_close, CHIP_RULE_LINK, 0, SEND, 823, "depart", 5},
     {"second transfer takes the slot", second_transfer_takes_the_slot, CHIP_RULE_LINK, 0, SEND, 881,
      "depart", 5},

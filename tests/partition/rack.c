@@ -148,6 +148,39 @@ static void check_valid(struct rack *rack, const struct program *program)
     CU_ASSERT_TRUE_FATAL(valid);
 }
 
+static void put_lanes(void *context, int32_t tensor, int32_t sub, int32_t index, const float *lanes)
+{
+    const struct rack *rack = context;
+    int32_t c = rack->loading;
+    const struct chip_number where = {tensor, sub, index};
+    chip_preload(rack->chip[c], &rack->program[c][PARTITION_DECODE], &where, lanes);
+}
+
+void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *folder)
+{
+    struct model_weights *weights = model_weights_open(folder, &rack->model, &rack->report);
+    if (!weights)
+        base_report_print(&rack->report, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(weights);
+    CU_ASSERT_TRUE_FATAL(chip_can_compute(&rack->machine, &rack->report));
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        if (!rack->chip[c])
+            continue;
+        struct image_input input = {.chip = &rack->machine,
+                                    .model = &rack->model,
+                                    .bucket = &rack->bucket,
+                                    .weights = weights,
+                                    .group = plan_group(rack->plan),
+                                    .rank = c % plan_group(rack->plan),
+                                    .int8 = numerics == CHIP_INT8};
+        rack->loading = c;
+        chip_compute_values(rack->chip[c], numerics);
+        CU_ASSERT_TRUE_FATAL(image_write(&input, &rack->program[c][PARTITION_DECODE], put_lanes,
+                                         rack, &rack->report));
+    }
+    model_weights_close(weights);
+}
+
 void rack_start(struct rack *rack)
 {
     rack->chip = base_alloc((size_t)rack->topology.chips, sizeof(struct chip *));
@@ -163,6 +196,19 @@ void rack_start(struct rack *rack)
     }
 }
 
+/* What left on the links of a chip; whether anything did. */
+static bool hand_on_vectors(struct rack *rack, int32_t c)
+{
+    struct chip_vectors vectors;
+    bool sent = false;
+    for (int32_t link = 0; link < CHIP_LINKS; link++)
+        if (chip_vectors_sent(rack->chip[c], link, &vectors) && rack->chip[vectors.to_chip]) {
+            chip_deliver_vectors(rack->chip[vectors.to_chip], &vectors);
+            sent = true;
+        }
+    return sent;
+}
+
 /* Runs a chip as far as it gets and hands on what it sent; whether it sent or ended. */
 static bool advance(struct rack *rack, int32_t c, bool *done)
 {
@@ -176,8 +222,9 @@ static bool advance(struct rack *rack, int32_t c, bool *done)
             chip_deliver(rack->chip[m[n].to_chip], &m[n]);
         else
             CU_FAIL("a message to a chip without a program");
+    bool sent = hand_on_vectors(rack, c);
     chip_outbox_clear(rack->chip[c]);
-    return *done || count > 0;
+    return *done || count > 0 || sent;
 }
 
 /* One that still waits though nobody moves; -1: none. */
@@ -209,9 +256,18 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
 {
     int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
     int32_t *token = base_alloc((size_t)rows, sizeof *token);
-    int64_t longest = 0;
     for (int32_t r = 0; r < rows; r++)
         token[r] = (int32_t)(((int64_t)first_token + 37 * r) % rack->model.vocabulary);
+    int64_t longest = rack_step_tokens(rack, phase, position, token);
+    base_free(token);
+    return longest;
+}
+
+int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
+                         const int32_t *token)
+{
+    int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
+    int64_t longest = 0;
     const struct program_runtime runtime = {position, token, rows};
     for (int32_t c = 0; c < rack->topology.chips; c++)
         if (rack->chip[c])
@@ -224,8 +280,12 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
         struct chip_statistics s = chip_finish(rack->chip[c]);
         longest = s.executed_length_cycles > longest ? s.executed_length_cycles : longest;
     }
-    base_free(token);
     return longest;
+}
+
+int32_t rack_token(const struct rack *rack)
+{
+    return chip_token(rack->chip[0], &rack->program[0][PARTITION_DECODE]);
 }
 
 int32_t rack_prompt(struct rack *rack)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 
 #include "chip/chip.h"
+#include "chip/chip_values.h"
+#include "partition/image.h"
 #include "partition/partition.h"
 
 /* The shipped first-generation chip, read once. */
@@ -48,6 +50,7 @@ struct rack {
     struct plan *plan;
     struct program (*program)[PARTITION_PHASES]; /* [topology.chips] */
     struct chip **chip;                          /* NULL where a chip has no instructions */
+    int32_t loading;                             /* the chip whose memory is being filled */
 };
 
 /* Compiles, and takes the programs of all chips. */
@@ -57,10 +60,20 @@ void rack_release(struct rack *rack);
 /* Loads the programs into new chips. */
 void rack_start(struct rack *rack);
 
+/* After rack_start: chips compute numbers, with the weights of the model in `folder`. */
+void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *folder);
+
 /* Executes one step on all chips, each message delivered as it is sent; a receive that nobody
  * serves is given up. Returns the executed length. Tokens are a function of `first_token`. */
 int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t position,
                   int32_t first_token);
+
+/* The same with the tokens given: one, or as many as a prefill step has rows. */
+int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
+                         const int32_t *token);
+
+/* The token that the last decode step ended with. */
+int32_t rack_token(const struct rack *rack);
 
 /* Executes the prompt of the case: its prefill steps (all tokens but the last). Returns how many.
  */

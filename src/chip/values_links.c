@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Vectors between chips: each follows the promise of its group, in the order of departure. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "chip/values_room.h"
+
+void values_queue_release(struct values_queue *queue)
+{
+    base_free(queue->bytes);
+    base_free(queue->step);
+    *queue = (struct values_queue){0};
+}
+
+void values_queue_put(struct values_queue *queue, int32_t step, size_t vector_bytes,
+                      const void *vectors, size_t count)
+{
+    if (queue->first == queue->end)
+        queue->first = queue->end = 0;
+    size_t end = queue->end + count;
+    queue->bytes = base_grow(queue->bytes, &queue->byte_capacity, end * vector_bytes, 1);
+    queue->step = base_grow(queue->step, &queue->step_capacity, end, sizeof *queue->step);
+    memcpy(queue->bytes + queue->end * vector_bytes, vectors, count * vector_bytes);
+    for (; queue->end < end; queue->end++)
+        queue->step[queue->end] = step;
+}
+
+const void *values_queue_take(struct values_queue *queue, int32_t step, size_t vector_bytes)
+{
+    while (queue->first < queue->end && queue->step[queue->first] < step)
+        queue->first++;
+    if (queue->first == queue->end || queue->step[queue->first] != step)
+        return NULL;
+    return queue->bytes + queue->first++ * vector_bytes;
+}
+
+void values_outbox_clear(struct values *values)
+{
+    for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
+        values->out[link].first = values->out[link].end = 0;
+}
+
+bool chip_vectors_sent(const struct chip *chip, int32_t link, struct chip_vectors *sent)
+{
+    const struct values_queue *q = chip->values ? &chip->values->out[link] : NULL;
+    if (!q || q->first == q->end)
+        return false;
+    struct lpu_port far = lpu_topology_peer(chip->topology, chip->id, link);
+    *sent = (struct chip_vectors){.to_chip = far.chip,
+                                  .to_link = far.link,
+                                  .step = q->step[q->first],
+                                  .count = (int32_t)(q->end - q->first),
+                                  .bytes = q->bytes + q->first * chip->values->vector_bytes,
+                                  .size = (q->end - q->first) * chip->values->vector_bytes};
+    return far.chip >= 0;
+}
+
+void chip_deliver_vectors(struct chip *chip, const struct chip_vectors *vectors)
+{
+    struct values *v = chip->values;
+    bool here = v && vectors->to_link >= 0 && vectors->to_link < LINKS_OF_CHIP &&
+                vectors->count > 0 && vectors->size == (size_t)vectors->count * v->vector_bytes;
+    if (here)
+        values_queue_put(&v->in[vectors->to_link], vectors->step, v->vector_bytes, vectors->bytes,
+                         (size_t)vectors->count);
+}

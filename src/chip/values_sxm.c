@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The switch unit: lanes rearranged, plane by plane, whatever they mean. */
+#include <string.h>
+
+#include "chip/values_room.h"
+
+/* The lane that lane l of a permuted vector comes from; -1: zero. */
+static int32_t source_of(const struct lpu_chip *m, const struct program_instruction *i,
+                         int32_t inner, int32_t l)
+{
+    int32_t per = m->lanes_per_superlane, superlanes = m->lanes / per;
+    int64_t from = l, moved = (int64_t)inner * i->argument_stride;
+    switch (i->function) {
+    case PROGRAM_SXM_WINDOW:
+        if (l < i->low + moved || l >= i->low + moved + i->width)
+            return -1;
+        from = (l - i->argument - moved) % m->lanes;
+        return (int32_t)(from < 0 ? from + m->lanes : from);
+    case PROGRAM_SXM_SWAP_HALVES:
+        if (l - l % i->width + i->width > m->lanes)
+            return -1; /* the last group is not whole */
+        return l % i->width < i->width / 2 ? l + i->width / 2 : l - i->width / 2;
+    case PROGRAM_SXM_SPREAD:
+        return (l / per + l % per) % superlanes * per + l % per;
+    case PROGRAM_SXM_ROTATE:
+        from = (l / per + (int64_t)i->argument) % superlanes;
+        return (int32_t)(from < 0 ? from + superlanes : from) * per + l % per;
+    default:
+        return l;
+    }
+}
+
+static void move_lane(const struct values *v, const void *in, int32_t from, void *out, int32_t to)
+{
+    if (v->numbers.wide)
+        ((uint32_t *)out)[to] = from < 0 ? 0 : ((const uint32_t *)in)[from];
+    else
+        ((uint8_t *)out)[to] = from < 0 ? 0 : ((const uint8_t *)in)[from];
+}
+
+/* Stream k of all operands of an instruction from `first` on; NULL: there are fewer. */
+static const struct program_operand *nth_stream(const struct chip *chip, uint32_t first,
+                                                int32_t operands, int32_t *k)
+{
+    for (int32_t n = 0; n < operands; n++) {
+        const struct program_operand *o = &chip->program->operand[first + (uint32_t)n];
+        if (*k < o->streams)
+            return o;
+        *k -= o->streams;
+    }
+    return NULL;
+}
+
+static int32_t streams_of(const struct chip *chip, uint32_t first, int32_t operands)
+{
+    int32_t streams = 0;
+    for (int32_t n = 0; n < operands; n++)
+        streams += chip->program->operand[first + (uint32_t)n].streams;
+    return streams;
+}
+
+static const void *input_vector(const struct chip *chip, const struct act *act, int32_t k,
+                                int64_t cycle)
+{
+    const struct program_instruction *i = act->run.instruction;
+    const struct program_operand *o = nth_stream(chip, i->operand, i->inputs, &k);
+    return o ? values_sample(chip, &act->run, o, k, cycle) : chip->values->contents.zero;
+}
+
+static void *output_vector(struct chip *chip, const struct act *act, int32_t k, int64_t cycle)
+{
+    const struct program_instruction *i = act->run.instruction;
+    const struct program_operand *o = nth_stream(chip, i->operand + i->inputs, i->outputs, &k);
+    return values_drive(chip, &act->run, o, k, cycle + values_delay(chip, &act->run));
+}
+
+void values_permute(struct chip *chip, const struct act *act, int64_t cycle)
+{
+    const struct program_instruction *i = act->run.instruction;
+    int32_t inner = run_inner(&act->run, act->k), lanes = chip->machine->lanes;
+    for (int32_t k = 0; k < streams_of(chip, i->operand + i->inputs, i->outputs); k++) {
+        const void *in = input_vector(chip, act, k, cycle);
+        void *out = output_vector(chip, act, k, cycle);
+        if (i->function == PROGRAM_SXM_IDENTITY)
+            memcpy(out, in, chip->values->vector_bytes);
+        for (int32_t l = 0; l < lanes && i->function != PROGRAM_SXM_IDENTITY; l++)
+            move_lane(chip->values, in, source_of(chip->machine, i, inner, l), out, l);
+    }
+}
+
+/* Plane p of vector j goes out on stream j * planes + p: lane r of each superlane is lane j of
+ * input vector r there. */
+void values_transpose(struct chip *chip, const struct act *act, int64_t cycle)
+{
+    const struct program_instruction *i = act->run.instruction;
+    int32_t in = streams_of(chip, i->operand, i->inputs);
+    int32_t out = streams_of(chip, i->operand + i->inputs, i->outputs);
+    int32_t per = chip->machine->lanes_per_superlane, planes = in < out ? in : in / per;
+    planes = planes > 0 ? planes : 1;
+    for (int32_t k = 0; k < out; k++) {
+        int32_t j = k / planes, p = k % planes;
+        void *to = output_vector(chip, act, k, cycle);
+        for (int32_t l = 0; l < chip->machine->lanes; l++) {
+            int32_t row = in < out ? 0 : l % per;
+            int32_t from = j < per ? l - l % per + j : -1;
+            move_lane(chip->values, input_vector(chip, act, row * planes + p, cycle), from, to, l);
+        }
+    }
+}

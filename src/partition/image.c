@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fills persistent tensors by name: the reverse of how the compilers of ops lay them out.
+ *
+ * A matrix is cut into tiles of output columns, dealt out over the quads, and tiles of contraction
+ * lanes; a vector of a weight tensor is one column of one such tile. Int8 weights have a scale for
+ * each output column, the least fp16 number with which no weight exceeds 127. */
+#include "partition/image.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/memory.h"
+#include "model/rotary.h"
+#include "partition/shape.h"
+
+enum { BYTE_LIMIT = 127, NO_INPUT = -1 };
+
+/* Beyond all ids, and exact in fp32. */
+static const float no_id = 16777216.0f;
+
+struct image {
+    const struct image_input *in;
+    struct shape shape;
+    const struct program *program;
+    image_put *put;
+    void *context;
+    float *lane;   /* a vector to be put */
+    float *row;    /* of the checkpoint */
+    float *column; /* one output's weights, by contraction tile and lane */
+    float *scale;  /* of the columns of a tile */
+};
+
+/* A weight's row: an output of the model, multiplied by `factor`; rows that do not exist are 0. */
+struct output {
+    bool exists;
+    enum model_weight weight;
+    int64_t row;
+    double factor;
+};
+
+/* How a product's tiles map to the model. */
+struct matrix {
+    struct linear_shape (*shape)(const struct shape *s);
+    struct output (*output)(const struct image *m, int32_t tile, int32_t column);
+    int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+};
+
+static void put(const struct image *m, int32_t tensor, int32_t sub, int32_t index)
+{
+    m->put(m->context, tensor, sub, index, m->lane);
+}
+
+static void clear_lanes(const struct image *m)
+{
+    memset(m->lane, 0, (size_t)m->shape.chip->lanes * sizeof *m->lane);
+}
+
+/* Hidden element of a lane, or NO_INPUT. */
+static int64_t hidden_of(const struct image *m, int32_t tile, int32_t lane)
+{
+    int64_t n = (int64_t)tile * m->shape.hidden_columns + lane;
+    return lane < m->shape.hidden_columns && n < m->shape.model->hidden ? n : NO_INPUT;
+}
+
+static int64_t ffn_of(const struct image *m, int32_t tile, int32_t lane)
+{
+    int64_t share = m->shape.model->ffn / m->shape.group;
+    int64_t n = (int64_t)tile * m->shape.ffn_columns + lane;
+    return lane < m->shape.ffn_columns && n < share ? m->in->rank * share + n : NO_INPUT;
+}
+
+/* Attention rows are packed: heads of a KV head side by side. */
+static int64_t packed_of(const struct image *m, int32_t tile, int32_t lane)
+{
+    const struct shape *s = &m->shape;
+    int32_t kv = tile / s->tiles_per_kv, place = tile % s->tiles_per_kv, slot = lane / s->head_dim;
+    if (slot >= s->heads_per_tile)
+        return NO_INPUT;
+    int64_t head =
+        (int64_t)m->in->rank * s->heads + kv * s->heads_per_kv + place * s->heads_per_tile + slot;
+    return head * s->head_dim + lane % s->head_dim;
+}
+
+static struct output element(enum model_weight weight, int64_t row)
+{
+    return (struct output){row >= 0, weight, row, 1.0};
+}
+
+static struct output of_head(const struct image *m, enum model_weight weight, int64_t head,
+                             int32_t column)
+{
+    bool exists = column < m->shape.head_dim;
+    return element(weight, exists ? head * m->shape.head_dim + column : NO_INPUT);
+}
+
+/* Which of `q`, `k`, `v` a tile of the product belongs to; queries bring the scores' scale. */
+static struct output of_qkv(const struct image *m, int32_t tile, int32_t column,
+                            const enum model_weight weight[3])
+{
+    const struct shape *s = &m->shape;
+    int64_t first_kv = (int64_t)m->in->rank * s->model->kv_heads / s->group;
+    int32_t kv = tile - s->heads;
+    if (kv >= 0)
+        return of_head(m, weight[kv < s->kv_heads ? 1 : 2], first_kv + kv % s->kv_heads, column);
+    struct output o = of_head(m, weight[0], (int64_t)m->in->rank * s->heads + tile, column);
+    o.factor = 1.0 / sqrt((double)s->head_dim);
+    return o;
+}
+
+static struct output qkv_output(const struct image *m, int32_t tile, int32_t column)
+{
+    static const enum model_weight weight[3] = {MODEL_WEIGHT_Q, MODEL_WEIGHT_K, MODEL_WEIGHT_V};
+    return of_qkv(m, tile, column, weight);
+}
+
+static struct output o_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(MODEL_WEIGHT_O, hidden_of(m, tile, column));
+}
+
+static struct output gate_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(tile % 2 ? MODEL_WEIGHT_UP : MODEL_WEIGHT_GATE, ffn_of(m, tile / 2, column));
+}
+
+static struct output down_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(MODEL_WEIGHT_DOWN, hidden_of(m, tile, column));
+}
+
+static struct output head_output(const struct image *m, int32_t tile, int32_t column)
+{
+    int64_t share = m->shape.vocabulary, n = (int64_t)tile * m->shape.head.columns + column;
+    bool exists = n < share && m->in->rank * share + n < m->shape.model->vocabulary;
+    return element(MODEL_WEIGHT_HEAD, exists ? m->in->rank * share + n : NO_INPUT);
+}
+
+static struct linear_shape qkv_shape(const struct shape *s)
+{
+    return s->qkv;
+}
+
+static struct linear_shape o_shape(const struct shape *s)
+{
+    return s->output;
+}
+
+static struct linear_shape gate_shape(const struct shape *s)
+{
+    struct linear_shape both = s->gate;
+    both.n_tiles *= 2;
+    return both;
+}
+
+static struct linear_shape down_shape(const struct shape *s)
+{
+    return s->down;
+}
+
+static struct linear_shape head_shape(const struct shape *s)
+{
+    return s->head;
+}
+
+static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of},
+                           matrix_o = {o_shape, o_output, packed_of},
+                           matrix_gate = {gate_shape, gate_output, hidden_of},
+                           matrix_down = {down_shape, down_output, ffn_of},
+                           matrix_head = {head_shape, head_output, hidden_of};
+
+/* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
+static float step_of(double most)
+{
+    double step = most / BYTE_LIMIT;
+    uint16_t half = base_half_from_float((float)step);
+    if ((double)base_half_to_float(half) < step)
+        half++;
+    return most > 0 ? base_half_to_float(half) : 1.0f;
+}
+
+static float byte_of(double value, float step)
+{
+    return (float)fmax(-BYTE_LIMIT, fmin(BYTE_LIMIT, rint(value / (double)step)));
+}
+
+/* Fills m->column with one output's weights by place; returns their scale. */
+static float fetch_column(const struct image *m, const struct matrix *matrix, int32_t k_tiles,
+                          int32_t layer, const struct output *o)
+{
+    int32_t lanes = m->shape.chip->lanes;
+    double most = 0;
+    memset(m->column, 0, (size_t)k_tiles * (size_t)lanes * sizeof *m->column);
+    if (!o->exists)
+        return 0.0f;
+    model_weights_row(m->in->weights, o->weight, layer, o->row, m->row);
+    for (int32_t k = 0; k < k_tiles * lanes; k++) {
+        int64_t input = matrix->input(m, k / lanes, k % lanes);
+        double value = input == NO_INPUT ? 0.0 : (double)m->row[input] * o->factor;
+        m->column[k] = (float)value;
+        most = fmax(most, fabs(value));
+    }
+    if (!m->in->int8)
+        return 1.0f;
+    float step = step_of(most);
+    for (int32_t k = 0; k < k_tiles * lanes; k++) {
+        int64_t input = matrix->input(m, k / lanes, k % lanes);
+        double value = input == NO_INPUT ? 0.0 : (double)m->row[input] * o->factor;
+        m->column[k] = byte_of(value, step);
+    }
+    return step;
+}
+
+/* The tensor of the same layer whose name has this last letter before the quad's digit. */
+static int32_t sibling(const struct image *m, int32_t tensor, char letter)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    char name[sizeof t->name];
+    memcpy(name, t->name, sizeof name);
+    name[strlen(name) - 2] = letter;
+    for (size_t n = 0; n < m->program->tensors; n++)
+        if (m->program->tensor[n].layer == t->layer &&
+            strcmp(m->program->tensor[n].name, name) == 0)
+            return (int32_t)n;
+    return -1;
+}
+
+static int32_t quad_of(const struct program_tensor *t)
+{
+    return t->name[strlen(t->name) - 1] - '0';
+}
+
+/* Column tile `tile` of quad q, place u of its tensor: weights, and the vector of their scales. */
+static void put_tile(const struct image *m, const struct matrix *matrix, int32_t tensor, int32_t q,
+                     int32_t u)
+{
+    struct linear_shape s = matrix->shape(&m->shape);
+    const struct lpu_chip *chip = m->shape.chip;
+    int32_t per = chip->mxm_load_streams, load = s.columns / per, lanes = chip->lanes;
+    int32_t layer = m->program->tensor[tensor].layer;
+    memset(m->scale, 0, (size_t)lanes * sizeof *m->scale);
+    for (int32_t c = 0; c < s.columns; c++) {
+        struct output o = matrix->output(m, SHAPE_QUADS * u + q, c);
+        m->scale[c] = fetch_column(m, matrix, s.k_tiles, layer, &o);
+        for (int32_t k = 0; k < s.k_tiles && o.exists; k++) {
+            memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
+            put(m, tensor, c % per, (u * s.k_tiles + k) * load + c / per);
+        }
+    }
+    memcpy(m->lane, m->scale, (size_t)lanes * sizeof(float));
+    put(m, sibling(m, tensor, 's'), 0, u);
+}
+
+static void put_matrix(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct matrix *matrix = what;
+    int32_t q = quad_of(&m->program->tensor[tensor]);
+    int32_t tiles = shape_tiles_of(matrix->shape(&m->shape).n_tiles, SHAPE_QUADS, q);
+    for (int32_t u = 0; u < tiles; u++)
+        put_tile(m, matrix, tensor, q, u);
+}
+
+/* Scales go with their weights. */
+static void put_nothing(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)m, (void)tensor, (void)what;
+}
+
+static void put_gain(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    model_weights_row(m->in->weights, *(const enum model_weight *)what, t->layer, 0, m->row);
+    for (int32_t u = 0; u < t->valid; u++) {
+        clear_lanes(m);
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
+            int64_t n = hidden_of(m, SHAPE_QUADS * u + quad_of(t), l);
+            m->lane[l] = n == NO_INPUT ? 0.0f : m->row[n];
+        }
+        put(m, tensor, 0, u);
+    }
+}
+
+static void put_bias(const struct image *m, int32_t tensor, const void *what)
+{
+    static const enum model_weight weight[3] = {MODEL_WEIGHT_Q_BIAS, MODEL_WEIGHT_K_BIAS,
+                                                MODEL_WEIGHT_V_BIAS};
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    (void)what;
+    for (int32_t u = 0; u < t->count; u++) {
+        clear_lanes(m);
+        for (int32_t l = 0; l < m->shape.head_dim; l++) {
+            struct output o = of_qkv(m, SHAPE_QUADS * u + quad_of(t), l, weight);
+            model_weights_row(m->in->weights, o.weight, t->layer, 0, m->row);
+            m->lane[l] = (float)((double)m->row[o.row] * o.factor);
+        }
+        put(m, tensor, 0, u);
+    }
+}
+
+/* Greatest magnitude of each hidden element over the vocabulary, into `most`. */
+static void embedding_maxima(const struct image *m, double *most)
+{
+    const struct model *model = m->shape.model;
+    for (int64_t token = 0; token < model->vocabulary; token++) {
+        model_weights_row(m->in->weights, MODEL_WEIGHT_EMBEDDING, 0, token, m->row);
+        for (int64_t n = 0; n < model->hidden; n++)
+            most[n] = fmax(most[n], fabs((double)m->row[n]));
+    }
+}
+
+/* Scales of the hidden elements of a quad, and its rows of all tokens of this chip. */
+static void put_tokens(const struct image *m, int32_t tensor, int32_t q, const double *most)
+{
+    const struct program *p = m->program;
+    int32_t tiles = shape_tiles_of(m->shape.hidden_tiles, SHAPE_QUADS, q);
+    for (int32_t token = 0; token < p->vocabulary_count; token++) {
+        model_weights_row(m->in->weights, MODEL_WEIGHT_EMBEDDING, 0, p->vocabulary_first + token,
+                          m->row);
+        for (int32_t u = 0; u < tiles; u++) {
+            for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
+                int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
+                float value = n == NO_INPUT ? 0.0f : m->row[n];
+                bool rounds = n != NO_INPUT && m->in->int8;
+                m->lane[l] = rounds ? byte_of((double)value, step_of(most[n])) : value;
+            }
+            put(m, tensor, token % p->embedding_groups, token / p->embedding_groups * tiles + u);
+        }
+    }
+}
+
+static void put_embedding(const struct image *m, int32_t tensor, const void *what)
+{
+    int32_t q = quad_of(&m->program->tensor[tensor]), scales = sibling(m, tensor, 's');
+    double *most = base_alloc((size_t)m->shape.model->hidden, sizeof *most);
+    (void)what;
+    if (m->in->int8)
+        embedding_maxima(m, most);
+    put_tokens(m, tensor, q, most);
+    for (int32_t u = 0; u < m->program->tensor[scales].count; u++) {
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
+            int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
+            m->lane[l] = n == NO_INPUT ? 0.0f : m->in->int8 ? step_of(most[n]) : 1.0f;
+        }
+        put(m, scales, 0, u);
+    }
+    base_free(most);
+}
+
+/* Cosines, or sines with the sign of the half that they meet (what: sine). */
+static void put_rotary(const struct image *m, int32_t tensor, const void *what)
+{
+    int32_t half = m->shape.head_dim / 2;
+    double *frequency = base_alloc((size_t)half, sizeof *frequency);
+    model_rotary_frequencies(m->shape.model, frequency);
+    for (int32_t position = 0; position < m->program->tensor[tensor].count; position++) {
+        clear_lanes(m);
+        for (int32_t l = 0; l < 2 * half; l++) {
+            double angle = position * frequency[l % half];
+            double sine = l < half ? -sin(angle) : sin(angle);
+            m->lane[l] = (float)(*(const bool *)what ? sine : cos(angle));
+        }
+        put(m, tensor, 0, position);
+    }
+    base_free(frequency);
+}
+
+/* Row e lets the first e lanes pass. */
+static void put_mask(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)what;
+    for (int32_t e = 0; e < m->program->tensor[tensor].count; e++) {
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+            m->lane[l] = l < e ? 0.0f : -INFINITY;
+        put(m, tensor, 0, e);
+    }
+}
+
+/* Ones in the upper lanes of values, where they add up to the denominator. */
+static void put_value_ones(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)what;
+    clear_lanes(m);
+    for (int32_t l = m->shape.chip->mxm_fp16_rows; l < m->shape.chip->lanes; l++)
+        m->lane[l] = 1.0f;
+    put(m, tensor, 0, 0);
+}
+
+static void put_ones(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    (void)what;
+    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+        m->lane[l] = 1.0f;
+    for (int32_t sub = 0; sub < t->subs; sub += program_dtype_planes(t->dtype))
+        put(m, tensor, sub, 0);
+}
+
+/* Vector t: ids of tile 4 t, from the share's first; lanes without a column have none. */
+static void put_ids(const struct image *m, int32_t tensor, const void *what)
+{
+    int32_t columns = m->shape.head.columns;
+    (void)what;
+    for (int32_t t = 0; t < m->program->tensor[tensor].count; t++) {
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+            m->lane[l] = l < columns ? (float)(SHAPE_QUADS * t * columns + l) : no_id;
+        put(m, tensor, 0, t);
+    }
+}
+
+static const enum model_weight attention_norm = MODEL_WEIGHT_ATTENTION_NORM,
+                               mlp_norm = MODEL_WEIGHT_MLP_NORM,
+                               final_norm = MODEL_WEIGHT_FINAL_NORM;
+static const bool is_sine = true, is_cosine = false;
+
+/* How tensors are filled, by the beginning of their names; those of products before others. */
+static const struct filler {
+    const char *prefix;
+    void (*put)(const struct image *m, int32_t tensor, const void *what);
+    const void *what;
+} fillers[] = {
+    {"qkv.w", put_matrix, &matrix_qkv},
+    {"qkv.s", put_nothing, NULL},
+    {"qkv.bias.b", put_bias, NULL},
+    {"o.w", put_matrix, &matrix_o},
+    {"o.s", put_nothing, NULL},
+    {"gateup.w", put_matrix, &matrix_gate},
+    {"gateup.s", put_nothing, NULL},
+    {"down.w", put_matrix, &matrix_down},
+    {"down.s", put_nothing, NULL},
+    {"head.w", put_matrix, &matrix_head},
+    {"head.s", put_nothing, NULL},
+    {"attn.norm.g", put_gain, &attention_norm},
+    {"mlp.norm.g", put_gain, &mlp_norm},
+    {"head.norm.g", put_gain, &final_norm},
+    {"embedding.q", put_embedding, NULL},
+    {"embedding.s", put_nothing, NULL},
+    {"cos.", put_rotary, &is_cosine},
+    {"sin.", put_rotary, &is_sine},
+    {"mask.", put_mask, NULL},
+    {"value.ones.", put_value_ones, NULL},
+    {"ones", put_ones, NULL},
+    {"ids", put_ids, NULL},
+    {"zeros", put_nothing, NULL},
+    {"dump", put_nothing, NULL},
+};
+
+static const struct filler *filler_of(const char *name)
+{
+    for (size_t n = 0; n < sizeof fillers / sizeof fillers[0]; n++)
+        if (strncmp(name, fillers[n].prefix, strlen(fillers[n].prefix)) == 0)
+            return &fillers[n];
+    return NULL;
+}
+
+static bool is_loaded(const struct program_tensor *t)
+{
+    return t->slice >= 0 &&
+           (t->kind == PROGRAM_TENSOR_WEIGHT || t->kind == PROGRAM_TENSOR_CONSTANT ||
+            t->kind == PROGRAM_TENSOR_EMBEDDING);
+}
+
+static size_t longest_row(const struct model *m)
+{
+    int64_t wide = m->heads * m->head_dim, longest = m->hidden > m->ffn ? m->hidden : m->ffn;
+    return (size_t)(wide > longest ? wide : longest);
+}
+
+static size_t most_k_tiles(const struct shape *s)
+{
+    int32_t most = s->hidden_tiles > s->ffn_tiles ? s->hidden_tiles : s->ffn_tiles;
+    return (size_t)(s->output.k_tiles > most ? s->output.k_tiles : most);
+}
+
+bool image_write(const struct image_input *input, const struct program *program, image_put *put_one,
+                 void *context, struct base_report *report)
+{
+    struct image m = {.in = input, .program = program, .put = put_one, .context = context};
+    size_t lanes = (size_t)input->chip->lanes, before = report->count;
+    char why[160];
+    if (!shape_derive(&m.shape, input->chip, input->model, input->bucket, input->group, 1,
+                      input->bucket->max_sequence, why))
+        base_report_add(report, NULL, 0, "%s", why);
+    else {
+        m.lane = base_alloc(lanes, sizeof *m.lane);
+        m.scale = base_alloc(lanes, sizeof *m.scale);
+        m.row = base_alloc(longest_row(input->model), sizeof *m.row);
+        m.column = base_alloc(most_k_tiles(&m.shape) * lanes, sizeof *m.column);
+    }
+    for (size_t n = 0; n < program->tensors && report->count == before; n++) {
+        const struct program_tensor *t = &program->tensor[n];
+        const struct filler *filler = is_loaded(t) ? filler_of(t->name) : NULL;
+        if (filler)
+            filler->put(&m, (int32_t)n, filler->what);
+        else if (is_loaded(t))
+            base_report_add(report, NULL, 0, "nobody knows what tensor %s of chip %d holds",
+                            t->name, program->chip);
+    }
+    base_free(m.lane);
+    base_free(m.scale);
+    base_free(m.row);
+    base_free(m.column);
+    return report->count == before;
+}
