@@ -6,10 +6,6 @@
 
 #include "base/memory.h"
 
-static const char *const mode_names[] = {
-    [SCENARIO_LPU] = "lpu", [SCENARIO_GPU] = "gpu", [SCENARIO_BOTH] = "both"};
-enum { MODES = sizeof mode_names / sizeof mode_names[0] };
-
 const struct option *option_find(const char *key)
 {
     for (const struct option *o = option_table; o < option_table + option_count; o++)
@@ -111,12 +107,24 @@ const struct option_section *option_section_of(const char *key)
     return best;
 }
 
+/* "lpu", "gpu" or "both"; free with base_free. */
+static char *choice_list(const char *const *choice)
+{
+    char *list = base_format("\"%s\"", choice[0]);
+    for (int i = 1; choice[i]; i++) {
+        char *longer = base_format("%s%s\"%s\"", list, choice[i + 1] ? ", " : " or ", choice[i]);
+        base_free(list);
+        list = longer;
+    }
+    return list;
+}
+
 char *option_range(const struct option *option)
 {
     if (option->type == OPTION_BOOL)
-        return base_strdup("true or false");
-    if (option->type == OPTION_MODE)
-        return base_strdup("\"lpu\", \"gpu\" or \"both\"");
+        return base_strdup("true, false, on or off");
+    if (option->type == OPTION_CHOICE)
+        return choice_list(option->choice);
     if (option->type == OPTION_PATH)
         return base_strdup("path of a file or folder that exists");
     if (option->type == OPTION_TEXT)
@@ -193,23 +201,26 @@ static bool real_store(const struct option *option, const char *text, double *fi
 
 static bool bool_store(const char *text, bool *field, char **error)
 {
-    bool yes = strcmp(text, "true") == 0;
-    if (!yes && strcmp(text, "false") != 0) {
-        *error = base_format("\"%s\": write true or false", text);
+    bool yes = strcmp(text, "true") == 0 || strcmp(text, "on") == 0;
+    if (!yes && strcmp(text, "false") != 0 && strcmp(text, "off") != 0) {
+        *error = base_format("\"%s\": write true, false, on or off", text);
         return false;
     }
     *field = yes;
     return true;
 }
 
-static bool mode_store(const char *text, enum scenario_mode *field, char **error)
+static bool choice_store(const struct option *option, const char *text, unsigned *field,
+                         char **error)
 {
-    for (int i = 0; i < MODES; i++)
-        if (strcmp(text, mode_names[i]) == 0) {
-            *field = (enum scenario_mode)i;
+    for (unsigned i = 0; option->choice[i]; i++)
+        if (strcmp(text, option->choice[i]) == 0) {
+            *field = i;
             return true;
         }
-    *error = base_format("\"%s\": write \"lpu\", \"gpu\" or \"both\"", text);
+    char *list = choice_list(option->choice);
+    *error = base_format("\"%s\": write %s", text, list);
+    base_free(list);
     return false;
 }
 
@@ -237,8 +248,8 @@ bool option_store(const struct option *option, const char *text, struct scenario
         return real_store(option, text, field, error);
     case OPTION_BOOL:
         return bool_store(text, field, error);
-    case OPTION_MODE:
-        return mode_store(text, field, error);
+    case OPTION_CHOICE:
+        return choice_store(option, text, field, error);
     case OPTION_TEXT:
     case OPTION_PATH:
         break;
@@ -258,8 +269,8 @@ char *option_text(const struct option *option, const struct scenario *scenario)
         return base_units_print_real(option->unit, *(const double *)field);
     case OPTION_BOOL:
         return base_strdup(*(const bool *)field ? "true" : "false");
-    case OPTION_MODE:
-        return base_strdup(mode_names[*(const enum scenario_mode *)field]);
+    case OPTION_CHOICE:
+        return base_strdup(option->choice[*(const unsigned *)field]);
     case OPTION_TEXT:
     case OPTION_PATH:
         break;

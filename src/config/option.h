@@ -17,8 +17,8 @@ enum option_type {
     OPTION_REAL,
     OPTION_BOOL,
     OPTION_TEXT,
-    OPTION_PATH, /* of a file to read: made absolute, relative to the file that names it */
-    OPTION_MODE, /* enum scenario_mode */
+    OPTION_PATH,   /* of a file to read: made absolute, relative to the file that names it */
+    OPTION_CHOICE, /* an enum, each value with a name */
 };
 
 /* For which machine an option is wanted; a run of the other one may leave it out. */
@@ -44,6 +44,7 @@ struct option {
     const char *default_text; /* NULL: required */
     size_t offset, bytes;     /* of the field in struct scenario */
     const char *help;
+    const char *const *choice; /* OPTION_CHOICE: names by value, NULL behind the last */
 };
 
 extern const struct option option_table[];
@@ -73,7 +74,7 @@ char *option_text(const struct option *option, const struct scenario *scenario);
 /* Base unit of a number, "" for text and bool. */
 const char *option_unit(const struct option *option);
 
-/* "1 to 33", "at least 1", "true or false", ...; free with base_free. */
+/* "1 to 33", "at least 1", "true, false, on or off", ...; free with base_free. */
 char *option_range(const struct option *option);
 
 static inline const void *option_field(const struct option *option, const struct scenario *scenario)

@@ -5,18 +5,24 @@
 #define REQUIRED NULL
 #define FIELD(field) ((struct scenario *)0)->field
 
-/* The type of a row is the type of its field. */
+/* The type of a row is the type of its field; an enum is an unsigned. */
 /* clang-format off */
 #define ROW(key, field, unit, min, max, fallback, help)                                            \
     {key, _Generic(FIELD(field), int32_t: OPTION_INT32, int64_t: OPTION_INT64, double: OPTION_REAL), \
      BASE_UNITS_##unit, min, max, fallback, offsetof(struct scenario, field),                      \
-     sizeof(FIELD(field)), help}
+     sizeof(FIELD(field)), help, NULL}
 #define OTHER(key, field, type, fallback, help)                                                    \
     {key, type, BASE_UNITS_COUNT, NULL, NULL, fallback, offsetof(struct scenario, field),          \
-     sizeof(FIELD(field)), help}
+     sizeof(FIELD(field)), help, NULL}
+#define CHOICE_ROW(key, field, choice, fallback, help)                                             \
+    {key, _Generic(FIELD(field), unsigned: OPTION_CHOICE), BASE_UNITS_COUNT, NULL, NULL, fallback, \
+     offsetof(struct scenario, field), sizeof(FIELD(field)), help, choice}
 /* clang-format on */
 #define TEXT_ROW(key, field, fallback, help) OTHER(key, field, OPTION_TEXT, fallback, help)
 #define BOOL_ROW(key, field, fallback, help) OTHER(key, field, OPTION_BOOL, fallback, help)
+
+static const char *const modes[] = {
+    [SCENARIO_LPU] = "lpu", [SCENARIO_GPU] = "gpu", [SCENARIO_BOTH] = "both", NULL};
 
 const struct option_section option_sections[] = {
     {"run", OPTION_SHARED, NULL, "The run"},
@@ -33,7 +39,7 @@ const struct option_section option_sections[] = {
 const size_t option_section_count = sizeof option_sections / sizeof option_sections[0];
 
 const struct option option_table[] = {
-    OTHER("run.mode", mode, OPTION_MODE, "both", "which machines run"),
+    CHOICE_ROW("run.mode", mode, modes, "both", "which machines run"),
     ROW("run.seed", seed, COUNT, "0", NULL, "1", "seed of every random draw; the LPU draws none"),
     TEXT_ROW("run.output", output_path, "", "HDF5 file of all records; empty: none"),
     TEXT_ROW("run.json", json_path, "",

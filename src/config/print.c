@@ -20,7 +20,7 @@ static enum config_value_type value_type(const struct option *option)
         return CONFIG_BOOL;
     case OPTION_TEXT:
     case OPTION_PATH:
-    case OPTION_MODE:
+    case OPTION_CHOICE:
         break;
     }
     return CONFIG_TEXT;
@@ -191,6 +191,7 @@ static const char reference_intro[] =
     "- Quantities are texts with a unit: `\"900 MHz\"`, `\"2.5 MiB\"`, `\"722 ns\"`.\n"
     "  Cycles, bytes and shares may also be plain numbers.\n"
     "- Integers of up to 64 bits need no suffix; fractions may be written as `25`.\n"
+    "- What is `true` or `false` may also be `\"on\"` or `\"off\"`, in a file with quotes.\n"
     "- Any group may be a file of its own: `chip = \"chips/lpu-v1.cfg\"`.\n"
     "- Single values of such a file are changed like this:\n"
     "  `chip = { file = \"chips/lpu-v1.cfg\"; clock = \"1 GHz\"; }`.\n"

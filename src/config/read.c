@@ -205,7 +205,7 @@ static char *scalar_text(const config_setting_t *setting)
 static bool wants_quotes(const struct option *option)
 {
     return option->type == OPTION_TEXT || option->type == OPTION_PATH ||
-           option->type == OPTION_MODE;
+           option->type == OPTION_CHOICE;
 }
 
 static void option_read(struct reader *r, const struct option *option,

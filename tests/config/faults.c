@@ -47,7 +47,7 @@ static const char *const said[] = {
     "rack.cfg:10: lpu.rack.chips_per_node: one value is wanted: 1 to 8",
     "rack.cfg:13: gpu.chip: \"gone.cfg\" is not there",
     "rack.cfg:14: gpu.cluster: a group { ... } or the name of a file is wanted",
-    "rack.cfg:15: gpu.neighbour: \"1\": write true or false",
+    "rack.cfg:15: gpu.neighbour: \"1\": write true, false, on or off",
     "rack.cfg:16: unknown key \"gpu.warps.many\"",
     "rack.cfg:17: unknown key \"gpu.nothing\"",
     "rack.cfg:19: run.mode: \"tpu\": write \"lpu\", \"gpu\" or \"both\"",

@@ -56,6 +56,42 @@ static void keys_are_unique_and_in_a_section(void)
         }
 }
 
+static void every_choice_has_names_that_print_back(void)
+{
+    for
+        OPTIONS(o)
+        {
+            CU_ASSERT_EQUAL(o->type == OPTION_CHOICE, o->choice != NULL);
+            for (size_t i = 0; o->choice && o->choice[i]; i++) {
+                struct scenario scenario = {0};
+                char *error = NULL;
+                CU_ASSERT_TRUE(option_store(o, o->choice[i], &scenario, &error));
+                CU_ASSERT_EQUAL(*(const unsigned *)option_field(o, &scenario), i);
+                char *text = option_text(o, &scenario), *range = option_range(o);
+                CU_ASSERT_STRING_EQUAL(text, o->choice[i]);
+                CU_ASSERT_PTR_NOT_NULL(strstr(range, o->choice[i]));
+                base_free(text);
+                base_free(range);
+                base_free(error);
+            }
+        }
+}
+
+static void a_bool_is_true_false_on_or_off(void)
+{
+    static const char *const words[] = {"true", "on", "false", "off", "yes", "1", "ON", ""};
+    const struct option *quiet = option_find("run.quiet");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct scenario scenario = {.quiet = i == 2 || i == 3};
+        char *error = NULL;
+        CU_ASSERT_EQUAL(option_store(quiet, words[i], &scenario, &error), i < 4);
+        CU_ASSERT_EQUAL(scenario.quiet, i < 2);
+        if (i >= 4)
+            CU_ASSERT_PTR_NOT_NULL(strstr(error, ": write true, false, on or off"));
+        base_free(error);
+    }
+}
+
 /* Keys of one group stand together: the echo opens each group once. */
 static void sections_stand_together(void)
 {
@@ -121,5 +157,6 @@ static void a_text_that_is_too_long_is_refused(void)
 
 TEST_MAIN("option table", TEST(every_default_is_within_its_bounds),
           TEST(every_bound_is_itself_accepted), TEST(keys_are_unique_and_in_a_section),
+          TEST(every_choice_has_names_that_print_back), TEST(a_bool_is_true_false_on_or_off),
           TEST(sections_stand_together), TEST(every_field_has_exactly_one_row),
           TEST(the_nearest_key_is_the_one_meant), TEST(a_text_that_is_too_long_is_refused))
