@@ -169,7 +169,15 @@ static char *fp8_exists(const struct scenario *s)
                        s->gpu_chip.name);
 }
 
+static char *values_have_machine(const struct scenario *s)
+{
+    if (!s->values || s->mode != SCENARIO_GPU)
+        return NULL;
+    return base_strdup("values are computed on the LPU: run.mode \"lpu\" or \"both\"");
+}
+
 static const struct rule rules[] = {
+    {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
     {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},
     {OPTION_SHARED, chunk_is_rounded, {"bucket.prefill_chunk"}},
     {OPTION_SHARED,

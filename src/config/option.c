@@ -97,11 +97,16 @@ bool option_is_group(const char *prefix)
     return false;
 }
 
+static bool is_in_section(const struct option_section *section, const char *key)
+{
+    return *section->prefix ? is_prefix(section->prefix, key) : !strchr(key, '.');
+}
+
 const struct option_section *option_section_of(const char *key)
 {
     const struct option_section *best = NULL;
     for (size_t i = 0; i < option_section_count; i++)
-        if (is_prefix(option_sections[i].prefix, key) &&
+        if (is_in_section(&option_sections[i], key) &&
             (!best || strlen(best->prefix) < strlen(option_sections[i].prefix)))
             best = &option_sections[i];
     return best;

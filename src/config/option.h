@@ -28,7 +28,8 @@ enum option_side {
     OPTION_GPU,
 };
 
-/* A group of keys. Any group may be given as the name of a file of its own. */
+/* A group of keys. Any group may be given as the name of a file of its own; keys of no group have
+ * the section with the prefix "". */
 struct option_section {
     const char *prefix; /* "lpu.chip" */
     enum option_side side;
@@ -57,7 +58,8 @@ const struct option *option_find(const char *key);
 /* The known key with the least edit distance to `key`. */
 const struct option *option_nearest(const char *key);
 
-/* The section with the longest prefix of `key`; NULL where none has one. */
+/* The section with the longest prefix of `key`, "" being one of keys without a dot; NULL where none
+ * has one. */
 const struct option_section *option_section_of(const char *key);
 
 /* Whether some key continues `prefix` with a dot. */

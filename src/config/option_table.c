@@ -23,8 +23,10 @@
 
 static const char *const modes[] = {
     [SCENARIO_LPU] = "lpu", [SCENARIO_GPU] = "gpu", [SCENARIO_BOTH] = "both", NULL};
+static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
 
 const struct option_section option_sections[] = {
+    {"", OPTION_SHARED, NULL, "What is computed"},
     {"run", OPTION_SHARED, NULL, "The run"},
     {"model", OPTION_SHARED, "models", "The language model"},
     {"bucket", OPTION_SHARED, NULL, "The shape a schedule is compiled for"},
@@ -39,6 +41,10 @@ const struct option_section option_sections[] = {
 const size_t option_section_count = sizeof option_sections / sizeof option_sections[0];
 
 const struct option option_table[] = {
+    BOOL_ROW("values", values, "false",
+             "the LPU computes numbers: weights, cache and tokens are real; needs "
+             "model.safetensors beside config.json"),
+
     CHOICE_ROW("run.mode", mode, modes, "both", "which machines run"),
     ROW("run.seed", seed, COUNT, "0", NULL, "1", "seed of every random draw; the LPU draws none"),
     TEXT_ROW("run.output", output_path, "", "HDF5 file of all records; empty: none"),
@@ -69,6 +75,12 @@ const struct option option_table[] = {
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
     ROW("lpu.execute_steps", lpu_execute_steps, COUNT, "0", NULL, "0",
         "decode steps executed in full before later ones are replayed; 0: all"),
+    CHOICE_ROW("lpu.numerics", lpu_numerics, numerics, "fp32",
+               "arithmetic where values are computed: fp32: every number 32 bits wide, to be "
+               "compared with references; int8: the machine's own, int8 weights and activations, "
+               "fp16 rows and cache"),
+    BOOL_ROW("lpu.prefill", lpu_prefill, "true",
+             "prompt through prefill passes; false: token by token, through decode steps"),
 
     ROW("lpu.rack.nodes", lpu_rack.nodes, COUNT, "1", "33", REQUIRED,
         "nodes; every pair is joined by cables"),

@@ -187,6 +187,7 @@ static const char reference_intro[] =
     "\n"
     "A key `lpu.rack.nodes` is `nodes` in the group `rack` in the group `lpu` of a `.cfg`\n"
     "file, or `--set lpu.rack.nodes=9` on the command line, which wins over files.\n"
+    "A key without a dot stands in no group: `values = true;`.\n"
     "\n"
     "- Quantities are texts with a unit: `\"900 MHz\"`, `\"2.5 MiB\"`, `\"722 ns\"`.\n"
     "  Cycles, bytes and shares may also be plain numbers.\n"
@@ -201,7 +202,10 @@ static const char reference_intro[] =
 
 static void section_write(const struct option_section *section, FILE *stream)
 {
-    fprintf(stream, "\n## %s: `%s`\n\n", section->title, section->prefix);
+    if (*section->prefix)
+        fprintf(stream, "\n## %s: `%s`\n\n", section->title, section->prefix);
+    else
+        fprintf(stream, "\n## %s\n\n", section->title);
     if (section->folder)
         fprintf(stream, "Shipped descriptions: `configs/%s/`.\n\n", section->folder);
     fputs("| key | meaning | values | default |\n|---|---|---|---|\n", stream);

@@ -15,10 +15,16 @@ enum scenario_mode {
     SCENARIO_BOTH,
 };
 
+enum scenario_numerics {
+    SCENARIO_FP32, /* every number 32 bits wide, to be compared with references */
+    SCENARIO_INT8, /* the machine's own: int8 weights and activations, fp16 rows and cache */
+};
+
 struct config_sources; /* where each value came from; see config_scenario_for_each */
 
 /* Filled by config_scenario_read. The side that `mode` leaves out may be incomplete or all zero. */
 struct scenario {
+    bool values; /* the LPU computes numbers; the model's folder holds its weights */
     enum scenario_mode mode;
     int64_t seed;
     char output_path[MACHINE_PATH_BYTES]; /* HDF5 file; "": none; relative to the working directory
@@ -31,6 +37,8 @@ struct scenario {
     struct lpu_chip lpu_chip;
     struct lpu_rack lpu_rack;
     int32_t lpu_execute_steps; /* decode steps executed in full before replaying; 0: all */
+    enum scenario_numerics lpu_numerics;
+    bool lpu_prefill; /* prompt through prefill passes; else token by token, as decode steps */
     struct gpu_chip gpu_chip;
     struct gpu_cluster_spec gpu_cluster;
     int32_t gpu_repeats;            /* times the request is simulated, each with draws of its own */

@@ -52,9 +52,20 @@ static void the_echo_reads_back_to_the_same_scenario(void)
     struct sample odd = sample_small("run.seed=9223372036854775807", "gpu.neighbour_load=0.1234567",
                                      "run.output=a \"quoted\\ name\".h5");
     reads_back(&odd);
+    struct sample counted = sample_small("values=on", "lpu.numerics=int8", "lpu.prefill=off");
+    reads_back(&counted);
     struct sample awkward = sample_small("lpu.chip.pcie_latency=10.000001 us",
                                          "gpu.chip.hbm_rate=3.3333333333 TB/s", NULL);
     reads_back(&awkward);
+}
+
+static void a_key_without_a_group_stands_outside_of_all_groups(void)
+{
+    struct sample sample = sample_small("values=on", NULL, NULL);
+    char *text = echo_of(&sample.scenario);
+    CU_ASSERT_TRUE(strncmp(text, "values = true; # --set\n", 23) == 0);
+    free(text);
+    sample_release(&sample);
 }
 
 static void a_side_that_is_left_out_stays_out_of_the_echo(void)
@@ -142,5 +153,6 @@ static void a_scenario_made_by_hand_can_be_printed(void)
 }
 
 TEST_MAIN("echo", TEST(the_echo_reads_back_to_the_same_scenario),
+          TEST(a_key_without_a_group_stands_outside_of_all_groups),
           TEST(a_side_that_is_left_out_stays_out_of_the_echo), TEST(every_value_names_its_source),
           TEST(values_come_with_numbers_and_units), TEST(a_scenario_made_by_hand_can_be_printed))

@@ -20,7 +20,7 @@ static const char rack_text[] = "model = { path = \"nowhere\"; };\n"
                                 "};\n"
                                 "workload = { prompt_tokens = 1.5; decode_tokens = 8; };\n"
                                 "lpu = {\n"
-                                "    chip = \"chip.cfg\";\n"
+                                "    chip = \"chip.cfg\"; numerics = 8;\n"
                                 "    rack = { nodes = 40; chips_per_node = [1, 2]; };\n"
                                 "};\n"
                                 "gpu = {\n"
@@ -30,7 +30,8 @@ static const char rack_text[] = "model = { path = \"nowhere\"; };\n"
                                 "    warps = { many = 4; };\n"
                                 "    nothing = { };\n"
                                 "};\n"
-                                "run = { mode = \"tpu\"; json = 5; };\n";
+                                "run = { mode = \"tpu\"; json = 5; };\n"
+                                "values = { on = true; };\n";
 
 static const char *const said[] = {
     "rack.cfg:1: model.path: \"nowhere\" is not there",
@@ -43,6 +44,7 @@ static const char *const said[] = {
     "chip.cfg:3: lpu.chip.power_max: \"300\" has no unit; a power is written in W",
     "chip.cfg:4: unknown key \"lpu.chip.lanez\"; the nearest known one is \"lpu.chip.lanes\"",
     "chip.cfg: lpu.chip.lanes is missing: bytes of a vector (16 to 4096)",
+    "rack.cfg:9: lpu.numerics: one value is wanted, in quotes: \"fp32\" or \"int8\"",
     "rack.cfg:10: lpu.rack.nodes: 40 is out of range: 1 to 33",
     "rack.cfg:10: lpu.rack.chips_per_node: one value is wanted: 1 to 8",
     "rack.cfg:13: gpu.chip: \"gone.cfg\" is not there",
@@ -52,6 +54,7 @@ static const char *const said[] = {
     "rack.cfg:17: unknown key \"gpu.nothing\"",
     "rack.cfg:19: run.mode: \"tpu\": write \"lpu\", \"gpu\" or \"both\"",
     "rack.cfg:19: run.json: one value is wanted, in quotes",
+    "rack.cfg:20: values: one value is wanted: true, false, on or off",
 };
 
 static void all_faults_of_all_files_come_together(void)

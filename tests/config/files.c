@@ -91,6 +91,26 @@ static void a_whole_scenario_may_start_from_another(void)
     free(small);
 }
 
+static void a_key_without_a_group_is_read_wherever_it_stands(void)
+{
+    static const char *const texts[] = {"values = true;", "run = { seed = 2; };\nvalues = \"on\";",
+                                        "@include \"on.cfg\"", "file = \"on.cfg\";"};
+    sample_file("on.cfg", "values = true;");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct sample sample = sample_read(sample_file("top.cfg", texts[i]), NULL);
+        CU_ASSERT_TRUE(sample.scenario.values);
+        CU_ASSERT_PTR_NULL(strstr(sample.faults, "values"));
+        sample_release(&sample);
+    }
+    struct sample off = sample_read(
+        sample_file("top.cfg", "file = \"on.cfg\"; values = \"off\"; lpu = { values = true; };"),
+        NULL);
+    CU_ASSERT_FALSE(off.scenario.values);
+    CU_ASSERT_TRUE(sample_says(&off, "top.cfg:1: unknown key \"lpu.values\"; the nearest known one "
+                                     "is \"values\""));
+    sample_release(&off);
+}
+
 static void the_model_is_found_beside_the_file_or_through_the_environment(void)
 {
     sample_file("deep/model.json", "{}");
@@ -119,4 +139,5 @@ TEST_MAIN("files", TEST(an_include_is_relative_to_its_file),
           TEST(files_that_include_each_other_end), TEST(a_missing_include_is_one_fault),
           TEST(a_group_may_start_from_a_file_and_change_it),
           TEST(a_whole_scenario_may_start_from_another),
+          TEST(a_key_without_a_group_is_read_wherever_it_stands),
           TEST(the_model_is_found_beside_the_file_or_through_the_environment))

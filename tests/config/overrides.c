@@ -24,6 +24,38 @@ static void a_value_may_hold_an_equals_sign(void)
     sample_release(&sample);
 }
 
+static void values_are(const char *override, bool expected)
+{
+    struct sample sample = sample_small(override, NULL, NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.values, expected);
+    sample_release(&sample);
+}
+
+static void a_key_without_a_group_is_set_like_any_other(void)
+{
+    values_are("values=on", true);
+    values_are("values=true", true);
+    values_are("values=off", false);
+    values_are(" values = \"on\" ", true);
+    struct sample sample = sample_small("value=on", "valuess=on", "values=maybe");
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: unknown key \"value\"; the nearest known one is "
+                                        "\"values\""));
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: unknown key \"valuess\"; the nearest"));
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: values: \"maybe\": write true, false, on or off"));
+    CU_ASSERT_EQUAL(sample.report.count, 3);
+    sample_release(&sample);
+}
+
+static void the_arithmetic_and_the_way_of_the_prompt_can_be_chosen(void)
+{
+    struct sample sample = sample_small("lpu.numerics=int8", "lpu.prefill=off", NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.lpu_numerics, SCENARIO_INT8);
+    CU_ASSERT_FALSE(sample.scenario.lpu_prefill);
+    sample_release(&sample);
+}
+
 static void a_group_may_be_replaced_by_a_file(void)
 {
     char *path = test_source_path("configs/gpus/a100-sxm.cfg");
@@ -58,5 +90,7 @@ static void a_missing_file_is_one_fault(void)
 }
 
 TEST_MAIN("overrides", TEST(a_later_override_wins), TEST(a_value_may_hold_an_equals_sign),
+          TEST(a_key_without_a_group_is_set_like_any_other),
+          TEST(the_arithmetic_and_the_way_of_the_prompt_can_be_chosen),
           TEST(a_group_may_be_replaced_by_a_file), TEST(faults_name_the_option_set),
           TEST(a_missing_file_is_one_fault))

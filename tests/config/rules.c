@@ -56,6 +56,11 @@ static const struct {
     {"gpu.weight_element=1 B", "gpu.chip.fp8_rate=0 flop/s",
      "--set: gpu.weight_element: 1 B weights need fp8, which H100-SXM-80GB has not"},
     {"gpu.weight_element=1 B", NULL, NULL},
+    {"values=on", "run.mode=gpu",
+     "--set: values: values are computed on the LPU: run.mode \"lpu\" or \"both\""},
+    {"values=off", "run.mode=gpu", NULL},
+    {"values=on", "run.mode=lpu", NULL},
+    {"values=on", NULL, NULL},
     {"lpu.tensor_group=3", "run.mode=gpu", NULL},
     {"gpu.tensor_parallel=4", "run.mode=lpu", NULL},
 };

@@ -28,6 +28,9 @@ static void the_main_job_is_tinyllama_on_eight_chips(void)
     const struct scenario *s = &sample.scenario;
     CU_ASSERT_TRUE(sample.accepted);
     CU_ASSERT_EQUAL(s->mode, SCENARIO_BOTH);
+    CU_ASSERT_FALSE(s->values);
+    CU_ASSERT_EQUAL(s->lpu_numerics, SCENARIO_FP32);
+    CU_ASSERT_TRUE(s->lpu_prefill);
     CU_ASSERT_EQUAL(s->lpu_rack.nodes * s->lpu_rack.chips_per_node, 8);
     CU_ASSERT_EQUAL(s->bucket.max_sequence, 2048);
     CU_ASSERT_EQUAL(s->bucket.prefill_chunk, 128);

@@ -50,10 +50,13 @@ static void keys_are_unique_and_in_a_section(void)
         OPTIONS(o)
         {
             CU_ASSERT_PTR_EQUAL(option_find(o->key), o);
-            CU_ASSERT_PTR_NOT_NULL(option_section_of(o->key));
+            const struct option_section *section = option_section_of(o->key);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(section);
+            CU_ASSERT_EQUAL(*section->prefix == '\0', strchr(o->key, '.') == NULL);
             CU_ASSERT_FALSE(option_is_group(o->key));
             CU_ASSERT_TRUE(strlen(o->help) > 0);
         }
+    CU_ASSERT_PTR_NULL(option_section_of("warps.many"));
 }
 
 static void every_choice_has_names_that_print_back(void)
@@ -138,6 +141,10 @@ static void the_nearest_key_is_the_one_meant(void)
     nearest_is("tensor_paralel", "gpu.tensor_parallel");
     nearest_is("bucket.prefil_chunk", "bucket.prefill_chunk");
     nearest_is("nodes", "lpu.rack.nodes");
+    nearest_is("value", "values");
+    nearest_is("run.values", "values");
+    nearest_is("lpu.numeric", "lpu.numerics");
+    nearest_is("prefill", "lpu.prefill");
     nearest_is("", option_nearest("")->key);
 }
 
