@@ -10,33 +10,164 @@
 #include "config/config.h"
 
 enum argument { NONE, REQUIRED, OPTIONAL };
+enum { OF_RUN = 1, OF_GENERATE = 2, OF_BOTH = OF_RUN | OF_GENERATE, MOST_ROWS = 32 };
 
-/* An option either sets a key or chooses what the command is. */
+/* The command line on its way into a command. */
+struct reading {
+    struct app_command *command;
+    struct base_report *report;
+    unsigned of;           /* OF_RUN or OF_GENERATE: the first word */
+    bool given[MOST_ROWS]; /* by row */
+};
+
 struct option_row {
     const char *name;
     enum argument argument;
-    const char *key;      /* "" for --set: its argument is "key=value" */
-    const char *if_alone; /* the value where no argument is given */
-    enum app_command_kind kind;
+    unsigned of; /* whose option it is */
+    void (*take)(struct reading *r, const struct option_row *row, const char *value);
+    const char *key;            /* that key_take sets */
+    const char *if_alone;       /* the value where no argument is given */
+    enum app_command_kind kind; /* that kind_take chooses */
     const char *help;
 };
 
+/* What generate implies, and what it answers to a --set of the same key. */
+static const struct {
+    const char *key, *value; /* NULL: max_new */
+    const char *answer;
+} implied[] = {
+    {"values", "true", "generate always computes values"},
+    {"run.mode", "lpu", "generate runs on the LPU alone"},
+    {"run.json", "", "generate shows no summary"},
+    {"workload.prompt_tokens", "1", "generate counts the tokens of its prompt"},
+    {"workload.decode_tokens", NULL, "with generate, write --max-new N"},
+};
+
+enum { IMPLIED = sizeof implied / sizeof implied[0] };
+
+static void override_add(struct app_command *command, char *override)
+{
+    command->override = base_grow(command->override, &command->override_capacity,
+                                  command->overrides + 1, sizeof *command->override);
+    command->override[command->overrides++] = override;
+}
+
+static void key_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    override_add(r->command, base_format("%s=%s", row->key, value));
+}
+
+/* Whether "key=value" is about `key`; blanks may stand around the key. */
+static bool is_about(const char *override, const char *key)
+{
+    const char *from = override + strspn(override, " \t");
+    size_t length = strcspn(from, " \t=");
+    return strlen(key) == length && strncmp(from, key, length) == 0;
+}
+
+static void set_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    for (size_t i = 0; r->of == OF_GENERATE && i < IMPLIED; i++)
+        if (is_about(value, implied[i].key))
+            base_report_add(r->report, NULL, 0, "--%s %s: %s", row->name, value, implied[i].answer);
+    override_add(r->command, base_strdup(value));
+}
+
+static void kind_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)value;
+    if (row->kind > r->command->kind)
+        r->command->kind = row->kind;
+}
+
+static void prompt_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->prompt = value;
+}
+
+/* Digits up to `end`, at most INT32_MAX. */
+static bool number_read(const char *from, const char *end, int32_t *number)
+{
+    int64_t value = 0;
+    for (const char *p = from; p < end; p++) {
+        value = 10 * value + (*p - '0');
+        if (*p < '0' || *p > '9' || value > INT32_MAX)
+            return false;
+    }
+    *number = (int32_t)value;
+    return from < end;
+}
+
+static int32_t items_of(const char *list)
+{
+    int32_t items = 1;
+    for (; *list; list++)
+        items += *list == ',';
+    return items;
+}
+
+static void ids_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    struct app_command *command = r->command;
+    base_free(command->prompt_ids);
+    command->prompt_id_count = items_of(value);
+    command->prompt_ids = base_alloc((size_t)command->prompt_id_count, sizeof *command->prompt_ids);
+    const char *item = value;
+    for (int32_t i = 0; i < command->prompt_id_count; i++) {
+        const char *end = item + strcspn(item, ",");
+        if (!number_read(item, end, &command->prompt_ids[i]))
+            base_report_add(r->report, NULL, 0, "--%s: item %d \"%.*s\" is no token id: 0 to %d",
+                            row->name, i + 1, (int)(end - item), item, INT32_MAX);
+        item = end + 1;
+    }
+}
+
+static void max_new_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    bool number = number_read(value, value + strlen(value), &r->command->max_new);
+    if (!number || r->command->max_new == 0)
+        base_report_add(r->report, NULL, 0,
+                        "--%s %s: a whole number of tokens, at least 1, is wanted", row->name,
+                        value);
+}
+
+static void print_ids_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row, (void)value;
+    r->command->print_ids = true;
+}
+
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, "run.mode", NULL, APP_COMMAND_RUN, "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, "", NULL, APP_COMMAND_RUN, "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, "run.output", NULL, APP_COMMAND_RUN, "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, "run.seed", NULL, APP_COMMAND_RUN, "=N               seed of all draws"},
-    {"json", OPTIONAL, "run.json", "-", APP_COMMAND_RUN,
-     "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, "run.quiet", "true", APP_COMMAND_RUN,
-     "                no progress, no summary"},
-    {"check", NONE, NULL, NULL, APP_COMMAND_CHECK,
-     "                validate, print the effective configuration, run nothing"},
-    {"version", NONE, NULL, NULL, APP_COMMAND_VERSION, "              print the version"},
-    {"help", NONE, NULL, NULL, APP_COMMAND_HELP, "                 print this"},
+    {"mode", REQUIRED, OF_RUN, key_take, .key = "run.mode",
+     .help = "=lpu|gpu|both    machines that run"},
+    {"set", REQUIRED, OF_BOTH, set_take, .help = "=KEY=VALUE        any option below; repeatable"},
+    {"out", REQUIRED, OF_BOTH, key_take, .key = "run.output",
+     .help = "=FILE             HDF5 file to write"},
+    {"seed", REQUIRED, OF_BOTH, key_take, .key = "run.seed",
+     .help = "=N               seed of all draws"},
+    {"json", OPTIONAL, OF_RUN, key_take, .key = "run.json", .if_alone = "-",
+     .help = "[=FILE]          summary as JSON, to standard output or a file"},
+    {"quiet", NONE, OF_BOTH, key_take, .key = "run.quiet", .if_alone = "true",
+     .help = "                no progress, no summary"},
+    {"check", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_CHECK,
+     .help = "                validate, print the effective configuration, run nothing"},
+    {"prompt", REQUIRED, OF_GENERATE, prompt_take,
+     .help = "=TEXT          what to continue; empty: the begin token alone"},
+    {"prompt-ids", REQUIRED, OF_GENERATE, ids_take,
+     .help = "=ID,...    the same as token ids, begin token included"},
+    {"max-new", REQUIRED, OF_GENERATE, max_new_take,
+     .help = "=N            most tokens to generate"},
+    {"print-ids", NONE, OF_GENERATE, print_ids_take,
+     .help = "            token ids on one line instead of text"},
+    {"version", NONE, OF_BOTH, kind_take, .kind = APP_COMMAND_VERSION,
+     .help = "              print the version"},
+    {"help", NONE, OF_BOTH, kind_take, .kind = APP_COMMAND_HELP,
+     .help = "                 print this"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
+_Static_assert(sizeof rows / sizeof rows[0] <= MOST_ROWS, "struct reading has too few places");
 
 /* Edit distance of two words of at most 31 letters. */
 static size_t distance(const char *a, size_t length, const char *b)
@@ -75,14 +206,6 @@ static const struct option_row *find(const char *name, size_t length)
     return NULL;
 }
 
-static void override_add(struct app_command *command, const char *key, const char *value)
-{
-    command->override = base_grow(command->override, &command->override_capacity,
-                                  command->overrides + 1, sizeof *command->override);
-    command->override[command->overrides++] =
-        *key ? base_format("%s=%s", key, value) : base_strdup(value);
-}
-
 /* The argument of an option: behind its "=", or the next word; NULL where there is none. */
 static const char *argument_take(const struct option_row *row, const char *equals, char **word,
                                  int *taken)
@@ -96,42 +219,87 @@ static const char *argument_take(const struct option_row *row, const char *equal
     return row->if_alone;
 }
 
+static void stranger_refuse(struct reading *r, const struct option_row *row)
+{
+    if (r->of == OF_GENERATE)
+        base_report_add(r->report, NULL, 0, "--%s does not go with generate; see --help",
+                        row->name);
+    else
+        base_report_add(r->report, NULL, 0,
+                        "--%s goes with generate alone: lpusim-mp generate FILE --%s ...",
+                        row->name, row->name);
+}
+
 /* An option that is known; `word` is the one after it. Returns how many further words it took. */
-static int apply(struct app_command *command, const struct option_row *row, const char *equals,
-                 char **word, struct base_report *report)
+static int apply(struct reading *r, const struct option_row *row, const char *equals, char **word)
 {
     int taken = 0;
     const char *value = argument_take(row, equals, word, &taken);
-    if (row->argument == NONE && equals)
-        base_report_add(report, NULL, 0, "--%s takes no argument", row->name);
+    r->given[row - rows] = true;
+    if (!(row->of & r->of))
+        stranger_refuse(r, row);
+    else if (row->argument == NONE && equals)
+        base_report_add(r->report, NULL, 0, "--%s takes no argument", row->name);
     else if (row->argument == REQUIRED && !value)
-        base_report_add(report, NULL, 0, "--%s needs an argument; see --help", row->name);
-    else if (row->key)
-        override_add(command, row->key, value);
-    else if (row->kind > command->kind)
-        command->kind = row->kind;
+        base_report_add(r->report, NULL, 0, "--%s needs an argument; see --help", row->name);
+    else
+        row->take(r, row, value);
     return taken;
 }
 
 /* One word of the command line; returns how many further words belong to it. */
-static int word_read(struct app_command *command, char **word, struct base_report *report)
+static int word_read(struct reading *r, char **word)
 {
     if (word[0][0] != '-') {
-        if (command->file)
-            base_report_add(report, NULL, 0, "%s and %s: one configuration file is enough",
-                            command->file, word[0]);
-        command->file = word[0];
+        if (r->command->file)
+            base_report_add(r->report, NULL, 0, "%s and %s: one configuration file is enough",
+                            r->command->file, word[0]);
+        r->command->file = word[0];
         return 0;
     }
     const char *name = word[0] + 1 + (word[0][1] == '-'), *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const struct option_row *row = find(name, length);
     if (row && name == word[0] + 2)
-        return apply(command, row, equals, word + 1, report);
+        return apply(r, row, equals, word + 1);
     size_t most = length < 31 ? length : 31;
-    base_report_add(report, NULL, 0, "unknown option %s; did you mean --%s? --help lists all",
+    base_report_add(r->report, NULL, 0, "unknown option %s; did you mean --%s? --help lists all",
                     word[0], nearest(name, most)->name);
     return 0;
+}
+
+static bool is_given(const struct reading *r, const char *name)
+{
+    return r->given[find(name, strlen(name)) - rows];
+}
+
+static void generate_require(const struct reading *r)
+{
+    bool text = is_given(r, "prompt"), ids = is_given(r, "prompt-ids");
+    if (text && ids)
+        base_report_add(r->report, NULL, 0, "--prompt and --prompt-ids: one of the two is enough");
+    if (!text && !ids)
+        base_report_add(r->report, NULL, 0,
+                        "generate needs a prompt: --prompt TEXT or --prompt-ids ID,...");
+    if (!is_given(r, "max-new"))
+        base_report_add(r->report, NULL, 0,
+                        "generate needs --max-new N: the most tokens to generate, at least 1");
+}
+
+static void file_require(const struct reading *r)
+{
+    if (!r->command->file)
+        base_report_add(r->report, NULL, 0, "no configuration file; try: lpusim-mp %s, or --help",
+                        r->of == OF_GENERATE ? "generate FILE --prompt TEXT --max-new N"
+                                             : "configs/rack.cfg");
+}
+
+static void implied_add(struct app_command *command)
+{
+    for (size_t i = 0; i < IMPLIED; i++)
+        override_add(command, implied[i].value
+                                  ? base_format("%s=%s", implied[i].key, implied[i].value)
+                                  : base_format("%s=%d", implied[i].key, command->max_new));
 }
 
 static char *line_of(int argc, char **argv)
@@ -148,11 +316,20 @@ static char *line_of(int argc, char **argv)
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
 {
     struct app_command command = {.kind = APP_COMMAND_RUN, .line = line_of(argc, argv)};
-    for (int i = 1; i < argc; i++)
-        i += word_read(&command, argv + i, report);
-    if (!command.file && command.kind <= APP_COMMAND_CHECK)
-        base_report_add(report, NULL, 0,
-                        "no configuration file; try: lpusim-mp configs/rack.cfg, or --help");
+    struct reading reading = {.command = &command, .report = report, .of = OF_RUN};
+    bool generate = argc > 1 && strcmp(argv[1], "generate") == 0;
+    if (generate) {
+        command.kind = APP_COMMAND_GENERATE;
+        reading.of = OF_GENERATE;
+    }
+    for (int i = generate ? 2 : 1; i < argc; i++)
+        i += word_read(&reading, argv + i);
+    if (command.kind <= APP_COMMAND_GENERATE)
+        file_require(&reading);
+    if (command.kind == APP_COMMAND_GENERATE) {
+        generate_require(&reading);
+        implied_add(&command);
+    }
     if (!base_report_is_clean(report))
         command.kind = APP_COMMAND_WRONG;
     return command;
@@ -163,6 +340,7 @@ void app_command_release(struct app_command *command)
     for (size_t i = 0; i < command->overrides; i++)
         base_free(command->override[i]);
     base_free(command->override);
+    base_free(command->prompt_ids);
     base_free(command->line);
 }
 
@@ -172,23 +350,37 @@ void app_command_version(void)
            base_version_compiler());
 }
 
+static void rows_print(const char *title, unsigned of)
+{
+    printf("\n%s\n", title);
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].of == of)
+            printf("  --%s%s\n", rows[i].name, rows[i].help);
+}
+
 void app_command_help(void)
 {
     fputs("usage: lpusim-mp FILE [OPTION]...\n"
-          "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n\n"
+          "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
+          "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
+          "[OPTION]...\n\n"
           "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
           "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
           "on any number of ranks; without mpirun one rank does it all.\n\n"
-          "options\n",
+          "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
+          "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
+          "carries the text, or with --print-ids the ids on one line, and nothing else.\n",
           stdout);
-    for (size_t i = 0; i < ROWS; i++)
-        printf("  --%s%s\n", rows[i].name, rows[i].help);
+    rows_print("options", OF_BOTH);
+    rows_print("options without generate", OF_RUN);
+    rows_print("options of generate", OF_GENERATE);
     fputs(
         "\nexamples\n"
         "  lpusim-mp configs/small.cfg                        seconds, one process\n"
         "  mpirun -np 8 lpusim-mp configs/rack.cfg            the main job, one chip a rank\n"
         "  lpusim-mp configs/rack.cfg --check                 what would run, with sources\n"
         "  lpusim-mp configs/rack.cfg --mode=gpu --set gpu.neighbour=false --json\n"
+        "  lpusim-mp generate configs/sums.cfg --prompt \"347+585=\" --max-new 8\n"
         "  mpirun -np 8 --allow-run-as-root --oversubscribe lpusim-mp configs/rack.cfg\n"
         "                                                     as root, on fewer cores than ranks\n"
         "\nexit status\n"

@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: one configuration file, and what stands beside it. */
+/* The command line: what to do, one configuration file, and what stands beside it. */
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
+/* An option may choose a kind behind that of the first word. Those up to GENERATE need a file. */
 enum app_command_kind {
     APP_COMMAND_RUN,
-    APP_COMMAND_CHECK, /* validate, print the effective configuration, run nothing */
+    APP_COMMAND_CHECK,    /* validate, print the effective configuration, run nothing */
+    APP_COMMAND_GENERATE, /* the model's words after a prompt, computed by the LPU */
     APP_COMMAND_VERSION,
     APP_COMMAND_HELP,
     APP_COMMAND_WRONG, /* the report says why */
 };
 
-/* Overrides are owned, the rest points into argv. Release with app_command_release. */
+/* Overrides, ids and line are owned, others point into argv. Release with app_command_release. */
 struct app_command {
     enum app_command_kind kind;
     const char *file; /* the .cfg file */
-    char **override;  /* "key=value", in the order given */
+    char **override;  /* "key=value", in the order given; those that GENERATE implies come last */
     size_t overrides, override_capacity;
-    char *line; /* all arguments, for the record */
+    /* GENERATE only: */
+    const char *prompt;  /* may be empty; NULL: prompt_ids has the prompt */
+    int32_t *prompt_ids; /* at least 0; NULL: prompt has the prompt */
+    int32_t prompt_id_count;
+    int32_t max_new; /* tokens to generate, at most; also workload.decode_tokens */
+    bool print_ids;  /* ids instead of text */
+    char *line;      /* all arguments, for the record */
 };
 
 struct app_command app_command_read(int argc, char **argv, struct base_report *report);

@@ -55,7 +55,7 @@ enum base_status app_input_read(struct app_run *run)
 {
     if (run->command->kind == APP_COMMAND_WRONG)
         return parallel_agree_report(&run->report, BASE_USAGE);
-    if (run->command->kind != APP_COMMAND_RUN && run->command->kind != APP_COMMAND_CHECK)
+    if (run->command->kind == APP_COMMAND_VERSION || run->command->kind == APP_COMMAND_HELP)
         return say(run);
     enum base_status status = read_scenario(run);
     if (status == BASE_OK)
