@@ -23,26 +23,27 @@ static uint32_t bits_of(float value)
     return bits;
 }
 
+/* Pieces of 32 / planes bits; plane by plane, so that loops stay simple. */
 static void read_pieces(int32_t lanes, int32_t planes, const void *const plane[], float *real)
 {
-    const uint32_t *const *p = (const uint32_t *const *)plane;
-    int32_t width = 32 / planes;
-    for (int32_t l = 0; l < lanes; l++) {
-        uint32_t bits = p[0][l];
-        for (int32_t k = 1; k < planes; k++)
-            bits |= p[k][l] << (width * k);
-        real[l] = float_of(bits);
+    memcpy(real, plane[0], (size_t)lanes * sizeof *real);
+    for (int32_t k = 1; k < planes; k++) {
+        const uint32_t *piece = plane[k];
+        int32_t shift = 32 / planes * k;
+        for (int32_t l = 0; l < lanes; l++)
+            real[l] = float_of(bits_of(real[l]) | piece[l] << shift);
     }
 }
 
 static void write_pieces(int32_t lanes, int32_t planes, const float *real, void *const plane[])
 {
-    uint32_t *const *p = (uint32_t *const *)plane;
-    int32_t width = 32 / planes;
-    uint32_t mask = planes == 1 ? UINT32_MAX : (UINT32_C(1) << width) - 1;
-    for (int32_t k = 0; k < planes; k++)
+    uint32_t mask = UINT32_MAX >> (32 - 32 / planes);
+    for (int32_t k = 0; k < planes; k++) {
+        uint32_t *piece = plane[k];
+        int32_t shift = 32 / planes * k;
         for (int32_t l = 0; l < lanes; l++)
-            p[k][l] = bits_of(real[l]) >> (width * k) & mask;
+            piece[l] = bits_of(real[l]) >> shift & mask;
+    }
 }
 
 static uint32_t word_at(const void *const plane[], int32_t lane)

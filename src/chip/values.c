@@ -50,6 +50,7 @@ struct values *values_create(const struct chip *chip, enum chip_numerics numeric
     for (int32_t n = 0; n < 3; n++)
         v->input[n] = lanes_create(m->lanes);
     v->result = lanes_create(m->lanes);
+    v->from = base_alloc((size_t)m->lanes, sizeof *v->from);
     values_planes_create(m, v);
     return v;
 }
@@ -67,6 +68,7 @@ void values_release(struct values *values)
     for (int32_t n = 0; n < 3; n++)
         lanes_release(&values->input[n]);
     lanes_release(&values->result);
+    base_free(values->from);
     for (int32_t n = 0; n < LINKS_OF_CHIP; n++) {
         values_queue_release(&values->in[n]);
         values_queue_release(&values->out[n]);
@@ -109,7 +111,8 @@ void *values_drive(struct chip *chip, const struct run *run, const struct progra
                    int32_t k, int64_t cycle)
 {
     int32_t x = chip->position[run->instruction->queue];
-    return rings_drive(&chip->values->streams, lane_of(chip, o, k),
+    int64_t now = cycle - values_delay(chip, run);
+    return rings_drive(&chip->values->streams, now, lane_of(chip, o, k),
                        phase_at(o->direction, cycle, x), x);
 }
 

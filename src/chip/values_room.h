@@ -51,7 +51,8 @@ struct values {
     struct values_plane plane[MXM_PLANES];
     struct values_lanes fold[VALUES_ALUS]; /* of reductions under way */
     struct values_lanes input[3], result;
-    float *pass; /* sums of one pass through an array */
+    int32_t *from; /* where the lanes of a permuted vector come from */
+    float *pass;   /* sums of one pass through an array */
     int32_t accumulator_rows;
     struct values_queue in[LINKS_OF_CHIP], out[LINKS_OF_CHIP];
     const struct program_instruction *blocked; /* a receive whose vector is not here */

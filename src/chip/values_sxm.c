@@ -4,6 +4,8 @@
 
 #include "chip/values_room.h"
 
+enum { SUPERLANE_ROWS = 16 }; /* as many as a superlane has lanes: chip_can_compute */
+
 /* The lane that lane l of a permuted vector comes from; -1: zero. */
 static int32_t source_of(const struct lpu_chip *m, const struct program_instruction *i,
                          int32_t inner, int32_t l)
@@ -30,12 +32,15 @@ static int32_t source_of(const struct lpu_chip *m, const struct program_instruct
     }
 }
 
-static void move_lane(const struct values *v, const void *in, int32_t from, void *out, int32_t to)
+/* out[l] = in[from[l]], or 0. */
+static void move_lanes(const struct numbers *n, const void *in, const int32_t *from, void *out)
 {
-    if (v->numbers.wide)
-        ((uint32_t *)out)[to] = from < 0 ? 0 : ((const uint32_t *)in)[from];
-    else
-        ((uint8_t *)out)[to] = from < 0 ? 0 : ((const uint8_t *)in)[from];
+    const uint32_t *word = in;
+    const uint8_t *byte = in;
+    for (int32_t l = 0; l < n->lanes && n->wide; l++)
+        ((uint32_t *)out)[l] = from[l] < 0 ? 0 : word[from[l]];
+    for (int32_t l = 0; l < n->lanes && !n->wide; l++)
+        ((uint8_t *)out)[l] = from[l] < 0 ? 0 : byte[from[l]];
 }
 
 /* Stream k of all operands of an instruction from `first` on; NULL: there are fewer. */
@@ -77,33 +82,44 @@ static void *output_vector(struct chip *chip, const struct act *act, int32_t k, 
 void values_permute(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    int32_t inner = run_inner(&act->run, act->k), lanes = chip->machine->lanes;
+    int32_t inner = run_inner(&act->run, act->k), *from = chip->values->from;
+    for (int32_t l = 0; l < chip->machine->lanes; l++)
+        from[l] = source_of(chip->machine, i, inner, l);
     for (int32_t k = 0; k < streams_of(chip, i->operand + i->inputs, i->outputs); k++) {
         const void *in = input_vector(chip, act, k, cycle);
         void *out = output_vector(chip, act, k, cycle);
-        if (i->function == PROGRAM_SXM_IDENTITY)
-            memcpy(out, in, chip->values->vector_bytes);
-        for (int32_t l = 0; l < lanes && i->function != PROGRAM_SXM_IDENTITY; l++)
-            move_lane(chip->values, in, source_of(chip->machine, i, inner, l), out, l);
+        move_lanes(&chip->values->numbers, in, from, out);
     }
 }
 
-/* Plane p of vector j goes out on stream j * planes + p: lane r of each superlane is lane j of
- * input vector r there. */
+/* Lane r of each superlane of `out` is lane j there of in[r], or of in[0] where there is one. */
+static void gather_column(const struct chip *chip, const void *const in[], int32_t rows, int32_t j,
+                          void *out)
+{
+    int32_t per = chip->machine->lanes_per_superlane, *from = chip->values->from;
+    for (int32_t l = 0; l < chip->machine->lanes; l++)
+        from[l] = j < per ? l - l % per + j : -1;
+    if (rows == 1) {
+        move_lanes(&chip->values->numbers, in[0], from, out);
+        return;
+    }
+    size_t width = chip->values->vector_bytes / (size_t)chip->machine->lanes;
+    for (int32_t l = 0; l < chip->machine->lanes; l++)
+        memcpy((char *)out + (size_t)l * width,
+               (const char *)in[l % per] + (size_t)(from[l] < 0 ? 0 : from[l]) * width, width);
+}
+
+/* Plane p of vector j goes out on stream j * planes + p. */
 void values_transpose(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
     int32_t in = streams_of(chip, i->operand, i->inputs);
     int32_t out = streams_of(chip, i->operand + i->inputs, i->outputs);
-    int32_t per = chip->machine->lanes_per_superlane, planes = in < out ? in : in / per;
-    planes = planes > 0 ? planes : 1;
+    int32_t rows = in < out ? 1 : SUPERLANE_ROWS, planes = in / rows > 0 ? in / rows : 1;
     for (int32_t k = 0; k < out; k++) {
-        int32_t j = k / planes, p = k % planes;
-        void *to = output_vector(chip, act, k, cycle);
-        for (int32_t l = 0; l < chip->machine->lanes; l++) {
-            int32_t row = in < out ? 0 : l % per;
-            int32_t from = j < per ? l - l % per + j : -1;
-            move_lane(chip->values, input_vector(chip, act, row * planes + p, cycle), from, to, l);
-        }
+        const void *vector[SUPERLANE_ROWS];
+        for (int32_t r = 0; r < rows; r++)
+            vector[r] = input_vector(chip, act, r * planes + k % planes, cycle);
+        gather_column(chip, vector, rows, k / planes, output_vector(chip, act, k, cycle));
     }
 }
