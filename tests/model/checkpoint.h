@@ -44,7 +44,7 @@ unsigned char *checkpoint_data(const struct checkpoint *checkpoint, const char *
 unsigned char *checkpoint_file(const char *header, const unsigned char *data, size_t data_bytes,
                                size_t *bytes);
 
-/* Writes BYTES as FOLDER/NAME; aborts where that fails. */
+/* Writes or replaces FOLDER/NAME; aborts where that fails. */
 void checkpoint_write(const char *folder, const char *name, const void *bytes, size_t count);
 
 /* A new folder; free it and what is in it with checkpoint_folder_remove. */
