@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("train_sums.py needs PyTorch: apt-get install --no-install-recommends python3-torch libopenblas0-openmp")
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "configs" / "models" / "sums"
-PIECES = ["<unk>", "<s>", "</s>", *"0123456789+=", "<unused0>"]
+PIECES = ["<unk>", "<s>", "</s>", *"0123456789+= "]
 UNK, BOS, EOS = 0, 1, 2
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],

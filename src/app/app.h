@@ -14,6 +14,7 @@
 
 struct app_lpu;     /* app/lpu.h */
 struct app_gpu;     /* app/gpu.h */
+struct app_values;  /* app/values.h */
 struct app_compare; /* app/compare.h */
 
 /* The request as one machine served it. */
@@ -32,8 +33,9 @@ struct app_run {
     struct scenario scenario;
     struct model model;
     struct base_report report;
-    struct record_file *file; /* NULL: no output is wanted, or it is closed */
-    struct app_lpu *lpu;      /* NULL where the LPU does not take part */
+    struct record_file *file;  /* NULL: no output is wanted, or it is closed */
+    struct app_lpu *lpu;       /* NULL where the LPU does not take part */
+    struct app_values *values; /* NULL where no numbers are computed */
     struct app_gpu *gpu;
     struct app_served served[2]; /* by enum record_machine */
     struct app_compare *compare;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "config/config.h"
+#include "config/ids.h"
 
 enum argument { NONE, REQUIRED, OPTIONAL };
 enum { OF_RUN = 1, OF_GENERATE = 2, OF_BOTH = OF_RUN | OF_GENERATE, MOST_ROWS = 32 };
@@ -86,46 +87,18 @@ static void prompt_take(struct reading *r, const struct option_row *row, const c
     r->command->prompt = value;
 }
 
-/* Digits up to `end`, at most INT32_MAX. */
-static bool number_read(const char *from, const char *end, int32_t *number)
-{
-    int64_t value = 0;
-    for (const char *p = from; p < end; p++) {
-        value = 10 * value + (*p - '0');
-        if (*p < '0' || *p > '9' || value > INT32_MAX)
-            return false;
-    }
-    *number = (int32_t)value;
-    return from < end;
-}
-
-static int32_t items_of(const char *list)
-{
-    int32_t items = 1;
-    for (; *list; list++)
-        items += *list == ',';
-    return items;
-}
-
 static void ids_take(struct reading *r, const struct option_row *row, const char *value)
 {
     struct app_command *command = r->command;
+    (void)row;
     base_free(command->prompt_ids);
-    command->prompt_id_count = items_of(value);
-    command->prompt_ids = base_alloc((size_t)command->prompt_id_count, sizeof *command->prompt_ids);
-    const char *item = value;
-    for (int32_t i = 0; i < command->prompt_id_count; i++) {
-        const char *end = item + strcspn(item, ",");
-        if (!number_read(item, end, &command->prompt_ids[i]))
-            base_report_add(r->report, NULL, 0, "--%s: item %d \"%.*s\" is no token id: 0 to %d",
-                            row->name, i + 1, (int)(end - item), item, INT32_MAX);
-        item = end + 1;
-    }
+    config_ids_parse("--prompt-ids", value, &command->prompt_ids, &command->prompt_id_count,
+                     r->report);
 }
 
 static void max_new_take(struct reading *r, const struct option_row *row, const char *value)
 {
-    bool number = number_read(value, value + strlen(value), &r->command->max_new);
+    bool number = config_number_parse(value, value + strlen(value), &r->command->max_new);
     if (!number || r->command->max_new == 0)
         base_report_add(r->report, NULL, 0,
                         "--%s %s: a whole number of tokens, at least 1, is wanted", row->name,

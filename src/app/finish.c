@@ -6,6 +6,7 @@
 #include "app/compare.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/values.h"
 #include "config/config.h"
 #include "parallel/parallel.h"
 
@@ -22,6 +23,7 @@ int app_finish(struct app_run *run, enum base_status status)
     if (run->stop_signal)
         say_stopped(run);
     app_record_abandon(run);
+    app_values_free(run->values);
     app_lpu_free(run->lpu);
     app_gpu_free(run->gpu);
     app_compare_free(run->compare);

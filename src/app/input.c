@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/values.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "parallel/parallel.h"
@@ -63,7 +64,8 @@ enum base_status app_input_read(struct app_run *run)
     if (status != BASE_OK)
         return status;
     name_machines(run);
-    if (run->gpu)
+    status = app_values_open(run);
+    if (run->gpu && status == BASE_OK)
         status = app_gpu_check(run);
     if (status == BASE_OK && run->command->kind == APP_COMMAND_CHECK)
         return check(run);

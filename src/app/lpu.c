@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "app/lpu_programs.h"
+#include "app/values.h"
 #include "base/memory.h"
 #include "parallel/copies.h"
 #include "parallel/place.h"
@@ -97,6 +98,8 @@ static void load_chip(struct app_run *run, struct app_lpu_chip *own)
     own->chip = chip_create(&run->scenario.lpu_chip, &lpu->topology, own->id);
     for (int phase = 0; phase < PARTITION_PHASES; phase++)
         chip_load(own->chip, &own->program[phase]);
+    if (run->values)
+        app_values_load(run, own);
 }
 
 static enum base_status load_chips(struct app_run *run)

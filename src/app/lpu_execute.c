@@ -10,14 +10,19 @@
 
 #include "app/lpu.h"
 #include "app/lpu_transfers.h"
+#include "app/values.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "chip/chip_values.h"
 #include "parallel/copies.h"
 #include "parallel/mail.h"
 #include "parallel/place.h"
 
-enum { BATCH_STEPS = 8, TAGS = 32768 };
+enum { BATCH_STEPS = 8 };
+
+/* What a letter is: the tag says so. */
+enum { LETTER_PROMISE, LETTER_VECTORS };
 
 /* What is added up over chips for a step; LENGTH and SHORTEST are extremes, not sums. */
 enum {
@@ -53,22 +58,24 @@ static enum partition_phase phase_of(const struct record_lpu_step *step)
     return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
 }
 
-/* The steps of the request, one behind the other. Prefill takes all prompt tokens but the last,
- * which the first decode step takes. */
+/* The steps of the request, one behind the other. All prompt tokens but the last go through prefill
+ * passes, or through decode steps whose tokens nobody needs; the last one gives the first token. */
 static void list_steps(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
-    int32_t chunk = lpu->outline.prefill_rows, rows = s->workload.prompt_tokens - 1;
+    int32_t chunk = s->lpu_prefill ? lpu->outline.prefill_rows : 1;
+    int32_t rows = s->workload.prompt_tokens - 1;
     lpu->prompt_steps = (rows + chunk - 1) / chunk;
     lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
     lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
     int64_t cycle = 0;
     for (int32_t i = 0; i < lpu->steps; i++) {
-        bool prefill = i < lpu->prompt_steps;
-        enum partition_phase phase = prefill ? PARTITION_PREFILL : PARTITION_DECODE;
+        bool prompt = i < lpu->prompt_steps;
+        enum partition_phase phase =
+            prompt && s->lpu_prefill ? PARTITION_PREFILL : PARTITION_DECODE;
         int64_t end = cycle + lpu->outline.length_cycles[phase];
-        int32_t position = prefill ? i * chunk : rows + i - lpu->prompt_steps;
+        int32_t position = prompt ? i * chunk : rows + i - lpu->prompt_steps;
         lpu->step[i] = (struct record_lpu_step){.step = i,
                                                 .phase = (uint8_t)app_lpu_record_phase(phase),
                                                 .position = position,
@@ -89,11 +96,24 @@ static void deliver(struct execution *e, const struct chip_message *message)
     e->awake[message->to_chip - e->lpu->block.first] = true;
 }
 
+static void deliver_vectors(struct execution *e, const struct chip_vectors *vectors)
+{
+    chip_deliver_vectors(own_chip(e, vectors->to_chip)->chip, vectors);
+    e->awake[vectors->to_chip - e->lpu->block.first] = true;
+}
+
 static void read_letter(void *context, const struct parallel_letter *letter)
 {
     struct chip_message message;
-    memcpy(&message, letter->bytes, sizeof message);
-    deliver(context, &message);
+    struct chip_vectors vectors;
+    if (letter->tag == LETTER_PROMISE) {
+        memcpy(&message, letter->bytes, sizeof message);
+        deliver(context, &message);
+        return;
+    }
+    memcpy(&vectors, letter->bytes, sizeof vectors);
+    vectors.bytes = (const char *)letter->bytes + sizeof vectors;
+    deliver_vectors(context, &vectors);
 }
 
 static void route(struct execution *e, const struct chip_message *message)
@@ -104,8 +124,32 @@ static void route(struct execution *e, const struct chip_message *message)
         deliver(e, message);
         return;
     }
-    parallel_mail_send(e->mail, owner, message->step % TAGS, message, sizeof *message);
+    parallel_mail_send(e->mail, owner, LETTER_PROMISE, message, sizeof *message);
     e->messages_between_ranks++;
+}
+
+/* A letter of vectors: the structure, then the bytes that it speaks of. */
+static void route_vectors(struct execution *e, const struct chip_vectors *vectors)
+{
+    int owner = parallel_block_owner(e->lpu->topology.chips, parallel_size(), vectors->to_chip);
+    if (owner == parallel_rank()) {
+        deliver_vectors(e, vectors);
+        return;
+    }
+    size_t bytes = sizeof *vectors + vectors->size;
+    char *letter = base_alloc(1, bytes);
+    memcpy(letter, vectors, sizeof *vectors);
+    memcpy(letter + sizeof *vectors, vectors->bytes, vectors->size);
+    parallel_mail_send(e->mail, owner, LETTER_VECTORS, letter, bytes);
+    base_free(letter);
+}
+
+static void route_all_vectors(struct execution *e, const struct chip *chip)
+{
+    struct chip_vectors vectors;
+    for (int32_t link = 0; link < CHIP_LINKS; link++)
+        if (chip_vectors_sent(chip, link, &vectors))
+            route_vectors(e, &vectors);
 }
 
 static void run_chip(struct execution *e, int64_t i)
@@ -120,6 +164,8 @@ static void run_chip(struct execution *e, int64_t i)
     const struct chip_message *message = chip_outbox(chip, &count);
     for (size_t k = 0; k < count; k++)
         route(e, &message[k]);
+    if (e->run->values)
+        route_all_vectors(e, chip);
     chip_outbox_clear(chip);
 }
 
@@ -135,14 +181,19 @@ static bool run_chips(struct execution *e)
     return ran;
 }
 
-/* Ids of the step's tokens: drawn by key, since logits have no values to choose from yet. */
-static void draw_tokens(struct execution *e, const struct record_lpu_step *step, int32_t count)
+int32_t app_lpu_drawn_token(const struct app_run *run, int32_t position)
 {
-    const struct scenario *s = &e->run->scenario;
+    uint64_t seed = (uint64_t)run->scenario.seed;
+    return (int32_t)(base_random_u64(seed, BASE_RANDOM_TOKEN, 0, (uint64_t)position) %
+                     (uint64_t)run->model.vocabulary);
+}
+
+/* Ids of the step's tokens. */
+static void take_tokens(struct execution *e, const struct record_lpu_step *step, int32_t count)
+{
     for (int32_t i = 0; i < count; i++)
-        e->token[i] = (int32_t)(base_random_u64((uint64_t)s->seed, BASE_RANDOM_TOKEN, 0,
-                                                (uint64_t)step->position + (uint64_t)i) %
-                                (uint64_t)e->run->model.vocabulary);
+        e->token[i] = e->run->values ? app_values_token(e->run, step->position + i)
+                                     : app_lpu_drawn_token(e->run, step->position + i);
 }
 
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
@@ -151,7 +202,7 @@ static bool begin_step(struct execution *e, const struct record_lpu_step *step)
     bool begun = true;
     e->left = 0;
     if (e->lpu->block.count > 0)
-        draw_tokens(e, step, e->lpu->own[0].program[phase].rows);
+        take_tokens(e, step, e->lpu->own[0].program[phase].rows);
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
         const struct program *program = &own->program[phase];
@@ -239,8 +290,11 @@ static void sum_step(struct execution *e, int32_t step)
 /* Collective. Steps [first, last) are in: adds them up over ranks and writes them. */
 static enum base_status close_batch(struct execution *e, int32_t first, int32_t last)
 {
-    for (int32_t step = first; step < last; step++)
+    for (int32_t step = first; step < last; step++) {
         sum_step(e, step);
+        if (e->run->values)
+            app_values_close_step(e->run, &e->lpu->step[step]);
+    }
     app_lpu_transfers_flush(&e->transfers, e->run);
     app_progress(e->run, "LPU rack, step %" PRId32 " of %" PRId32, last, e->lpu->steps);
     struct record_file *file = e->run->file;
@@ -275,10 +329,12 @@ static bool may_replay(const struct execution *e, int32_t next)
     return !memcmp(a, b, sizeof *a) && e->lpu->totals.violations == 0;
 }
 
-/* The end of the batch from `first`: not beyond the phase, nor the steps asked for. */
+/* The end of the batch from `first`: not beyond the phase, nor the steps asked for. Where numbers
+ * are computed ranks look at every step together. */
 static int32_t batch_end(const struct execution *e, int32_t first)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps, last = first + BATCH_STEPS;
+    int32_t wanted = e->run->scenario.lpu_execute_steps;
+    int32_t last = first + (e->run->values ? 1 : BATCH_STEPS);
     int32_t phase_end = first < e->lpu->prompt_steps ? e->lpu->prompt_steps : e->lpu->steps;
     int32_t asked = e->lpu->prompt_steps + (wanted > 2 ? wanted : 2);
     last = last < phase_end ? last : phase_end;
@@ -295,10 +351,21 @@ static void replay(struct execution *e, int32_t first)
             chip_replayed(e->lpu->own[i].chip, steps, position);
 }
 
+/* The text has ended: there are no further steps. */
+static void end_text(struct execution *e, int32_t steps)
+{
+    e->lpu->steps = steps;
+    e->run->scenario.workload.decode_tokens = e->run->values->tokens;
+}
+
 static enum base_status execute_all(struct execution *e)
 {
     enum base_status status = BASE_OK;
     for (int32_t first = 0; first < e->lpu->steps && status == BASE_OK;) {
+        if (e->run->values && e->run->values->ended) {
+            end_text(e, first);
+            break;
+        }
         if (may_replay(e, first)) {
             replay(e, first);
             break;
@@ -348,9 +415,13 @@ static void close_execution(struct execution *e)
 static void record_steps(const struct app_run *run, bool complete)
 {
     int64_t steps = complete ? run->lpu->steps : run->lpu->totals.steps;
+    bool first = parallel_is_first();
     if (run->file)
         record_append(run->file, record_layout(RECORD_LPU_STEPS), run->lpu->step,
-                      parallel_is_first() ? (size_t)steps : 0);
+                      first ? (size_t)steps : 0);
+    if (run->file && run->values)
+        record_append(run->file, record_layout(RECORD_LPU_TOKENS), run->values->row,
+                      first ? (size_t)run->values->tokens : 0);
 }
 
 enum base_status app_lpu_execute(struct app_run *run)

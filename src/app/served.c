@@ -10,11 +10,13 @@ static struct serve_carousel carousel_of(const struct app_run *run)
     const struct lpu_chip *chip = &run->scenario.lpu_chip;
     const struct app_lpu_outline *plan = &run->lpu->outline;
     int64_t latency = machine_cycles_to_ps(chip, plan->length_cycles[PARTITION_DECODE]);
+    bool prefill = run->scenario.lpu_prefill;
     return (struct serve_carousel){
         .latency_ps = latency,
         .interval_ps = latency,
-        .chunk_ps = machine_cycles_to_ps(chip, plan->length_cycles[PARTITION_PREFILL]),
-        .chunk_tokens = plan->prefill_rows,
+        .chunk_ps =
+            prefill ? machine_cycles_to_ps(chip, plan->length_cycles[PARTITION_PREFILL]) : latency,
+        .chunk_tokens = prefill ? plan->prefill_rows : 1,
         .pcie_latency_ps = chip->pcie_latency_ps,
         .pcie_bytes_per_s = chip->pcie_bytes_per_s};
 }

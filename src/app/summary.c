@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Both machines side by side on the terminal, at most 60 lines of 100 columns. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "app/json.h"
 #include "app/lpu.h"
 #include "app/text.h"
+#include "app/values.h"
 #include "base/memory.h"
 #include "base/version.h"
 
@@ -354,6 +356,41 @@ static void print_contract(const struct app_run *run, const struct paint *p)
            lpu->execute_seconds);
 }
 
+/* How the tokens and logits compare with a plain computation. */
+static void print_agreement(const struct app_values *v, const struct paint *p)
+{
+    const struct app_agreement *a = &v->agreement;
+    bool equal = a->equal == a->compared;
+    if (equal)
+        printf("%sequal to the reference, token for token: %" PRId64 " of %" PRId64 "%s", p->good,
+               a->equal, a->compared, p->off);
+    else
+        printf("%s%" PRId64 " of %" PRId64 " tokens are the reference's, number %" PRId32
+               " is the first other%s",
+               p->bad, a->equal, a->compared, a->first_other + 1, p->off);
+    printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "", a->worst_error,
+           sqrt(a->square_sum / (double)(a->logits ? a->logits : 1)));
+}
+
+/* What the chips computed. */
+static void print_values(const struct app_run *run, const struct paint *p)
+{
+    const struct app_values *v = run->values;
+    char *text = app_values_text(run);
+    bool fp32 = run->scenario.lpu_numerics == SCENARIO_FP32;
+    printf("%s%-*s%snumbers of %s moved and computed by the programs\n", p->dim, LABEL, "values",
+           p->off, fp32 ? "fp32" : "int8 and fp16");
+    if (v->agreement.compared > 0) {
+        printf("%-*s", LABEL, "");
+        print_agreement(v, p);
+    }
+    printf("%s%-*s%s", p->dim, LABEL, v->tokenizer ? "text" : "tokens", p->off);
+    if (run->scenario.prompt[0])
+        printf("%s%s%s", p->dim, run->scenario.prompt, p->off);
+    printf("%s%s%s\n", p->bold, text, p->off);
+    base_free(text);
+}
+
 static void print_engine(const struct app_run *run, const struct paint *p)
 {
     const struct app_gpu *gpu = run->gpu;
@@ -381,6 +418,8 @@ static void print_summary(const struct app_run *run)
         print_compiler(run, p);
         print_contract(run, p);
     }
+    if (run->values)
+        print_values(run, p);
     if (run->gpu)
         print_engine(run, p);
     if (run->scenario.output_path[0])
@@ -392,7 +431,11 @@ enum base_status app_summary_show(struct app_run *run)
     const char *json = run->scenario.json_path;
     if (parallel_is_first() && json[0])
         app_json_write(run, json, &run->report);
-    if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0)
+    if (run->command->kind == APP_COMMAND_GENERATE) {
+        if (parallel_is_first())
+            app_values_print(run);
+    } else if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0) {
         print_summary(run);
+    }
     return parallel_agree_report(&run->report, BASE_IO);
 }

@@ -176,8 +176,48 @@ static char *values_have_machine(const struct scenario *s)
     return base_strdup("values are computed on the LPU: run.mode \"lpu\" or \"both\"");
 }
 
+static bool has_prompt(const struct scenario *s)
+{
+    return s->prompt[0] || s->prompt_ids[0];
+}
+
+static char *prompt_has_values(const struct scenario *s)
+{
+    if (s->values || !has_prompt(s))
+        return NULL;
+    return base_strdup("a prompt with words is read where values are computed: values = on");
+}
+
+static char *prompt_is_one(const struct scenario *s)
+{
+    if (!s->prompt[0] || !s->prompt_ids[0])
+        return NULL;
+    return base_strdup("workload.prompt is there already; one of the two is enough");
+}
+
+static char *prompt_has_tokens(const struct scenario *s)
+{
+    if (s->workload.prompt_tokens > 0 || has_prompt(s))
+        return NULL;
+    return base_strdup("0 counts the tokens of workload.prompt, which is not there: at least 1");
+}
+
+static char *values_execute_all(const struct scenario *s)
+{
+    if (!s->values || s->lpu_execute_steps == 0)
+        return NULL;
+    return base_format("%d steps leave tokens that nobody computes; with values = on: 0, all",
+                       s->lpu_execute_steps);
+}
+
 static const struct rule rules[] = {
     {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
+    {OPTION_SHARED, prompt_has_values, {"workload.prompt", "workload.prompt_ids", "values"}},
+    {OPTION_SHARED, prompt_is_one, {"workload.prompt_ids", "workload.prompt"}},
+    {OPTION_SHARED,
+     prompt_has_tokens,
+     {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
+    {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},
     {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},
     {OPTION_SHARED, chunk_is_rounded, {"bucket.prefill_chunk"}},
     {OPTION_SHARED,

@@ -62,8 +62,13 @@ const struct option option_table[] = {
     ROW("bucket.prefill_chunk", bucket.prefill_chunk, COUNT, "32", "65536", "128",
         "prompt positions of a prefill step; a multiple of 32"),
 
-    ROW("workload.prompt_tokens", workload.prompt_tokens, COUNT, "1", "1048576", REQUIRED,
-        "tokens of the prompt"),
+    ROW("workload.prompt_tokens", workload.prompt_tokens, COUNT, "0", "1048576", REQUIRED,
+        "tokens of the prompt; 0: as many as workload.prompt or workload.prompt_ids has"),
+    TEXT_ROW("workload.prompt", prompt, "",
+             "text of the prompt, where values are computed; needs vocab.json beside config.json; "
+             "empty: ids are drawn"),
+    TEXT_ROW("workload.prompt_ids", prompt_ids, "",
+             "token ids of the prompt instead of its text: \"1,403,407\""),
     ROW("workload.decode_tokens", workload.decode_tokens, COUNT, "1", "1048576", REQUIRED,
         "tokens to generate"),
 
@@ -81,6 +86,9 @@ const struct option option_table[] = {
                "fp16 rows and cache"),
     BOOL_ROW("lpu.prefill", lpu_prefill, "true",
              "prompt through prefill passes; false: token by token, through decode steps"),
+    BOOL_ROW("lpu.reference", lpu_reference, "true",
+             "where values are computed: compare tokens and logits with a plain fp32 computation "
+             "of the model"),
 
     ROW("lpu.rack.nodes", lpu_rack.nodes, COUNT, "1", "33", REQUIRED,
         "nodes; every pair is joined by cables"),

@@ -9,6 +9,8 @@
 #include "base/gpu_machine.h"
 #include "base/machine.h"
 
+enum { SCENARIO_PROMPT_BYTES = 4096 };
+
 enum scenario_mode {
     SCENARIO_LPU,
     SCENARIO_GPU,
@@ -34,11 +36,14 @@ struct scenario {
     char model_path[MACHINE_PATH_BYTES];  /* absolute: config.json or the folder that holds one */
     struct bucket bucket;
     struct workload workload;
+    char prompt[SCENARIO_PROMPT_BYTES];     /* text, where values are computed; "": none */
+    char prompt_ids[SCENARIO_PROMPT_BYTES]; /* the same as a list of ids, "1,403,407"; "": none */
     struct lpu_chip lpu_chip;
     struct lpu_rack lpu_rack;
     int32_t lpu_execute_steps; /* decode steps executed in full before replaying; 0: all */
     enum scenario_numerics lpu_numerics;
-    bool lpu_prefill; /* prompt through prefill passes; else token by token, as decode steps */
+    bool lpu_prefill;   /* prompt through prefill passes; else token by token, as decode steps */
+    bool lpu_reference; /* values are compared with a plain computation of the model */
     struct gpu_chip gpu_chip;
     struct gpu_cluster_spec gpu_cluster;
     int32_t gpu_repeats;            /* times the request is simulated, each with draws of its own */

@@ -2,6 +2,7 @@
 /* Encodes and decodes by a vocabulary of characters or of sentencepiece's byte-pair pieces. */
 #include "model/tokenizer.h"
 
+#include <unistd.h>
 #include <assert.h>
 #include <string.h>
 
@@ -17,6 +18,14 @@ enum { MOST_TEXT_BYTES = 1 << 24, SHOWN_CHARACTERS = 200 };
 struct tokenizer {
     struct vocabulary vocabulary;
 };
+
+bool tokenizer_is_there(const char *path)
+{
+    char *file = document_beside(path, "vocab.json");
+    bool there = access(file, F_OK) == 0;
+    base_free(file);
+    return there;
+}
 
 struct tokenizer *tokenizer_open(const char *path, const struct model *model,
                                  struct base_report *report)

@@ -13,6 +13,9 @@ struct tokenizer;
 struct tokenizer *tokenizer_open(const char *path, const struct model *model,
                                  struct base_report *report);
 
+/* Whether there is a vocab.json beside PATH. */
+bool tokenizer_is_there(const char *path);
+
 /* Accepts NULL. */
 void tokenizer_close(struct tokenizer *tokenizer);
 

@@ -501,3 +501,33 @@ bool image_write(const struct image_input *input, const struct program *program,
     base_free(m.column);
     return report->count == before;
 }
+
+/* The logits of quad q, or -1. */
+static int32_t logits_of(const struct program *p, int32_t q)
+{
+    char name[8] = "head.q?";
+    name[6] = (char)('0' + q);
+    for (size_t n = 0; n < p->tensors; n++)
+        if (strcmp(p->tensor[n].name, name) == 0)
+            return (int32_t)n;
+    return -1;
+}
+
+int32_t image_read_logits(const struct image_input *input, const struct program *program,
+                          image_get *get, void *context, float *logit)
+{
+    struct shape s;
+    char why[160];
+    if (logits_of(program, 0) < 0 ||
+        !shape_derive(&s, input->chip, input->model, input->bucket, input->group, 1,
+                      input->bucket->max_sequence, why))
+        return 0;
+    float *lanes = base_alloc((size_t)input->chip->lanes, sizeof *lanes);
+    for (int32_t tile = 0; logit && tile < s.head.n_tiles; tile++) {
+        get(context, logits_of(program, tile % SHAPE_QUADS), 0, tile / SHAPE_QUADS, lanes);
+        for (int32_t c = 0; c < s.head.columns && tile * s.head.columns + c < s.vocabulary; c++)
+            logit[tile * s.head.columns + c] = lanes[c];
+    }
+    base_free(lanes);
+    return s.vocabulary;
+}

@@ -167,6 +167,16 @@ static const struct record_column lpu_steps[] = {
     WIDE(record_lpu_step, violations, "1", "broken promises"),
 };
 
+static const struct record_column lpu_tokens[] = {
+    INDEX(record_lpu_token, step, "decode step that computed it, see /lpu/steps"),
+    INDEX(record_lpu_token, position, "KV position that the step filled"),
+    INDEX(record_lpu_token, token, "id of the token that the chips chose"),
+    INDEX(record_lpu_token, reference,
+          "id that a plain fp32 computation chooses; -1: not computed"),
+    REAL(record_lpu_token, worst_error, "1", "largest difference of a logit from that computation"),
+    REAL(record_lpu_token, rms_error, "1", "root mean square difference of the logits"),
+};
+
 static const struct record_column lpu_transfers[] = {
     INDEX(record_lpu_transfer, step, "step, see /lpu/steps"),
     INDEX(record_lpu_transfer, from_chip, "sender"),
@@ -321,6 +331,8 @@ static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_LPU_TIMETABLE] = TABLE("/lpu/timetable", "every slot of every link, for one step",
                                    record_lpu_slot, lpu_timetable),
     [RECORD_LPU_STEPS] = TABLE("/lpu/steps", "steps of the run", record_lpu_step, lpu_steps),
+    [RECORD_LPU_TOKENS] =
+        TABLE("/lpu/tokens", "tokens of a run with values = on", record_lpu_token, lpu_tokens),
     [RECORD_LPU_TRANSFERS] =
         TABLE("/lpu/transfers", "what travelled between chips in executed steps",
               record_lpu_transfer, lpu_transfers),

@@ -89,6 +89,11 @@ struct record_lpu_step {
     int64_t instructions_checked, vectors_checked, violations;
 };
 
+struct record_lpu_token {
+    int32_t step, position, token, reference; /* reference: -1: not computed */
+    double worst_error, rms_error;
+};
+
 struct record_lpu_transfer {
     int32_t step, from_chip, to_chip;
     int64_t messages, vectors, wire_bytes;

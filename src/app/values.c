@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads weights and prompts, and follows the tokens that the chips choose. */
+#include "app/values.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "chip/chip_values.h"
+#include "config/ids.h"
+#include "parallel/copies.h"
+#include "partition/image.h"
+
+void app_values_free(struct app_values *values)
+{
+    if (!values)
+        return;
+    model_reference_release(values->reference);
+    model_weights_close(values->weights);
+    tokenizer_close(values->tokenizer);
+    base_free(values->prompt);
+    base_free(values->token);
+    base_free(values->row);
+    base_free(values);
+}
+
+static bool is_generating(const struct app_run *run)
+{
+    return run->command->kind == APP_COMMAND_GENERATE;
+}
+
+/* Without words the prompt is drawn, as in runs without values. */
+static void draw_prompt(struct app_run *run)
+{
+    struct app_values *v = run->values;
+    v->prompt_tokens = run->scenario.workload.prompt_tokens;
+    v->prompt = base_alloc((size_t)v->prompt_tokens, sizeof *v->prompt);
+    for (int32_t p = 0; p < v->prompt_tokens; p++)
+        v->prompt[p] = app_lpu_drawn_token(run, p);
+}
+
+static void copy_prompt(struct app_values *v, const int32_t *ids, int32_t count)
+{
+    v->prompt_tokens = count;
+    v->prompt = base_alloc((size_t)count, sizeof *v->prompt);
+    for (int32_t p = 0; p < count; p++)
+        v->prompt[p] = ids[p];
+}
+
+static void read_prompt(struct app_run *run)
+{
+    const struct app_command *command = run->command;
+    const struct scenario *s = &run->scenario;
+    struct app_values *v = run->values;
+    const char *text = is_generating(run) ? command->prompt : s->prompt[0] ? s->prompt : NULL;
+    if (text || tokenizer_is_there(s->model_path))
+        v->tokenizer = tokenizer_open(s->model_path, &run->model, &run->report);
+    if (text && v->tokenizer)
+        tokenizer_encode(v->tokenizer, text, &v->prompt, &v->prompt_tokens, &run->report);
+    else if (is_generating(run) && command->prompt_ids)
+        copy_prompt(v, command->prompt_ids, command->prompt_id_count);
+    else if (s->prompt_ids[0] && !is_generating(run))
+        config_ids_parse("workload.prompt_ids", s->prompt_ids, &v->prompt, &v->prompt_tokens,
+                         &run->report);
+    else if (!text)
+        draw_prompt(run);
+}
+
+static void check_ids(struct app_run *run)
+{
+    const struct app_values *v = run->values;
+    for (int32_t p = 0; p < v->prompt_tokens; p++)
+        if (v->prompt[p] < 0 || v->prompt[p] >= run->model.vocabulary)
+            base_report_add(&run->report, NULL, 0,
+                            "token %" PRId32 " of the prompt is %" PRId32
+                            "; %s knows ids 0 to %" PRId64,
+                            p + 1, v->prompt[p], run->model.name, run->model.vocabulary - 1);
+}
+
+/* The prompt's length is known now: it must be what was said, and fit into the bucket. */
+static void count_prompt(struct app_run *run)
+{
+    struct workload *work = &run->scenario.workload;
+    int32_t tokens = run->values->prompt_tokens;
+    int64_t all = (int64_t)tokens + work->decode_tokens;
+    if (tokens == 0)
+        base_report_add(&run->report, NULL, 0, "the prompt has no token: %s has no begin token",
+                        run->model.name);
+    if (work->prompt_tokens > 0 && work->prompt_tokens != tokens && !is_generating(run))
+        base_report_add(&run->report, NULL, 0,
+                        "workload.prompt_tokens: %" PRId32 ", but the prompt has %" PRId32
+                        " tokens; 0 would count them",
+                        work->prompt_tokens, tokens);
+    if (all > run->scenario.bucket.max_sequence)
+        base_report_add(&run->report, NULL, 0,
+                        "%" PRId32 " prompt tokens and %" PRId32 " to generate take %" PRId64
+                        " positions; bucket.max_sequence = %" PRId32,
+                        tokens, work->decode_tokens, all, run->scenario.bucket.max_sequence);
+    work->prompt_tokens = tokens;
+}
+
+static void open_reference(struct app_run *run)
+{
+    struct app_values *v = run->values;
+    bool wanted = parallel_is_first() && run->scenario.lpu_reference && !is_generating(run);
+    int32_t positions = v->prompt_tokens + run->scenario.workload.decode_tokens;
+    if (wanted && base_report_is_clean(&run->report))
+        v->reference = model_reference_create(&run->model, v->weights, positions);
+}
+
+enum base_status app_values_open(struct app_run *run)
+{
+    if (!run->scenario.values)
+        return BASE_OK;
+    struct app_values *v = run->values = base_alloc(1, sizeof *v);
+    size_t tokens = (size_t)run->scenario.workload.decode_tokens;
+    v->token = base_alloc(tokens, sizeof *v->token);
+    v->row = base_alloc(tokens, sizeof *v->row);
+    v->agreement.first_other = -1;
+    v->weights = model_weights_open(run->scenario.model_path, &run->model, &run->report);
+    chip_can_compute(&run->scenario.lpu_chip, &run->report);
+    read_prompt(run);
+    if (base_report_is_clean(&run->report)) {
+        check_ids(run);
+        count_prompt(run);
+    }
+    open_reference(run);
+    return parallel_agree_report(&run->report, BASE_USAGE);
+}
+
+static struct image_input image_of(const struct app_run *run, int32_t chip)
+{
+    int32_t group = run->lpu->outline.group;
+    return (struct image_input){.chip = &run->scenario.lpu_chip,
+                                .model = &run->model,
+                                .bucket = &run->scenario.bucket,
+                                .weights = run->values->weights,
+                                .group = group,
+                                .rank = chip % group,
+                                .int8 = run->scenario.lpu_numerics == SCENARIO_INT8};
+}
+
+static void put_lanes(void *context, int32_t tensor, int32_t sub, int32_t index, const float *lanes)
+{
+    struct app_lpu_chip *own = context;
+    const struct chip_number where = {tensor, sub, index};
+    chip_preload(own->chip, &own->program[PARTITION_DECODE], &where, lanes);
+}
+
+static void get_lanes(void *context, int32_t tensor, int32_t sub, int32_t index, float *lanes)
+{
+    const struct app_lpu_chip *own = context;
+    const struct chip_number where = {tensor, sub, index};
+    chip_peek(own->chip, &own->program[PARTITION_DECODE], &where, lanes);
+}
+
+void app_values_load(struct app_run *run, struct app_lpu_chip *own)
+{
+    bool int8 = run->scenario.lpu_numerics == SCENARIO_INT8;
+    struct image_input image = image_of(run, own->id);
+    chip_compute_values(own->chip, int8 ? CHIP_INT8 : CHIP_FP32);
+    image_write(&image, &own->program[PARTITION_DECODE], put_lanes, own, &run->report);
+}
+
+/* An own chip that holds the token of a decode step; NULL: none. */
+static const struct app_lpu_chip *token_holder(const struct app_run *run)
+{
+    for (int64_t i = 0; i < run->lpu->block.count; i++) {
+        const struct app_lpu_chip *own = &run->lpu->own[i];
+        if (own->chip && own->program[PARTITION_DECODE].token >= 0)
+            return own;
+    }
+    return NULL;
+}
+
+static int32_t held_token(const struct app_run *run)
+{
+    const struct app_lpu_chip *own = token_holder(run);
+    return own ? chip_token(own->chip, &own->program[PARTITION_DECODE]) : 0;
+}
+
+/* Rows of a prefill pass beyond the prompt are overwritten before anything reads them: 0 will do.
+ */
+int32_t app_values_token(const struct app_run *run, int32_t position)
+{
+    const struct app_values *v = run->values;
+    if (position < v->prompt_tokens)
+        return v->prompt[position];
+    return position == v->prompt_tokens - 1 + v->tokens ? held_token(run) : 0;
+}
+
+/* Collective. Logits of the last step, whole on the first rank and NULL elsewhere. */
+static float *gather_logits(const struct app_run *run)
+{
+    const struct app_lpu *lpu = run->lpu;
+    float *mine = NULL;
+    size_t count = 0, capacity = 0, bytes;
+    for (int64_t i = 0; i < lpu->block.count; i++) {
+        struct app_lpu_chip *own = &lpu->own[i];
+        const struct program *program = &own->program[PARTITION_DECODE];
+        struct image_input image = image_of(run, own->id);
+        int32_t share = own->chip ? image_read_logits(&image, program, get_lanes, own, NULL) : 0;
+        mine = base_grow(mine, &capacity, count + (size_t)share, sizeof *mine);
+        if (share > 0)
+            image_read_logits(&image, program, get_lanes, own, mine + count);
+        count += (size_t)share;
+    }
+    float *all = parallel_gather(mine, count * sizeof *mine, &bytes);
+    base_free(mine);
+    return all;
+}
+
+/* First rank. The reference takes all tokens before `position` and the one there. */
+static const float *reference_logits(struct app_values *v, int32_t position)
+{
+    const float *logits = NULL;
+    for (; v->fed <= position; v->fed++) {
+        int32_t p = v->fed - v->prompt_tokens;
+        logits = model_reference_step(v->reference, p < 0 ? v->prompt[v->fed] : v->token[p]);
+    }
+    return logits;
+}
+
+/* First rank. */
+static void compare(const struct app_run *run, const float *logit, struct record_lpu_token *row)
+{
+    struct app_values *v = run->values;
+    int64_t vocabulary = run->model.vocabulary;
+    const float *plain = reference_logits(v, row->position);
+    double squares = 0;
+    for (int64_t n = 0; n < vocabulary; n++) {
+        double error = fabs((double)logit[n] - (double)plain[n]);
+        row->worst_error = error > row->worst_error ? error : row->worst_error;
+        squares += error * error;
+    }
+    row->rms_error = sqrt(squares / (double)vocabulary);
+    row->reference = model_reference_choice(plain, vocabulary);
+    struct app_agreement *a = &v->agreement;
+    bool equal = row->reference == row->token;
+    a->first_other = equal || a->first_other >= 0 ? a->first_other : v->tokens;
+    a->compared++;
+    a->equal += equal;
+    a->worst_error = fmax(a->worst_error, row->worst_error);
+    a->square_sum += squares;
+    a->logits += vocabulary;
+}
+
+static bool is_end(const struct model *model, int32_t token)
+{
+    for (int32_t n = 0; n < model->end_tokens; n++)
+        if (model->end_token[n] == token)
+            return true;
+    return false;
+}
+
+void app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
+{
+    struct app_values *v = run->values;
+    if (step->phase != RECORD_DECODE || step->position < v->prompt_tokens - 1)
+        return;
+    struct record_lpu_token row = {
+        .step = step->step, .position = step->position, .token = held_token(run), .reference = -1};
+    parallel_broadcast(&row.token, sizeof row.token);
+    if (run->scenario.lpu_reference && !is_generating(run)) {
+        float *logit = gather_logits(run);
+        if (v->reference)
+            compare(run, logit, &row);
+        base_free(logit);
+    }
+    v->row[v->tokens] = row;
+    v->token[v->tokens++] = row.token;
+    v->ended = is_generating(run) && is_end(&run->model, row.token);
+}
+
+/* Ids on one line. */
+static char *ids_text(const struct app_values *v)
+{
+    char *text = base_strdup("");
+    for (int32_t n = 0; n < v->tokens; n++) {
+        char *longer = base_format("%s%s%" PRId32, text, n ? " " : "", v->token[n]);
+        base_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+char *app_values_text(const struct app_run *run)
+{
+    const struct app_values *v = run->values;
+    int32_t count = 0;
+    while (count < v->tokens && !is_end(&run->model, v->token[count]))
+        count++;
+    return v->tokenizer ? tokenizer_decode(v->tokenizer, v->token, count) : ids_text(v);
+}
+
+void app_values_print(const struct app_run *run)
+{
+    char *text = run->command->print_ids ? ids_text(run->values) : app_values_text(run);
+    puts(text);
+    base_free(text);
+}

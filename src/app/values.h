@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The numbers of a run: the prompt's tokens, weights on their way into SRAM, what comes out, and
+ * how it compares with a plain computation of the model. */
+#ifndef APP_VALUES_H
+#define APP_VALUES_H
+
+#include "app/app.h"
+#include "app/lpu.h"
+#include "model/reference.h"
+#include "model/tokenizer.h"
+#include "model/weights.h"
+
+/* Of the tokens compared so far. */
+struct app_agreement {
+    int64_t compared, equal;
+    int32_t first_other; /* place among the generated tokens; -1: none */
+    double worst_error;  /* of a logit */
+    double square_sum;
+    int64_t logits;
+};
+
+/* Prompt and generated tokens are the same on all ranks; the comparison is the first rank's. */
+struct app_values {
+    struct model_weights *weights;
+    struct tokenizer *tokenizer; /* NULL: the model has no vocab.json */
+    int32_t *prompt, prompt_tokens;
+    int32_t *token, tokens;            /* generated; room for workload.decode_tokens */
+    bool ended;                        /* the last one ends the text, and generate stops there */
+    struct model_reference *reference; /* first rank, where wanted */
+    int32_t fed;                       /* tokens that it has taken */
+    struct app_agreement agreement;
+    struct record_lpu_token *row; /* [tokens] */
+};
+
+/* Collective. Reads weights and prompt, and sets workload.prompt_tokens by it. */
+enum base_status app_values_open(struct app_run *run);
+void app_values_free(struct app_values *values);
+
+/* The chip computes numbers from now on; its memory is loaded. Faults go into run->report. */
+void app_values_load(struct app_run *run, struct app_lpu_chip *own);
+
+/* The token that a step takes at `position`: of the prompt, or the one that own chips hold. */
+int32_t app_values_token(const struct app_run *run, int32_t position);
+
+/* Collective. After a step: its token, if it gave one, and how its logits compare. */
+void app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
+
+/* What generated tokens say, up to one that ends the text; free with base_free. */
+char *app_values_text(const struct app_run *run);
+
+/* generate: text or ids on standard output. First rank. */
+void app_values_print(const struct app_run *run);
+
+#endif
