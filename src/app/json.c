@@ -9,6 +9,8 @@
 
 #include "app/compare.h"
 #include "app/lpu.h"
+#include "app/values.h"
+#include "base/memory.h"
 #include "base/version.h"
 
 static const char *const machine_name[] = {"lpu", "gpu"};
@@ -97,6 +99,28 @@ static void write_candidates(FILE *out, const struct app_lpu *lpu)
     fputs("\n  ],\n", out);
 }
 
+/* What the chips computed, and how it compares; the comparison only where one was made. */
+static void write_values(FILE *out, const struct app_run *run)
+{
+    const struct app_values *v = run->values;
+    const struct app_agreement *a = &v->agreement;
+    bool fp32 = run->scenario.lpu_numerics == SCENARIO_FP32;
+    char *text = app_values_text(run);
+    fprintf(out, "  \"values\": {\n    \"numerics\": \"%s\",\n    \"tokens\": [",
+            fp32 ? "fp32" : "int8");
+    for (int32_t n = 0; n < v->tokens; n++)
+        fprintf(out, "%s%" PRId32, n ? ", " : "", v->token[n]);
+    fputs("],\n    \"text\": ", out);
+    write_text(out, text);
+    if (a->compared > 0)
+        fprintf(out,
+                ",\n    \"compared\": %" PRId64 ",\n    \"equal\": %" PRId64
+                ",\n    \"worst_logit_error\": %.17g,\n    \"rms_logit_error\": %.17g",
+                a->compared, a->equal, a->worst_error, app_values_rms_error(v));
+    fputs("\n  },\n", out);
+    base_free(text);
+}
+
 static void write_all(FILE *out, const struct app_run *run)
 {
     write_head(out, run);
@@ -110,6 +134,8 @@ static void write_all(FILE *out, const struct app_run *run)
     if (run->lpu)
         fprintf(out, "  \"lpu_steps_equal\": %s,\n",
                 run->compare->lpu_steps_equal ? "true" : "false");
+    if (run->values)
+        write_values(out, run);
     fputs("  \"file\": ", out);
     write_text(out, run->scenario.output_path);
     fputs("\n}\n", out);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Both machines side by side on the terminal, at most 60 lines of 100 columns. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,7 +368,7 @@ static void print_agreement(const struct app_values *v, const struct paint *p)
                " is the first other%s",
                p->bad, a->equal, a->compared, a->first_other + 1, p->off);
     printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "", a->worst_error,
-           sqrt(a->square_sum / (double)(a->logits ? a->logits : 1)));
+           app_values_rms_error(v));
 }
 
 /* What the chips computed. */

@@ -274,6 +274,12 @@ void app_values_close_step(struct app_run *run, const struct record_lpu_step *st
     v->ended = is_generating(run) && is_end(&run->model, row.token);
 }
 
+double app_values_rms_error(const struct app_values *values)
+{
+    const struct app_agreement *a = &values->agreement;
+    return a->logits ? sqrt(a->square_sum / (double)a->logits) : 0.0;
+}
+
 /* Ids on one line. */
 static char *ids_text(const struct app_values *v)
 {

@@ -45,6 +45,9 @@ int32_t app_values_token(const struct app_run *run, int32_t position);
 /* Collective. After a step: its token, if it gave one, and how its logits compare. */
 void app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
 
+/* Root mean square difference of the compared logits; 0 where none were. */
+double app_values_rms_error(const struct app_values *values);
+
 /* What generated tokens say, up to one that ends the text; free with base_free. */
 char *app_values_text(const struct app_run *run);
 
