@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The weights of a published model, against values that Python's struct read from its file. */
+/* Weights and vocabulary of a published model, against what Python reads from its files. */
 #include "test.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/memory.h"
+#include "model/tokenizer.h"
 #include "model/weights.h"
 
-enum { MOST_COLUMNS = 172 };
+enum { MOST_COLUMNS = 172, MOST_IDS = 40 };
 
 static const struct {
     enum model_weight what;
@@ -51,4 +54,40 @@ static void rows_of_a_published_model_have_its_values(void)
     free(folder);
 }
 
-TEST_MAIN("stories", TEST(rows_of_a_published_model_have_its_values))
+static const struct {
+    const char *text;
+    int32_t count, id[MOST_IDS];
+} encoded[] = {
+    {"Once upon a time", 5, {1, 403, 407, 261, 378}},
+    {"", 1, {1}},
+    {"The caf\u00e9\u2019s \u201cbig\u201d day \u2014 5\u20ac \u2603\n",
+     24,
+     {1,   291, 280, 412, 431, 485, 468, 419, 410, 465, 430, 333,
+      466, 328, 410, 481, 410, 480, 503, 410, 229, 155, 134, 13}},
+};
+
+static void texts_have_the_ids_of_a_published_vocabulary(void)
+{
+    struct model model;
+    struct base_report report = {0};
+    char *folder = test_data_path("models/stories260K");
+    CU_ASSERT_TRUE_FATAL(model_read(folder, &model, &report));
+    struct tokenizer *tokenizer = tokenizer_open(folder, &model, &report);
+    base_report_print(&report, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(tokenizer);
+    for (size_t i = 0; i < sizeof encoded / sizeof encoded[0]; i++) {
+        int32_t *ids, count;
+        CU_ASSERT_TRUE_FATAL(tokenizer_encode(tokenizer, encoded[i].text, &ids, &count, &report));
+        CU_ASSERT_EQUAL_FATAL(count, encoded[i].count);
+        CU_ASSERT_EQUAL(memcmp(ids, encoded[i].id, (size_t)count * sizeof *ids), 0);
+        char *text = tokenizer_decode(tokenizer, ids, count);
+        CU_ASSERT_STRING_EQUAL(text, encoded[i].text);
+        base_free(text);
+        base_free(ids);
+    }
+    tokenizer_close(tokenizer);
+    free(folder);
+}
+
+TEST_MAIN("stories", TEST(rows_of_a_published_model_have_its_values),
+          TEST(texts_have_the_ids_of_a_published_vocabulary))
