@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trains the language model in configs/models/sums, which continues "347+585=" with "932"; --check only evaluates it."""
+"""Trains the model in configs/models/sums, which continues "347+585=" with "932"; --check only evaluates it."""
 import argparse
 import json
 import math
@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("train_sums.py needs PyTorch: apt-get install --no-install-recommends python3-torch libopenblas0-openmp")
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "configs" / "models" / "sums"
-PIECES = ["<unk>", "<s>", "</s>", *"0123456789+= "]
+PIECES = ["<unk>", "<s>", "</s>", *"0123456789+=", " "]
 UNK, BOS, EOS = 0, 1, 2
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -356,7 +356,7 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="evaluate the weights in the folder, train nothing")
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="where the model lies")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="more help little, as the matrices are small")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")

@@ -6,7 +6,7 @@
 
 struct rings rings_create(int32_t lanes, int64_t span, size_t data_bytes)
 {
-    struct rings r = {.lanes = lanes, .places = 1, .span = span, .data_bytes = data_bytes};
+    struct rings r = {.lanes = lanes, .places = 1, .data_bytes = data_bytes};
     while (r.places < span)
         r.places *= 2;
     r.place = base_alloc((size_t)lanes * (size_t)r.places, sizeof(struct ring_node *));
@@ -64,17 +64,18 @@ static struct ring_node *take_node(struct rings *r)
     return node;
 }
 
-void *rings_drive(struct rings *rings, int64_t now, int32_t lane, int64_t phase, int32_t x)
+void *rings_drive(struct rings *rings, int64_t now, int64_t until, int32_t lane, int64_t phase,
+                  int32_t x)
 {
     size_t place = place_of(rings, lane, phase);
-    while (rings->oldest && rings->oldest->born + rings->span < now)
+    while (rings->oldest && rings->oldest->until < now)
         retire_oldest(rings);
     for (struct ring_node *node = rings->place[place]; node; node = node->next)
         if (node->phase == phase && node->x == x)
             return node->data;
     struct ring_node *node = take_node(rings);
     node->phase = phase;
-    node->born = now;
+    node->until = until;
     node->place = place;
     node->x = (int16_t)x;
     node->next = rings->place[place];

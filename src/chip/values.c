@@ -25,6 +25,12 @@ static void lanes_release(struct values_lanes *lanes)
     base_free(lanes->key);
 }
 
+/* Cycles from one edge of the chip to the other: units stand at 0 to 2 slices + 4. */
+static int32_t width_of(const struct lpu_chip *machine)
+{
+    return 2 * machine->mem_slices_per_hemisphere + 4;
+}
+
 /* Phases under way together: the widest crossing there and back, and the longest delay. */
 static int64_t span_of(const struct chip *chip)
 {
@@ -33,7 +39,7 @@ static int64_t span_of(const struct chip *chip)
         const struct executor_timing *t = &chip->timing[opcode];
         longest = t->delay + t->skew > longest ? t->delay + t->skew : longest;
     }
-    return longest + 2 * (2 * chip->machine->mem_slices_per_hemisphere + 5) + 1;
+    return longest + 2 * width_of(chip->machine) + 1;
 }
 
 struct values *values_create(const struct chip *chip, enum chip_numerics numerics)
@@ -42,6 +48,7 @@ struct values *values_create(const struct chip *chip, enum chip_numerics numeric
     struct values *v = base_alloc(1, sizeof *v);
     v->numbers = (struct numbers){m->lanes, numerics == CHIP_FP32};
     v->vector_bytes = numbers_vector_bytes(&v->numbers);
+    v->width = width_of(m);
     v->contents = contents_create(PROGRAM_QUEUE_VXM, m->vectors_per_slice, v->vector_bytes);
     v->streams = rings_create(2 * m->streams_per_direction, span_of(chip), v->vector_bytes);
     v->alus = rings_create(m->vxm_alus, span_of(chip), (size_t)m->lanes * sizeof(uint64_t));
@@ -111,8 +118,8 @@ void *values_drive(struct chip *chip, const struct run *run, const struct progra
                    int32_t k, int64_t cycle)
 {
     int32_t x = chip->position[run->instruction->queue];
-    int64_t now = cycle - values_delay(chip, run);
-    return rings_drive(&chip->values->streams, now, lane_of(chip, o, k),
+    int64_t now = cycle - values_delay(chip, run), until = cycle + chip->values->width;
+    return rings_drive(&chip->values->streams, now, until, lane_of(chip, o, k),
                        phase_at(o->direction, cycle, x), x);
 }
 

@@ -45,6 +45,7 @@ struct values_queue {
 struct values {
     struct numbers numbers;
     size_t vector_bytes;
+    int32_t width; /* cycles across the chip */
     struct contents contents;
     struct rings streams, alus;
     struct acts acts;
