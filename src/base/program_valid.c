@@ -15,6 +15,7 @@ enum {
     MOST_REPEATS = 1 << 22,
     MOST_DELAY = 1 << 20,
     KV_LANES = 16,
+    SUPERLANE = 16,
 };
 static const int64_t most_vectors = INT64_C(1) << 25; /* of one program, on all streams */
 
@@ -301,6 +302,20 @@ static bool check_types(struct judge *j, const struct program_instruction *i)
     return expect_field(j, fits, "types of operands that do not go together");
 }
 
+/* The SXM gives as many streams as it takes, or sixteen times as many where it transposes one
+ * vector. */
+static bool check_switch(struct judge *j, const struct program_instruction *i)
+{
+    const struct program_operand *o = &j->program->operand[i->operand];
+    int32_t in = 0, out = 0;
+    for (int32_t k = 0; k < i->inputs + i->outputs; k++)
+        *(k < i->inputs ? &in : &out) += o[k].streams;
+    bool transposes = i->opcode == PROGRAM_SXM_TRANSPOSE;
+    bool fits = transposes ? out == SUPERLANE * in || (out == in && in % SUPERLANE == 0)
+                           : i->opcode != PROGRAM_SXM_PERMUTE || out == in;
+    return expect_field(j, fits, "streams in and out of the SXM");
+}
+
 /* Numbers of a permutation that its function does not use are 0. */
 static bool check_permutation(struct judge *j, const struct program_instruction *i)
 {
@@ -456,7 +471,8 @@ static int64_t check_instruction(struct judge *j)
     int64_t vectors = (int64_t)i->count[0] * i->count[1];
     for (int32_t k = 0; k < i->inputs + i->outputs; k++)
         vectors += check_operand(j, i, k);
-    check_types(j, i);
+    if (check_types(j, i))
+        check_switch(j, i);
     return vectors;
 }
 

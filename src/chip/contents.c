@@ -28,27 +28,59 @@ void contents_release(struct contents *contents)
     *contents = (struct contents){0};
 }
 
-static uint8_t **page_of(const struct contents *c, int32_t slice, int64_t row)
+static struct contents_page **page_of(const struct contents *c, int32_t slice, int64_t row)
 {
     if (slice < 0 || slice >= c->slices || row < 0 || row >= c->rows)
         return NULL;
     return &c->page[(size_t)slice * (size_t)c->pages + (size_t)(row / PAGE_ROWS)];
 }
 
+static uint8_t *row_of(const struct contents *c, struct contents_page *page, int64_t row)
+{
+    return page->row + (size_t)(row % PAGE_ROWS) * c->row_bytes;
+}
+
+static struct contents_page *new_page(const struct contents *c)
+{
+    struct contents_page *page = base_alloc(1, sizeof *page + PAGE_ROWS * c->row_bytes);
+    page->lent_until = INT64_MIN;
+    return page;
+}
+
 void *contents_row(struct contents *contents, int32_t slice, int64_t row)
 {
-    uint8_t **page = page_of(contents, slice, row);
+    struct contents_page **page = page_of(contents, slice, row);
     if (page && !*page)
-        *page = base_alloc(PAGE_ROWS, contents->row_bytes);
-    return page ? *page + (size_t)(row % PAGE_ROWS) * contents->row_bytes : NULL;
+        *page = new_page(contents);
+    return page ? row_of(contents, *page, row) : NULL;
 }
 
 const void *contents_look(const struct contents *contents, int32_t slice, int64_t row)
 {
-    uint8_t *const *page = page_of(contents, slice, row);
+    struct contents_page *const *page = page_of(contents, slice, row);
+    return page && *page ? row_of(contents, *page, row) : contents->zero;
+}
+
+const void *contents_lend(struct contents *contents, int32_t slice, int64_t row, int64_t until)
+{
+    struct contents_page **page = page_of(contents, slice, row);
     if (!page || !*page)
         return contents->zero;
-    return *page + (size_t)(row % PAGE_ROWS) * contents->row_bytes;
+    (*page)->lent_until = until > (*page)->lent_until ? until : (*page)->lent_until;
+    return row_of(contents, *page, row);
+}
+
+bool contents_is_lent(const struct contents *contents, int32_t slice, int64_t row, int64_t now)
+{
+    struct contents_page *const *page = page_of(contents, slice, row);
+    return page && *page && (*page)->lent_until >= now;
+}
+
+void contents_take_back(struct contents *contents)
+{
+    for (int64_t n = 0; n < (int64_t)contents->slices * contents->pages; n++)
+        if (contents->page[n])
+            contents->page[n]->lent_until = INT64_MIN;
 }
 
 /* One step of a 64-bit mixing function (splitmix64). */
@@ -74,7 +106,7 @@ uint64_t contents_digest(const struct contents *contents)
     uint64_t digest = 0;
     for (int64_t n = 0; n < (int64_t)contents->slices * contents->pages; n++)
         for (size_t r = 0; contents->page[n] && r < PAGE_ROWS; r++) {
-            const uint8_t *row = contents->page[n] + r * contents->row_bytes;
+            const uint8_t *row = row_of(contents, contents->page[n], (int64_t)r);
             if (memcmp(row, contents->zero, contents->row_bytes) != 0)
                 digest =
                     digest_row(mix(digest, (uint64_t)n * PAGE_ROWS + r), row, contents->row_bytes);

@@ -90,6 +90,7 @@ void values_begin(struct chip *chip)
     acts_clear(&v->acts);
     rings_clear(&v->streams);
     rings_clear(&v->alus);
+    contents_take_back(&v->contents);
     v->blocked = NULL;
     v->starved = false;
 }
@@ -114,13 +115,23 @@ const void *values_sample(const struct chip *chip, const struct run *run,
     return vector ? vector : chip->values->contents.zero;
 }
 
+/* The drive of stream k of a result in `cycle`. */
+static struct ring_drive drive_of(const struct chip *chip, const struct run *run,
+                                  const struct program_operand *o, int32_t k, int64_t cycle)
+{
+    int32_t x = chip->position[run->instruction->queue];
+    return (struct ring_drive){.now = cycle - values_delay(chip, run),
+                               .until = cycle + chip->values->width,
+                               .phase = phase_at(o->direction, cycle, x),
+                               .lane = lane_of(chip, o, k),
+                               .x = x};
+}
+
 void *values_drive(struct chip *chip, const struct run *run, const struct program_operand *o,
                    int32_t k, int64_t cycle)
 {
-    int32_t x = chip->position[run->instruction->queue];
-    int64_t now = cycle - values_delay(chip, run), until = cycle + chip->values->width;
-    return rings_drive(&chip->values->streams, now, until, lane_of(chip, o, k),
-                       phase_at(o->direction, cycle, x), x);
+    const struct ring_drive drive = drive_of(chip, run, o, k, cycle);
+    return rings_drive(&chip->values->streams, &drive);
 }
 
 void values_take(const struct chip *chip, const struct run *run, const struct program_operand *o,
@@ -152,10 +163,10 @@ static void read_memory(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
-    const void *row = contents_look(&v->contents, i->queue, sram_address(chip, &act->run, act->k));
-    memcpy(values_drive(chip, &act->run, executor_output(chip, i, 0), 0,
-                        cycle + values_delay(chip, &act->run)),
-           row, v->vector_bytes);
+    const struct ring_drive drive = drive_of(chip, &act->run, executor_output(chip, i, 0), 0,
+                                             cycle + values_delay(chip, &act->run));
+    int64_t row = sram_address(chip, &act->run, act->k);
+    rings_refer(&v->streams, &drive, contents_lend(&v->contents, i->queue, row, drive.until));
 }
 
 static void write_memory(struct chip *chip, const struct act *act, int64_t cycle)
@@ -163,9 +174,13 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
     const void *vector = values_sample(chip, &act->run, executor_input(chip, i, 0), 0, cycle);
-    void *row = contents_row(&v->contents, i->queue, sram_address(chip, &act->run, act->k));
-    if (row)
-        memcpy(row, vector, v->vector_bytes);
+    int64_t address = sram_address(chip, &act->run, act->k);
+    void *row = contents_row(&v->contents, i->queue, address);
+    if (!row || row == vector)
+        return;
+    if (contents_is_lent(&v->contents, i->queue, address, cycle))
+        rings_settle(&v->streams, row);
+    memcpy(row, vector, v->vector_bytes);
 }
 
 static void send(struct chip *chip, const struct act *act, int64_t cycle)

@@ -4,7 +4,7 @@
 
 #include "chip/values_room.h"
 
-enum { SUPERLANE_ROWS = 16 }; /* as many as a superlane has lanes: chip_can_compute */
+enum { SUPERLANE = 16 }; /* lanes of one: chip_can_compute */
 
 /* The lane that lane l of a permuted vector comes from; -1: zero. */
 static int32_t source_of(const struct lpu_chip *m, const struct program_instruction *i,
@@ -96,17 +96,15 @@ void values_permute(struct chip *chip, const struct act *act, int64_t cycle)
 static void gather_column(const struct chip *chip, const void *const in[], int32_t rows, int32_t j,
                           void *out)
 {
-    int32_t per = chip->machine->lanes_per_superlane, *from = chip->values->from;
-    for (int32_t l = 0; l < chip->machine->lanes; l++)
-        from[l] = j < per ? l - l % per + j : -1;
-    if (rows == 1) {
-        move_lanes(&chip->values->numbers, in[0], from, out);
-        return;
-    }
-    size_t width = chip->values->vector_bytes / (size_t)chip->machine->lanes;
-    for (int32_t l = 0; l < chip->machine->lanes; l++)
-        memcpy((char *)out + (size_t)l * width,
-               (const char *)in[l % per] + (size_t)(from[l] < 0 ? 0 : from[l]) * width, width);
+    const struct numbers *n = &chip->values->numbers;
+    for (int32_t first = 0; first < n->lanes; first += SUPERLANE)
+        for (int32_t r = 0; r < SUPERLANE; r++) {
+            const void *row = in[rows == 1 ? 0 : r];
+            if (n->wide)
+                ((uint32_t *)out)[first + r] = ((const uint32_t *)row)[first + j];
+            else
+                ((uint8_t *)out)[first + r] = ((const uint8_t *)row)[first + j];
+        }
 }
 
 /* Plane p of vector j goes out on stream j * planes + p. */
@@ -115,9 +113,9 @@ void values_transpose(struct chip *chip, const struct act *act, int64_t cycle)
     const struct program_instruction *i = act->run.instruction;
     int32_t in = streams_of(chip, i->operand, i->inputs);
     int32_t out = streams_of(chip, i->operand + i->inputs, i->outputs);
-    int32_t rows = in < out ? 1 : SUPERLANE_ROWS, planes = in / rows > 0 ? in / rows : 1;
+    int32_t rows = in < out ? 1 : SUPERLANE, planes = in / rows > 0 ? in / rows : 1;
     for (int32_t k = 0; k < out; k++) {
-        const void *vector[SUPERLANE_ROWS];
+        const void *vector[SUPERLANE];
         for (int32_t r = 0; r < rows; r++)
             vector[r] = input_vector(chip, act, r * planes + k % planes, cycle);
         gather_column(chip, vector, rows, k / planes, output_vector(chip, act, k, cycle));

@@ -157,8 +157,11 @@ static void hand_on(struct chip *chip, const struct act *act, int64_t cycle,
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
     size_t count = (size_t)v->numbers.lanes;
-    void *node = rings_drive(&v->alus, cycle - values_delay(chip, &act->run), cycle,
-                             i->queue - PROGRAM_QUEUE_VXM, cycle, 0);
+    const struct ring_drive drive = {.now = cycle - values_delay(chip, &act->run),
+                                     .until = cycle,
+                                     .phase = cycle,
+                                     .lane = i->queue - PROGRAM_QUEUE_VXM};
+    void *node = rings_drive(&v->alus, &drive);
     if (lanes->is_key)
         memcpy(node, lanes->key, count * sizeof *lanes->key);
     else
