@@ -98,8 +98,11 @@ static void load_chip(struct app_run *run, struct app_lpu_chip *own)
     own->chip = chip_create(&run->scenario.lpu_chip, &lpu->topology, own->id);
     for (int phase = 0; phase < PARTITION_PHASES; phase++)
         chip_load(own->chip, &own->program[phase]);
-    if (run->values)
+    if (run->values) {
+        double start_s = parallel_wall_seconds();
         app_values_load(run, own);
+        lpu->load_seconds += parallel_wall_seconds() - start_s;
+    }
 }
 
 static enum base_status load_chips(struct app_run *run)
@@ -135,7 +138,7 @@ enum base_status app_lpu_compile(struct app_run *run)
         status = load_chips(run);
     if (status != BASE_OK)
         return status;
-    lpu->compile_seconds = parallel_wall_seconds() - start_s;
+    lpu->compile_seconds = parallel_wall_seconds() - start_s - lpu->load_seconds;
     say_layout(run);
     app_lpu_sum(lpu, &run->scenario.lpu_chip);
     return run->file ? app_lpu_record(run) : BASE_OK;

@@ -57,8 +57,8 @@ struct app_lpu {
     struct lpu_topology topology;
     struct plan *plan; /* first rank; NULL elsewhere */
     struct app_lpu_outline outline;
-    double compile_seconds, execute_seconds;
-    struct parallel_block block; /* chips of this rank */
+    double compile_seconds, load_seconds, execute_seconds; /* load: numbers into SRAM */
+    struct parallel_block block;                           /* chips of this rank */
     struct app_lpu_chip *own;
     struct app_lpu_program sums[PARTITION_PHASES];
     int32_t steps, prompt_steps;

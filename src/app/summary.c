@@ -349,10 +349,12 @@ static void print_contract(const struct app_run *run, const struct paint *p)
            app_text_count(t->vectors).text, t->violations ? p->bad : p->good,
            app_text_count(t->violations).text, p->off);
     print_equality(run, p);
-    printf("%s%-*s%s%s between chips, %s over MPI; %.1f s to compile, %.1f s to execute\n", p->dim,
-           LABEL, "messages", p->off, app_text_count(t->messages).text,
-           app_text_count(t->messages_between_ranks).text, lpu->compile_seconds,
+    char *load = run->values ? base_format(", %.1f s to load", lpu->load_seconds) : base_strdup("");
+    printf("%s%-*s%s%s between chips, %s over MPI; %.1f s to compile%s, %.1f s to execute\n",
+           p->dim, LABEL, "messages", p->off, app_text_count(t->messages).text,
+           app_text_count(t->messages_between_ranks).text, lpu->compile_seconds, load,
            lpu->execute_seconds);
+    base_free(load);
 }
 
 /* How the tokens and logits compare with a plain computation. */

@@ -29,6 +29,7 @@ struct image {
     float *row;    /* of the checkpoint */
     float *column; /* one output's weights, by contraction tile and lane */
     float *scale;  /* of the columns of a tile */
+    float *step;   /* of the embedding's hidden elements; NULL: this chip holds no embedding */
 };
 
 /* A weight's row: an output of the model, multiplied by `factor`; rows that do not exist are 0. */
@@ -297,19 +298,23 @@ static void put_bias(const struct image *m, int32_t tensor, const void *what)
     }
 }
 
-/* Greatest magnitude of each hidden element over the vocabulary, into `most`. */
-static void embedding_maxima(const struct image *m, double *most)
+/* The scale of each hidden element over the whole vocabulary. */
+static float *embedding_steps(const struct image *m)
 {
     const struct model *model = m->shape.model;
-    for (int64_t token = 0; token < model->vocabulary; token++) {
+    float *step = base_alloc((size_t)model->hidden, sizeof *step);
+    for (int64_t token = 0; m->in->int8 && token < model->vocabulary; token++) {
         model_weights_row(m->in->weights, MODEL_WEIGHT_EMBEDDING, 0, token, m->row);
         for (int64_t n = 0; n < model->hidden; n++)
-            most[n] = fmax(most[n], fabs((double)m->row[n]));
+            step[n] = fmaxf(step[n], fabsf(m->row[n]));
     }
+    for (int64_t n = 0; n < model->hidden; n++)
+        step[n] = m->in->int8 ? step_of((double)step[n]) : 1.0f;
+    return step;
 }
 
-/* Scales of the hidden elements of a quad, and its rows of all tokens of this chip. */
-static void put_tokens(const struct image *m, int32_t tensor, int32_t q, const double *most)
+/* A quad's rows of all tokens of this chip. */
+static void put_tokens(const struct image *m, int32_t tensor, int32_t q)
 {
     const struct program *p = m->program;
     int32_t tiles = shape_tiles_of(m->shape.hidden_tiles, SHAPE_QUADS, q);
@@ -321,7 +326,7 @@ static void put_tokens(const struct image *m, int32_t tensor, int32_t q, const d
                 int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
                 float value = n == NO_INPUT ? 0.0f : m->row[n];
                 bool rounds = n != NO_INPUT && m->in->int8;
-                m->lane[l] = rounds ? byte_of((double)value, step_of(most[n])) : value;
+                m->lane[l] = rounds ? byte_of((double)value, m->step[n]) : value;
             }
             put(m, tensor, token % p->embedding_groups, token / p->embedding_groups * tiles + u);
         }
@@ -331,19 +336,15 @@ static void put_tokens(const struct image *m, int32_t tensor, int32_t q, const d
 static void put_embedding(const struct image *m, int32_t tensor, const void *what)
 {
     int32_t q = quad_of(&m->program->tensor[tensor]), scales = sibling(m, tensor, 's');
-    double *most = base_alloc((size_t)m->shape.model->hidden, sizeof *most);
     (void)what;
-    if (m->in->int8)
-        embedding_maxima(m, most);
-    put_tokens(m, tensor, q, most);
+    put_tokens(m, tensor, q);
     for (int32_t u = 0; u < m->program->tensor[scales].count; u++) {
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
             int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
-            m->lane[l] = n == NO_INPUT ? 0.0f : m->in->int8 ? step_of(most[n]) : 1.0f;
+            m->lane[l] = n == NO_INPUT ? 0.0f : m->step[n];
         }
         put(m, scales, 0, u);
     }
-    base_free(most);
 }
 
 /* Cosines, or sines with the sign of the half that they meet (what: sine). */
@@ -485,6 +486,7 @@ bool image_write(const struct image_input *input, const struct program *program,
         m.scale = base_alloc(lanes, sizeof *m.scale);
         m.row = base_alloc(longest_row(input->model), sizeof *m.row);
         m.column = base_alloc(most_k_tiles(&m.shape) * lanes, sizeof *m.column);
+        m.step = program->vocabulary_count > 0 ? embedding_steps(&m) : NULL;
     }
     for (size_t n = 0; n < program->tensors && report->count == before; n++) {
         const struct program_tensor *t = &program->tensor[n];
@@ -499,6 +501,7 @@ bool image_write(const struct image_input *input, const struct program *program,
     base_free(m.scale);
     base_free(m.row);
     base_free(m.column);
+    base_free(m.step);
     return report->count == before;
 }
 
