@@ -15,10 +15,10 @@ enum { FIRST = 259, LONGEST = 16 }; /* id of the first plain piece of small_piec
 static const struct {
     const char *text;
     double score;
-} small_pieces[] = {{" ", -90},        {"a", -91},    {"b", -92},    {"c", -93},
-                    {"\xc3\xa9", -94}, {"ab", -3},    {"bc", -2},    {"ba", -3},
-                    {" a", -7.5},      {"abab", -1},  {"cc", -5},    {"ccc", -4},
-                    {"<s>", -95},      {" ab", -2.5}, {"<0x41>", 9}, {"a\xc3\xa9", 1}};
+} small_pieces[] = {{" ", -90},       {"a", -91},   {"b", -92},   {"c", -93},    {"\xc3\xa9", -94},
+                    {"ab", -3},       {"bc", -2},   {"ba", -3},   {" a", -7.5},  {"abab", -1},
+                    {"cc", -5},       {"ccc", -4},  {"<s>", -95}, {" ab", -2.5}, {"<0x41>", 9},
+                    {"a\xc3\xa9", 1}, {"abc", -80}, {"bcc", -70}, {"c a", -60}};
 
 enum { SMALL_PIECES = sizeof small_pieces / sizeof small_pieces[0] };
 
@@ -140,6 +140,9 @@ static void a_character_without_a_piece_is_a_fault_that_lists_what_is_known(void
         {"\xe2\x82\xac", "character '\xe2\x82\xac' (U+20AC) of the text has no piece"},
         {"\x1b[0m", "character '\\x1b' (U+001B)"},
         {"a\xff", "byte 0xFF of the text is no UTF-8; known are"},
+        {"\xc1\xa1", "byte 0xC1 of the text is no UTF-8"},
+        {"\xed\xa0\x80", "byte 0xED of the text is no UTF-8"},
+        {"\xf4\x90\x80\x80", "byte 0xF4 of the text is no UTF-8"},
         {"\xc3", "byte 0xC3 of the text is no UTF-8"},
         {"<s>", "character '<' (U+003C)"},
     };
@@ -167,6 +170,8 @@ static void pairs_merge_by_score_and_the_leftmost_of_equals(void)
     check_ids(tokenizer, "cabab", 4, 1, FIRST, FIRST + 3, FIRST + 9);
     check_ids(tokenizer, "caba", 5, 1, FIRST, FIRST + 3, FIRST + 5, FIRST + 1); /* ab == ba */
     check_ids(tokenizer, "bab", 4, 1, FIRST, FIRST + 7, FIRST + 2);
+    check_ids(tokenizer, "abcc", 3, 1, FIRST + 8, FIRST + 17); /* bc outdates ab */
+    check_ids(tokenizer, "bcc a", 4, 1, FIRST, FIRST + 6, FIRST + 18);
     check_ids(tokenizer, "cccc", 4, 1, FIRST, FIRST + 11, FIRST + 3); /* cc c c, ccc c */
     tokenizer_close(tokenizer);
 }
@@ -332,13 +337,15 @@ static void wrong_vocabularies_are_refused(void)
         {"{\"piece\": \"a\"}", "{\"piece\": \"\\n\"}",
          "pieces[4].piece = \"\\n\": stands in the list"},
         {"{\"piece\": \"a\"}, ", "", "pieces = [...]: must be a list of 7 pieces, the model's"},
+        {"{\"piece\": \"a\"}", "{\"piece\": \"a\"}, {\"piece\": \"b\"}",
+         "pieces = [...]: must be a list of 7 pieces, the model's vocab_size, not 8"},
         {"\"pieces\"", "\"tokens\"", "pieces: must be a list of 7 pieces"},
     };
     static const struct {
         const char *find, *replace, *fault;
     } piece_row[] = {
-        {"\"byte_offset\": 3, ", "", "byte_offset: missing; an integer from 0 to 19"},
-        {"\"byte_offset\": 3", "\"byte_offset\": 20", "byte_offset = 20: must be an integer"},
+        {"\"byte_offset\": 3, ", "", "byte_offset: missing; an integer from 0 to 22"},
+        {"\"byte_offset\": 3", "\"byte_offset\": 23", "byte_offset = 23: must be an integer"},
         {"\"byte_offset\": 3", "\"byte_offset\": 4", "must be the piece of a byte"},
         {"<0xFE>", "<0xfe>", "pieces[257].piece = \"<0xfe>\": must be the piece of a byte"},
         {"\"score\": -92", "\"score\": \"x\"", "pieces[261].score = \"x\": must be a number"},

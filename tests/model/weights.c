@@ -242,6 +242,7 @@ static void wrong_tensors_are_named_with_what_would_be_right(void)
         {"[11,8]", "[11,9]", 0, "data_offsets span 352 bytes, but dtype and shape need 396"},
         {"[11,8]", "[11,8.0]", 0, "lm_head.weight: shape = [...]: must be a list of sizes"},
         {"[11,8]", "[-11,-8]", 0, "lm_head.weight: shape = [...]: must be a list of sizes"},
+        {"[11,8]", "[0,-9223372036854775808]", 0, "shape = [...]: must be a list of sizes"},
         {"[11,8]", "88", 0, "lm_head.weight: shape = 88: must be a list of sizes"},
         {"[11,8]", "[9223372036854775807,2]", 0, "shape = [...]: must be a list of sizes"},
         {"[11,8]", "[4294967296,4294967296,0]", 0, "shape = [...]: must be a list of sizes"},
@@ -398,6 +399,27 @@ static void an_index_leads_to_several_files(void)
     checkpoint_folder_remove(folder);
 }
 
+static void a_file_of_many_tensors_is_opened_once(void)
+{
+    enum { TENSORS = 5000 };
+    struct model model = model_of("llama", "");
+    struct checkpoint checkpoint = checkpoint_of(&model);
+    char *folder = checkpoint_folder();
+    char *text = base_alloc(TENSORS, 64), *end = text;
+    end += sprintf(end, "{\"weight_map\": {");
+    for (int i = 0; i < TENSORS; i++)
+        end += sprintf(end, "\"%d\": \"a.safetensors\", ", i);
+    for (int i = 0; i < checkpoint.count; i++)
+        end +=
+            sprintf(end, "%s\"%s\": \"a.safetensors\"", i ? ", " : "", checkpoint.tensor[i].name);
+    end += sprintf(end, "}}");
+    checkpoint_write(folder, index_file, text, (size_t)(end - text));
+    write_checkpoint(folder, "a.safetensors", &checkpoint, "F32");
+    check_folder(folder, &model);
+    base_free(text);
+    checkpoint_folder_remove(folder);
+}
+
 static void a_single_file_wins_over_an_index(void)
 {
     struct model model = model_of("llama", "");
@@ -453,5 +475,5 @@ TEST_MAIN("weights", TEST(every_row_is_converted_exactly_from_every_type),
           TEST(all_faults_of_the_tensors_come_at_once),
           TEST(a_tied_head_needs_no_tensor_of_its_own),
           TEST(weights_that_nobody_would_read_are_refused), TEST(an_index_leads_to_several_files),
-          TEST(a_single_file_wins_over_an_index), TEST(wrong_indices_are_refused),
-          TEST(absent_weights_are_said_to_be_absent))
+          TEST(a_file_of_many_tensors_is_opened_once), TEST(a_single_file_wins_over_an_index),
+          TEST(wrong_indices_are_refused), TEST(absent_weights_are_said_to_be_absent))
