@@ -3,6 +3,7 @@
  * fills whole pages, so that a read beyond its end meets an unmapped page. */
 #include "test.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "sample.h"
 
 enum { PAGE_BYTES = 4096, LENGTH_BYTES = 8, MOST_COLUMNS = 16 };
-enum { FILE_TRIALS = 24000, INDEX_TRIALS = 3000, SPARE_BYTES = 256 };
+enum { FILE_TRIALS = 24000, INDEX_TRIALS = 3000, SHAPE_TRIALS = 3000, SPARE_BYTES = 256 };
 
 /* A file in memory that is being damaged; `text` is its JSON, which starts at `text`. */
 struct victim {
@@ -107,6 +108,22 @@ static void replace_number(struct victim *victim)
     splice(victim, at, digits, nasty[draw(victim, sizeof nasty / sizeof nasty[0])]);
 }
 
+/* Moves data of one tensor, length kept. */
+static void shift_offsets(struct victim *victim)
+{
+    static const int64_t shift[] = {-352, -4, 4, 352, 1 << 13, INT64_C(1) << 40};
+    char text[64];
+    int64_t begin, end;
+    int used;
+    const char *place = (const char *)victim->byte + place_in_text(victim);
+    const char *found = strstr(place, "s\":[");
+    if (!found || sscanf(found, "s\":[%" SCNd64 ",%" SCNd64 "]%n", &begin, &end, &used) != 2)
+        return;
+    int64_t by = shift[draw(victim, sizeof shift / sizeof shift[0])];
+    snprintf(text, sizeof text, "s\":[%" PRId64 ",%" PRId64 "]", begin + by, end + by);
+    splice(victim, (size_t)((const unsigned char *)found - victim->byte), (size_t)used, text);
+}
+
 static void remove_text(struct victim *victim)
 {
     size_t at = place_in_text(victim), most = victim->text_end - at;
@@ -122,8 +139,8 @@ static void repeat_text(struct victim *victim)
 }
 
 static void (*const damages[])(struct victim *victim) = {
-    change_text, replace_number, remove_text,   repeat_text,
-    truncate,    change_bytes,   change_length, extend,
+    change_text,  replace_number, remove_text, repeat_text,   truncate,
+    change_bytes, change_length,  extend,      shift_offsets,
 };
 
 enum { DAMAGES = sizeof damages / sizeof damages[0], TEXT_DAMAGES = 5 };
@@ -193,14 +210,13 @@ static char *padded_header(char *header, size_t data_bytes)
 }
 
 /* A file of one dtype in FOLDER/NAME; the victim's bytes are to be freed with base_free. */
-static struct victim write_victim(const char *folder, const char *name, const struct model *model,
-                                  const char *dtype)
+static struct victim write_victim(const char *folder, const char *name,
+                                  const struct checkpoint *checkpoint, const char *dtype)
 {
-    struct checkpoint checkpoint = checkpoint_of(model);
     struct victim victim = {.text = LENGTH_BYTES};
     size_t data_bytes;
-    unsigned char *data = checkpoint_data(&checkpoint, dtype, &data_bytes);
-    char *header = checkpoint_header(&checkpoint, dtype);
+    unsigned char *data = checkpoint_data(checkpoint, dtype, &data_bytes);
+    char *header = checkpoint_header(checkpoint, dtype);
     victim.text_end = LENGTH_BYTES + strlen(header);
     header = padded_header(header, data_bytes);
     victim.byte = checkpoint_file(header, data, data_bytes, &victim.count);
@@ -222,9 +238,10 @@ static void damaged_files_are_refused_or_read(void)
 {
     static const char *const dtype[] = {"F32", "F16", "BF16"};
     struct model model = small_model();
+    struct checkpoint checkpoint = checkpoint_of(&model);
     for (int i = 0; i < 3; i++) {
         char *folder = checkpoint_folder();
-        struct victim victim = write_victim(folder, "model.safetensors", &model, dtype[i]);
+        struct victim victim = write_victim(folder, "model.safetensors", &checkpoint, dtype[i]);
         CU_ASSERT_EQUAL(victim.count % PAGE_BYTES, 0);
         CU_ASSERT_EQUAL(outcome(folder, &model), 1);
         damage_and_open(folder, "model.safetensors", &model, &victim, FILE_TRIALS / 3, DAMAGES);
@@ -233,14 +250,77 @@ static void damaged_files_are_refused_or_read(void)
     }
 }
 
-/* {"weight_map": {TENSOR: FILE, ...}} with all tensors in a.safetensors; free with base_free. */
-static char *index_text(const struct model *model)
+static void exchange_names(struct checkpoint *checkpoint, int a, int b)
 {
-    struct checkpoint checkpoint = checkpoint_of(model);
+    struct checkpoint_tensor kept = checkpoint->tensor[a];
+    memcpy(checkpoint->tensor[a].name, checkpoint->tensor[b].name, sizeof kept.name);
+    memcpy(checkpoint->tensor[b].name, kept.name, sizeof kept.name);
+}
+
+/* Changes names, shapes or the number of tensors; header and data will agree all the same. */
+static void change_tensors(struct victim *victim, struct checkpoint *checkpoint)
+{
+    int number = (int)draw(victim, (uint64_t)checkpoint->count);
+    struct checkpoint_tensor *tensor = &checkpoint->tensor[number];
+    int64_t rows = tensor->rows, sign = draw(victim, 2) ? 1 : -1;
+    switch (draw(victim, 5)) {
+    case 0:
+        exchange_names(checkpoint, number, (int)draw(victim, (uint64_t)checkpoint->count));
+        break;
+    case 1:
+        tensor->rows = rows ? rows + sign : 1;
+        break;
+    case 2:
+        tensor->columns += sign;
+        break;
+    case 3:
+        tensor->rows = rows ? tensor->columns : 0;
+        tensor->columns = rows ? rows : tensor->columns;
+        break;
+    default:
+        checkpoint->count -= (int)draw(victim, 3);
+    }
+}
+
+/* Whether every tensor of `whole` is in `changed` with its shape. */
+static bool is_complete(const struct checkpoint *changed, const struct checkpoint *whole)
+{
+    int found = 0;
+    for (int i = 0; i < whole->count; i++)
+        for (int j = 0; j < changed->count; j++)
+            found += strcmp(whole->tensor[i].name, changed->tensor[j].name) == 0 &&
+                     whole->tensor[i].rows == changed->tensor[j].rows &&
+                     whole->tensor[i].columns == changed->tensor[j].columns;
+    return found == whole->count;
+}
+
+static void well_formed_files_are_read_exactly_where_every_shape_is_right(void)
+{
+    struct model model = small_model();
+    const struct checkpoint whole = checkpoint_of(&model);
+    char *folder = checkpoint_folder();
+    int wrong = 0, read = 0;
+    for (int trial = 0; trial < SHAPE_TRIALS; trial++) {
+        struct checkpoint changed = whole;
+        struct victim victim = {.trial = (uint64_t)trial};
+        change_tensors(&victim, &changed);
+        base_free(write_victim(folder, "model.safetensors", &changed, "F16").byte);
+        int expected = is_complete(&changed, &whole);
+        wrong += outcome(folder, &model) != expected;
+        read += expected;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_TRUE(read > SHAPE_TRIALS / 20);
+    checkpoint_folder_remove(folder);
+}
+
+/* {"weight_map": {TENSOR: FILE, ...}} with all tensors in a.safetensors; free with base_free. */
+static char *index_text(const struct checkpoint *checkpoint)
+{
     char *text = base_strdup("{\"metadata\": {}, \"weight_map\": {\"a\": \"a.safetensors\"");
-    for (int i = 0; i < checkpoint.count; i++) {
+    for (int i = 0; i < checkpoint->count; i++) {
         char *longer =
-            base_format("%s, \"%s\": \"a.safetensors\"", text, checkpoint.tensor[i].name);
+            base_format("%s, \"%s\": \"a.safetensors\"", text, checkpoint->tensor[i].name);
         base_free(text);
         text = longer;
     }
@@ -252,9 +332,10 @@ static char *index_text(const struct model *model)
 static void damaged_indices_are_refused_or_read(void)
 {
     struct model model = small_model();
+    struct checkpoint checkpoint = checkpoint_of(&model);
     char *folder = checkpoint_folder();
-    base_free(write_victim(folder, "a.safetensors", &model, "F32").byte);
-    char *text = index_text(&model);
+    base_free(write_victim(folder, "a.safetensors", &checkpoint, "F32").byte);
+    char *text = index_text(&checkpoint);
     size_t bytes = strlen(text);
     struct victim victim = {.byte = (unsigned char *)text, .count = bytes, .text_end = bytes};
     damage_and_open(folder, "model.safetensors.index.json", &model, &victim, INDEX_TRIALS,
@@ -264,4 +345,5 @@ static void damaged_indices_are_refused_or_read(void)
 }
 
 TEST_MAIN("weights_fuzz", TEST(damaged_files_are_refused_or_read),
+          TEST(well_formed_files_are_read_exactly_where_every_shape_is_right),
           TEST(damaged_indices_are_refused_or_read))
