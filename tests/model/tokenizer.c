@@ -397,7 +397,7 @@ static bool survives(const char *text, size_t bytes, int64_t vocabulary)
 
 static void damaged_vocabularies_are_survived(void)
 {
-    enum { TRIALS = 3000, CHANGES = 2 };
+    enum { TRIALS = 2000, CHANGES = 2 };
     char *small = small_text();
     const char *const original[] = {small, characters_text};
     const int64_t vocabulary[] = {FIRST + SMALL_PIECES, 7};
