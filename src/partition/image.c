@@ -25,11 +25,13 @@ struct image {
     const struct program *program;
     image_put *put;
     void *context;
-    float *lane;   /* a vector to be put */
-    float *row;    /* of the checkpoint */
-    float *column; /* one output's weights, by contraction tile and lane */
-    float *scale;  /* of the columns of a tile */
-    float *step;   /* of the embedding's hidden elements; NULL: this chip holds no embedding */
+    float *lane;    /* a vector to be put */
+    float *row;     /* of the checkpoint */
+    int64_t *input; /* of a matrix by place, which is contraction tile and lane */
+    double *value;  /* one output's weights by place */
+    float *column;  /* the same as the chip holds them */
+    float *scale;   /* of the columns of a tile */
+    float *step;    /* of the embedding's hidden elements; NULL: this chip holds no embedding */
 };
 
 /* A weight's row: an output of the model, multiplied by `factor`; rows that do not exist are 0. */
@@ -182,33 +184,26 @@ static float step_of(double most)
 
 static float byte_of(double value, float step)
 {
-    return (float)fmax(-BYTE_LIMIT, fmin(BYTE_LIMIT, rint(value / (double)step)));
+    double steps = rint(value / (double)step);
+    return (float)(steps > BYTE_LIMIT ? BYTE_LIMIT : steps < -BYTE_LIMIT ? -BYTE_LIMIT : steps);
 }
 
-/* Fills m->column with one output's weights by place; returns their scale. */
-static float fetch_column(const struct image *m, const struct matrix *matrix, int32_t k_tiles,
-                          int32_t layer, const struct output *o)
+/* Fills m->column with one output's weights by place, the inputs of which are in m->input; returns
+ * their scale. */
+static float fetch_column(const struct image *m, int32_t places, int32_t layer,
+                          const struct output *o)
 {
-    int32_t lanes = m->shape.chip->lanes;
     double most = 0;
-    memset(m->column, 0, (size_t)k_tiles * (size_t)lanes * sizeof *m->column);
     if (!o->exists)
         return 0.0f;
     model_weights_row(m->in->weights, o->weight, layer, o->row, m->row);
-    for (int32_t k = 0; k < k_tiles * lanes; k++) {
-        int64_t input = matrix->input(m, k / lanes, k % lanes);
-        double value = input == NO_INPUT ? 0.0 : (double)m->row[input] * o->factor;
-        m->column[k] = (float)value;
-        most = fmax(most, fabs(value));
+    for (int32_t k = 0; k < places; k++) {
+        m->value[k] = m->input[k] == NO_INPUT ? 0.0 : (double)m->row[m->input[k]] * o->factor;
+        most = fabs(m->value[k]) > most ? fabs(m->value[k]) : most;
     }
-    if (!m->in->int8)
-        return 1.0f;
-    float step = step_of(most);
-    for (int32_t k = 0; k < k_tiles * lanes; k++) {
-        int64_t input = matrix->input(m, k / lanes, k % lanes);
-        double value = input == NO_INPUT ? 0.0 : (double)m->row[input] * o->factor;
-        m->column[k] = byte_of(value, step);
-    }
+    float step = m->in->int8 ? step_of(most) : 1.0f;
+    for (int32_t k = 0; k < places; k++)
+        m->column[k] = m->in->int8 ? byte_of(m->value[k], step) : (float)m->value[k];
     return step;
 }
 
@@ -242,7 +237,7 @@ static void put_tile(const struct image *m, const struct matrix *matrix, int32_t
     memset(m->scale, 0, (size_t)lanes * sizeof *m->scale);
     for (int32_t c = 0; c < s.columns; c++) {
         struct output o = matrix->output(m, SHAPE_QUADS * u + q, c);
-        m->scale[c] = fetch_column(m, matrix, s.k_tiles, layer, &o);
+        m->scale[c] = fetch_column(m, s.k_tiles * lanes, layer, &o);
         for (int32_t k = 0; k < s.k_tiles && o.exists; k++) {
             memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
             put(m, tensor, c % per, (u * s.k_tiles + k) * load + c / per);
@@ -256,7 +251,10 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
 {
     const struct matrix *matrix = what;
     int32_t q = quad_of(&m->program->tensor[tensor]);
-    int32_t tiles = shape_tiles_of(matrix->shape(&m->shape).n_tiles, SHAPE_QUADS, q);
+    struct linear_shape s = matrix->shape(&m->shape);
+    int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
+    for (int32_t k = 0; k < s.k_tiles * lanes; k++)
+        m->input[k] = matrix->input(m, k / lanes, k % lanes);
     for (int32_t u = 0; u < tiles; u++)
         put_tile(m, matrix, tensor, q, u);
 }
@@ -472,36 +470,56 @@ static size_t most_k_tiles(const struct shape *s)
     return (size_t)(s->output.k_tiles > most ? s->output.k_tiles : most);
 }
 
+static void take_memory(struct image *m)
+{
+    size_t lanes = (size_t)m->shape.chip->lanes, places = most_k_tiles(&m->shape) * lanes;
+    m->lane = base_alloc(lanes, sizeof *m->lane);
+    m->scale = base_alloc(lanes, sizeof *m->scale);
+    m->row = base_alloc(longest_row(m->shape.model), sizeof *m->row);
+    m->input = base_alloc(places, sizeof *m->input);
+    m->value = base_alloc(places, sizeof *m->value);
+    m->column = base_alloc(places, sizeof *m->column);
+    m->step = m->program->vocabulary_count > 0 ? embedding_steps(m) : NULL;
+}
+
+static void give_memory(struct image *m)
+{
+    base_free(m->lane);
+    base_free(m->scale);
+    base_free(m->row);
+    base_free(m->input);
+    base_free(m->value);
+    base_free(m->column);
+    base_free(m->step);
+}
+
+static void fill(const struct image *m, int32_t tensor, struct base_report *report)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    const struct filler *filler = filler_of(t->name);
+    if (filler)
+        filler->put(m, tensor, filler->what);
+    else
+        base_report_add(report, NULL, 0, "nobody knows what tensor %s of chip %d holds", t->name,
+                        m->program->chip);
+}
+
 bool image_write(const struct image_input *input, const struct program *program, image_put *put_one,
                  void *context, struct base_report *report)
 {
     struct image m = {.in = input, .program = program, .put = put_one, .context = context};
-    size_t lanes = (size_t)input->chip->lanes, before = report->count;
+    size_t before = report->count;
     char why[160];
     if (!shape_derive(&m.shape, input->chip, input->model, input->bucket, input->group, 1,
-                      input->bucket->max_sequence, why))
+                      input->bucket->max_sequence, why)) {
         base_report_add(report, NULL, 0, "%s", why);
-    else {
-        m.lane = base_alloc(lanes, sizeof *m.lane);
-        m.scale = base_alloc(lanes, sizeof *m.scale);
-        m.row = base_alloc(longest_row(input->model), sizeof *m.row);
-        m.column = base_alloc(most_k_tiles(&m.shape) * lanes, sizeof *m.column);
-        m.step = program->vocabulary_count > 0 ? embedding_steps(&m) : NULL;
+        return false;
     }
-    for (size_t n = 0; n < program->tensors && report->count == before; n++) {
-        const struct program_tensor *t = &program->tensor[n];
-        const struct filler *filler = is_loaded(t) ? filler_of(t->name) : NULL;
-        if (filler)
-            filler->put(&m, (int32_t)n, filler->what);
-        else if (is_loaded(t))
-            base_report_add(report, NULL, 0, "nobody knows what tensor %s of chip %d holds",
-                            t->name, program->chip);
-    }
-    base_free(m.lane);
-    base_free(m.scale);
-    base_free(m.row);
-    base_free(m.column);
-    base_free(m.step);
+    take_memory(&m);
+    for (size_t n = 0; n < program->tensors; n++)
+        if (is_loaded(&program->tensor[n]))
+            fill(&m, (int32_t)n, report);
+    give_memory(&m);
     return report->count == before;
 }
 
