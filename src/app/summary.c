@@ -98,7 +98,9 @@ static void print_machines(const struct app_run *run, const struct paint *p)
               lpu ? base_format("%s%-*s%s", p->bold, gpu ? CELL : 0, "LPU rack", p->off) : NULL,
               gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
     print_row(p, "machine", lpu ? cell_machine_lpu(run) : NULL, gpu ? cell_machine_gpu(run) : NULL);
-    print_row(p, "precision", lpu ? base_strdup("int8 weights, fp16 KV") : NULL,
+    bool wide = run->values && run->scenario.lpu_numerics == SCENARIO_FP32;
+    print_row(p, "precision",
+              lpu ? base_format("int8 weights, fp16 KV%s", wide ? "; numbers fp32" : "") : NULL,
               gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
                   : NULL);
     print_row(p, "split", lpu ? cell_split(lpu->outline.stages, lpu->outline.group, "chip") : NULL,
