@@ -290,15 +290,16 @@ static void sum_step(struct execution *e, int32_t step)
 /* Collective. Steps [first, last) are in: adds them up over ranks and writes them. */
 static enum base_status close_batch(struct execution *e, int32_t first, int32_t last)
 {
-    for (int32_t step = first; step < last; step++) {
+    enum base_status status = BASE_OK;
+    for (int32_t step = first; step < last && status == BASE_OK; step++) {
         sum_step(e, step);
         if (e->run->values)
-            app_values_close_step(e->run, &e->lpu->step[step]);
+            status = app_values_close_step(e->run, &e->lpu->step[step]);
     }
     app_lpu_transfers_flush(&e->transfers, e->run);
     app_progress(e->run, "LPU rack, step %" PRId32 " of %" PRId32, last, e->lpu->steps);
     struct record_file *file = e->run->file;
-    return file ? record_flush_if_due(file, e->run->progress, 5.0) : BASE_OK;
+    return file && status == BASE_OK ? record_flush_if_due(file, e->run->progress, 5.0) : status;
 }
 
 /* Collective. Executes steps [first, last) and meets the other ranks. */
@@ -420,8 +421,7 @@ static void record_steps(const struct app_run *run, bool complete)
         record_append(run->file, record_layout(RECORD_LPU_STEPS), run->lpu->step,
                       first ? (size_t)steps : 0);
     if (run->file && run->values)
-        record_append(run->file, record_layout(RECORD_LPU_TOKENS), run->values->row,
-                      first ? (size_t)run->values->tokens : 0);
+        app_values_record(run);
 }
 
 enum base_status app_lpu_execute(struct app_run *run)

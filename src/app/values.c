@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "base/random.h"
 #include "chip/chip_values.h"
 #include "config/ids.h"
 #include "parallel/copies.h"
@@ -255,14 +254,28 @@ static bool is_end(const struct model *model, int32_t token)
     return false;
 }
 
-void app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
+/* Broken programs may end with anything. */
+static bool is_known(struct app_run *run, const struct record_lpu_token *row)
+{
+    if (row->token >= 0 && row->token < run->model.vocabulary)
+        return true;
+    base_report_add(&run->report, NULL, 0,
+                    "step %" PRId32 " ended with token %" PRId32 "; %s knows ids 0 to %" PRId64
+                    ": the programs are wrong",
+                    row->step, row->token, run->model.name, run->model.vocabulary - 1);
+    return false;
+}
+
+enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
 {
     struct app_values *v = run->values;
     if (step->phase != RECORD_DECODE || step->position < v->prompt_tokens - 1)
-        return;
+        return BASE_OK;
     struct record_lpu_token row = {
         .step = step->step, .position = step->position, .token = held_token(run), .reference = -1};
     parallel_broadcast(&row.token, sizeof row.token);
+    if (!is_known(run, &row))
+        return parallel_agree_report(&run->report, BASE_CONTRACT);
     if (run->scenario.lpu_reference && !is_generating(run)) {
         float *logit = gather_logits(run);
         if (v->reference)
@@ -272,6 +285,7 @@ void app_values_close_step(struct app_run *run, const struct record_lpu_step *st
     v->row[v->tokens] = row;
     v->token[v->tokens++] = row.token;
     v->ended = is_generating(run) && is_end(&run->model, row.token);
+    return BASE_OK;
 }
 
 double app_values_rms_error(const struct app_values *values)
@@ -305,5 +319,15 @@ void app_values_print(const struct app_run *run)
 {
     char *text = run->command->print_ids ? ids_text(run->values) : app_values_text(run);
     puts(text);
+    base_free(text);
+}
+
+void app_values_record(const struct app_run *run)
+{
+    const struct app_values *v = run->values;
+    char *text = app_values_text(run);
+    record_append(run->file, record_layout(RECORD_LPU_TOKENS), v->row,
+                  parallel_is_first() ? (size_t)v->tokens : 0);
+    record_set_text(run->file, "/lpu/tokens", "text", text);
     base_free(text);
 }

@@ -42,14 +42,18 @@ void app_values_load(struct app_run *run, struct app_lpu_chip *own);
 /* The token that a step takes at `position`: of the prompt, or the one that own chips hold. */
 int32_t app_values_token(const struct app_run *run, int32_t position);
 
-/* Collective. After a step: its token, if it gave one, and how its logits compare. */
-void app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
+/* Collective. After a step: its token, if it gave one, and how its logits compare. BASE_CONTRACT
+ * where the token is none. */
+enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
 
 /* Root mean square difference of the compared logits; 0 where none were. */
 double app_values_rms_error(const struct app_values *values);
 
 /* What generated tokens say, up to one that ends the text; free with base_free. */
 char *app_values_text(const struct app_run *run);
+
+/* Collective. /lpu/tokens, and the text as its attribute. */
+void app_values_record(const struct app_run *run);
 
 /* generate: text or ids on standard output. First rank. */
 void app_values_print(const struct app_run *run);
