@@ -124,15 +124,20 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
         take_programs(rack);
 }
 
-void rack_release(struct rack *rack)
+void rack_stop(struct rack *rack)
 {
     for (int32_t c = 0; rack->chip && c < rack->topology.chips; c++)
-        if (rack->chip[c])
-            chip_destroy(rack->chip[c]);
+        chip_destroy(rack->chip[c]);
+    base_free(rack->chip);
+    rack->chip = NULL;
+}
+
+void rack_release(struct rack *rack)
+{
+    rack_stop(rack);
     for (int32_t c = 0; rack->program && c < rack->topology.chips; c++)
         for (int phase = 0; phase < PARTITION_PHASES; phase++)
             program_release(&rack->program[c][phase]);
-    base_free(rack->chip);
     base_free(rack->program);
     plan_release(rack->plan);
     lpu_topology_release(&rack->topology);
@@ -263,16 +268,22 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
     return longest;
 }
 
-int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
-                         const int32_t *token)
+static bool begin_all(struct rack *rack, enum partition_phase phase, int32_t position,
+                      const int32_t *token)
 {
     int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
-    int64_t longest = 0;
     const struct program_runtime runtime = {position, token, rows};
     for (int32_t c = 0; c < rack->topology.chips; c++)
-        if (rack->chip[c])
-            CU_ASSERT_TRUE_FATAL(
-                chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, &rack->report));
+        if (rack->chip[c] &&
+            !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, &rack->report))
+            return false;
+    return true;
+}
+
+/* Runs and ends a step that all chips have begun; the executed length. */
+static int64_t finish_all(struct rack *rack)
+{
+    int64_t longest = 0;
     run_all(rack);
     for (int32_t c = 0; c < rack->topology.chips; c++) {
         if (!rack->chip[c])
@@ -281,6 +292,22 @@ int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t 
         longest = s.executed_length_cycles > longest ? s.executed_length_cycles : longest;
     }
     return longest;
+}
+
+int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
+                         const int32_t *token)
+{
+    CU_ASSERT_TRUE_FATAL(begin_all(rack, phase, position, token));
+    return finish_all(rack);
+}
+
+bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t position,
+                   const int32_t *token)
+{
+    if (!begin_all(rack, phase, position, token))
+        return false;
+    finish_all(rack);
+    return true;
 }
 
 int32_t rack_token(const struct rack *rack)

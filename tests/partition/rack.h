@@ -60,6 +60,9 @@ void rack_release(struct rack *rack);
 /* Loads the programs into new chips. */
 void rack_start(struct rack *rack);
 
+/* Forgets the chips; rack_start makes new ones. */
+void rack_stop(struct rack *rack);
+
 /* After rack_start: chips compute numbers, with the weights of the model in `folder`. */
 void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *folder);
 
@@ -71,6 +74,10 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
 /* The same with the tokens given: one, or as many as a prefill step has rows. */
 int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
                          const int32_t *token);
+
+/* The same; false where a chip refuses to begin, after which the chips can only be stopped. */
+bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t position,
+                   const int32_t *token);
 
 /* The token that the last decode step ended with. */
 int32_t rack_token(const struct rack *rack);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes a model.safetensors of random F32 weights. */
+#include "little_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "model/weights.h"
+#include "test.h"
+
+enum { SEED = 7 };
+
+static const char *const names[MODEL_WEIGHTS] = {
+    [MODEL_WEIGHT_EMBEDDING] = "model.embed_tokens.weight",
+    [MODEL_WEIGHT_ATTENTION_NORM] = "input_layernorm.weight",
+    [MODEL_WEIGHT_Q] = "self_attn.q_proj.weight",
+    [MODEL_WEIGHT_K] = "self_attn.k_proj.weight",
+    [MODEL_WEIGHT_V] = "self_attn.v_proj.weight",
+    [MODEL_WEIGHT_O] = "self_attn.o_proj.weight",
+    [MODEL_WEIGHT_Q_BIAS] = "self_attn.q_proj.bias",
+    [MODEL_WEIGHT_K_BIAS] = "self_attn.k_proj.bias",
+    [MODEL_WEIGHT_V_BIAS] = "self_attn.v_proj.bias",
+    [MODEL_WEIGHT_MLP_NORM] = "post_attention_layernorm.weight",
+    [MODEL_WEIGHT_GATE] = "mlp.gate_proj.weight",
+    [MODEL_WEIGHT_UP] = "mlp.up_proj.weight",
+    [MODEL_WEIGHT_DOWN] = "mlp.down_proj.weight",
+    [MODEL_WEIGHT_FINAL_NORM] = "model.norm.weight",
+    [MODEL_WEIGHT_HEAD] = "lm_head.weight",
+};
+
+struct writer {
+    FILE *data;
+    char *header;
+    long end;
+    uint64_t entity;
+};
+
+static bool is_in_layers(enum model_weight what)
+{
+    return what >= MODEL_WEIGHT_ATTENTION_NORM && what <= MODEL_WEIGHT_DOWN;
+}
+
+static void put_entry(struct writer *w, const char *name, struct model_weight_shape s, bool vector)
+{
+    long bytes = (long)(s.rows * s.columns) * (long)sizeof(float);
+    char *shape = vector ? base_format("%lld", (long long)s.columns)
+                         : base_format("%lld, %lld", (long long)s.rows, (long long)s.columns);
+    char *header = base_format(
+        "%s%s\"%s\": {\"dtype\": \"F32\", \"shape\": [%s], \"data_offsets\": [%ld, %ld]}",
+        w->header, *w->header ? ", " : "", name, shape, w->end, w->end + bytes);
+    base_free(w->header);
+    base_free(shape);
+    w->header = header;
+    w->end += bytes;
+}
+
+/* Gains of a norm are about 1, rows of a matrix about as long as 1. */
+static void put_weight(struct writer *w, const struct model *model, enum model_weight what,
+                       int32_t layer)
+{
+    struct model_weight_shape s = model_weight_shape(model, what);
+    bool norm = what == MODEL_WEIGHT_ATTENTION_NORM || what == MODEL_WEIGHT_MLP_NORM ||
+                what == MODEL_WEIGHT_FINAL_NORM;
+    bool vector = norm || (what >= MODEL_WEIGHT_Q_BIAS && what <= MODEL_WEIGHT_V_BIAS);
+    double scale = vector ? 0.3 : 2.0 / sqrt((double)s.columns);
+    if (!s.rows)
+        return;
+    char *name = is_in_layers(what) ? base_format("model.layers.%d.%s", layer, names[what])
+                                    : base_strdup(names[what]);
+    put_entry(w, name, s, vector);
+    base_free(name);
+    for (int64_t n = 0; n < s.rows * s.columns; n++) {
+        double random = base_random_normal(SEED, BASE_RANDOM_TOKEN, w->entity, (uint64_t)n);
+        float value = (float)((norm ? 1.0 : 0.0) + scale * random);
+        CU_ASSERT_EQUAL_FATAL(fwrite(&value, sizeof value, 1, w->data), 1);
+    }
+    w->entity++;
+}
+
+static void put_all(struct writer *w, const struct model *model)
+{
+    for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++)
+        for (int32_t layer = 0; layer < (is_in_layers(what) ? model->layers : 1); layer++)
+            if (what != MODEL_WEIGHT_HEAD || !model->tied_embeddings)
+                put_weight(w, model, what, layer);
+}
+
+/* Length of the header, header, data. */
+static void assemble(struct writer *w, const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    size_t length = (strlen(w->header) + 2 + 7) / 8 * 8;
+    char *text = base_format("{%s}%*s", w->header, (int)(length - strlen(w->header) - 2), "");
+    uint64_t size = length;
+    fwrite(&size, sizeof size, 1, file);
+    fwrite(text, 1, length, file);
+    rewind(w->data);
+    for (int c = getc(w->data); c != EOF; c = getc(w->data))
+        putc(c, file);
+    CU_ASSERT_EQUAL_FATAL(fclose(file), 0);
+    base_free(text);
+}
+
+char *little_model_write(const struct model *model)
+{
+    const char *build = getenv("LPUSIM_BUILD_DIR");
+    char *folder = base_format("%s/little_model.XXXXXX", build ? build : ".");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    struct writer w = {.data = tmpfile(), .header = base_strdup("")};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w.data);
+    put_all(&w, model);
+    char *path = base_format("%s/model.safetensors", folder);
+    assemble(&w, path);
+    base_free(path);
+    base_free(w.header);
+    fclose(w.data);
+    return folder;
+}
+
+void little_model_remove(char *folder)
+{
+    char *path = base_format("%s/model.safetensors", folder);
+    CU_ASSERT_EQUAL(remove(path), 0);
+    CU_ASSERT_EQUAL(rmdir(folder), 0);
+    base_free(path);
+    base_free(folder);
+}
