@@ -15,7 +15,6 @@ enum {
     MOST_REPEATS = 1 << 22,
     MOST_DELAY = 1 << 20,
     KV_LANES = 16,
-    SUPERLANE = 16,
 };
 static const int64_t most_vectors = INT64_C(1) << 25; /* of one program, on all streams */
 
@@ -302,18 +301,26 @@ static bool check_types(struct judge *j, const struct program_instruction *i)
     return expect_field(j, fits, "types of operands that do not go together");
 }
 
-/* The SXM gives as many streams as it takes, or sixteen times as many where it transposes one
- * vector. */
+static int32_t streams_of(const struct program_operand *operand, int32_t operands)
+{
+    int32_t streams = 0;
+    for (int32_t k = 0; k < operands; k++)
+        streams += operand[k].streams;
+    return streams;
+}
+
+/* A permutation makes a stream of each one; a transposition does so with sixteen vectors, or makes
+ * sixteen of one. */
 static bool check_switch(struct judge *j, const struct program_instruction *i)
 {
     const struct program_operand *o = &j->program->operand[i->operand];
-    int32_t in = 0, out = 0;
-    for (int32_t k = 0; k < i->inputs + i->outputs; k++)
-        *(k < i->inputs ? &in : &out) += o[k].streams;
-    bool transposes = i->opcode == PROGRAM_SXM_TRANSPOSE;
-    bool fits = transposes ? out == SUPERLANE * in || (out == in && in % SUPERLANE == 0)
-                           : i->opcode != PROGRAM_SXM_PERMUTE || out == in;
-    return expect_field(j, fits, "streams in and out of the SXM");
+    int32_t in = streams_of(o, i->inputs), out = streams_of(o + i->inputs, i->outputs);
+    int32_t rows = j->chip->lanes_per_superlane;
+    if (i->opcode == PROGRAM_SXM_PERMUTE)
+        return expect_field(j, in == out, "a permutation of other streams than it drives");
+    return expect_field(
+        j, i->opcode != PROGRAM_SXM_TRANSPOSE || in * rows == out || (in == out && in % rows == 0),
+        "a transposition of other streams than it drives");
 }
 
 /* Numbers of a permutation that its function does not use are 0. */
@@ -323,11 +330,12 @@ static bool check_permutation(struct judge *j, const struct program_instruction 
     bool window = permutes && i->function == PROGRAM_SXM_WINDOW;
     bool rotate = permutes && i->function == PROGRAM_SXM_ROTATE;
     bool swap = permutes && i->function == PROGRAM_SXM_SWAP_HALVES;
-    return expect_field(j,
-                        (!permutes || window || (!i->low && (rotate || !i->argument))) &&
-                            (window || !i->argument_stride) && (window || swap || !i->width) &&
-                            (!swap || (i->width >= 2 && i->width % 2 == 0)),
-                        "shift, window or width of a permutation");
+    return expect_field(
+        j,
+        (!permutes || window || (!i->low && (rotate || !i->argument))) &&
+            (window || !i->argument_stride) && (window || swap || !i->width) &&
+            (!swap || (is_within(i->width, 2, j->chip->lanes) && i->width % 2 == 0)),
+        "shift, window or width of a permutation");
 }
 
 /* Fields that an opcode does not use are 0. */
@@ -345,7 +353,9 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
     bool shift = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_CLAMP;
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
     bool half = i->opcode == PROGRAM_MXM_COMPUTE && i->flags & PROGRAM_FP16;
-    return expect_field(j,
+    return expect_field(j, !half || is_within(i->low, 0, j->chip->lanes - 1),
+                        "first lane of the activations") &&
+           expect_field(j,
                         !(i->flags & ~used[i->opcode]) && rows &&
                             (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
                             (shift || permutes || i->opcode == PROGRAM_VXM || !i->argument) &&
@@ -466,13 +476,12 @@ static int64_t check_instruction(struct judge *j)
     const struct program_instruction *i = &j->program->instruction[j->instruction];
     if (!check_shape(j, i) || !check_times(j, i) || !check_order(j, i) || !check_address(j, i) ||
         !check_unused(j, i) || !check_function(j, i) || !check_permutation(j, i) ||
-        !check_flags(j, i))
+        !check_switch(j, i) || !check_flags(j, i))
         return 0;
     int64_t vectors = (int64_t)i->count[0] * i->count[1];
     for (int32_t k = 0; k < i->inputs + i->outputs; k++)
         vectors += check_operand(j, i, k);
-    if (check_types(j, i))
-        check_switch(j, i);
+    check_types(j, i);
     return vectors;
 }
 

@@ -191,24 +191,52 @@ static bool is_idle(const struct program_instruction *i, const struct program_op
                  (o->kind == PROGRAM_ALU && !is_one_of(name, live)));
 }
 
+/* Instructions by opcode, memory accesses by address mode as well: each kind is as likely. */
+static int32_t kind_of(const struct program_instruction *i)
+{
+    return i->address_mode ? PROGRAM_OPCODES + i->address_mode : i->opcode;
+}
+
+enum { KINDS = PROGRAM_OPCODES + PROGRAM_ADDRESS_TOKEN + 1, PATIENCE = 10000 };
+
+static struct program_instruction *draw_instruction(const struct program *p)
+{
+    int32_t kind = (int32_t)draw(KINDS);
+    for (int n = 0; n < PATIENCE; n++) {
+        struct program_instruction *i = &p->instruction[draw(p->instructions)];
+        if (kind_of(i) == kind)
+            return i;
+    }
+    return draw_instruction(p);
+}
+
+/* Most mutants of a field that few instructions use are of those that do; others are refused. */
+static bool is_wanted(const struct field *field, const char *entry)
+{
+    static const char *const rare[] = {"limit", "argument",  "argument_stride", "low",
+                                       "width", "immediate", "address_mode",    NULL};
+    static const int64_t zero;
+    return !is_one_of(field->name, rare) ||
+           memcmp(entry + field->offset, &zero, field->bytes) != 0 || draw(8) == 0;
+}
+
 /* Changes one field of one instruction or operand. */
 static struct mutation mutate(struct patient *patient)
 {
     struct mutation m = {.operand = -1, .number = (int)draw(FIELDS)};
+    bool of_operand_table = m.number >= OF_INSTRUCTION;
+    m.field = of_operand_table ? &of_operand[m.number - OF_INSTRUCTION] : &of_instruction[m.number];
     m.chip = (int32_t)draw((uint64_t)patient->rack.topology.chips);
     m.phase = (enum partition_phase)draw(PARTITION_PHASES);
     struct program *p = &patient->rack.program[m.chip][m.phase];
-    struct program_instruction *i = &p->instruction[draw(p->instructions)];
+    struct program_instruction *i = NULL;
     struct program_operand *o = NULL;
+    do {
+        i = draw_instruction(p);
+        m.operand = of_operand_table ? (int32_t)draw((uint64_t)i->inputs + i->outputs) : -1;
+        o = of_operand_table ? &p->operand[i->operand + (uint32_t)m.operand] : NULL;
+    } while (is_idle(i, o, m.field->name) || (!o && !is_wanted(m.field, (char *)i)));
     m.instruction = i;
-    m.field = m.number < OF_INSTRUCTION ? &of_instruction[m.number]
-                                        : &of_operand[m.number - OF_INSTRUCTION];
-    if (m.number >= OF_INSTRUCTION) {
-        m.operand = (int32_t)draw((uint64_t)i->inputs + i->outputs);
-        o = &p->operand[i->operand + (uint32_t)m.operand];
-    }
-    if (is_idle(i, o, m.field->name))
-        return mutate(patient);
     change(&m, o ? (void *)o : (void *)i);
     return m;
 }
