@@ -33,8 +33,10 @@
  * output 0 is the stream and the identity it carries; where the address is not static, output 1
  * (EXPECT) names the table that is read and the stream carries output 0's identity as a new label.
  * The operand that names what memory holds has index = address - program_tensor_address and the
- * strides of the address, in every address mode; its index_mode is that of the address. Labels on
- * streams are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is
+ * strides of the address; its index_mode is that of the address. CLAMP: the address is the table's
+ * first, the limit its last vector, and the index is the argument. TOKEN: sub j of n holds group
+ * j * embedding_groups / n. KV: vector r of the stream becomes row r of the step. Labels on streams
+ * are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is
  * what the addresses hold then; a dump holds nothing. C2C_RECEIVE: output 0 is the stream and its
  * new label, output 1 (EXPECT) what the sender's message must name. All other results carry the
  * identity of their output operand; a result nobody names (ALU to ALU) has none. */

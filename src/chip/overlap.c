@@ -13,7 +13,7 @@ enum { NO_TENSOR = -1 };
 
 enum space_kind {
     SPACE_TENSOR,
-    SPACE_IDLE, /* a tensor that no instruction reads or writes: a place for dumps */
+    SPACE_IDLE, /* a tensor that no instruction reads or writes: the place for dumps */
     SPACE_ZERO,
     SPACE_DUMP,
     SPACE_KEPT, /* for another program */
@@ -131,6 +131,17 @@ static void report(struct chip *chip, const struct space *here, const struct spa
     snprintf(v->found, sizeof v->found, "%s at rows %d to %d", new->name, new->from, new->to - 1);
 }
 
+/* What is dumped must have rows of its own. */
+static void report_homeless(struct chip *chip, const struct space *dump)
+{
+    struct chip_violation *v =
+        executor_report(chip, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
+    v->queue = dump->slice;
+    v->layer = dump->layer;
+    snprintf(v->expected, sizeof v->expected, "a dump in a tensor that is not used");
+    snprintf(v->found, sizeof v->found, "%s at row %d", dump->name, dump->from);
+}
+
 static size_t first_beyond(const struct spaces *active, int32_t from)
 {
     size_t low = 0, high = active->count;
@@ -187,6 +198,8 @@ static void occupy(struct chip *chip, struct spaces *active, struct space new, b
             report(chip, here, &new);
         return;
     }
+    if (own && new.kind == SPACE_DUMP)
+        report_homeless(chip, &new);
     put_in(active, n, new);
 }
 

@@ -193,11 +193,39 @@ static struct chip_violation *report_place(struct chip *chip, const struct run *
     return v;
 }
 
+/* A level that does not repeat has no stride, but for the rows between two tokens. */
 static bool has_strides_of(const struct program_instruction *i, const struct program_operand *o)
 {
-    bool outer = is_linear(i), inner = outer || i->address_mode == PROGRAM_ADDRESS_TOKEN;
-    return (!inner || i->count[0] == 1 || i->stride[0] == o->stride[0]) &&
-           (!outer || i->count[1] == 1 || i->stride[1] == o->stride[1]);
+    bool outer = i->count[1] > 1 || i->address_mode == PROGRAM_ADDRESS_TOKEN;
+    return (i->count[0] == 1 || i->stride[0] == o->stride[0]) &&
+           (!outer || i->stride[1] == o->stride[1]);
+}
+
+/* A cache write stores vector r of its stream as row r of the step. */
+static bool carries_its_rows(const struct chip *chip, const struct program_instruction *i)
+{
+    const struct program_operand *o = &chip->program->operand[i->operand];
+    return o->index == i->argument && (i->count[0] == 1 || o->stride[0] == 16) &&
+           (i->count[1] == 1 || o->stride[1] == 0);
+}
+
+/* Whether run-time values choose among the vectors as operand and tensor say. `offset` is that of
+ * the address in the tensor. */
+static bool chooses_as_named(const struct chip *chip, const struct program_instruction *i,
+                             const struct program_operand *o, int64_t offset)
+{
+    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    switch (i->address_mode) {
+    case PROGRAM_ADDRESS_CLAMP:
+        return offset == 0 && i->limit == t->count - 1 && i->argument == o->index;
+    case PROGRAM_ADDRESS_KV:
+        return offset == o->index && carries_its_rows(chip, i);
+    case PROGRAM_ADDRESS_TOKEN:
+        return offset == o->index &&
+               (int64_t)i->low * t->subs == (int64_t)o->sub * chip->program->embedding_groups;
+    default:
+        return offset == o->index;
+    }
 }
 
 /* Whether the instruction's addresses are those of the vectors that it names. */
@@ -213,14 +241,15 @@ static void check_addresses(struct chip *chip, const struct run *run,
     }
     int32_t slice = chip->program->slice[t->slice + o->sub];
     int64_t offset = (int64_t)i->address - program_tensor_address(chip->program, t, o->sub);
-    if (slice == i->queue && offset == o->index && has_strides_of(i, o))
+    if (slice == i->queue && chooses_as_named(chip, i, o, offset) && has_strides_of(i, o))
         return;
     struct chip_violation *v = report_place(chip, run, run->cycle, o->index);
     if (slice != i->queue)
         snprintf(v->found, sizeof v->found, "slice %d, not %d", i->queue, slice);
     else
         snprintf(v->found, sizeof v->found, "row %d, %s vector %lld", i->address,
-                 offset == o->index ? "but not the strides of" : "that of", (long long)offset);
+                 offset == o->index ? "but not the steps or choice of" : "that of",
+                 (long long)offset);
 }
 
 static void check_window(struct chip *chip, const struct run *run, const struct program_operand *o,

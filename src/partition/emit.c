@@ -278,6 +278,8 @@ struct program_operand emit_read_table(struct block *b, const struct table_read 
         struct program_operand out[2] = {
             emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
             emit_expect(t->table, 1, steps)};
+        if (t->mode == PROGRAM_ADDRESS_CLAMP)
+            out[1].index = t->argument;
         out[1].sub = (uint8_t)(t->sub + j);
         out[1].index_mode = t->mode;
         emit(b, i, NULL, 0, out, 2);

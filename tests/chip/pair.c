@@ -135,6 +135,8 @@ static void table(struct program *p, int32_t tensor, int32_t label, int32_t stre
     how.queue = (uint8_t)slice;
     how.opcode = PROGRAM_MEM_READ;
     how.address = t->address;
+    o[1].index = how.address_mode == PROGRAM_ADDRESS_CLAMP ? how.argument : 0;
+    o[1].stride[1] = how.stride[1];
     rig_add(p, how, once, o, 0, 2);
 }
 
