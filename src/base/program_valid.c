@@ -485,6 +485,28 @@ static int64_t check_instruction(struct judge *j)
     return vectors;
 }
 
+/* Each operand belongs to one instruction: none is taken from another or left over. */
+static void check_ownership(struct judge *j)
+{
+    const struct program *p = j->program;
+    uint8_t *owners = base_alloc(p->operands, sizeof *owners);
+    size_t single = 0, taken = 0;
+    for (size_t n = 0; n < p->instructions; n++) {
+        const struct program_instruction *i = &p->instruction[n];
+        for (size_t k = i->operand; k < (size_t)i->operand + i->inputs + i->outputs; k++) {
+            if (k < p->operands && !owners[k]) {
+                owners[k] = 1;
+                single++;
+            }
+            taken++;
+        }
+    }
+    base_free(owners);
+    expect(j, single == p->operands && taken == p->operands,
+           "%zu operands, of which %zu belong to instructions that take %zu", p->operands, single,
+           taken);
+}
+
 bool program_is_valid(const struct lpu_chip *chip, const struct program *program,
                       struct base_report *report)
 {
@@ -494,6 +516,7 @@ bool program_is_valid(const struct lpu_chip *chip, const struct program *program
         return false;
     for (; j.instruction < program->instructions; j.instruction++)
         vectors += check_instruction(&j);
+    check_ownership(&j);
     expect(&j, vectors <= most_vectors, "%lld vectors; at most %lld can be executed",
            (long long)vectors, (long long)most_vectors);
     return report->count == j.first_fault;

@@ -32,18 +32,22 @@ static void stream_passes_a_producer(struct program p[2])
     rig_operand(&p[0], 2, 0, 0)->stream = 3;
 }
 
+/* A second output like the last operand, behind it in the table. */
+static void repeat_last_operand(struct program *p, struct program_instruction *i)
+{
+    size_t n = (size_t)i->operand + i->inputs + i->outputs;
+    p->operand = base_grow(p->operand, &p->operand_capacity, p->operands + 1, sizeof *p->operand);
+    memmove(p->operand + n, p->operand + n - 1, (p->operands - n + 1) * sizeof *p->operand);
+    for (size_t k = 0; k < p->instructions; k++)
+        if (p->instruction[k].operand >= n)
+            p->instruction[k].operand++;
+    p->operands++;
+    i->outputs++;
+}
+
 static void stream_is_driven_twice_at_one_place(struct program p[2])
 {
-    p[0].instruction[0].flags = 0;
-    struct program_operand out[2] = {*rig_operand(&p[0], VXM + 1, 0, 1),
-                                     *rig_operand(&p[0], VXM + 1, 0, 1)};
-    struct program_operand in = rig_alu(0);
-    struct program_operand all[3] = {in, out[0], out[1]};
-    p[0].operand = base_grow(p[0].operand, &p[0].operand_capacity, p[0].operands + 3, sizeof in);
-    memcpy(p[0].operand + p[0].operands, all, sizeof all);
-    rig_find(&p[0], VXM + 1, 0)->operand = (uint32_t)p[0].operands;
-    rig_find(&p[0], VXM + 1, 0)->outputs = 2;
-    p[0].operands += 3;
+    repeat_last_operand(&p[0], rig_find(&p[0], VXM + 1, 0));
 }
 
 static void sample_comes_a_cycle_late(struct program p[2])
@@ -121,6 +125,36 @@ static void cache_is_read_before_its_rows_are_there(struct program p[2])
 static void dump_hits_a_tensor(struct program p[2])
 {
     rig_find(&p[0], 61, 0)->limit = 203;
+}
+
+static void cache_row_is_another_vector(struct program p[2])
+{
+    rig_find(&p[0], 60, 0)->argument = 1;
+}
+
+static void dump_has_no_rows_of_its_own(struct program p[2])
+{
+    rig_find(&p[0], 61, 0)->limit = 302;
+}
+
+static void mask_begins_at_another_position(struct program p[2])
+{
+    rig_find(&p[0], 32, 0)->argument++;
+}
+
+static void mask_ends_early(struct program p[2])
+{
+    rig_find(&p[0], 32, 0)->limit--;
+}
+
+static void token_comes_from_another_group(struct program p[2])
+{
+    rig_find(&p[0], 30, 0)->low = 1;
+}
+
+static void tokens_stand_farther_apart(struct program p[2])
+{
+    rig_find(&p[0], 30, 0)->stride[1] = 2;
 }
 
 static void table_ends_before_the_row(struct program p[2])
@@ -278,6 +312,17 @@ static const struct corruption {
     {"cache is read before its rows are there", cache_is_read_before_its_rows_are_there,
      CHIP_RULE_RESIDENCY, 0, 60, 579, "cache", 5},
     {"dump hits a tensor", dump_hits_a_tensor, CHIP_RULE_RESIDENCY, 0, 61, ANY_CYCLE, "", 5},
+    {"cache row is another vector", cache_row_is_another_vector, CHIP_RULE_RESIDENCY, 0, 60, 499,
+     "cache", 5},
+    {"dump has no rows of its own", dump_has_no_rows_of_its_own, CHIP_RULE_RESIDENCY, 0, 61, 0, "",
+     5},
+    {"mask begins at another position", mask_begins_at_another_position, CHIP_RULE_RESIDENCY, 0, 32,
+     684, "lookup", -1},
+    {"mask ends early", mask_ends_early, CHIP_RULE_RESIDENCY, 0, 32, 684, "lookup", -1},
+    {"token comes from another group", token_comes_from_another_group, CHIP_RULE_RESIDENCY, 0, 30,
+     682, "lookup", -1},
+    {"tokens stand farther apart", tokens_stand_farther_apart, CHIP_RULE_RESIDENCY, 0, 30, 682,
+     "lookup", -1},
     {"table ends before the row", table_ends_before_the_row, CHIP_RULE_RESIDENCY, 0, 31, 683,
      "lookup", -1},
     {"zero row is not zero", zero_row_is_not_zero, CHIP_RULE_RESIDENCY, 0, 30, 682, "lookup", -1},

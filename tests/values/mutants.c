@@ -17,7 +17,7 @@
 enum { MUTANTS = 12000, STEPS = 3, CHUNK = 32, MOST_CHIPS = 4, LEAST_OF_A_FIELD = 50, SHOWN = 40 };
 
 /* Numbers are computed of every so manieth mutant that the contract has found, too: no crash. */
-enum { FOUND_COMPUTED = 16 };
+enum { FOUND_COMPUTED = 64 };
 
 static const struct model plain = {.name = "mutants-plain",
                                    .architecture = "LlamaForCausalLM",
@@ -127,47 +127,88 @@ static uint64_t draw(uint64_t n)
     return (state >> 33) % n;
 }
 
-/* Near, far, or one of the numbers that break programs. */
-static int64_t mutated(int64_t value)
+/* Near, far, what another instruction has, or one of the numbers that break programs. */
+static int64_t mutated(int64_t value, int64_t other)
 {
     static const int64_t evil[] = {0,         -1,        1,       INT32_MAX, INT32_MIN, 255,
                                    INT64_MAX, INT64_MIN, 1 << 20, 1 << 30,   8191,      64};
-    switch (draw(4)) {
+    switch (draw(8)) {
     case 0:
         return evil[draw(sizeof evil / sizeof evil[0])];
     case 1:
         return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(32)));
+    case 2:
+    case 3:
+    case 4:
+        return other;
     default:
         return (int64_t)((uint64_t)value + (draw(2) ? 1 + draw(3) : (uint64_t)-1));
     }
 }
 
-/* A field changed, and how to change it back. */
+/* A field changed. Instructions are in order by queue and cycle again, as validity wants them. */
 struct mutation {
     const struct field *field;
     int number; /* of the field, in the table of scores */
     int32_t chip;
     enum partition_phase phase;
-    const struct program_instruction *instruction;
-    int32_t operand; /* -1: the instruction itself */
-    char *at;
+    struct program_instruction instruction; /* as it was */
+    int32_t operand;                        /* -1: the instruction itself */
     int64_t before, after;
+    struct program *program, sound; /* the patient's, and what it was */
 };
 
-static void change(struct mutation *m, void *entry)
+static int64_t value_of(const void *entry, const struct field *field)
 {
-    m->at = (char *)entry + m->field->offset;
-    m->before = 0;
-    memcpy(&m->before, m->at, m->field->bytes);
-    m->after = m->before;
-    while (memcmp(&m->after, &m->before, m->field->bytes) == 0)
-        m->after = mutated(m->before);
-    memcpy(m->at, &m->after, m->field->bytes);
+    int64_t value = 0;
+    memcpy(&value, (const char *)entry + field->offset, field->bytes);
+    return value;
+}
+
+static void *copy_of(const void *table, size_t entries, size_t bytes)
+{
+    void *copy = base_alloc(entries, bytes);
+    return memcpy(copy, table, entries * bytes);
+}
+
+static void take_copy(struct mutation *m, struct program *p)
+{
+    m->program = p;
+    m->sound = *p;
+    p->instruction = copy_of(p->instruction, p->instructions, sizeof *p->instruction);
+    p->operand = copy_of(p->operand, p->operands, sizeof *p->operand);
 }
 
 static void change_back(const struct mutation *m)
 {
-    memcpy(m->at, &m->before, m->field->bytes);
+    base_free(m->program->instruction);
+    base_free(m->program->operand);
+    *m->program = m->sound;
+}
+
+static bool is_behind(const struct program_instruction *a, const struct program_instruction *b)
+{
+    return a->queue != b->queue ? a->queue > b->queue : a->cycle > b->cycle;
+}
+
+/* Moves instruction n to where it belongs. */
+static void put_in_order(struct program *p, size_t n)
+{
+    struct program_instruction moved = p->instruction[n];
+    for (; n > 0 && is_behind(&p->instruction[n - 1], &moved); n--)
+        p->instruction[n] = p->instruction[n - 1];
+    for (; n + 1 < p->instructions && is_behind(&moved, &p->instruction[n + 1]); n++)
+        p->instruction[n] = p->instruction[n + 1];
+    p->instruction[n] = moved;
+}
+
+static void change(struct mutation *m, void *entry, const void *other)
+{
+    m->before = m->after = value_of(entry, m->field);
+    while (memcmp(&m->after, &m->before, m->field->bytes) == 0)
+        m->after = mutated(m->before, value_of(other, m->field));
+    memcpy((char *)entry + m->field->offset, &m->after, m->field->bytes);
+    m->after = value_of(entry, m->field);
 }
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -199,11 +240,11 @@ static int32_t kind_of(const struct program_instruction *i)
 
 enum { KINDS = PROGRAM_OPCODES + PROGRAM_ADDRESS_TOKEN + 1, PATIENCE = 10000 };
 
-static struct program_instruction *draw_instruction(const struct program *p)
+static const struct program_instruction *draw_instruction(const struct program *p)
 {
     int32_t kind = (int32_t)draw(KINDS);
     for (int n = 0; n < PATIENCE; n++) {
-        struct program_instruction *i = &p->instruction[draw(p->instructions)];
+        const struct program_instruction *i = &p->instruction[draw(p->instructions)];
         if (kind_of(i) == kind)
             return i;
     }
@@ -220,24 +261,38 @@ static bool is_wanted(const struct field *field, const char *entry)
            memcmp(entry + field->offset, &zero, field->bytes) != 0 || draw(8) == 0;
 }
 
+/* An instruction, or an operand of it, in which the field has a meaning. */
+static size_t draw_entry(struct mutation *m, const struct program *p)
+{
+    const struct program_instruction *i = NULL;
+    const struct program_operand *o = NULL;
+    do {
+        i = draw_instruction(p);
+        m->operand =
+            m->number < OF_INSTRUCTION ? -1 : (int32_t)draw((uint64_t)i->inputs + i->outputs);
+        o = m->operand < 0 ? NULL : &p->operand[i->operand + (uint32_t)m->operand];
+    } while (is_idle(i, o, m->field->name) || (!o && !is_wanted(m->field, (const char *)i)));
+    return (size_t)(i - p->instruction);
+}
+
 /* Changes one field of one instruction or operand. */
 static struct mutation mutate(struct patient *patient)
 {
-    struct mutation m = {.operand = -1, .number = (int)draw(FIELDS)};
-    bool of_operand_table = m.number >= OF_INSTRUCTION;
-    m.field = of_operand_table ? &of_operand[m.number - OF_INSTRUCTION] : &of_instruction[m.number];
+    struct mutation m = {.number = (int)draw(FIELDS)};
+    m.field = m.number < OF_INSTRUCTION ? &of_instruction[m.number]
+                                        : &of_operand[m.number - OF_INSTRUCTION];
     m.chip = (int32_t)draw((uint64_t)patient->rack.topology.chips);
     m.phase = (enum partition_phase)draw(PARTITION_PHASES);
     struct program *p = &patient->rack.program[m.chip][m.phase];
-    struct program_instruction *i = NULL;
-    struct program_operand *o = NULL;
-    do {
-        i = draw_instruction(p);
-        m.operand = of_operand_table ? (int32_t)draw((uint64_t)i->inputs + i->outputs) : -1;
-        o = of_operand_table ? &p->operand[i->operand + (uint32_t)m.operand] : NULL;
-    } while (is_idle(i, o, m.field->name) || (!o && !is_wanted(m.field, (char *)i)));
-    m.instruction = i;
-    change(&m, o ? (void *)o : (void *)i);
+    take_copy(&m, p);
+    size_t n = draw_entry(&m, p);
+    struct program_instruction *i = &p->instruction[n];
+    m.instruction = *i;
+    if (m.operand < 0)
+        change(&m, i, draw_instruction(p));
+    else
+        change(&m, &p->operand[i->operand + (uint32_t)m.operand], &p->operand[draw(p->operands)]);
+    put_in_order(p, n);
     return m;
 }
 
@@ -340,7 +395,7 @@ static enum fate judge(struct patient *patient, const struct subject *subject,
 /* Whether the contract by design knows nothing of the field: the numbers tell. */
 static bool is_arithmetic(const struct mutation *m)
 {
-    int32_t opcode = m->instruction->opcode;
+    int32_t opcode = m->instruction.opcode;
     bool permutes = opcode == PROGRAM_SXM_PERMUTE, alu = opcode == PROGRAM_VXM;
     const char *name = m->field->name;
     if (m->field->arithmetic)
@@ -357,11 +412,11 @@ static void show(const struct mutation *m, const struct subject *subject, enum f
     printf("%s: %s, chip %d, phase %d, %s on queue %d at %lld, operand %d of %d+%d, %s: %lld, not "
            "%lld (mode %d, flags %d, counts %d, %d)\n",
            fate_name[fate], subject->rack_case.name, m->chip, m->phase,
-           program_opcode_name(m->instruction->opcode), m->instruction->queue,
-           (long long)m->instruction->cycle, m->operand, m->instruction->inputs,
-           m->instruction->outputs, m->field->name, (long long)m->after, (long long)m->before,
-           m->instruction->address_mode, m->instruction->flags, m->instruction->count[0],
-           m->instruction->count[1]);
+           program_opcode_name(m->instruction.opcode), m->instruction.queue,
+           (long long)m->instruction.cycle, m->operand, m->instruction.inputs,
+           m->instruction.outputs, m->field->name, (long long)m->after, (long long)m->before,
+           m->instruction.address_mode, m->instruction.flags, m->instruction.count[0],
+           m->instruction.count[1]);
 }
 
 static void print_scores(int32_t (*score)[FATES])
