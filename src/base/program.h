@@ -39,7 +39,7 @@
  * are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is
  * what the addresses hold then; a dump holds nothing. C2C_RECEIVE: output 0 is the stream and its
  * new label, output 1 (EXPECT) what the sender's message must name. All other results carry the
- * identity of their output operand; a result nobody names (ALU to ALU) has none. */
+ * identity of their output operand; between ALUs a result goes by its mark. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -156,7 +156,7 @@ struct program_operand {
     uint8_t kind, direction, stream, streams;
     uint8_t sub, index_mode;
     uint8_t dtype; /* enum program_dtype: how the unit reads the lanes; ALUs hand on FP32 or KEY */
-    uint8_t reserved;
+    uint8_t mark;  /* ALU: that of the instruction whose result is meant */
     int32_t tensor;
     int32_t index, stride[2];
 };
@@ -165,7 +165,8 @@ struct program_operand {
 struct program_instruction {
     int64_t cycle;
     uint8_t queue, opcode, function, flags;
-    uint8_t address_mode, inputs, outputs, reserved;
+    uint8_t address_mode, inputs, outputs;
+    uint8_t mark; /* VXM: what ALUs call its result by, one of few under way at a time */
     int32_t count[2], interval[2];
     int32_t op;       /* index into program.op: what this is for */
     uint32_t operand; /* first operand in program.operand: inputs, then outputs */

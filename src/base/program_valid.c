@@ -359,7 +359,8 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
                         !(i->flags & ~used[i->opcode]) && rows &&
                             (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
                             (shift || permutes || i->opcode == PROGRAM_VXM || !i->argument) &&
-                            (owner || permutes || half || !i->low),
+                            (owner || permutes || half || !i->low) &&
+                            (i->opcode == PROGRAM_VXM || !i->mark),
                         "a field that the opcode does not use");
 }
 
@@ -443,6 +444,7 @@ static bool check_identity(struct judge *j, const struct program_instruction *i,
     int32_t subs = o->sub + (o->kind == PROGRAM_STREAM ? o->streams : 1);
     return expect_field(j, zero || o->dtype == t->dtype,
                         "operand reads its tensor as another type") &&
+           expect_field(j, !zero || !chosen, "run-time values choose in no table") &&
            expect_field(j, zero || subs <= t->subs, "operand names subs that its tensor lacks") &&
            expect_field(j, low >= (zero || chosen ? INT32_MIN : 0) && high <= end,
                         "operand names vectors that its tensor lacks") &&
@@ -464,6 +466,7 @@ static int64_t check_operand(struct judge *j, const struct program_instruction *
         expect_field(j, o->stream < j->chip->vxm_alus, "operand names no ALU");
         return 0;
     }
+    expect_field(j, !o->mark, "mark of what no ALU hands on");
     bool stream = o->kind == PROGRAM_STREAM;
     if (!expect_field(j, o->kind == kind_of(i, k), "operand of another kind") ||
         (stream && !check_stream(j, i, o)) || !check_identity(j, i, o) || !stream)

@@ -102,7 +102,7 @@ static bool carries(const struct program *p, const struct train *sampled, int32_
                     const struct train *driven, int32_t j)
 {
     if (sampled->tensor < 0 || driven->tensor < 0)
-        return true;
+        return sampled->index == driven->index;
     int64_t want = sampled->index + (int64_t)i * sampled->stride;
     if (driven->tensor == 0)
         return sampled->tensor == 0 || want >= p->tensor[sampled->tensor].valid;
@@ -122,7 +122,7 @@ static bool carries_all(const struct program *p, const struct train *sampled,
 static void identity_text(const struct chip *chip, const struct train *t, int32_t k, char *text)
 {
     if (t->tensor < 0)
-        snprintf(text, CHIP_TEXT_BYTES, "a result");
+        snprintf(text, CHIP_TEXT_BYTES, "result %d", t->index);
     else
         executor_identity_text(chip->program, t->tensor, t->sub, t->index + (int64_t)k * t->stride,
                                text);
@@ -358,6 +358,7 @@ static void sample(struct chip *chip, const struct run *run, const struct progra
     if (o->kind == PROGRAM_ALU) {
         int32_t lane = 2 * chip->streams.per_direction + o->stream;
         struct train t = train_of(chip, run, skew, lane, 0, run->count);
+        t.index = o->mark;
         put(chip, lane, &t, false, run->cycle);
     }
     for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++) {
@@ -404,6 +405,7 @@ static void drive_alu(struct chip *chip, const struct run *run)
     if (!count)
         return;
     struct train t = train_of(chip, run, chip->timing[PROGRAM_VXM].delay, lane, k, count);
+    t.index = run->instruction->mark;
     t.optional = run->instruction->outputs > 0;
     put(chip, lane, &t, true, run->cycle);
 }

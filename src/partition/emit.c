@@ -189,14 +189,17 @@ struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk wal
 }
 
 /* Lanes are read as the tensor says, but for results of ALUs. */
-static void add_operands(struct program *p, const struct program_operand *operand, int32_t n)
+static void add_operands(struct block *b, const struct program_operand *operand, int32_t n)
 {
+    struct program *p = &b->code;
     p->operand =
         base_grow(p->operand, &p->operand_capacity, p->operands + (size_t)n, sizeof *p->operand);
     for (int32_t k = 0; k < n; k++) {
         struct program_operand *o = &p->operand[p->operands++];
         *o = operand[k];
-        if (o->kind != PROGRAM_ALU)
+        if (o->kind == PROGRAM_ALU)
+            o->mark = b->mark[o->stream];
+        else
             o->dtype = p->tensor[o->tensor].dtype;
     }
 }
@@ -210,8 +213,8 @@ struct program_instruction *emit(struct block *b, struct program_instruction i,
     i.operand = (uint32_t)p->operands;
     i.inputs = (uint8_t)inputs;
     i.outputs = (uint8_t)outputs;
-    add_operands(p, in, inputs);
-    add_operands(p, out, outputs);
+    add_operands(b, in, inputs);
+    add_operands(b, out, outputs);
     p->instruction = base_grow(p->instruction, &p->instruction_capacity, p->instructions + 1,
                                sizeof *p->instruction);
     p->instruction[p->instructions] = i;
@@ -322,7 +325,9 @@ int64_t emit_alu(struct block *b, struct alu a, const struct program_operand *in
     i.immediate = a.function == PROGRAM_VXM_MUL && a.immediate == 0.0f ? 1.0f : a.immediate;
     i.argument = a.argument;
     i.cycle = a.cycle - b->chip->vxm_skew_cycles;
+    i.mark = ++b->marks;
     emit(b, i, in, inputs, out, outputs);
+    b->mark[a.unit] = i.mark;
     int64_t wait = a.flags & PROGRAM_REDUCE ? (int64_t)(a.p.n[0] - 1) * a.p.d[0] : 0;
     return i.cycle + wait + b->chip->vxm_alu_cycles;
 }

@@ -48,8 +48,10 @@ struct block {
     size_t meta_capacity;
     struct sram sram;
     struct reservations *busy;
-    size_t group_first; /* first instruction of the open group */
-    int64_t end;        /* completion of everything placed */
+    size_t group_first;                                  /* first instruction of the open group */
+    uint8_t marks;                                       /* given to results */
+    uint8_t mark[PROGRAM_QUEUE_MXM - PROGRAM_QUEUE_VXM]; /* of each ALU's latest result */
+    int64_t end;                                         /* completion of everything placed */
 };
 
 /* Position of the VXM, the edge of hemisphere `east`, the MXM there, and the way outward or inward.
@@ -110,7 +112,8 @@ int32_t emit_transient(struct block *b, const char *name, enum program_dtype dty
 
 struct program_operand emit_stream(uint8_t direction, int32_t stream, int32_t streams,
                                    int32_t tensor, int32_t sub, struct walk walk);
-struct program_operand emit_alu_operand(int32_t alu); /* a number */
+/* The latest result of an ALU when the operand is emitted: a number, or a key. */
+struct program_operand emit_alu_operand(int32_t alu);
 struct program_operand emit_alu_key(int32_t alu);
 struct program_operand emit_expect(int32_t tensor, int32_t subs, struct walk walk);
 

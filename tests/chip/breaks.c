@@ -78,6 +78,11 @@ static void chained_alu_misses_its_source(struct program p[2])
     rig_operand(&p[0], VXM + 1, 0, 0)->stream = 7;
 }
 
+static void chained_alu_means_another_result(struct program p[2])
+{
+    rig_operand(&p[0], VXM + 1, 0, 0)->mark = 7;
+}
+
 static void bank_is_read_while_written(struct program p[2])
 {
     rig_find(&p[0], 50, 1)->cycle = rig_find(&p[0], 50, 0)->cycle + 4;
@@ -297,6 +302,8 @@ static const struct corruption {
     {"result is never sampled", result_is_never_sampled, CHIP_RULE_SAMPLE, 0, 50, 820, "depart", 5},
     {"chained ALU misses its source", chained_alu_misses_its_source, CHIP_RULE_SAMPLE, 0, VXM + 1,
      233, "scaling", 5},
+    {"chained ALU means another result", chained_alu_means_another_result, CHIP_RULE_SAMPLE, 0,
+     VXM + 1, 233, "scaling", 5},
     {"bank is read while written", bank_is_read_while_written, CHIP_RULE_BANK, 0, 50, 246, "swap",
      5},
     {"read goes to another row", read_goes_to_another_row, CHIP_RULE_RESIDENCY, 0, 7, 87, "product",

@@ -14,7 +14,15 @@
 #include "little_model.h"
 #include "partition/rack.h"
 
-enum { MUTANTS = 12000, STEPS = 3, CHUNK = 32, MOST_CHIPS = 4, LEAST_OF_A_FIELD = 50, SHOWN = 40 };
+enum {
+    MUTANTS = 12000,
+    STEPS = 3,
+    CHUNK = 32,
+    MOST_CHIPS = 4,
+    LEAST_OF_A_FIELD = 50,
+    SHOWN = 40,
+    SEED = 2025
+};
 
 /* Numbers are computed of every so manieth mutant that the contract has found, too: no crash. */
 enum { FOUND_COMPUTED = 64 };
@@ -105,21 +113,21 @@ static const struct field of_instruction[] = {
     PART(program_instruction, stride, 1),        FIELD(program_instruction, limit, false),
     FIELD(program_instruction, argument, false), FIELD(program_instruction, argument_stride, false),
     FIELD(program_instruction, low, false),      FIELD(program_instruction, width, false),
-    FIELD(program_instruction, immediate, true)};
+    FIELD(program_instruction, immediate, true), FIELD(program_instruction, mark, false)};
 static const struct field of_operand[] = {
     FIELD(program_operand, kind, false),   FIELD(program_operand, direction, false),
     FIELD(program_operand, stream, false), FIELD(program_operand, streams, false),
     FIELD(program_operand, sub, false),    FIELD(program_operand, index_mode, false),
     FIELD(program_operand, dtype, false),  FIELD(program_operand, tensor, false),
     FIELD(program_operand, index, false),  PART(program_operand, stride, 0),
-    PART(program_operand, stride, 1)};
+    PART(program_operand, stride, 1),      FIELD(program_operand, mark, false)};
 enum {
     OF_INSTRUCTION = sizeof of_instruction / sizeof of_instruction[0],
     OF_OPERAND = sizeof of_operand / sizeof of_operand[0],
     FIELDS = OF_INSTRUCTION + OF_OPERAND
 };
 
-static uint64_t state = 2025;
+static uint64_t state;
 
 static uint64_t draw(uint64_t n)
 {
@@ -224,7 +232,7 @@ static bool is_idle(const struct program_instruction *i, const struct program_op
                     const char *name)
 {
     static const char *const path[] = {"direction", "stream", "streams", NULL};
-    static const char *const live[] = {"kind", "stream", "dtype", NULL};
+    static const char *const live[] = {"kind", "stream", "dtype", "mark", NULL};
     if ((i->count[0] == 1 && strstr(name, "[0]") && strcmp(name, "count[0]") != 0) ||
         (i->count[1] == 1 && strstr(name, "[1]") && strcmp(name, "count[1]") != 0))
         return true;
@@ -439,16 +447,18 @@ static void print_scores(int32_t (*score)[FATES])
     printf("%-26s %8d %8d %8d %8d\n", "all", total[0], total[1], total[2], total[3]);
 }
 
-static int mutants_wanted(void)
+static int number_from(const char *variable, int missing)
 {
-    const char *text = getenv("LPUSIM_MUTANTS");
-    return text ? atoi(text) : MUTANTS;
+    const char *text = getenv(variable);
+    return text ? atoi(text) : missing;
 }
 
 static void every_field_is_read_and_only_arithmetic_passes_the_contract(void)
 {
     struct patient patient[SUBJECTS];
-    int32_t score[FIELDS][FATES] = {{0}}, escapes = 0, wanted = mutants_wanted();
+    int32_t score[FIELDS][FATES] = {{0}}, escapes = 0,
+            wanted = number_from("LPUSIM_MUTANTS", MUTANTS);
+    state = (uint64_t)number_from("LPUSIM_MUTANTS_SEED", SEED);
     for (int s = 0; s < SUBJECTS; s++)
         admit(&patient[s], &subjects[s]);
     for (int n = 0; n < wanted; n++) {
