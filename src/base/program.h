@@ -137,8 +137,8 @@ enum program_flags {
         2, /* MXM_COMPUTE: the last outer repeat emits its rows; without it, nothing is emitted */
     PROGRAM_FP16 =
         4, /* MXM: both planes of the hemisphere work as one fp16 array (even plane's queue) */
-    PROGRAM_ROWS =
-        8, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array */
+    PROGRAM_ROWS = 8, /* MXM_LOAD: vectors are rows (contraction index), not columns, of the array;
+                         MXM_INSTALL: they were loaded so */
     PROGRAM_REDUCE = 16, /* VXM: the function folds over all inputs of all inner repeats, in order;
                           * one result an outer repeat, after the last; the inner repeat is fast */
     PROGRAM_EVERY = 32, /* MXM_COMPUTE: every outer repeat overwrites and emits (no accumulation) */

@@ -343,7 +343,7 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
 {
     static const uint8_t used[PROGRAM_OPCODES] = {
         [PROGRAM_MXM_LOAD] = PROGRAM_FP16 | PROGRAM_ROWS,
-        [PROGRAM_MXM_INSTALL] = PROGRAM_FP16,
+        [PROGRAM_MXM_INSTALL] = PROGRAM_FP16 | PROGRAM_ROWS,
         [PROGRAM_MXM_COMPUTE] = PROGRAM_FIRST | PROGRAM_LAST | PROGRAM_FP16 | PROGRAM_EVERY,
         [PROGRAM_VXM] = PROGRAM_REDUCE};
     bool addressed = is_memory(i) || i->opcode == PROGRAM_MXM_COMPUTE;

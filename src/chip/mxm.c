@@ -43,6 +43,7 @@ static void note(struct chip *chip, const struct run *run, int32_t k, int64_t fi
                               .index = (int32_t)run_value(run, o->index, o->stride, k),
                               .sub = o->sub,
                               .fp16 = i->flags & PROGRAM_FP16,
+                              .rows = i->flags & PROGRAM_ROWS,
                               .instruction = run->number};
     for (int32_t p = plane; p <= plane + (event.fp16 ? 1 : 0); p++) {
         struct mxm_plane *of = &chip->mxm.plane[p];
@@ -96,6 +97,13 @@ static bool is_same(const struct mxm_event *a, const struct mxm_event *b)
     return a->tensor == b->tensor && a->sub == b->sub && a->index == b->index && a->fp16 == b->fp16;
 }
 
+static void check_order(struct chip *chip, const struct mxm_event *in, const struct mxm_event *load)
+{
+    if (in->rows != load->rows)
+        report_text(chip, in->instruction, in->first, in->rows ? "rows" : "columns",
+                    load->rows ? "a load of rows" : "a load of columns");
+}
+
 /* Install r against load r, and load r + 1 against install r. */
 static void check_install(struct chip *chip, const struct mxm_plane *plane, size_t r)
 {
@@ -113,6 +121,7 @@ static void check_install(struct chip *chip, const struct mxm_plane *plane, size
         event_text(chip, &plane->load.at[r], found);
         report_text(chip, in->instruction, in->first, expected, found);
     }
+    check_order(chip, in, &plane->load.at[r]);
     if (r + 1 < plane->load.count &&
         plane->load.at[r + 1].first < in->first + chip->machine->mxm_install_cycles) {
         event_text(chip, in, found);

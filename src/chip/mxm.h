@@ -17,7 +17,7 @@ struct mxm_event {
     int64_t first, last;
     int32_t tensor, index;
     uint8_t sub;
-    bool fp16;
+    bool fp16, rows;
     uint32_t instruction;
 };
 

@@ -110,7 +110,7 @@ static void emit_cache_loads(struct block *b, bool east, int32_t cache, struct r
          (struct program_instruction){.cycle = r.load + r.rows,
                                       .queue = mxm_queue(east, 1),
                                       .opcode = PROGRAM_MXM_INSTALL,
-                                      .flags = PROGRAM_FP16,
+                                      .flags = flags,
                                       .count = {1, r.count},
                                       .interval = {0, r.period}},
          &want, 1, NULL, 0);

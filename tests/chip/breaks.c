@@ -184,6 +184,11 @@ static void install_expects_other_weights(struct program p[2])
     rig_operand(&p[0], MXM + 1, 0, 0)->stride[1] = 10;
 }
 
+static void load_brings_rows_for_columns(struct program p[2])
+{
+    rig_find(&p[0], MXM, 0)->flags |= PROGRAM_ROWS;
+}
+
 static void load_fills_a_busy_buffer(struct program p[2])
 {
     rig_find(&p[0], MXM + 1, 0)->interval[1] = 30;
@@ -337,6 +342,8 @@ static const struct corruption {
      MXM + 1, 119, "product", 5},
     {"install expects other weights", install_expects_other_weights, CHIP_RULE_MXM, 0, MXM + 1, 146,
      "product", 5},
+    {"load brings rows for columns", load_brings_rows_for_columns, CHIP_RULE_MXM, 0, MXM + 1,
+     ANY_CYCLE, "product", 5},
     {"load fills a busy buffer", load_fills_a_busy_buffer, CHIP_RULE_MXM, 0, MXM, 126, "product",
      5},
     {"compute expects other weights", compute_expects_other_weights, CHIP_RULE_MXM, 0, MXM + 2, 122,

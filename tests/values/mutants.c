@@ -136,7 +136,7 @@ static uint64_t draw(uint64_t n)
 }
 
 /* Near, far, what another instruction has, or one of the numbers that break programs. */
-static int64_t mutated(int64_t value, int64_t other)
+static int64_t mutated(int64_t value, int64_t other, uint64_t bits)
 {
     static const int64_t evil[] = {0,         -1,        1,       INT32_MAX, INT32_MIN, 255,
                                    INT64_MAX, INT64_MIN, 1 << 20, 1 << 30,   8191,      64};
@@ -144,7 +144,7 @@ static int64_t mutated(int64_t value, int64_t other)
     case 0:
         return evil[draw(sizeof evil / sizeof evil[0])];
     case 1:
-        return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(32)));
+        return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(bits)));
     case 2:
     case 3:
     case 4:
@@ -213,8 +213,9 @@ static void put_in_order(struct program *p, size_t n)
 static void change(struct mutation *m, void *entry, const void *other)
 {
     m->before = m->after = value_of(entry, m->field);
+    uint64_t bits = m->field->bytes > 4 ? 32 : 8 * m->field->bytes;
     while (memcmp(&m->after, &m->before, m->field->bytes) == 0)
-        m->after = mutated(m->before, value_of(other, m->field));
+        m->after = mutated(m->before, value_of(other, m->field), bits);
     memcpy((char *)entry + m->field->offset, &m->after, m->field->bytes);
     m->after = value_of(entry, m->field);
 }
@@ -262,8 +263,9 @@ static const struct program_instruction *draw_instruction(const struct program *
 /* Most mutants of a field that few instructions use are of those that do; others are refused. */
 static bool is_wanted(const struct field *field, const char *entry)
 {
-    static const char *const rare[] = {"limit", "argument",  "argument_stride", "low",
-                                       "width", "immediate", "address_mode",    NULL};
+    static const char *const rare[] = {"limit",        "argument", "argument_stride",
+                                       "low",          "width",    "immediate",
+                                       "address_mode", "mark",     NULL};
     static const int64_t zero;
     return !is_one_of(field->name, rare) ||
            memcmp(entry + field->offset, &zero, field->bytes) != 0 || draw(8) == 0;
@@ -386,14 +388,14 @@ static bool is_same(const struct outcome *a, const struct outcome *b)
 }
 
 static enum fate judge(struct patient *patient, const struct subject *subject,
-                       const struct mutation *m, int n)
+                       const struct mutation *m, bool always)
 {
     if (!is_valid(patient, m))
         return REFUSED;
     struct outcome outcome = run(patient, subject, false);
     if (!outcome.began)
         return REFUSED;
-    if (outcome.violations == 0 || n % FOUND_COMPUTED == 0)
+    if (outcome.violations == 0 || always)
         outcome = run(patient, subject, true);
     if (outcome.violations)
         return CONTRACT;
@@ -458,13 +460,14 @@ static void every_field_is_read_and_only_arithmetic_passes_the_contract(void)
     struct patient patient[SUBJECTS];
     int32_t score[FIELDS][FATES] = {{0}}, escapes = 0,
             wanted = number_from("LPUSIM_MUTANTS", MUTANTS);
+    int computed = number_from("LPUSIM_MUTANTS_COMPUTED", FOUND_COMPUTED);
     state = (uint64_t)number_from("LPUSIM_MUTANTS_SEED", SEED);
     for (int s = 0; s < SUBJECTS; s++)
         admit(&patient[s], &subjects[s]);
     for (int n = 0; n < wanted; n++) {
         int s = n % SUBJECTS;
         struct mutation m = mutate(&patient[s]);
-        enum fate fate = judge(&patient[s], &subjects[s], &m, n / SUBJECTS);
+        enum fate fate = judge(&patient[s], &subjects[s], &m, n / SUBJECTS % computed == 0);
         change_back(&m);
         score[m.number][fate]++;
         bool escaped = fate == TOLD && !is_arithmetic(&m);
