@@ -183,7 +183,8 @@ enum program_tensor_kind {
     PROGRAM_TENSOR_CONSTANT,
     PROGRAM_TENSOR_KV,
     PROGRAM_TENSOR_EMBEDDING,
-    PROGRAM_TENSOR_ACTIVATION, /* written by the program, read within its residency window */
+    PROGRAM_TENSOR_ACTIVATION, /* written by the program, each row once where it is read, and read
+                                * within its residency window */
     PROGRAM_TENSOR_TRANSIENT,  /* lives on streams and in accumulators only */
     PROGRAM_TENSOR_ZERO,       /* tensor 0 of every program: the zero vector, any sub, any index */
 };

@@ -51,6 +51,7 @@ static void release_program(struct executor_program *loaded)
     order_release(&loaded->order);
     base_free(loaded->resident);
     base_free(loaded->head);
+    base_free(loaded->is_read);
 }
 
 void chip_destroy(struct chip *chip)
@@ -107,6 +108,16 @@ static void number_lists(const struct chip *chip, struct executor_program *loade
     }
 }
 
+static void list_read(struct executor_program *loaded)
+{
+    const struct program *p = loaded->program;
+    for (size_t n = 0; n < p->instructions; n++) {
+        const struct program_instruction *i = &p->instruction[n];
+        if (i->opcode == PROGRAM_MEM_READ)
+            loaded->is_read[p->operand[i->operand + i->outputs - 1u].tensor] = true;
+    }
+}
+
 static void check_queue_capacity(struct chip *chip, const struct program *program)
 {
     int32_t count[PROGRAM_QUEUES] = {0}, most = chip->machine->queue_capacity_instructions;
@@ -135,10 +146,12 @@ void chip_load(struct chip *chip, const struct program *program)
         .order = order_create(program),
         .resident = base_alloc(program->tensors, sizeof *loaded->resident),
         .head = base_alloc(program->tensors, sizeof *loaded->head),
+        .is_read = base_alloc(program->tensors, sizeof *loaded->is_read),
     };
     check_queue_capacity(chip, program);
     residents_load(chip, loaded);
     number_lists(chip, loaded);
+    list_read(loaded);
 }
 
 static int32_t tokens_needed(const struct program *program)

@@ -26,6 +26,7 @@ struct executor_program {
     int32_t *resident; /* a tensor: index into residents, or -1 */
     int32_t *head;     /* a tensor: its first list of row accesses, or -1 */
     int32_t heads;
+    bool *is_read; /* a tensor: by an instruction */
 };
 
 struct executor_op {

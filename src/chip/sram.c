@@ -308,12 +308,37 @@ static int32_t list_of(const struct chip *chip, int32_t tensor, int32_t sub)
     return chip->current->head[tensor] + sub;
 }
 
-static void note_write(struct chip *chip, const struct program_operand *o, struct sram_rows rows)
+static bool meet(const struct sram_rows *a, const struct sram_rows *b)
+{
+    return a->row <= b->row + (b->count - 1) * b->step &&
+           b->row <= a->row + (a->count - 1) * a->step &&
+           comb_meet(rows_comb(a), rows_comb(b)).count > 0;
+}
+
+/* Rows are written once a step, so that a read can get one version only. */
+static void check_rewrite(struct chip *chip, const struct run *run, const struct program_operand *o,
+                          const struct sram_rows *rows, bool repeats)
+{
+    const struct sram *s = &chip->sram;
+    int32_t n = s->head[list_of(chip, o->tensor, o->sub)];
+    while (n >= 0 && !repeats && !meet(rows, &s->write[n].rows))
+        n = s->write[n].next;
+    if (n >= 0 || repeats)
+        snprintf(report_place(chip, run, rows->cycle, o->index)->found, CHIP_TEXT_BYTES,
+                 "a row written for the second time");
+}
+
+static void note_write(struct chip *chip, const struct run *run, const struct program_operand *o,
+                       struct sram_rows rows)
 {
     struct sram *s = &chip->sram;
     int32_t *head = &s->head[list_of(chip, o->tensor, o->sub)];
+    bool repeats = rows.step == 0 && rows.count > 1;
+    rows = ascending(rows);
+    if (chip->current->is_read[o->tensor])
+        check_rewrite(chip, run, o, &rows, repeats);
     s->write = base_grow(s->write, &s->write_capacity, s->writes + 1, sizeof *s->write);
-    s->write[s->writes] = (struct sram_write){ascending(rows), *head};
+    s->write[s->writes] = (struct sram_write){rows, *head};
     *head = (int32_t)s->writes++;
 }
 
@@ -430,7 +455,7 @@ static void access_rows(struct chip *chip, const struct run *run, const struct p
                              .cycle = cycle,
                              .cycle_step = run->step};
     if (run->instruction->opcode == PROGRAM_MEM_WRITE)
-        note_write(chip, o, rows);
+        note_write(chip, run, o, rows);
     else
         note_read(chip, run, o, rows);
 }

@@ -103,6 +103,12 @@ static void write_goes_to_another_row(struct program p[2])
     rig_find(&p[0], 70, 0)->address++;
 }
 
+static void row_is_written_twice(struct program p[2])
+{
+    rig_find(&p[0], 50, 0)->stride[0] = 0;
+    rig_operand(&p[0], 50, 0, 0)->stride[0] = 0;
+}
+
 static void tensors_overlap(struct program p[2])
 {
     int32_t z = tensor_named(&p[0], "z");
@@ -316,6 +322,8 @@ static const struct corruption {
     {"read skips rows", read_skips_rows, CHIP_RULE_RESIDENCY, 0, 7, 87, "product", 5},
     {"write goes to another row", write_goes_to_another_row, CHIP_RULE_RESIDENCY, 0, 70, 420,
      "swap", 5},
+    {"row is written twice", row_is_written_twice, CHIP_RULE_RESIDENCY, 0, 50, ANY_CYCLE, "scaling",
+     5},
     {"tensors overlap", tensors_overlap, CHIP_RULE_RESIDENCY, 0, 50, ANY_CYCLE, "", 5},
     {"read comes before its write", read_comes_before_its_write, CHIP_RULE_RESIDENCY, 0, 50, 358,
      "swap", 5},
