@@ -55,7 +55,16 @@ def random_tensors(options):
     tensors["model.norm.weight"] = norm_gain() * random.choice([-1, 1], hidden)
     if options.untied:
         tensors["lm_head.weight"] = random.normal(0, 1, (options.vocab, hidden))
+    if options.below_zero:
+        push_below_zero(tensors)
     return tensors
+
+
+def push_below_zero(tensors):
+    """The first element of a row is large whatever the token, and the head turns it into less than zero."""
+    tensors["model.embed_tokens.weight"][:, 0] = 8
+    tensors["model.norm.weight"][0] = 20
+    tensors["lm_head.weight"][:, 0] = -2
 
 
 def stored(array, dtype):
@@ -94,6 +103,7 @@ def parse(words=None):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--bias", action="store_true", help="biases on q, k and v; the model is then a qwen2")
     parser.add_argument("--untied", action="store_true", help="a head of its own")
+    parser.add_argument("--below-zero", action="store_true", help="no logit is above zero; needs --untied")
     parser.add_argument("--dtype", choices=TYPES, default="F32")
     return parser.parse_args(words)
 

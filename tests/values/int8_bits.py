@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Chips compute what they say: int8 logits are the twin's, bit by bit; fp32 logits are the oracle's but for rounding.
+
+Usage int8_bits.py LOGITS [--only NAME]; LOGITS is the program of logits.c. A prompt goes through prefill passes and, in
+a second run, token by token.
+"""
+import argparse
+import pathlib
+import subprocess
+import tempfile
+from types import SimpleNamespace
+
+import numpy as np
+
+import int8_twin
+import oracle
+from program import SUMS, random_model
+
+KV_STEP, MOST_TILE_POSITIONS = 32, 320
+# Of an fp32 logit, in standard deviations of the model's logits.
+MOST_OFF_FP32 = 1e-4
+
+
+def case(name, *words, stages=1, group=1, bucket=64, tokens=40, prompt=36):
+    """Words make the model; none: sums."""
+    return SimpleNamespace(name=name, words=words, stages=stages, group=group, bucket=bucket, tokens=tokens,
+                           prompt=prompt)
+
+
+CASES = [
+    case("sums, split as in configs/sums.cfg", stages=2, group=4),
+    case("two query heads a KV head", "--seed", "1"),
+    case("a KV head for all", "--kv-heads", "1", "--vocab", "161", "--seed", "2", group=2),
+    case("KV heads on four chips each", "--kv-heads", "2", "--vocab", "157", "--untied", "--layers", "1", "--seed", "3",
+         group=8, tokens=36, prompt=34),
+    case("qwen2: biases, head_dim 64", "--bias", "--heads", "4", "--kv-heads", "2", "--head-dim", "64", "--dtype",
+         "BF16", "--seed", "4", group=2),
+    case("hidden 700: three tiles", "--hidden", "700", "--heads", "14", "--kv-heads", "2", "--head-dim", "50", "--ffn",
+         "1100", "--layers", "1", "--seed", "5", group=2, tokens=24, prompt=18),
+    case("hidden 1696: six tiles", "--hidden", "1696", "--ffn", "352", "--layers", "1", "--seed", "6", tokens=24,
+         prompt=18),
+    case("three stages", "--layers", "3", "--dtype", "F16", "--vocab", "1000", "--untied", "--bias", "--seed", "7",
+         stages=3),
+    case("three stages on three nodes", "--layers", "3", "--seed", "8", stages=3, group=4, tokens=20, prompt=18),
+    case("four of 22 tiles of the cache", "--kv-heads", "2", "--layers", "1", "--seed", "9", bucket=704, tokens=104,
+         prompt=100),
+    case("no logit above zero, shares of the vocabulary padded", "--untied", "--below-zero", "--vocab", "157",
+         "--layers", "1", "--seed", "11", group=8, tokens=12, prompt=10),
+    case("a full bucket", "--layers", "1", "--untied", "--vocab", "33", "--seed", "10", tokens=64, prompt=49, group=4),
+]
+
+
+def tile_positions(bucket):
+    """The compiler takes the fewest, even number of equal tiles."""
+    for tiles in range(2, bucket, 2):
+        positions = bucket // tiles
+        if bucket % tiles == 0 and positions % KV_STEP == 0 and positions <= MOST_TILE_POSITIONS:
+            return positions
+    raise ValueError(f"a bucket of {bucket} positions has no tiles")
+
+
+def chip_logits(program, folder, one, numerics, prompt, ids):
+    """[step, vocabulary] of the steps from the last token of the prompt on."""
+    file = folder / "logits.bin"
+    words = [program, one.folder, file, one.stages, one.group, one.bucket, numerics, prompt, ",".join(map(str, ids))]
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{one.name}, {numerics}: status {done.returncode}\n{done.stdout}{done.stderr}"
+    return np.fromfile(file, np.float32).reshape(len(ids) - prompt + 1, -1)
+
+
+def check_bits(found, expected, what):
+    """Each number is a float16, and the same one; a zero has its sign."""
+    halves = found.astype(np.float16)
+    assert (halves.astype(np.float32).view(np.uint32) == found.view(np.uint32)).all(), f"{what}: more than float16"
+    other = np.argwhere(halves.view(np.uint16) != expected.view(np.uint16))
+    assert len(other) == 0, (f"{what}: {len(other)} of {found.size} logits differ, the first in step {other[0][0]}, "
+                             f"token {other[0][1]}: {halves[tuple(other[0])]} and {expected[tuple(other[0])]}")
+
+
+def check_close(found, exact, what):
+    """Near the oracle, and the same choice of a token; returns the greatest error in standard deviations."""
+    off = np.abs(found - exact).max() / exact.std()
+    assert off <= MOST_OFF_FP32, f"{what}: a logit is off by {off:.2e} standard deviations"
+    assert (found.argmax(axis=1) == exact.argmax(axis=1)).all(), f"{what}: another token"
+    return off
+
+
+def report(one, found, exact, worst):
+    """How far int8 is off the oracle is reported, not bounded."""
+    off = np.abs(found.astype(np.float64) - exact)
+    same = (found.argmax(axis=1) == exact.argmax(axis=1)).sum()
+    print(f"{one.name}: {one.stages} x {one.group} chips, {len(found)} steps, logits of spread {exact.std():.2f}; fp32 "
+          f"off by {worst:.1e} of it; int8 the twin's bits, off by {off.max():.3f} at most, "
+          f"{np.sqrt((off ** 2).mean()):.4f} rms, {same} tokens the oracle's", flush=True)
+
+
+def check(program, one, scratch):
+    one.folder = random_model(scratch / "model", *one.words) if one.words else SUMS
+    model, last = oracle.load(one.folder), one.prompt - 1
+    ids = np.random.default_rng(one.tokens).integers(0, model.config.vocabulary, one.tokens).tolist()
+    exact = model.logits(ids)
+    twin = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket))
+    expected = np.array([twin.step(token) for token in ids])
+    worst = []
+    for way, prompt, first in (("one by one", 1, 0), ("prefill", one.prompt, last)):
+        found = chip_logits(program, scratch, one, "int8", prompt, ids)
+        check_bits(found, expected[first:], f"{one.name}, int8, {way}")
+        found = chip_logits(program, scratch, one, "fp32", prompt, ids)
+        worst.append(check_close(found, exact[first:], f"{one.name}, fp32, {way}"))
+    report(one, expected, exact, max(worst))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--only", default="", help="cases with this in their name")
+    options = parser.parse_args()
+    chosen = [one for one in CASES if options.only in one.name]
+    assert chosen, f"no case is called {options.only!r}"
+    for one in chosen:
+        with tempfile.TemporaryDirectory() as scratch:
+            check(options.program, one, pathlib.Path(scratch))
+
+
+if __name__ == "__main__":
+    main()
