@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Numbers do not depend on the number of ranks, and /lpu/tokens says what they were."""
+import pathlib
+import subprocess
+import tempfile
+
+import h5py
+import numpy as np
+
+from program import CONFIG, must, settings
+
+ANSWER, FIRST = [12, 6, 5, 2], 8
+STEPS = len(ANSWER)
+# Of a logit; those of sums have a standard deviation of 5.
+MOST_OFF, MOST_OFF_INT8 = 1e-4, 1
+WORDLESS = settings(values="off", workload__prompt="", workload__prompt_tokens=9)
+
+
+def differs(a, b):
+    command = ["h5diff", "--exclude-path", "/run", str(a), str(b)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode == 1
+
+
+def files(folder, ranks, *words):
+    """The run's file from each number of ranks; all are equal."""
+    paths = [folder / f"{n}.h5" for n in ranks]
+    for n, path in zip(ranks, paths):
+        must(CONFIG, "--quiet", f"--out={path}", *words, ranks=n)
+        assert not differs(paths[0], path), f"{words}: {ranks[0]} and {n} ranks differ"
+    return paths[0]
+
+
+def tokens_of(path):
+    """Columns of /lpu/tokens; None: there is no such table."""
+    with h5py.File(path) as file:
+        return {name: column[:] for name, column in file["lpu/tokens"].items()} if "tokens" in file["lpu"] else None
+
+
+def check_tokens(path, most_off):
+    table = tokens_of(path)
+    with h5py.File(path) as file:
+        decode = np.flatnonzero(file["lpu/steps/phase"][:] == 1)
+    assert (table["step"] == decode).all() and (table["position"] == np.arange(FIRST, FIRST + STEPS)).all(), table
+    assert list(table["token"]) == ANSWER and list(table["reference"]) == ANSWER, table
+    assert (0 < table["rms_error"]).all() and (table["rms_error"] <= table["worst_error"]).all(), table
+    assert table["worst_error"].max() < most_off, table
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    folder = pathlib.Path(scratch)
+    alone, exact, int8 = folder / "alone.h5", folder / "fp32", folder / "int8"
+    exact.mkdir()
+    int8.mkdir()
+    check_tokens(files(exact, (1, 2, 3, 8)), MOST_OFF)
+    check_tokens(files(int8, (2, 3), *settings(lpu__numerics="int8")), MOST_OFF_INT8)
+    assert differs(exact / "3.h5", int8 / "3.h5"), "int8 makes no difference"
+    must(CONFIG, "--quiet", f"--out={alone}")
+    assert not differs(exact / "1.h5", alone), "mpirun makes a difference"
+    must(CONFIG, "--quiet", f"--out={alone}", *settings(lpu__reference="off"))
+    table = tokens_of(alone)
+    assert list(table["token"]) == ANSWER and list(table["reference"]) == [-1] * STEPS, table
+    must(CONFIG, "--quiet", f"--out={alone}", *WORDLESS)
+    assert tokens_of(alone) is None, "a run without values has tokens"
+print("files of 1, 2, 3 and 8 ranks are equal, and their tokens the answer")
