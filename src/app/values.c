@@ -222,7 +222,14 @@ static const float *reference_logits(struct app_values *v, int32_t position)
     return logits;
 }
 
-/* First rank. */
+/* What is no number, here or there, is off without bound. */
+static double error_of(float found, float plain)
+{
+    double error = fabs((double)found - (double)plain);
+    return isnan(error) ? (double)INFINITY : error;
+}
+
+/* First rank. A token chosen from what is no number is equal to none. */
 static void compare(const struct app_run *run, const float *logit, struct record_lpu_token *row)
 {
     struct app_values *v = run->values;
@@ -230,14 +237,14 @@ static void compare(const struct app_run *run, const float *logit, struct record
     const float *plain = reference_logits(v, row->position);
     double squares = 0;
     for (int64_t n = 0; n < vocabulary; n++) {
-        double error = fabs((double)logit[n] - (double)plain[n]);
-        row->worst_error = error > row->worst_error ? error : row->worst_error;
+        double error = error_of(logit[n], plain[n]);
+        row->worst_error = fmax(row->worst_error, error);
         squares += error * error;
     }
     row->rms_error = sqrt(squares / (double)vocabulary);
     row->reference = model_reference_choice(plain, vocabulary);
     struct app_agreement *a = &v->agreement;
-    bool equal = row->reference == row->token;
+    bool equal = row->reference == row->token && isfinite(row->worst_error);
     a->first_other = equal || a->first_other >= 0 ? a->first_other : v->tokens;
     a->compared++;
     a->equal += equal;
