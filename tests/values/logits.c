@@ -4,7 +4,8 @@
  *   logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS
  *
  * IDS is 1,403,407. The first PROMPT of them but the last go through prefill passes, the rest one
- * by one. Up to 8 chips are one node; more are a node a stage. FILE gets float32 [decode steps, vocabulary] in this machine's order of bytes. */
+ * by one. Up to 8 chips are one node; more are a node a stage. FILE gets float32 [decode steps,
+ * vocabulary] in this machine's order of bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@ import time
 import oracle
 from program import generated, settings, stories
 
-PROMPT, BUCKET, SHORT = [1, 403, 407, 261, 378], 512, 30
+PROMPT, BUCKET, SHORT = [1, 403, 407, 261, 378], 512, 24
 # Name, stages, chips a stage, ranks (0: without mpirun), whether always in full, other settings.
 CASES = [
     ("one chip", 1, 1, 0, False, {}),
