@@ -112,6 +112,7 @@ static void calculate(struct chip *chip, const struct program_instruction *i)
     float *out = v->result.real;
     v->result.is_key = i->function == PROGRAM_VXM_KEY;
     switch (i->function) {
+    case PROGRAM_VXM_COPY: /* of numbers or keys, as the folds */
     case PROGRAM_VXM_ADD:
     case PROGRAM_VXM_MAX:
     case PROGRAM_VXM_MAXABS:
