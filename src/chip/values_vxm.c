@@ -8,6 +8,8 @@
 
 #include "chip/values_room.h"
 
+enum { BYTE_LIMIT = 127 };
+
 /* fn(accumulated, next) lane by lane. */
 static void fold(enum program_vxm_function function, float *acc, const float *in, int32_t lanes)
 {
@@ -66,11 +68,13 @@ static void of_all(const struct program_instruction *i, const float *a, float *o
         out[l] = of_one(i, a[l]);
 }
 
-/* Rounds to whole numbers where lanes are bytes. */
+/* Rounds to whole numbers of a byte where lanes are bytes. */
 static void quantise(const struct numbers *n, float *out)
 {
-    for (int32_t l = 0; l < n->lanes && !n->wide; l++)
-        out[l] = rintf(out[l]);
+    for (int32_t l = 0; l < n->lanes && !n->wide; l++) {
+        float steps = rintf(out[l]);
+        out[l] = steps > BYTE_LIMIT ? BYTE_LIMIT : steps < -BYTE_LIMIT ? -BYTE_LIMIT : steps;
+    }
 }
 
 static void multiply(const struct program_instruction *i, const struct values_lanes in[],
