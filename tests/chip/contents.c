@@ -77,23 +77,36 @@ static void digests_are_equal_whatever_the_way_to_equal_contents(void)
     }
 }
 
-static void digests_differ_by_a_bit_a_row_or_a_slice(void)
+static int equal_pairs(const uint64_t *value, int count)
+{
+    int equal = 0;
+    for (int a = 0; a < count; a++)
+        for (int b = 0; b < a; b++)
+            equal += value[a] == value[b];
+    return equal;
+}
+
+static void digests_differ_by_every_bit_and_every_place(void)
 {
     struct contents c = contents_create(SLICES, ROWS, BYTES);
-    uint64_t seen[64];
-    int equal = 0, count = 0;
-    seen[count++] = contents_digest(&c);
-    for (int32_t n = 0; n < 60; n++) {
-        uint8_t *row = contents_row(&c, n % SLICES, 3 * n / SLICES);
-        row[n % BYTES] ^= (uint8_t)(1 << n % 8);
-        seen[count++] = contents_digest(&c);
-        if (n % 2)
-            row[n % BYTES] = 0; /* else what follows adds to it */
+    uint64_t bit[8 * BYTES + 1], place[SLICES * ROWS + 1];
+    write(&c, 1, 70, 0xa5);
+    bit[8 * BYTES] = contents_digest(&c);
+    for (int n = 0; n < 8 * BYTES; n++) {
+        uint8_t *byte = (uint8_t *)contents_row(&c, 1, 70) + n / 8;
+        *byte ^= (uint8_t)(1 << n % 8);
+        bit[n] = contents_digest(&c);
+        *byte ^= (uint8_t)(1 << n % 8);
     }
-    for (int32_t a = 0; a < count; a++)
-        for (int32_t b = 0; b < a; b++)
-            equal += seen[a] == seen[b];
-    CU_ASSERT_EQUAL(equal, 0);
+    write(&c, 1, 70, 0);
+    place[SLICES * ROWS] = contents_digest(&c);
+    for (int32_t n = 0; n < SLICES * ROWS; n++) {
+        write(&c, n / ROWS, n % ROWS, 0xa5);
+        place[n] = contents_digest(&c);
+        write(&c, n / ROWS, n % ROWS, 0);
+    }
+    CU_ASSERT_EQUAL(equal_pairs(bit, 8 * BYTES + 1), 0);
+    CU_ASSERT_EQUAL(equal_pairs(place, SLICES * ROWS + 1), 0);
     contents_release(&c);
 }
 
@@ -116,5 +129,5 @@ static void a_row_is_lent_until_its_last_reader_is_done(void)
 TEST_MAIN("contents", TEST(rows_are_zero_until_written_and_apart_afterwards),
           TEST(rows_beyond_the_slices_read_as_zero_and_take_nothing),
           TEST(digests_are_equal_whatever_the_way_to_equal_contents),
-          TEST(digests_differ_by_a_bit_a_row_or_a_slice),
+          TEST(digests_differ_by_every_bit_and_every_place),
           TEST(a_row_is_lent_until_its_last_reader_is_done))

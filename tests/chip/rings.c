@@ -53,6 +53,14 @@ static void other_phases_and_lanes_carry_nothing(void)
     rings_release(&r);
 }
 
+static int alive(const struct rings *r)
+{
+    int count = 0;
+    for (const struct ring_node *n = r->oldest; n; n = n->later)
+        count++;
+    return count;
+}
+
 static void a_second_drive_at_one_place_replaces_the_first(void)
 {
     struct rings r = rings_create(LANES, SPAN, sizeof(int64_t));
@@ -66,15 +74,8 @@ static void a_second_drive_at_one_place_replaces_the_first(void)
     drive(&r, d, 3);
     CU_ASSERT_EQUAL(sample(&r, 1, 7, 3, PROGRAM_EAST), 3);
     CU_ASSERT_EQUAL(row, 99);
+    CU_ASSERT_EQUAL(alive(&r), 1);
     rings_release(&r);
-}
-
-static int alive(const struct rings *r)
-{
-    int count = 0;
-    for (const struct ring_node *n = r->oldest; n; n = n->later)
-        count++;
-    return count;
 }
 
 static void drives_make_room_as_soon_as_nobody_can_sample_them(void)
