@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "chip/chip_values.h"
 #include "test.h"
 
 const struct lpu_chip rig_machine = {
     .clock_hz = 900000000,
     .lanes = 320,
+    .lanes_per_superlane = 16,
     .streams_per_direction = 32,
     .mem_slices_per_hemisphere = 44,
     .vectors_per_slice = 8192,
@@ -19,6 +21,7 @@ const struct lpu_chip rig_machine = {
     .mxm_planes = 4,
     .mxm_rows = 320,
     .mxm_columns = 320,
+    .mxm_fp16_rows = 160,
     .mxm_load_streams = 16,
     .mxm_accumulator_rows = 4096,
     .vxm_alus = 16,
@@ -267,6 +270,14 @@ void rig_stop(struct rig *rig)
     lpu_topology_release(&rig->topology);
 }
 
+static void exchange_vectors(struct rig *rig, int32_t c)
+{
+    struct chip_vectors sent;
+    for (int32_t link = 0; link < CHIP_LINKS; link++)
+        if (chip_vectors_sent(rig->chip[c], link, &sent))
+            chip_deliver_vectors(rig->chip[sent.to_chip], &sent);
+}
+
 static void exchange(struct rig *rig)
 {
     for (int32_t c = 0; c < 2; c++) {
@@ -274,6 +285,7 @@ static void exchange(struct rig *rig)
         const struct chip_message *m = chip_outbox(rig->chip[c], &count);
         for (size_t n = 0; n < count; n++)
             chip_deliver(rig->chip[m[n].to_chip], &m[n]);
+        exchange_vectors(rig, c);
         chip_outbox_clear(rig->chip[c]);
     }
 }
