@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "chip/values_room.h"
 #include "trial.h"
 
 /* From slice 0 to the VXM. */
@@ -63,6 +64,23 @@ static void check_link(enum chip_numerics numerics)
 static void vectors_sent_over_a_link_arrive_in_order_step_by_step(void)
 {
     check_in_both(check_link);
+}
+
+static void a_queue_drops_what_earlier_steps_left_and_keeps_what_later_ones_sent(void)
+{
+    const uint16_t sent[] = {10, 11, 12, 13, 14};
+    struct values_queue q = {0};
+    values_queue_put(&q, 4, sizeof sent[0], &sent[0], 2);
+    values_queue_put(&q, 6, sizeof sent[0], &sent[2], 1);
+    CU_ASSERT_PTR_NULL(values_queue_take(&q, 3, sizeof sent[0]));
+    CU_ASSERT_EQUAL(*(const uint16_t *)values_queue_take(&q, 4, sizeof sent[0]), 10);
+    CU_ASSERT_PTR_NULL(values_queue_take(&q, 5, sizeof sent[0]));
+    CU_ASSERT_EQUAL(*(const uint16_t *)values_queue_take(&q, 6, sizeof sent[0]), 12);
+    CU_ASSERT_PTR_NULL(values_queue_take(&q, 6, sizeof sent[0]));
+    values_queue_put(&q, 7, sizeof sent[0], &sent[3], 2);
+    CU_ASSERT_EQUAL(*(const uint16_t *)values_queue_take(&q, 7, sizeof sent[0]), 13);
+    CU_ASSERT_EQUAL(*(const uint16_t *)values_queue_take(&q, 7, sizeof sent[0]), 14);
+    values_queue_release(&q);
 }
 
 /* The western SXM takes a source and gives `row`, which is written in cycle `at`. */
@@ -130,4 +148,5 @@ static void a_read_keeps_its_contents_though_the_row_is_overwritten_on_the_way(v
 }
 
 TEST_MAIN("values under way", TEST(vectors_sent_over_a_link_arrive_in_order_step_by_step),
+          TEST(a_queue_drops_what_earlier_steps_left_and_keeps_what_later_ones_sent),
           TEST(a_read_keeps_its_contents_though_the_row_is_overwritten_on_the_way))

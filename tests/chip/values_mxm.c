@@ -6,7 +6,7 @@
 
 #include "trial.h"
 
-enum { ROWS = 3, MOST_TILES = 2, MOST_VECTORS = 320, PERIOD = 60, START = 100, DEPTH_FP16 = 160 };
+enum { ROWS = 3, MOST_TILES = 2, MOST_VECTORS = 320, START = 100, DEPTH_FP16 = 160 };
 
 /* A product over tiles of `cycles` load cycles; `larger`: cycles of loads that come and go before
  * it, one for each place where a tile can be. */
@@ -28,10 +28,18 @@ static int32_t vectors_of(const struct product *p)
     return p->cycles * (is_fp16(p) ? 8 : 16);
 }
 
+/* Cycles from one tile to the next: a load begins as soon as the buffer is free, and an install
+ * comes after the rows of the tile before. */
+static int32_t period_of(int32_t cycles)
+{
+    return (cycles > ROWS ? cycles : ROWS) + rig_machine.mxm_install_cycles;
+}
+
 static void load(struct trial *t, const struct product *p, int32_t w, int32_t cycles, int32_t tiles,
                  int64_t at)
 {
-    const struct rig_repeat r = {{cycles, tiles}, {1, PERIOD}}, each = {{1, tiles}, {0, PERIOD}};
+    const struct rig_repeat r = {{cycles, tiles}, {1, period_of(cycles)}},
+                            each = {{1, tiles}, {0, period_of(cycles)}};
     const struct rig_walk all = {0, {1, cycles}}, first = {0, {0, cycles}};
     struct program_operand in = rig_stream(trial_lane(PROGRAM_WEST, 0, 0, 0), 16, w, 0, all);
     rig_read(&t->program[0], w, 16, all, r, trial_lane(PROGRAM_WEST, 0, at, TRIAL_MXM));
@@ -52,7 +60,7 @@ static void load(struct trial *t, const struct product *p, int32_t w, int32_t cy
 static void compute(struct trial *t, const struct product *p, int32_t w, int32_t in, int32_t y,
                     int64_t at)
 {
-    const struct rig_repeat r = {{ROWS, p->tiles}, {1, PERIOD}};
+    const struct rig_repeat r = {{ROWS, p->tiles}, {1, period_of(p->cycles)}};
     const struct rig_walk rows = {0, {1, ROWS}}, first = {0, {0, p->cycles}};
     int32_t planes = program_dtype_planes(p->dtype);
     struct program_operand o[3] = {trial_stream(t, PROGRAM_WEST, 30, in, rows),
@@ -69,7 +77,8 @@ static void compute(struct trial *t, const struct product *p, int32_t w, int32_t
                 .stride = {1, 0},
                 .low = p->low},
             r, o, 2, 1);
-    int64_t out = at + (int64_t)(p->tiles - 1) * PERIOD + rig_machine.mxm_compute_cycles;
+    int64_t out =
+        at + (int64_t)(p->tiles - 1) * period_of(p->cycles) + rig_machine.mxm_compute_cycles;
     rig_write(&t->program[0], y, 4, trial_along, trial_times(ROWS),
               trial_lane(PROGRAM_EAST, 0, out, TRIAL_MXM));
 }
@@ -107,7 +116,7 @@ static void check_with(const struct product *p, enum chip_numerics numerics)
     uint64_t state = 11;
     static float ignored[3 * MOST_VECTORS][TRIAL_LANES];
     int32_t planes = program_dtype_planes(p->dtype);
-    int64_t at = START + 3 * (p->larger ? PERIOD : 0);
+    int64_t at = START + (p->larger ? 3 * period_of(p->larger) : 0);
     trial_open(&t, numerics);
     int32_t big = trial_loaded(&t, "big", p->dtype, 16, 0, 3 * p->larger);
     int32_t w = trial_loaded(&t, "w", p->dtype, 16, 50, p->tiles * p->cycles);

@@ -112,7 +112,7 @@ static const struct alu_case functions[] = {
     {PROGRAM_VXM_MAXABS, 3, 0, greatest_magnitude},
     {PROGRAM_VXM_EXP, 1, 0, exponential},
     {PROGRAM_VXM_RSQRT, 1, 0, root},
-    {PROGRAM_VXM_TANH, 1, 0.5f, tangent},
+    {PROGRAM_VXM_TANH, 1, 0.7f, tangent},
     {PROGRAM_VXM_SCALE, 1, 1.1f, scale},
     {PROGRAM_VXM_OFFSET, 1, -0.3f, offset},
     {PROGRAM_VXM_QUANTISE, 2, 99.0f, quantise},
