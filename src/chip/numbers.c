@@ -76,7 +76,7 @@ void numbers_read(const struct numbers *n, enum program_dtype dtype,
                   const void *const plane[NUMBERS_MOST_PLANES], float *real)
 {
     if (n->wide)
-        read_pieces(n->lanes, program_dtype_planes(dtype), plane, real);
+        read_pieces(n->lanes, program_dtype_planes((int32_t)dtype), plane, real);
     else if (dtype == PROGRAM_DTYPE_INT8)
         read_bytes(n->lanes, plane[0], real);
     else if (dtype == PROGRAM_DTYPE_FP16)
@@ -109,7 +109,7 @@ void numbers_write(const struct numbers *n, enum program_dtype dtype, const floa
 {
     const float most = 2147483520.0f; /* the greatest float that is an int32 */
     if (n->wide)
-        write_pieces(n->lanes, program_dtype_planes(dtype), real, plane);
+        write_pieces(n->lanes, program_dtype_planes((int32_t)dtype), real, plane);
     else if (dtype == PROGRAM_DTYPE_INT8)
         for (int32_t l = 0; l < n->lanes; l++)
             ((int8_t *)plane[0])[l] = (int8_t)whole(real[l], BYTE_LIMIT);
