@@ -131,7 +131,7 @@ static void a_missing_plane_destroys_a_wide_number(void)
 {
     const float value = base_float_of_bits(UINT32_C(0x3f9d2c51));
     for (int t = 0; t < DTYPES; t++)
-        for (int k = 0; k < program_dtype_planes(dtypes[t]); k++) {
+        for (int k = 0; k < program_dtype_planes((int32_t)dtypes[t]); k++) {
             struct planes p;
             clear(&p);
             numbers_write(&wide, dtypes[t], &value, p.at);

@@ -62,7 +62,7 @@ static void compute(struct trial *t, const struct product *p, int32_t w, int32_t
 {
     const struct rig_repeat r = {{ROWS, p->tiles}, {1, period_of(p->cycles)}};
     const struct rig_walk rows = {0, {1, ROWS}}, first = {0, {0, p->cycles}};
-    int32_t planes = program_dtype_planes(p->dtype);
+    int32_t planes = program_dtype_planes((int32_t)p->dtype);
     struct program_operand o[3] = {trial_stream(t, PROGRAM_WEST, 30, in, rows),
                                    rig_expect(w, 0, first),
                                    trial_stream(t, PROGRAM_EAST, 0, y, trial_along)};
@@ -101,7 +101,7 @@ static void expect(const struct product *p, int32_t row, float y[TRIAL_LANES])
 
 static void load_numbers(struct trial *t, const struct product *p, int32_t w, uint64_t *state)
 {
-    int32_t planes = program_dtype_planes(p->dtype), per = 16 / planes;
+    int32_t planes = program_dtype_planes((int32_t)p->dtype), per = 16 / planes;
     static float lanes[2 * MOST_VECTORS][TRIAL_LANES];
     for (int32_t j = 0; j < per; j++) {
         trial_fill(t, w, j * planes, p->tiles * p->cycles, lanes[0], state);
@@ -115,7 +115,7 @@ static void check_with(const struct product *p, enum chip_numerics numerics)
     struct trial t;
     uint64_t state = 11;
     static float ignored[3 * MOST_VECTORS][TRIAL_LANES];
-    int32_t planes = program_dtype_planes(p->dtype);
+    int32_t planes = program_dtype_planes((int32_t)p->dtype);
     int64_t at = START + (p->larger ? 3 * period_of(p->larger) : 0);
     trial_open(&t, numerics);
     int32_t big = trial_loaded(&t, "big", p->dtype, 16, 0, 3 * p->larger);

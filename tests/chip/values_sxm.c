@@ -135,7 +135,7 @@ static void check_transpose(enum program_dtype dtype, int32_t vectors, enum chip
     static float rows[SUPERLANE][ROWS][TRIAL_LANES];
     struct trial t;
     uint64_t state = 18;
-    int32_t planes = program_dtype_planes(dtype);
+    int32_t planes = program_dtype_planes((int32_t)dtype);
     trial_open(&t, numerics);
     int32_t x = trial_loaded(&t, "x", dtype, vectors * planes, 0, ROWS);
     int32_t y = trial_written(&t, "y", dtype, SUPERLANE * planes, 50, ROWS);
