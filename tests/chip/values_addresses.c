@@ -20,19 +20,21 @@ static const float zeros[TRIAL_LANES];
 static void look_up(struct trial *t, int32_t table, int32_t y, struct program_instruction how)
 {
     struct program *p = &t->program[0];
-    int32_t label = trial_passing(t, "label", PROGRAM_DTYPE_INT8, 1, 1);
-    int32_t slice = p->slice[p->tensor[table].slice];
+    int32_t label = trial_passing(t, "label", PROGRAM_DTYPE_INT8, 1, 1), sub = how.low;
+    int32_t slice = p->slice[p->tensor[table].slice + sub];
+    const struct rig_walk named = {how.address_mode == PROGRAM_ADDRESS_CLAMP ? how.argument : 0,
+                                   {how.stride[0], how.stride[1]}};
     int32_t way = program_queue_position(&rig_machine, TRIAL_VXM) -
                   program_queue_position(&rig_machine, slice);
     struct program_operand read[2] = {trial_stream(t, PROGRAM_EAST, 3, label, trial_same),
-                                      rig_expect(table, 0, trial_same)};
+                                      rig_expect(table, sub, named)};
     struct program_operand copy[2] = {trial_stream(t, PROGRAM_EAST, 3, label, trial_same),
                                       trial_stream(t, PROGRAM_EAST, 4, y, trial_same)};
     read[1].index_mode = how.address_mode;
     how.cycle = AT - rig_machine.mem_read_cycles - way;
     how.queue = (uint8_t)slice;
     how.opcode = PROGRAM_MEM_READ;
-    how.address = p->tensor[table].address;
+    how.address = program_tensor_address(p, &p->tensor[table], sub);
     rig_add(p, how, trial_once, read, 0, 2);
     rig_add(
         p, (struct program_instruction){.cycle = AT - 1, .queue = TRIAL_VXM, .opcode = PROGRAM_VXM},
@@ -40,18 +42,19 @@ static void look_up(struct trial *t, int32_t table, int32_t y, struct program_in
     rig_write(p, y, 1, trial_same, trial_once, trial_lane(PROGRAM_EAST, 4, AT + 3, TRIAL_VXM));
 }
 
-/* What a step at `position` with token 3 finds in a table of 12 rows. */
+/* What a step at `position` with token 3 finds in a table of 12 rows, in the sub that is for its
+ * group of tokens. */
 static void find(struct trial *t, float table[][TRIAL_LANES], struct program_instruction how,
                  enum chip_numerics numerics, int32_t position, float found[TRIAL_LANES])
 {
     uint64_t state = 19;
     trial_open(t, numerics);
-    int32_t rows = trial_loaded(t, "table", PROGRAM_DTYPE_INT8, 1, 30, 12);
-    int32_t zero = trial_loaded(t, "zeros", PROGRAM_DTYPE_INT8, 1, 30, 1);
+    int32_t rows = trial_loaded(t, "table", PROGRAM_DTYPE_INT8, 2, 30, 12);
+    int32_t zero = trial_loaded(t, "zeros", PROGRAM_DTYPE_INT8, 2, 30, 1);
     int32_t y = trial_written(t, "y", PROGRAM_DTYPE_INT8, 1, 60, 1);
     t->program[0].tensor[zero].address = 40;
     t->program[0].tensor[zero].valid = 0;
-    trial_fill(t, rows, 0, 12, table[0], &state);
+    trial_fill(t, rows, how.low, 12, table[0], &state);
     look_up(t, rows, y, how);
     trial_step(t, position);
     trial_get(t, y, 0, 0, found);
@@ -66,9 +69,9 @@ static void check_tables(enum chip_numerics numerics)
     } rows[] = {
         {{.address_mode = PROGRAM_ADDRESS_POSITION}, 0, 0},
         {{.address_mode = PROGRAM_ADDRESS_POSITION}, 11, 11},
-        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 9, .argument = -4}, 2, 0},
-        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 9, .argument = -4}, 7, 3},
-        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 9, .argument = -4}, 500, 9},
+        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 11, .argument = -4}, 2, 0},
+        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 11, .argument = -4}, 7, 3},
+        {{.address_mode = PROGRAM_ADDRESS_CLAMP, .limit = 11, .argument = -4}, 500, 11},
         {{.address_mode = PROGRAM_ADDRESS_TOKEN, .limit = 40, .stride = {0, 1}, .low = 1}, 0, 1},
         {{.address_mode = PROGRAM_ADDRESS_TOKEN, .limit = 40, .stride = {0, 4}, .low = 1}, 0, 4},
         {{.address_mode = PROGRAM_ADDRESS_TOKEN, .limit = 40, .stride = {0, 1}, .low = 0}, 0, -1},

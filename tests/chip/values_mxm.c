@@ -52,7 +52,7 @@ static void load(struct trial *t, const struct product *p, int32_t w, int32_t cy
             (struct program_instruction){.cycle = at + cycles,
                                          .queue = TRIAL_MXM + 1,
                                          .opcode = PROGRAM_MXM_INSTALL,
-                                         .flags = p->flags & PROGRAM_FP16},
+                                         .flags = p->flags},
             each, &in, 1, 0);
 }
 
