@@ -33,8 +33,9 @@ struct run order_run(const struct program *program, struct order_entry entry)
     const struct program_instruction *i = &program->instruction[entry.instruction];
     int32_t level = level_of(i);
     uint32_t line = pieces_of_line(i);
-    int32_t outer = (int32_t)(entry.piece / line);
-    int32_t first = (int32_t)(entry.piece % line) * ORDER_RUN_REPEATS;
+    bool whole = line == 1; /* the usual case; divisions take longer than all the rest */
+    int32_t outer = (int32_t)(whole ? entry.piece : entry.piece / line);
+    int32_t first = (int32_t)(whole ? 0 : entry.piece % line) * ORDER_RUN_REPEATS;
     int32_t left = i->count[level] - first;
     return (struct run){.instruction = i,
                         .number = entry.instruction,

@@ -239,13 +239,14 @@ static struct interval lane_interval(const struct program_instruction *i)
     return (struct interval){i->cycle, i->cycle + hull(pattern_of(i)) + extra};
 }
 
-/* Cycles that `want` must move on to be clear of the lane. */
+/* Cycles that `want` must move on to be clear of the lane, whose intervals are disjoint and in
+ * order. */
 static int64_t lane_conflict(const struct intervals *lane, struct interval want)
 {
     for (size_t n = lane->count; n-- > 0;) {
         const struct interval *held = &lane->at[n];
         if (held->to <= want.from)
-            continue;
+            break;
         if (held->from < want.to)
             return held->to - want.from;
     }
