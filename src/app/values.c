@@ -262,15 +262,31 @@ static bool is_end(const struct model *model, int32_t token)
 }
 
 /* Broken programs may end with anything. */
-static bool is_known(struct app_run *run, const struct record_lpu_token *row)
+static enum base_status check_known(struct app_run *run, const struct record_lpu_token *row)
 {
     if (row->token >= 0 && row->token < run->model.vocabulary)
-        return true;
+        return BASE_OK;
     base_report_add(&run->report, NULL, 0,
                     "step %" PRId32 " ended with token %" PRId32 "; %s knows ids 0 to %" PRId64
                     ": the programs are wrong",
                     row->step, row->token, run->model.name, run->model.vocabulary - 1);
-    return false;
+    return parallel_agree_report(&run->report, BASE_CONTRACT);
+}
+
+/* Logits that are no numbers give no text; an ordinary run says how far off they are. */
+static enum base_status check_numbers(struct app_run *run, const struct record_lpu_token *row,
+                                      const float *logit)
+{
+    int64_t broken = 0;
+    for (int64_t n = 0; logit && n < run->model.vocabulary; n++)
+        broken += !isfinite(logit[n]);
+    if (broken > 0)
+        base_report_add(&run->report, NULL, 0,
+                        "step %" PRId32 ": %" PRId64 " of %" PRId64
+                        " logits are no numbers: %s overflows in lpu.numerics = %s",
+                        row->step, broken, run->model.vocabulary, run->model.name,
+                        run->scenario.lpu_numerics == SCENARIO_FP32 ? "fp32" : "int8");
+    return parallel_agree_report(&run->report, BASE_FAILURE);
 }
 
 enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
@@ -281,14 +297,15 @@ enum base_status app_values_close_step(struct app_run *run, const struct record_
     struct record_lpu_token row = {
         .step = step->step, .position = step->position, .token = held_token(run), .reference = -1};
     parallel_broadcast(&row.token, sizeof row.token);
-    if (!is_known(run, &row))
-        return parallel_agree_report(&run->report, BASE_CONTRACT);
-    if (run->scenario.lpu_reference && !is_generating(run)) {
-        float *logit = gather_logits(run);
-        if (v->reference)
-            compare(run, logit, &row);
-        base_free(logit);
-    }
+    enum base_status status = check_known(run, &row);
+    float *logit = status == BASE_OK ? gather_logits(run) : NULL;
+    if (v->reference && logit)
+        compare(run, logit, &row);
+    if (is_generating(run) && status == BASE_OK)
+        status = check_numbers(run, &row, logit);
+    base_free(logit);
+    if (status != BASE_OK)
+        return status;
     v->row[v->tokens] = row;
     v->token[v->tokens++] = row.token;
     v->ended = is_generating(run) && is_end(&run->model, row.token);

@@ -43,7 +43,7 @@ void app_values_load(struct app_run *run, struct app_lpu_chip *own);
 int32_t app_values_token(const struct app_run *run, int32_t position);
 
 /* Collective. After a step: its token, if it gave one, and how its logits compare. BASE_CONTRACT
- * where the token is none. */
+ * where the token is none, BASE_FAILURE where generate has logits that are no numbers. */
 enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
 
 /* Root mean square difference of the compared logits; 0 where none were. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows beyond the greatest float are told as an error without bound, not as agreement."""
+"""Rows beyond the greatest float are told as an error without bound, not as agreement, and generate refuses them."""
 import pathlib
 import tempfile
 
@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 import make_model
-from program import CONFIG, must, settings
+from program import CONFIG, must, run, settings
 
 STEPS, LARGE = 4, 1e25
 
@@ -33,4 +33,8 @@ with tempfile.TemporaryDirectory() as scratch:
         with h5py.File(out) as file:
             errors = [file[f"lpu/tokens/{name}"][:] for name in ("worst_error", "rms_error")]
         assert np.isposinf(errors).all(), errors
+        done = run("generate", CONFIG, "--prompt-ids=1,2,3", "--max-new=4", "--quiet", "--set", f"model.path={model}",
+                   *settings(lpu__pipeline_stages=1, lpu__numerics=numerics), ranks=2)
+        assert done.returncode == 1 and done.stdout == "", done
+        assert f"logits are no numbers: model overflows in lpu.numerics = {numerics}" in done.stderr, done.stderr
 print("an overflow is told")
