@@ -41,8 +41,8 @@ struct app_text app_text_short(double value)
 {
     struct app_text out;
     if (value < 9999.5)
-        snprintf(out.text, sizeof out.text, "%.*f", value < 99.5 && value != (int64_t)value ? 1 : 0,
-                 value);
+        snprintf(out.text, sizeof out.text, "%.*f",
+                 value < 99.5 && value != (double)(int64_t)value ? 1 : 0, value);
     else if (value < 999950)
         snprintf(out.text, sizeof out.text, "%.1f k", value / 1e3);
     else
