@@ -31,7 +31,7 @@ struct image {
     double *value;  /* one output's weights by place */
     float *column;  /* the same as the chip holds them */
     float *scale;   /* of the columns of a tile */
-    float *step;    /* of the embedding's hidden elements; NULL: this chip holds no embedding */
+    float *step;    /* of the embedding's hidden elements; NULL: this chip holds no token */
 };
 
 /* A weight's row: an output of the model, multiplied by `factor`; rows that do not exist are 0. */
@@ -339,7 +339,7 @@ static void put_embedding(const struct image *m, int32_t tensor, const void *wha
     for (int32_t u = 0; u < m->program->tensor[scales].count; u++) {
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
             int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
-            m->lane[l] = n == NO_INPUT ? 0.0f : m->step[n];
+            m->lane[l] = n == NO_INPUT || !m->step ? 0.0f : m->step[n];
         }
         put(m, scales, 0, u);
     }

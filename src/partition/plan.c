@@ -474,7 +474,8 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     program->key_id_bits = shape->key_id_bits;
     program->token = -1;
     if (chip < p->group) {
-        program->vocabulary_first = rank * shape->vocabulary;
+        int32_t first = rank * shape->vocabulary;
+        program->vocabulary_first = first < vocabulary ? first : vocabulary;
         int32_t left = vocabulary - program->vocabulary_first;
         program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
         program->token = phase == PARTITION_DECODE ? p->templates.rank[rank].tables.token : -1;

@@ -46,6 +46,10 @@ CASES = [
          prompt=98),
     case("no logit above zero, shares of the vocabulary padded", "--untied", "--below-zero", "--vocab", "157",
          "--layers", "1", "--seed", "11", group=8, tokens=12, prompt=10),
+    case("a chip whose share of the vocabulary is empty", "--untied", "--vocab", "9", "--layers", "1", "--seed", "12",
+         group=4, tokens=12, prompt=10),
+    case("chips whose share would begin beyond the vocabulary", "--vocab", "17", "--layers", "1", "--seed", "13",
+         group=8, tokens=12, prompt=10),
     case("a full bucket", "--layers", "1", "--untied", "--vocab", "33", "--seed", "10", tokens=64, prompt=49, group=4),
 ]
 
