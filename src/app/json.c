@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,23 +13,44 @@
 #include "app/values.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "model/utf8.h"
 
 static const char *const machine_name[] = {"lpu", "gpu"};
 static const char *const phase_name[] = {"prefill", "decode"};
 static const char *const when_name[] = {"compile", "run"};
 
+/* One character; a byte that is no UTF-8 becomes U+FFFD. Returns the bytes taken. */
+static size_t write_character(FILE *out, const char *text)
+{
+    uint32_t code;
+    size_t bytes = utf8_character(text, &code);
+    if (bytes == 0)
+        fputs("\\ufffd", out);
+    else if (code < 0x20)
+        fprintf(out, "\\u%04x", (unsigned)code);
+    else if (code == '"' || code == '\\')
+        fprintf(out, "\\%c", *text);
+    else
+        fwrite(text, 1, bytes, out);
+    return bytes ? bytes : 1;
+}
+
 static void write_text(FILE *out, const char *text)
 {
     fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(out, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(out, "\\u%04x", *c);
-        else
-            fputc(*c, out);
-    }
+    while (*text)
+        text += write_character(out, text);
     fputc('"', out);
+}
+
+/* A member; null where the number is none. */
+static void write_error(FILE *out, const char *name, double error)
+{
+    fprintf(out, ",\n    \"%s\": ", name);
+    if (isfinite(error))
+        fprintf(out, "%.17g", error);
+    else
+        fputs("null", out);
 }
 
 static void write_head(FILE *out, const struct app_run *run)
@@ -112,11 +134,12 @@ static void write_values(FILE *out, const struct app_run *run)
         fprintf(out, "%s%" PRId32, n ? ", " : "", v->token[n]);
     fputs("],\n    \"text\": ", out);
     write_text(out, text);
-    if (a->compared > 0)
-        fprintf(out,
-                ",\n    \"compared\": %" PRId64 ",\n    \"equal\": %" PRId64
-                ",\n    \"worst_logit_error\": %.17g,\n    \"rms_logit_error\": %.17g",
-                a->compared, a->equal, a->worst_error, app_values_rms_error(v));
+    if (a->compared > 0) {
+        fprintf(out, ",\n    \"compared\": %" PRId64 ",\n    \"equal\": %" PRId64, a->compared,
+                a->equal);
+        write_error(out, "worst_logit_error", a->worst_error);
+        write_error(out, "rms_logit_error", app_values_rms_error(v));
+    }
     fputs("\n  },\n", out);
     base_free(text);
 }

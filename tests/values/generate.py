@@ -83,6 +83,19 @@ def check_model_faults(scratch):
     refused([f"{weights.parent / 'vocab.json'}: cannot be read"], "--prompt", PROMPT, *words)
 
 
+def check_broken_text(scratch):
+    """Ids of single bytes say what is no UTF-8; JSON shows it with U+FFFD."""
+    folder = random_model(scratch / "bytes", "--layers", "1", "--vocab", "262")
+    texts = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", "a", "b"]
+    words = {"type": "sentencepiece-bpe", "bos_id": 1, "eos_id": 2, "unk_id": 0, "byte_offset": 3,
+             "pieces": [{"piece": text, "score": 0} for text in texts]}
+    (folder / "vocab.json").write_text(json.dumps(words))
+    shown = must(CONFIG, "--json", "--quiet", *settings(
+        model__path=folder, lpu__pipeline_stages=1, workload__prompt="ab", workload__decode_tokens=12))
+    values = json.loads(shown)["values"]
+    assert "\ufffd" in values["text"] and any(3 + 0x80 <= token < 259 for token in values["tokens"]), values
+
+
 def check_full_bucket(scratch):
     """The last token comes from the last position but one; nothing ends the text of this model."""
     folder = random_model(scratch / "random", "--kv-heads", "2", "--layers", "1")
@@ -104,6 +117,7 @@ with tempfile.TemporaryDirectory() as made:
     check_empty_prompt()
     check_prompt_faults()
     check_model_faults(pathlib.Path(made))
+    check_broken_text(pathlib.Path(made))
     check_full_bucket(pathlib.Path(made))
     check_run(4, ranks=2)
     check_run(8, *settings(workload__decode_tokens=8))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows beyond the greatest float are told as an error without bound, not as agreement, and generate refuses them."""
+import json
 import pathlib
 import tempfile
 
@@ -33,6 +34,9 @@ with tempfile.TemporaryDirectory() as scratch:
         with h5py.File(out) as file:
             errors = [file[f"lpu/tokens/{name}"][:] for name in ("worst_error", "rms_error")]
         assert np.isposinf(errors).all(), errors
+        summary = json.loads(must(CONFIG, "--json", "--quiet", *words, *settings(lpu__numerics=numerics)),
+                             parse_constant=lambda word: f"{word} is no JSON")["values"]
+        assert (summary["equal"], summary["worst_logit_error"], summary["rms_logit_error"]) == (0, None, None), summary
         done = run("generate", CONFIG, "--prompt-ids=1,2,3", "--max-new=4", "--quiet", "--set", f"model.path={model}",
                    *settings(lpu__pipeline_stages=1, lpu__numerics=numerics), ranks=2)
         assert done.returncode == 1 and done.stdout == "", done
