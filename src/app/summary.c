@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Both machines side by side on the terminal, at most 60 lines of 100 columns. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,6 +430,12 @@ static void print_summary(const struct app_run *run)
         printf("\n%s%-*s%s%s\n", p->dim, LABEL, "file", p->off, run->scenario.output_path);
 }
 
+static void check_output(struct base_report *report)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        base_report_add(report, NULL, 0, "standard output: cannot be written: %s", strerror(errno));
+}
+
 enum base_status app_summary_show(struct app_run *run)
 {
     const char *json = run->scenario.json_path;
@@ -440,5 +447,6 @@ enum base_status app_summary_show(struct app_run *run)
     } else if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0) {
         print_summary(run);
     }
+    check_output(&run->report);
     return parallel_agree_report(&run->report, BASE_IO);
 }

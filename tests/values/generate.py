@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """generate prints a model's words and nothing else on standard output, and says by name why it cannot."""
 import json
+import os
 import pathlib
 import re
 import shutil
+import subprocess
 import tempfile
 
 import oracle
-from program import CONFIG, SUMS, generated, must, random_model, run, settings
+from program import CONFIG, PROGRAM, SUMS, generated, must, random_model, run, settings
 
 PROMPT, IDS, ANSWER, END = "347+585=", [1, 6, 7, 10, 13, 8, 11, 8, 14], [12, 6, 5], 2
 
@@ -96,6 +98,18 @@ def check_broken_text(scratch):
     assert "\ufffd" in values["text"] and any(3 + 0x80 <= token < 259 for token in values["tokens"]), values
 
 
+def check_full_output():
+    """What nobody gets is a failure."""
+    if not os.path.exists("/dev/full"):
+        return
+    for words in (["generate", CONFIG, "--prompt", PROMPT, "--max-new=4"], [CONFIG], [CONFIG, "--json"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([PROGRAM, *map(str, words)], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  check=False)
+        assert done.returncode == 5, (words, done.returncode)
+        assert done.stderr.count("standard output: cannot be written: No space left") == 1, done.stderr
+
+
 def check_full_bucket(scratch):
     """The last token comes from the last position but one; nothing ends the text of this model."""
     folder = random_model(scratch / "random", "--kv-heads", "2", "--layers", "1")
@@ -119,6 +133,7 @@ with tempfile.TemporaryDirectory() as made:
     check_model_faults(pathlib.Path(made))
     check_broken_text(pathlib.Path(made))
     check_full_bucket(pathlib.Path(made))
+    check_full_output()
     check_run(4, ranks=2)
     check_run(8, *settings(workload__decode_tokens=8))
 print("generate says what the model says")
