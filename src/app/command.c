@@ -41,6 +41,8 @@ static const struct {
     {"run.mode", "lpu", "generate runs on the LPU alone"},
     {"run.json", "", "generate shows no summary"},
     {"workload.prompt_tokens", "1", "generate counts the tokens of its prompt"},
+    {"workload.prompt", "", "with generate, write --prompt TEXT"},
+    {"workload.prompt_ids", "", "with generate, write --prompt-ids ID,..."},
     {"workload.decode_tokens", NULL, "with generate, write --max-new N"},
 };
 

@@ -82,9 +82,12 @@ refused(["one configuration file is enough", "--max-new goes with generate alone
 # What generate implies cannot be set, wins over the file and reaches the configuration.
 refused(["--set values=on: generate always", "--set  run.mode = both: generate runs on the LPU",
          "--set run.json=-: generate shows no", "--set workload.prompt_tokens=3: generate counts",
+         "--set workload.prompt=3: with generate, write --prompt TEXT",
+         "--set workload.prompt_ids=3: with generate, write --prompt-ids ID,...",
          "--set workload.decode_tokens=3: with generate, write --max-new N"], "generate", SMALL, *PROMPT, *MAX_NEW,
         *(word for text in ("values=on", " run.mode = both", "run.json=-", "workload.prompt_tokens=3",
-                            "workload.decode_tokens=3") for word in ("--set", text)))
+                            "workload.prompt=3", "workload.prompt_ids=3", "workload.decode_tokens=3")
+          for word in ("--set", text)))
 for prompt in (PROMPT, IDS, ["--prompt="], ["--prompt", ""], ["--prompt", "--max-new"]):
     refused(["workload.prompt_tokens + workload.decode_tokens = 301 is more"], "generate", SMALL, *prompt,
             "--max-new=300", "--print-ids", "--quiet", "--seed=2", "--set", "gpu.tensor_parallel=1000")

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 
+import h5py
+
 import oracle
 from program import CONFIG, PROGRAM, SUMS, generated, must, random_model, run, settings
 
@@ -98,6 +100,15 @@ def check_broken_text(scratch):
     assert "\ufffd" in values["text"] and any(3 + 0x80 <= token < 259 for token in values["tokens"]), values
 
 
+def check_record(scratch):
+    """The file names the prompt of the command line, and not that of the configuration."""
+    out = scratch / "generated.h5"
+    says("2\n", "--prompt", "1+1=", "--max-new=8", f"--out={out}")
+    with h5py.File(out) as file:
+        configuration, line = (file["run"].attrs[name] for name in ("configuration", "command_line"))
+    assert PROMPT not in configuration and "generate" in line and "--prompt 1+1=" in line, (configuration, line)
+
+
 def check_full_output():
     """What nobody gets is a failure."""
     if not os.path.exists("/dev/full"):
@@ -133,6 +144,7 @@ with tempfile.TemporaryDirectory() as made:
     check_model_faults(pathlib.Path(made))
     check_broken_text(pathlib.Path(made))
     check_full_bucket(pathlib.Path(made))
+    check_record(pathlib.Path(made))
     check_full_output()
     check_run(4, ranks=2)
     check_run(8, *settings(workload__decode_tokens=8))
