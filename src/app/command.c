@@ -12,6 +12,7 @@
 
 enum argument { NONE, REQUIRED, OPTIONAL };
 enum { OF_RUN = 1, OF_GENERATE = 2, OF_BOTH = OF_RUN | OF_GENERATE, MOST_ROWS = 32 };
+enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
 
 /* The command line on its way into a command. */
 struct reading {
@@ -101,10 +102,9 @@ static void ids_take(struct reading *r, const struct option_row *row, const char
 static void max_new_take(struct reading *r, const struct option_row *row, const char *value)
 {
     bool number = config_number_parse(value, value + strlen(value), &r->command->max_new);
-    if (!number || r->command->max_new == 0)
-        base_report_add(r->report, NULL, 0,
-                        "--%s %s: a whole number of tokens, at least 1, is wanted", row->name,
-                        value);
+    if (!number || r->command->max_new == 0 || r->command->max_new > MOST_NEW)
+        base_report_add(r->report, NULL, 0, "--%s %s: a whole number of tokens, 1 to %d, is wanted",
+                        row->name, value, MOST_NEW);
 }
 
 static void print_ids_take(struct reading *r, const struct option_row *row, const char *value)

@@ -15,6 +15,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "chip/chip_values.h"
+#include "config/config.h"
 #include "parallel/copies.h"
 #include "parallel/mail.h"
 #include "parallel/place.h"
@@ -357,6 +358,7 @@ static void end_text(struct execution *e, int32_t steps)
 {
     e->lpu->steps = steps;
     e->run->scenario.workload.decode_tokens = e->run->values->tokens;
+    config_scenario_counted(&e->run->scenario, "workload.decode_tokens");
 }
 
 static enum base_status execute_all(struct execution *e)

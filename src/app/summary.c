@@ -330,7 +330,8 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
 static void print_equality(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
-    int64_t executed = lpu->totals.steps - lpu->prompt_steps;
+    int32_t prefill_steps = run->scenario.lpu_prefill ? lpu->prompt_steps : 0;
+    int64_t executed = lpu->totals.steps - prefill_steps;
     int64_t replayed = lpu->steps - lpu->totals.steps;
     printf("%s%-*s%s", p->dim, LABEL, "equal", p->off);
     if (run->compare->lpu_steps_equal)

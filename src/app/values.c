@@ -8,7 +8,9 @@
 
 #include "base/memory.h"
 #include "chip/chip_values.h"
+#include "config/config.h"
 #include "config/ids.h"
+#include "model/utf8.h"
 #include "parallel/copies.h"
 #include "partition/image.h"
 
@@ -97,6 +99,8 @@ static void count_prompt(struct app_run *run)
                         "%" PRId32 " prompt tokens and %" PRId32 " to generate take %" PRId64
                         " positions; bucket.max_sequence = %" PRId32,
                         tokens, work->decode_tokens, all, run->scenario.bucket.max_sequence);
+    if (work->prompt_tokens != tokens)
+        config_scenario_counted(&run->scenario, "workload.prompt_tokens");
     work->prompt_tokens = tokens;
 }
 
@@ -229,6 +233,14 @@ static double error_of(float found, float plain)
     return isnan(error) ? (double)INFINITY : error;
 }
 
+static int64_t broken_numbers(const float *number, int64_t count)
+{
+    int64_t broken = 0;
+    for (int64_t n = 0; n < count; n++)
+        broken += !isfinite(number[n]);
+    return broken;
+}
+
 /* First rank. A token chosen from what is no number is equal to none. */
 static void compare(const struct app_run *run, const float *logit, struct record_lpu_token *row)
 {
@@ -242,7 +254,8 @@ static void compare(const struct app_run *run, const float *logit, struct record
         squares += error * error;
     }
     row->rms_error = sqrt(squares / (double)vocabulary);
-    row->reference = model_reference_choice(plain, vocabulary);
+    row->reference =
+        broken_numbers(plain, vocabulary) ? -1 : model_reference_choice(plain, vocabulary);
     struct app_agreement *a = &v->agreement;
     bool equal = row->reference == row->token && isfinite(row->worst_error);
     a->first_other = equal || a->first_other >= 0 ? a->first_other : v->tokens;
@@ -277,9 +290,7 @@ static enum base_status check_known(struct app_run *run, const struct record_lpu
 static enum base_status check_numbers(struct app_run *run, const struct record_lpu_token *row,
                                       const float *logit)
 {
-    int64_t broken = 0;
-    for (int64_t n = 0; logit && n < run->model.vocabulary; n++)
-        broken += !isfinite(logit[n]);
+    int64_t broken = logit ? broken_numbers(logit, run->model.vocabulary) : 0;
     if (broken > 0)
         base_report_add(&run->report, NULL, 0,
                         "step %" PRId32 ": %" PRId64 " of %" PRId64
@@ -352,6 +363,8 @@ void app_values_record(const struct app_run *run)
     char *text = app_values_text(run);
     record_append(run->file, record_layout(RECORD_LPU_TOKENS), v->row,
                   parallel_is_first() ? (size_t)v->tokens : 0);
-    record_set_text(run->file, "/lpu/tokens", "text", text);
+    char *repaired = utf8_repair(text);
+    record_set_text(run->file, "/lpu/tokens", "text", repaired);
+    base_free(repaired);
     base_free(text);
 }

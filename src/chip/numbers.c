@@ -9,20 +9,6 @@
 
 enum { BYTE_LIMIT = 127, KEY_PIECE_BITS = 16, KEY_BITS = 32 };
 
-static float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* Pieces of 32 / planes bits; plane by plane, so that loops stay simple. */
 static void read_pieces(int32_t lanes, int32_t planes, const void *const plane[], float *real)
 {
@@ -31,7 +17,7 @@ static void read_pieces(int32_t lanes, int32_t planes, const void *const plane[]
         const uint32_t *piece = plane[k];
         int32_t shift = 32 / planes * k;
         for (int32_t l = 0; l < lanes; l++)
-            real[l] = float_of(bits_of(real[l]) | piece[l] << shift);
+            real[l] = base_float_of_bits(base_bits_of_float(real[l]) | piece[l] << shift);
     }
 }
 
@@ -42,7 +28,7 @@ static void write_pieces(int32_t lanes, int32_t planes, const float *real, void 
         uint32_t *piece = plane[k];
         int32_t shift = 32 / planes * k;
         for (int32_t l = 0; l < lanes; l++)
-            piece[l] = bits_of(real[l]) >> shift & mask;
+            piece[l] = base_bits_of_float(real[l]) >> shift & mask;
     }
 }
 
@@ -84,7 +70,7 @@ void numbers_read(const struct numbers *n, enum program_dtype dtype,
     else
         for (int32_t l = 0; l < n->lanes; l++) {
             uint32_t word = word_at(plane, l);
-            real[l] = dtype == PROGRAM_DTYPE_FP32 ? float_of(word) : (float)(int32_t)word;
+            real[l] = dtype == PROGRAM_DTYPE_FP32 ? base_float_of_bits(word) : (float)(int32_t)word;
         }
 }
 
@@ -118,7 +104,7 @@ void numbers_write(const struct numbers *n, enum program_dtype dtype, const floa
     else
         for (int32_t l = 0; l < n->lanes; l++)
             put_word(plane, l,
-                     dtype == PROGRAM_DTYPE_FP32 ? bits_of(real[l])
+                     dtype == PROGRAM_DTYPE_FP32 ? base_bits_of_float(real[l])
                                                  : (uint32_t)whole(real[l], most));
 }
 
@@ -154,7 +140,8 @@ static uint32_t in_order(uint32_t bits, uint32_t sign)
 uint64_t numbers_key(const struct numbers *n, float value, uint32_t id, int32_t id_bits)
 {
     if (n->wide)
-        return (uint64_t)in_order(bits_of(value), UINT32_C(1) << 31) << KEY_BITS | (uint32_t)~id;
+        return (uint64_t)in_order(base_bits_of_float(value), UINT32_C(1) << 31) << KEY_BITS |
+               (uint32_t)~id;
     uint32_t half = in_order(base_half_from_float(value), UINT32_C(1) << 15);
     uint32_t ids = (UINT32_C(1) << id_bits) - 1;
     return half >> (id_bits - 16) << id_bits | (ids & ~id);

@@ -42,7 +42,7 @@ void numbers_write_keys(const struct numbers *n, const uint64_t *key,
 
 /* The key of a value and an id of `id_bits` bits: greater for a greater value, then a lower id. The
  * machine's keys have 32 bits and hold the value as fp16, less its lowest bits where the id needs
- * more than 16. Never 0. */
+ * more than 16. Not 0, which is the least key, but for some that are no numbers. */
 uint64_t numbers_key(const struct numbers *n, float value, uint32_t id, int32_t id_bits);
 uint32_t numbers_key_id(const struct numbers *n, uint64_t key, int32_t id_bits);
 

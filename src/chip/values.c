@@ -11,7 +11,7 @@
 
 /* Maxima over lanes cover sixteen superlanes, then four more; a pass of int8 products stays below
  * 2^24. */
-enum { SUPERLANE = 16, MOST_SUPERLANES = 20, MOST_EXACT_ROWS = 1024 };
+enum { MOST_SUPERLANES = 20, MOST_EXACT_ROWS = 1024 };
 
 static struct values_lanes lanes_create(int32_t lanes)
 {
@@ -295,13 +295,14 @@ bool chip_can_compute(const struct lpu_chip *m, struct base_report *report)
             base_report_add(report, NULL, 0,
                             "values = on: lpu.chip.%s = %d cycles must be more than its skew of %d",
                             unit[n].name, unit[n].delay, unit[n].skew);
-    int32_t superlanes = m->lanes / SUPERLANE;
-    if (m->lanes_per_superlane != SUPERLANE || m->lanes % SUPERLANE || superlanes < SUPERLANE ||
-        superlanes > MOST_SUPERLANES)
+    int32_t superlanes = m->lanes / VALUES_SUPERLANE;
+    if (m->lanes_per_superlane != VALUES_SUPERLANE || m->lanes % VALUES_SUPERLANE ||
+        superlanes < VALUES_SUPERLANE || superlanes > MOST_SUPERLANES)
         base_report_add(report, NULL, 0,
                         "values = on: maxima over lanes need superlanes of %d lanes, %d to %d of "
                         "them, not %d of %d",
-                        SUPERLANE, SUPERLANE, MOST_SUPERLANES, superlanes, m->lanes_per_superlane);
+                        VALUES_SUPERLANE, VALUES_SUPERLANE, MOST_SUPERLANES, superlanes,
+                        m->lanes_per_superlane);
     if (m->mxm_rows > MOST_EXACT_ROWS)
         base_report_add(report, NULL, 0,
                         "values = on: lpu.chip.mxm_rows = %d; sums of int8 products are exact up "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Vectors between chips: each follows the promise of its group, in the order of departure. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -58,9 +59,8 @@ bool chip_vectors_sent(const struct chip *chip, int32_t link, struct chip_vector
 void chip_deliver_vectors(struct chip *chip, const struct chip_vectors *vectors)
 {
     struct values *v = chip->values;
-    bool here = v && vectors->to_link >= 0 && vectors->to_link < LINKS_OF_CHIP &&
-                vectors->count > 0 && vectors->size == (size_t)vectors->count * v->vector_bytes;
-    if (here)
-        values_queue_put(&v->in[vectors->to_link], vectors->step, v->vector_bytes, vectors->bytes,
-                         (size_t)vectors->count);
+    assert(v && vectors->to_link >= 0 && vectors->to_link < LINKS_OF_CHIP);
+    assert(vectors->size == (size_t)vectors->count * v->vector_bytes);
+    values_queue_put(&v->in[vectors->to_link], vectors->step, v->vector_bytes, vectors->bytes,
+                     (size_t)vectors->count);
 }

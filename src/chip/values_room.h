@@ -13,7 +13,10 @@
 #include "chip/rings.h"
 #include "chip/values.h"
 
-enum { VALUES_ALUS = PROGRAM_QUEUE_MXM - PROGRAM_QUEUE_VXM };
+enum {
+    VALUES_ALUS = PROGRAM_QUEUE_MXM - PROGRAM_QUEUE_VXM,
+    VALUES_SUPERLANE = 16, /* lanes of one; see chip_can_compute */
+};
 
 /* Lanes of one number each, or of keys. */
 struct values_lanes {

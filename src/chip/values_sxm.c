@@ -4,8 +4,6 @@
 
 #include "chip/values_room.h"
 
-enum { SUPERLANE = 16 }; /* lanes of one: chip_can_compute */
-
 /* The lane that lane l of a permuted vector comes from; -1: zero. */
 static int32_t source_of(const struct lpu_chip *m, const struct program_instruction *i,
                          int32_t inner, int32_t l)
@@ -97,8 +95,8 @@ static void gather_column(const struct chip *chip, const void *const in[], int32
                           void *out)
 {
     const struct numbers *n = &chip->values->numbers;
-    for (int32_t first = 0; first < n->lanes; first += SUPERLANE)
-        for (int32_t r = 0; r < SUPERLANE; r++) {
+    for (int32_t first = 0; first < n->lanes; first += VALUES_SUPERLANE)
+        for (int32_t r = 0; r < VALUES_SUPERLANE; r++) {
             const void *row = in[rows == 1 ? 0 : r];
             if (n->wide)
                 ((uint32_t *)out)[first + r] = ((const uint32_t *)row)[first + j];
@@ -113,9 +111,9 @@ void values_transpose(struct chip *chip, const struct act *act, int64_t cycle)
     const struct program_instruction *i = act->run.instruction;
     int32_t in = streams_of(chip, i->operand, i->inputs);
     int32_t out = streams_of(chip, i->operand + i->inputs, i->outputs);
-    int32_t rows = in < out ? 1 : SUPERLANE, planes = in / rows > 0 ? in / rows : 1;
+    int32_t rows = in < out ? 1 : VALUES_SUPERLANE, planes = in / rows > 0 ? in / rows : 1;
     for (int32_t k = 0; k < out; k++) {
-        const void *vector[SUPERLANE];
+        const void *vector[VALUES_SUPERLANE];
         for (int32_t r = 0; r < rows; r++)
             vector[r] = input_vector(chip, act, r * planes + k % planes, cycle);
         gather_column(chip, vector, rows, k / planes, output_vector(chip, act, k, cycle));

@@ -10,12 +10,13 @@
 
 enum { BYTE_LIMIT = 127 };
 
-/* fn(accumulated, next) lane by lane. */
+/* fn(accumulated, next) lane by lane; what is no number stays so. */
 static void fold(enum program_vxm_function function, float *acc, const float *in, int32_t lanes)
 {
     for (int32_t l = 0; l < lanes; l++) {
         float b = function == PROGRAM_VXM_MAXABS ? fabsf(in[l]) : in[l];
-        acc[l] = function == PROGRAM_VXM_ADD ? acc[l] + in[l] : acc[l] > b ? acc[l] : b;
+        bool keeps = acc[l] > b || isnan(acc[l]);
+        acc[l] = function == PROGRAM_VXM_ADD ? acc[l] + in[l] : keeps ? acc[l] : b;
     }
 }
 

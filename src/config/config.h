@@ -20,6 +20,10 @@ bool config_scenario_read(const char *file, const char *const *override, size_t 
 
 void config_scenario_release(struct scenario *scenario);
 
+/* The value of a known key was found out after reading, and put into the scenario: its source is
+ * said to be "counted" from now on. */
+void config_scenario_counted(struct scenario *scenario, const char *key);
+
 /* The effective configuration as one .cfg file that reads back to the same scenario;
  * the source of each value stands beside it as a comment. */
 void config_scenario_print(const struct scenario *scenario, FILE *stream);

@@ -387,6 +387,12 @@ bool config_scenario_read(const char *file, const char *const *override, size_t 
     return report->count == faults_before;
 }
 
+void config_scenario_counted(struct scenario *scenario, const char *key)
+{
+    if (scenario->sources)
+        config_source_note(scenario->sources, option_find(key), CONFIG_COUNTED, NULL, 0);
+}
+
 void config_scenario_release(struct scenario *scenario)
 {
     config_sources_free(scenario->sources);

@@ -45,6 +45,8 @@ char *config_source_text(const struct config_source *source)
         return base_strdup("--set");
     case CONFIG_DEFAULT:
         return base_strdup("default");
+    case CONFIG_COUNTED:
+        return base_strdup("counted");
     case CONFIG_ABSENT:
     case CONFIG_FAULTY:
         break;

@@ -12,7 +12,8 @@ enum config_origin {
     CONFIG_FAULTY, /* a value was given, and refused */
     CONFIG_DEFAULT,
     CONFIG_FILE,
-    CONFIG_SET, /* --set */
+    CONFIG_SET,     /* --set */
+    CONFIG_COUNTED, /* found out after reading */
 };
 
 struct config_source {

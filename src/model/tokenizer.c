@@ -2,9 +2,9 @@
 /* Encodes and decodes by a vocabulary of characters or of sentencepiece's byte-pair pieces. */
 #include "model/tokenizer.h"
 
-#include <unistd.h>
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "model/document.h"

@@ -10,4 +10,7 @@
  * the end and where the bytes are no UTF-8 (overlong forms and surrogates included). */
 size_t utf8_character(const char *text, uint32_t *code);
 
+/* A copy in which every byte that is no UTF-8 is U+FFFD; free with base_free. */
+char *utf8_repair(const char *text);
+
 #endif

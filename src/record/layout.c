@@ -157,7 +157,8 @@ static const struct record_column lpu_timetable[] = {
 
 static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, step, "prompt chunks first, then decode steps"),
-    CODE(record_lpu_step, phase, phase_label, "kind of step"),
+    CODE(record_lpu_step, phase, phase_label,
+         "kind of step; with lpu.prefill = off the prompt takes decode steps, too"),
     INDEX(record_lpu_step, position, "KV position of the step's first token"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
     TIME(record_lpu_step, end_cycle, "cycles", "end after the start of the run"),
@@ -172,7 +173,7 @@ static const struct record_column lpu_tokens[] = {
     INDEX(record_lpu_token, position, "KV position that the step filled"),
     INDEX(record_lpu_token, token, "id of the token that the chips chose"),
     INDEX(record_lpu_token, reference,
-          "id that a plain fp32 computation chooses; -1: not computed"),
+          "id that a plain fp32 computation chooses; -1: not computed, or it overflows"),
     REAL(record_lpu_token, worst_error, "1", "largest difference of a logit from that computation"),
     REAL(record_lpu_token, rms_error, "1", "root mean square difference of the logits"),
 };

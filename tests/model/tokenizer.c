@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "checkpoint.h"
 #include "model/tokenizer.h"
+#include "model/utf8.h"
 
 enum { FIRST = 259, LONGEST = 16 }; /* id of the first plain piece of small_pieces */
 
@@ -416,7 +417,22 @@ static void damaged_vocabularies_are_survived(void)
     base_free(small);
 }
 
+static void bytes_that_are_no_utf8_are_replaced(void)
+{
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"sum", "sum"},
+                                           {"\xc3\xa9t\xc3\xa9", "\xc3\xa9t\xc3\xa9"},
+                                           {"a\x80z", "a\xef\xbf\xbdz"},
+                                           {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"}};
+    for (size_t n = 0; n < sizeof pairs / sizeof pairs[0]; n++) {
+        char *repaired = utf8_repair(pairs[n][0]);
+        CU_ASSERT_STRING_EQUAL(repaired, pairs[n][1]);
+        base_free(repaired);
+    }
+}
+
 TEST_MAIN("tokenizer", TEST(characters_become_one_id_each),
+          TEST(bytes_that_are_no_utf8_are_replaced),
           TEST(a_character_without_a_piece_is_a_fault_that_lists_what_is_known),
           TEST(pairs_merge_by_score_and_the_leftmost_of_equals),
           TEST(what_has_no_piece_becomes_bytes_that_never_merge),

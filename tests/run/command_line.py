@@ -66,7 +66,7 @@ for ranks in (0, 3):
             "generate", "--mode=lpu", "--json", "--check", "--promt", ranks=ranks)
 refused(["one of the two is enough", "item 1 \"\" is no token id: 0 to 2147483647", "item 3 \"-5\" is no token id",
          "item 4 \"2147483648\" is no", "item 5 \" 7\" is no", "item 6 \"7x\" is no", "item 7 \"\" is no",
-         "--max-new 0: a whole number of tokens, at least 1"],
+         "--max-new 0: a whole number of tokens, 1 to 1048576, is wanted"],
         "generate", SMALL, *PROMPT, "--prompt-ids", ",2147483647,-5,2147483648, 7,7x,", "--max-new", "0")
 for number in ("", "-1", "8.5", "eight", "4294967297"):
     refused([f"--max-new {number}: a whole number"], "generate", SMALL, *PROMPT, "--max-new", number)

@@ -137,7 +137,13 @@ def check_run(steps, *words, ranks=0):
         assert re.search(f"^{line}$", shown, re.M), f"no line {line!r} in\n{shown}"
 
 
+def check_counted():
+    """A prompt's tokens are counted, and the echo of the configuration says so."""
+    assert "    prompt_tokens = 9; # counted\n" in must(CONFIG, "--check")
+
+
 with tempfile.TemporaryDirectory() as made:
+    check_counted()
     check_text()
     check_empty_prompt()
     check_prompt_faults()

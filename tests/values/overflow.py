@@ -33,6 +33,7 @@ with tempfile.TemporaryDirectory() as scratch:
         assert "logits: off by inf at most, inf root mean square" in shown, shown
         with h5py.File(out) as file:
             errors = [file[f"lpu/tokens/{name}"][:] for name in ("worst_error", "rms_error")]
+            assert (file["lpu/tokens/reference"][:] == -1).all(), "the reference overflows, too, and chooses nothing"
         assert np.isposinf(errors).all(), errors
         summary = json.loads(must(CONFIG, "--json", "--quiet", *words, *settings(lpu__numerics=numerics)),
                              parse_constant=lambda word: f"{word} is no JSON")["values"]
