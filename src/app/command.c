@@ -344,7 +344,8 @@ void app_command_help(void)
           "on any number of ranks; without mpirun one rank does it all.\n\n"
           "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
           "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
-          "carries the text, or with --print-ids the ids on one line, and nothing else.\n",
+          "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
+          "and nothing else.\n",
           stdout);
     rows_print("options", OF_BOTH);
     rows_print("options without generate", OF_RUN);
