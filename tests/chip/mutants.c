@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "idle.h"
 #include "rig.h"
 
 enum { MUTANTS = 20000 };
@@ -83,32 +84,12 @@ static void mutate(void *entry, const struct field *field)
     memcpy((char *)entry + field->offset, &other, field->bytes);
 }
 
-static bool is_one_of(const char *name, const char *const *names)
-{
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names != NULL;
-}
-
-/* Whether a field says nothing: a level that does not repeat, the path of what has none. */
-static bool is_idle(const struct program_instruction *i, const struct program_operand *o,
-                    const char *name)
-{
-    static const char *const path[] = {"direction", "stream", "streams", NULL};
-    static const char *const live[] = {"kind", "stream", NULL};
-    if ((i->count[0] == 1 && strstr(name, "[0]") && strcmp(name, "count[0]") != 0) ||
-        (i->count[1] == 1 && strstr(name, "[1]") && strcmp(name, "count[1]") != 0))
-        return true;
-    return o && ((o->kind == PROGRAM_EXPECT && is_one_of(name, path)) ||
-                 (o->kind == PROGRAM_ALU && !is_one_of(name, live)));
-}
-
 static const char *mutate_operand(struct program *p)
 {
     const struct field *f = &of_operand[draw(sizeof of_operand / sizeof of_operand[0])];
     const struct program_instruction *i = &p->instruction[draw(p->instructions)];
     struct program_operand *o = &p->operand[i->operand + draw((uint64_t)i->inputs + i->outputs)];
-    if (is_idle(i, o, f->name))
+    if (idle_field(i, o, f->name))
         return mutate_operand(p);
     mutate(o, f);
     return f->name;
@@ -118,7 +99,7 @@ static const char *mutate_instruction(struct program *p)
 {
     const struct field *f = &of_instruction[draw(sizeof of_instruction / sizeof of_instruction[0])];
     struct program_instruction *i = &p->instruction[draw(p->instructions)];
-    if (is_idle(i, NULL, f->name))
+    if (idle_field(i, NULL, f->name))
         return mutate_instruction(p);
     mutate(i, f);
     return f->name;

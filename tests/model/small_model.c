@@ -12,29 +12,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "sample.h"
+#include "weight_names.h"
 
 enum { SEED = 1 };
-
-static const struct {
-    const char *name;
-    bool is_layered;
-} kinds[MODEL_WEIGHTS] = {
-    [MODEL_WEIGHT_EMBEDDING] = {"model.embed_tokens.weight", false},
-    [MODEL_WEIGHT_ATTENTION_NORM] = {"input_layernorm.weight", true},
-    [MODEL_WEIGHT_Q] = {"self_attn.q_proj.weight", true},
-    [MODEL_WEIGHT_K] = {"self_attn.k_proj.weight", true},
-    [MODEL_WEIGHT_V] = {"self_attn.v_proj.weight", true},
-    [MODEL_WEIGHT_O] = {"self_attn.o_proj.weight", true},
-    [MODEL_WEIGHT_Q_BIAS] = {"self_attn.q_proj.bias", true},
-    [MODEL_WEIGHT_K_BIAS] = {"self_attn.k_proj.bias", true},
-    [MODEL_WEIGHT_V_BIAS] = {"self_attn.v_proj.bias", true},
-    [MODEL_WEIGHT_MLP_NORM] = {"post_attention_layernorm.weight", true},
-    [MODEL_WEIGHT_GATE] = {"mlp.gate_proj.weight", true},
-    [MODEL_WEIGHT_UP] = {"mlp.up_proj.weight", true},
-    [MODEL_WEIGHT_DOWN] = {"mlp.down_proj.weight", true},
-    [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false},
-    [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false},
-};
 
 static int64_t elements_of(const struct small_model *small, enum model_weight what)
 {
@@ -63,7 +43,7 @@ struct small_model small_model_create(const char *family, const char *extra)
         abort();
     for (int64_t layer = 0; layer < small.model.layers; layer++)
         for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++)
-            if (elements_of(&small, what) > 0 && (layer == 0 || kinds[what].is_layered))
+            if (elements_of(&small, what) > 0 && (layer == 0 || weight_names[what].is_layered))
                 small.weight[layer][what] = drawn(&small, what, layer);
     return small;
 }
@@ -87,12 +67,12 @@ static char *entry_of(const struct small_model *small, enum model_weight what, i
 {
     struct model_weight_shape shape = model_weight_shape(&small->model, what);
     int64_t end = begin + shape.rows * shape.columns * (int64_t)sizeof(float);
-    char *prefix =
-        kinds[what].is_layered ? base_format("model.layers.%" PRId64 ".", layer) : base_strdup("");
+    char *prefix = weight_names[what].is_layered ? base_format("model.layers.%" PRId64 ".", layer)
+                                                 : base_strdup("");
     char *rows = shape.rows > 1 ? base_format("%" PRId64 ", ", shape.rows) : base_strdup("");
     char *entry = base_format("\"%s%s\": {\"dtype\": \"F32\", \"shape\": [%s%" PRId64
                               "], \"data_offsets\": [%" PRId64 ", %" PRId64 "]}",
-                              prefix, kinds[what].name, rows, shape.columns, begin, end);
+                              prefix, weight_names[what].name, rows, shape.columns, begin, end);
     base_free(prefix);
     base_free(rows);
     return entry;

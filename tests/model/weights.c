@@ -6,8 +6,8 @@
 
 #include "base/memory.h"
 #include "checkpoint.h"
-#include "model/weights.h"
 #include "sample.h"
+#include "weight_names.h"
 
 enum { MOST_COLUMNS = 16 };
 
@@ -76,21 +76,6 @@ static int wrong_rows(const struct model_weights *weights, const struct model *m
     return wrong;
 }
 
-static const char *const layered[MODEL_WEIGHTS] = {
-    [MODEL_WEIGHT_ATTENTION_NORM] = "input_layernorm.weight",
-    [MODEL_WEIGHT_Q] = "self_attn.q_proj.weight",
-    [MODEL_WEIGHT_K] = "self_attn.k_proj.weight",
-    [MODEL_WEIGHT_V] = "self_attn.v_proj.weight",
-    [MODEL_WEIGHT_O] = "self_attn.o_proj.weight",
-    [MODEL_WEIGHT_Q_BIAS] = "self_attn.q_proj.bias",
-    [MODEL_WEIGHT_K_BIAS] = "self_attn.k_proj.bias",
-    [MODEL_WEIGHT_V_BIAS] = "self_attn.v_proj.bias",
-    [MODEL_WEIGHT_MLP_NORM] = "post_attention_layernorm.weight",
-    [MODEL_WEIGHT_GATE] = "mlp.gate_proj.weight",
-    [MODEL_WEIGHT_UP] = "mlp.up_proj.weight",
-    [MODEL_WEIGHT_DOWN] = "mlp.down_proj.weight",
-};
-
 /* Whether all rows of all weights are those of the checkpoint. */
 static void check_rows(const struct model_weights *weights, const struct model *model)
 {
@@ -106,9 +91,9 @@ static void check_rows(const struct model_weights *weights, const struct model *
                     0);
     for (int64_t layer = 0; layer < model->layers; layer++)
         for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++) {
-            if (!layered[what] || model_weight_shape(model, what).rows == 0)
+            if (!weight_names[what].is_layered || model_weight_shape(model, what).rows == 0)
                 continue;
-            char *name = base_format("model.layers.%d.%s", (int)layer, layered[what]);
+            char *name = base_format("model.layers.%d.%s", (int)layer, weight_names[what].name);
             int tensor = index_of(&checkpoint, name);
             CU_ASSERT_EQUAL(wrong_rows(weights, model, what, layer, tensor), 0);
             base_free(name);

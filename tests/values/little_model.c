@@ -10,28 +10,10 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "model/weights.h"
+#include "model/weight_names.h"
 #include "test.h"
 
 enum { SEED = 7 };
-
-static const char *const names[MODEL_WEIGHTS] = {
-    [MODEL_WEIGHT_EMBEDDING] = "model.embed_tokens.weight",
-    [MODEL_WEIGHT_ATTENTION_NORM] = "input_layernorm.weight",
-    [MODEL_WEIGHT_Q] = "self_attn.q_proj.weight",
-    [MODEL_WEIGHT_K] = "self_attn.k_proj.weight",
-    [MODEL_WEIGHT_V] = "self_attn.v_proj.weight",
-    [MODEL_WEIGHT_O] = "self_attn.o_proj.weight",
-    [MODEL_WEIGHT_Q_BIAS] = "self_attn.q_proj.bias",
-    [MODEL_WEIGHT_K_BIAS] = "self_attn.k_proj.bias",
-    [MODEL_WEIGHT_V_BIAS] = "self_attn.v_proj.bias",
-    [MODEL_WEIGHT_MLP_NORM] = "post_attention_layernorm.weight",
-    [MODEL_WEIGHT_GATE] = "mlp.gate_proj.weight",
-    [MODEL_WEIGHT_UP] = "mlp.up_proj.weight",
-    [MODEL_WEIGHT_DOWN] = "mlp.down_proj.weight",
-    [MODEL_WEIGHT_FINAL_NORM] = "model.norm.weight",
-    [MODEL_WEIGHT_HEAD] = "lm_head.weight",
-};
 
 struct writer {
     FILE *data;
@@ -39,11 +21,6 @@ struct writer {
     long end;
     uint64_t entity;
 };
-
-static bool is_in_layers(enum model_weight what)
-{
-    return what >= MODEL_WEIGHT_ATTENTION_NORM && what <= MODEL_WEIGHT_DOWN;
-}
 
 static void put_entry(struct writer *w, const char *name, struct model_weight_shape s, bool vector)
 {
@@ -70,8 +47,9 @@ static void put_weight(struct writer *w, const struct model *model, enum model_w
     double scale = vector ? 0.3 : 2.0 / sqrt((double)s.columns);
     if (!s.rows)
         return;
-    char *name = is_in_layers(what) ? base_format("model.layers.%d.%s", layer, names[what])
-                                    : base_strdup(names[what]);
+    char *name = weight_names[what].is_layered
+                     ? base_format("model.layers.%d.%s", layer, weight_names[what].name)
+                     : base_strdup(weight_names[what].name);
     put_entry(w, name, s, vector);
     base_free(name);
     for (int64_t n = 0; n < s.rows * s.columns; n++) {
@@ -85,7 +63,8 @@ static void put_weight(struct writer *w, const struct model *model, enum model_w
 static void put_all(struct writer *w, const struct model *model)
 {
     for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++)
-        for (int32_t layer = 0; layer < (is_in_layers(what) ? model->layers : 1); layer++)
+        for (int32_t layer = 0; layer < (weight_names[what].is_layered ? model->layers : 1);
+             layer++)
             if (what != MODEL_WEIGHT_HEAD || !model->tied_embeddings)
                 put_weight(w, model, what, layer);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "chip/idle.h"
 #include "little_model.h"
 #include "partition/rack.h"
 
@@ -220,27 +221,6 @@ static void change(struct mutation *m, void *entry, const void *other)
     m->after = value_of(entry, m->field);
 }
 
-static bool is_one_of(const char *name, const char *const *names)
-{
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names != NULL;
-}
-
-/* Whether a field says nothing: a level that does not repeat, the path of what has none, the
- * identity of another ALU's result. */
-static bool is_idle(const struct program_instruction *i, const struct program_operand *o,
-                    const char *name)
-{
-    static const char *const path[] = {"direction", "stream", "streams", NULL};
-    static const char *const live[] = {"kind", "stream", "dtype", "mark", NULL};
-    if ((i->count[0] == 1 && strstr(name, "[0]") && strcmp(name, "count[0]") != 0) ||
-        (i->count[1] == 1 && strstr(name, "[1]") && strcmp(name, "count[1]") != 0))
-        return true;
-    return o && ((o->kind == PROGRAM_EXPECT && is_one_of(name, path)) ||
-                 (o->kind == PROGRAM_ALU && !is_one_of(name, live)));
-}
-
 /* Instructions by opcode, memory accesses by address mode as well: each kind is as likely. */
 static int32_t kind_of(const struct program_instruction *i)
 {
@@ -267,7 +247,7 @@ static bool is_wanted(const struct field *field, const char *entry)
                                        "low",          "width",    "immediate",
                                        "address_mode", "mark",     NULL};
     static const int64_t zero;
-    return !is_one_of(field->name, rare) ||
+    return !idle_is_one_of(field->name, rare) ||
            memcmp(entry + field->offset, &zero, field->bytes) != 0 || draw(8) == 0;
 }
 
@@ -281,7 +261,7 @@ static size_t draw_entry(struct mutation *m, const struct program *p)
         m->operand =
             m->number < OF_INSTRUCTION ? -1 : (int32_t)draw((uint64_t)i->inputs + i->outputs);
         o = m->operand < 0 ? NULL : &p->operand[i->operand + (uint32_t)m->operand];
-    } while (is_idle(i, o, m->field->name) || (!o && !is_wanted(m->field, (const char *)i)));
+    } while (idle_field(i, o, m->field->name) || (!o && !is_wanted(m->field, (const char *)i)));
     return (size_t)(i - p->instruction);
 }
 
