@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Half precision (IEEE 754 binary16) and bfloat16 as bit patterns, to and from float. */
+/* Numbers narrower than float: half precision (IEEE 754 binary16) and bfloat16 as bit patterns, and
+ * the whole numbers of a byte. */
 #ifndef BASE_HALF_H
 #define BASE_HALF_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+/* The range of int8 numbers is symmetric. */
+enum { BASE_BYTE_LIMIT = 127 };
 
 static inline uint32_t base_bits_of_float(float value)
 {
@@ -62,6 +67,15 @@ static inline uint16_t base_half_from_float(float value)
 static inline float base_bfloat_to_float(uint16_t bfloat)
 {
     return base_float_of_bits((uint32_t)bfloat << 16);
+}
+
+/* Half to even, clamped to +-BASE_BYTE_LIMIT; a NaN stays one. */
+static inline float base_round_to_byte(double value)
+{
+    double whole = rint(value);
+    return (float)(whole > BASE_BYTE_LIMIT    ? BASE_BYTE_LIMIT
+                   : whole < -BASE_BYTE_LIMIT ? -BASE_BYTE_LIMIT
+                                              : whole);
 }
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/half.h"
 
-enum { BYTE_LIMIT = 127, KEY_PIECE_BITS = 16, KEY_BITS = 32 };
+enum { KEY_PIECE_BITS = 16, KEY_BITS = 32 };
 
 /* Pieces of 32 / planes bits; plane by plane, so that loops stay simple. */
 static void read_pieces(int32_t lanes, int32_t planes, const void *const plane[], float *real)
@@ -98,7 +98,7 @@ void numbers_write(const struct numbers *n, enum program_dtype dtype, const floa
         write_pieces(n->lanes, program_dtype_planes((int32_t)dtype), real, plane);
     else if (dtype == PROGRAM_DTYPE_INT8)
         for (int32_t l = 0; l < n->lanes; l++)
-            ((int8_t *)plane[0])[l] = (int8_t)whole(real[l], BYTE_LIMIT);
+            ((int8_t *)plane[0])[l] = (int8_t)whole(real[l], BASE_BYTE_LIMIT);
     else if (dtype == PROGRAM_DTYPE_FP16)
         write_halves(n->lanes, real, plane[0], plane[1]);
     else

@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "chip/values_room.h"
-
-enum { BYTE_LIMIT = 127 };
 
 /* fn(accumulated, next) lane by lane; what is no number stays so. */
 static void fold(enum program_vxm_function function, float *acc, const float *in, int32_t lanes)
@@ -72,10 +71,8 @@ static void of_all(const struct program_instruction *i, const float *a, float *o
 /* Rounds to whole numbers of a byte where lanes are bytes. */
 static void quantise(const struct numbers *n, float *out)
 {
-    for (int32_t l = 0; l < n->lanes && !n->wide; l++) {
-        float steps = rintf(out[l]);
-        out[l] = steps > BYTE_LIMIT ? BYTE_LIMIT : steps < -BYTE_LIMIT ? -BYTE_LIMIT : steps;
-    }
+    for (int32_t l = 0; l < n->lanes && !n->wide; l++)
+        out[l] = base_round_to_byte((double)out[l]);
 }
 
 static void multiply(const struct program_instruction *i, const struct values_lanes in[],

@@ -14,7 +14,7 @@
 #include "model/rotary.h"
 #include "partition/shape.h"
 
-enum { BYTE_LIMIT = 127, NO_INPUT = -1 };
+enum { NO_INPUT = -1 };
 
 /* Beyond all ids, and exact in fp32. */
 static const float no_id = 16777216.0f;
@@ -175,17 +175,11 @@ static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of},
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
 {
-    double step = most / BYTE_LIMIT;
+    double step = most / BASE_BYTE_LIMIT;
     uint16_t half = base_half_from_float((float)step);
     if ((double)base_half_to_float(half) < step)
         half++;
     return most > 0 ? base_half_to_float(half) : 1.0f;
-}
-
-static float byte_of(double value, float step)
-{
-    double steps = rint(value / (double)step);
-    return (float)(steps > BYTE_LIMIT ? BYTE_LIMIT : steps < -BYTE_LIMIT ? -BYTE_LIMIT : steps);
 }
 
 /* Fills m->column with one output's weights by place, the inputs of which are in m->input; returns
@@ -203,7 +197,8 @@ static float fetch_column(const struct image *m, int32_t places, int32_t layer,
     }
     float step = m->in->int8 ? step_of(most) : 1.0f;
     for (int32_t k = 0; k < places; k++)
-        m->column[k] = m->in->int8 ? byte_of(m->value[k], step) : (float)m->value[k];
+        m->column[k] =
+            m->in->int8 ? base_round_to_byte(m->value[k] / (double)step) : (float)m->value[k];
     return step;
 }
 
@@ -324,7 +319,8 @@ static void put_tokens(const struct image *m, int32_t tensor, int32_t q)
                 int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
                 float value = n == NO_INPUT ? 0.0f : m->row[n];
                 bool rounds = n != NO_INPUT && m->in->int8;
-                m->lane[l] = rounds ? byte_of((double)value, m->step[n]) : value;
+                m->lane[l] =
+                    rounds ? base_round_to_byte((double)value / (double)m->step[n]) : value;
             }
             put(m, tensor, token % p->embedding_groups, token / p->embedding_groups * tiles + u);
         }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/half.h"
 #include "base/random.h"
@@ -119,6 +120,22 @@ static void bfloats_are_the_upper_half_of_a_float(void)
     CU_ASSERT_TRUE(isnan(base_bfloat_to_float(0x7fc1)));
 }
 
+static void bytes_round_half_to_even_and_are_clamped(void)
+{
+    for (int whole = -BASE_BYTE_LIMIT; whole <= BASE_BYTE_LIMIT; whole++)
+        for (int part = -2; part <= 2; part++) {
+            int away = abs(part) == 2 && whole % 2 ? part / 2 : 0;
+            int want = whole + away;
+            want = want > BASE_BYTE_LIMIT ? BASE_BYTE_LIMIT : want;
+            want = want < -BASE_BYTE_LIMIT ? -BASE_BYTE_LIMIT : want;
+            CU_ASSERT_EQUAL(base_round_to_byte(whole + part / 4.0), want);
+        }
+    CU_ASSERT_EQUAL(base_round_to_byte(1e300), BASE_BYTE_LIMIT);
+    CU_ASSERT_EQUAL(base_round_to_byte(-INFINITY), -BASE_BYTE_LIMIT);
+    CU_ASSERT_TRUE(isnan(base_round_to_byte(NAN)));
+}
+
 TEST_MAIN("half", TEST(every_half_has_its_exact_value), TEST(every_half_comes_back),
           TEST(ties_go_to_even), TEST(floats_round_to_the_nearest_half),
-          TEST(the_edges_of_the_range_are_known), TEST(bfloats_are_the_upper_half_of_a_float))
+          TEST(the_edges_of_the_range_are_known), TEST(bfloats_are_the_upper_half_of_a_float),
+          TEST(bytes_round_half_to_even_and_are_clamped))
