@@ -104,10 +104,16 @@ static void count_prompt(struct app_run *run)
     work->prompt_tokens = tokens;
 }
 
+/* Whether the reference runs beside the chips. */
+static bool is_compared(const struct app_run *run)
+{
+    return run->scenario.lpu_reference && !is_generating(run);
+}
+
 static void open_reference(struct app_run *run)
 {
     struct app_values *v = run->values;
-    bool wanted = parallel_is_first() && run->scenario.lpu_reference && !is_generating(run);
+    bool wanted = parallel_is_first() && is_compared(run);
     int32_t positions = v->prompt_tokens + run->scenario.workload.decode_tokens;
     if (wanted && base_report_is_clean(&run->report))
         v->reference = model_reference_create(&run->model, v->weights, positions);
@@ -309,7 +315,8 @@ enum base_status app_values_close_step(struct app_run *run, const struct record_
         .step = step->step, .position = step->position, .token = held_token(run), .reference = -1};
     parallel_broadcast(&row.token, sizeof row.token);
     enum base_status status = check_known(run, &row);
-    float *logit = status == BASE_OK ? gather_logits(run) : NULL;
+    bool looked_at = is_compared(run) || is_generating(run);
+    float *logit = status == BASE_OK && looked_at ? gather_logits(run) : NULL;
     if (v->reference && logit)
         compare(run, logit, &row);
     if (is_generating(run) && status == BASE_OK)
