@@ -132,6 +132,18 @@ static void characters_become_one_id_each(void)
     tokenizer_close(tokenizer);
 }
 
+static void check_unreadable(const struct tokenizer *tokenizer, const char *text, const char *fault)
+{
+    struct base_report report = {0};
+    int32_t *ids, count;
+    CU_ASSERT_FALSE(tokenizer_encode(tokenizer, text, &ids, &count, &report));
+    CU_ASSERT_TRUE(!ids && count == 0 && report.count == 1);
+    char *faults = base_report_text(&report);
+    CU_ASSERT_PTR_NOT_NULL(strstr(faults, fault));
+    base_free(faults);
+    base_report_release(&report);
+}
+
 static void a_character_without_a_piece_is_a_fault_that_lists_what_is_known(void)
 {
     static const struct {
@@ -148,16 +160,8 @@ static void a_character_without_a_piece_is_a_fault_that_lists_what_is_known(void
         {"<s>", "character '<' (U+003C)"},
     };
     struct tokenizer *tokenizer = open_good(characters_text, 7);
-    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        struct base_report report = {0};
-        int32_t *ids, count;
-        CU_ASSERT_FALSE(tokenizer_encode(tokenizer, row[i].text, &ids, &count, &report));
-        CU_ASSERT_TRUE(!ids && count == 0 && report.count == 1);
-        char *faults = base_report_text(&report);
-        CU_ASSERT_PTR_NOT_NULL(strstr(faults, row[i].fault));
-        base_free(faults);
-        base_report_release(&report);
-    }
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        check_unreadable(tokenizer, row[i].text, row[i].fault);
     tokenizer_close(tokenizer);
 }
 
@@ -267,6 +271,17 @@ static void long_texts_take_no_quadratic_time(void)
     for (uint64_t i = 0; i < LETTERS; i++)
         text[i] = "abc "[base_random_u64(4, BASE_RANDOM_KERNEL, 0, i) % 4];
     check_round_trip(tokenizer, text);
+    base_free(text);
+    tokenizer_close(tokenizer);
+}
+
+static void a_text_of_more_than_16_mib_is_refused(void)
+{
+    enum { MOST = 1 << 24 };
+    struct tokenizer *tokenizer = open_good(characters_text, 7);
+    char *text = base_alloc(MOST + 2, 1);
+    memset(text, 'a', MOST + 1);
+    check_unreadable(tokenizer, text, "text of 16777217 bytes; at most 16777216");
     base_free(text);
     tokenizer_close(tokenizer);
 }
@@ -438,7 +453,7 @@ TEST_MAIN("tokenizer", TEST(characters_become_one_id_each),
           TEST(what_has_no_piece_becomes_bytes_that_never_merge),
           TEST(text_comes_back_without_the_space_before_it),
           TEST(merging_agrees_with_a_plain_search_for_the_best_pair),
-          TEST(long_texts_take_no_quadratic_time),
+          TEST(long_texts_take_no_quadratic_time), TEST(a_text_of_more_than_16_mib_is_refused),
           TEST(underscores_of_sentencepiece_and_misread_bytes_are_understood),
           TEST(wrong_vocabularies_are_refused), TEST(an_absent_vocabulary_is_named),
           TEST(damaged_vocabularies_are_survived))
