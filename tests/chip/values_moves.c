@@ -8,7 +8,7 @@
 #include "trial.h"
 
 /* From slice 0 to the VXM. */
-enum { ROWS = 4, AT = 200, FAR = 44 };
+enum { ROWS = 4, AT = 200, FAR = 44, SLOT = 24 };
 
 static void check_in_both(void (*check)(enum chip_numerics numerics))
 {
@@ -16,7 +16,7 @@ static void check_in_both(void (*check)(enum chip_numerics numerics))
     check(CHIP_FP32);
 }
 
-/* Slots of 24 cycles; chip 1 takes what comes into r. */
+/* Slots of SLOT cycles; chip 1 takes what comes into r. */
 static int32_t add_receive(struct program *p, struct rig_repeat slots, int64_t issue)
 {
     int32_t y = rig_tensor(p, "x", PROGRAM_TENSOR_TRANSIENT, 1, -1, 0, ROWS);
@@ -34,29 +34,44 @@ static int32_t add_receive(struct program *p, struct rig_repeat slots, int64_t i
     return r;
 }
 
+/* Chip 0 sends vectors of x in such slots; chip 1 takes ROWS of them into the tensor returned. */
+static int32_t link_chips(struct trial *t, int32_t x, struct rig_repeat sent)
+{
+    const struct rig_repeat taken = {{ROWS, 1}, {SLOT, 0}};
+    struct program_operand o = trial_stream(t, PROGRAM_WEST, 20, x, trial_along);
+    rig_read(&t->program[0], x, 1, trial_along, sent,
+             trial_lane(PROGRAM_WEST, 20, AT, PROGRAM_QUEUE_SEND));
+    rig_add(&t->program[0],
+            (struct program_instruction){
+                .cycle = AT - 1, .queue = PROGRAM_QUEUE_SEND, .opcode = PROGRAM_C2C_SEND},
+            sent, &o, 1, 0);
+    return add_receive(&t->program[1], taken, AT + rig_machine.c2c_hop_cycles);
+}
+
+/* Vectors of r, which chip 1 has received, that are not those of x. */
+static int32_t lost_vectors(const struct trial *t, int32_t r, float x[ROWS][TRIAL_LANES])
+{
+    float have[TRIAL_LANES];
+    int32_t lost = 0;
+    for (int32_t n = 0; n < ROWS; n++) {
+        chip_peek(t->rig.chip[1], &t->program[1], &(struct chip_number){r, 0, n}, have);
+        lost += memcmp(have, x[n], sizeof have) != 0;
+    }
+    return lost;
+}
+
 static void check_link(enum chip_numerics numerics)
 {
-    const struct rig_repeat slots = {{ROWS, 1}, {24, 0}};
     struct trial t;
-    float x[ROWS][TRIAL_LANES], have[TRIAL_LANES];
+    float x[ROWS][TRIAL_LANES];
     uint64_t state = 21;
     trial_open(&t, numerics);
     int32_t in = trial_loaded(&t, "x", PROGRAM_DTYPE_INT8, 1, 20, ROWS);
-    struct program_operand o = trial_stream(&t, PROGRAM_WEST, 20, in, trial_along);
-    rig_read(&t.program[0], in, 1, trial_along, slots,
-             trial_lane(PROGRAM_WEST, 20, AT, PROGRAM_QUEUE_SEND));
-    rig_add(&t.program[0],
-            (struct program_instruction){
-                .cycle = AT - 1, .queue = PROGRAM_QUEUE_SEND, .opcode = PROGRAM_C2C_SEND},
-            slots, &o, 1, 0);
-    int32_t r = add_receive(&t.program[1], slots, AT + rig_machine.c2c_hop_cycles);
+    int32_t r = link_chips(&t, in, (struct rig_repeat){{ROWS, 1}, {SLOT, 0}});
     for (int32_t step = 0; step < 2; step++) {
         trial_fill(&t, in, 0, ROWS, x[0], &state);
         trial_step(&t, step);
-        for (int32_t n = 0; n < ROWS; n++) {
-            chip_peek(t.rig.chip[1], &t.program[1], &(struct chip_number){r, 0, n}, have);
-            CU_ASSERT_EQUAL(memcmp(have, x[n], sizeof have), 0);
-        }
+        CU_ASSERT_EQUAL(lost_vectors(&t, r, x), 0);
     }
     trial_close(&t);
 }
@@ -64,6 +79,44 @@ static void check_link(enum chip_numerics numerics)
 static void vectors_sent_over_a_link_arrive_in_order_step_by_step(void)
 {
     check_in_both(check_link);
+}
+
+/* Reports of chip 1 that a promised vector was not there. */
+static int32_t missing_vectors(const struct rig *rig)
+{
+    size_t kept;
+    int64_t total;
+    int32_t missing = 0;
+    const struct chip_violation *v = chip_violations(rig->chip[1], &kept, &total);
+    for (size_t n = 0; n < kept; n++)
+        missing += v[n].rule == CHIP_RULE_MESSAGE && !strcmp(v[n].found, "none") &&
+                   !strcmp(v[n].expected, "a vector on link 0");
+    return missing;
+}
+
+/* Chip 0 sends one vector less than chip 1 waits for. */
+static void check_missing(enum chip_numerics numerics)
+{
+    struct trial t;
+    float x[ROWS][TRIAL_LANES];
+    uint64_t state = 23;
+    trial_open(&t, numerics);
+    int32_t in = trial_loaded(&t, "x", PROGRAM_DTYPE_INT8, 1, 20, ROWS);
+    int32_t r = link_chips(&t, in, (struct rig_repeat){{ROWS - 1, 1}, {SLOT, 0}});
+    trial_fill(&t, in, 0, ROWS, x[0], &state);
+    rig_seal(&t.program[0]);
+    rig_seal(&t.program[1]);
+    rig_step(&t.rig, t.program, 0);
+    CU_ASSERT_EQUAL(t.rig.gave_up, 1);
+    CU_ASSERT_EQUAL(missing_vectors(&t.rig), 1);
+    memset(x[ROWS - 1], 0, sizeof x[0]);
+    CU_ASSERT_EQUAL(lost_vectors(&t, r, x), 0);
+    trial_close(&t);
+}
+
+static void a_vector_that_nobody_sends_is_reported_and_is_zero(void)
+{
+    check_in_both(check_missing);
 }
 
 static void a_queue_drops_what_earlier_steps_left_and_keeps_what_later_ones_sent(void)
@@ -148,5 +201,6 @@ static void a_read_keeps_its_contents_though_the_row_is_overwritten_on_the_way(v
 }
 
 TEST_MAIN("values under way", TEST(vectors_sent_over_a_link_arrive_in_order_step_by_step),
+          TEST(a_vector_that_nobody_sends_is_reported_and_is_zero),
           TEST(a_queue_drops_what_earlier_steps_left_and_keeps_what_later_ones_sent),
           TEST(a_read_keeps_its_contents_though_the_row_is_overwritten_on_the_way))
