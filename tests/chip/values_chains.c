@@ -115,17 +115,24 @@ static void reductions_fold_inputs_and_inner_repeats_in_order(void)
     }
 }
 
+/* `a` and `b`, a vector of each for every repeat. */
+static void bring_both(struct trial *t, struct program_operand o[2], uint64_t state)
+{
+    const struct rig_repeat r = trial_times(ROWS);
+    o[0] = bring(t, "a", 0, a, r, trial_along, &state);
+    o[1] = bring(t, "b", 4, b, r, trial_along, &state);
+}
+
 /* exp(a - b), then added up. */
 static void check_chain(enum chip_numerics numerics)
 {
     const struct rig_repeat r = trial_times(ROWS);
     struct trial t;
-    uint64_t state = 14;
     float want[TRIAL_LANES] = {0};
     trial_open(&t, numerics);
     int32_t y = trial_written(&t, "y", PROGRAM_DTYPE_FP32, 4, 50, 1);
-    struct program_operand o[2] = {bring(&t, "a", 0, a, r, trial_along, &state),
-                                   bring(&t, "b", 4, b, r, trial_along, &state)};
+    struct program_operand o[2];
+    bring_both(&t, o, 14);
     struct program_operand first = rig_alu(0);
     struct program_operand last[2] = {rig_alu(1),
                                       trial_stream(&t, PROGRAM_EAST, 12, y, trial_same)};
@@ -156,11 +163,10 @@ static int32_t choose(const float value[ROWS], const float id[ROWS], enum chip_n
 {
     const struct rig_repeat r = trial_times(ROWS);
     struct trial t;
-    uint64_t state = 15;
     trial_open(&t, numerics);
     int32_t y = trial_written(&t, "token", PROGRAM_DTYPE_KEY, 4, 50, 1);
-    struct program_operand o[2] = {bring(&t, "a", 0, a, r, trial_along, &state),
-                                   bring(&t, "b", 4, b, r, trial_along, &state)};
+    struct program_operand o[2];
+    bring_both(&t, o, 15);
     struct program_operand key = rig_alu(0);
     struct program_operand most[2] = {rig_alu(1),
                                       trial_stream(&t, PROGRAM_EAST, 12, y, trial_same)};
