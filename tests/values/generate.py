@@ -137,6 +137,29 @@ def check_run(steps, *words, ranks=0):
         assert re.search(f"^{line}$", shown, re.M), f"no line {line!r} in\n{shown}"
 
 
+def check_run_faults(scratch):
+    """What a configuration says of its prompt has to be so."""
+    _, words = changed(scratch / "headless")
+    vocabulary = scratch / "headless" / "vocab.json"
+    words_of = json.loads(vocabulary.read_text())
+    words_of["bos_id"], words_of["pieces"][1]["piece"] = -1, "x"
+    vocabulary.write_text(json.dumps(words_of))
+    refused(["the prompt has no token: headless has no begin token"], "--prompt", "", *words)
+    for message, keys in (("workload.prompt_tokens: 8, but the prompt has 9 tokens; 0 would count them",
+                           {"workload__prompt_tokens": 8}),
+                          ("token 2 of the prompt is 16; sums knows ids 0 to 15",
+                           {"workload__prompt": "", "workload__prompt_ids": "1,16"})):
+        for ranks in (0, 2):
+            done = run(CONFIG, *settings(**keys), ranks=ranks)
+            assert done.returncode == 2 and done.stderr.count(message) == 1, (keys, done.stderr)
+
+
+def check_drawn_prompt():
+    """Without words the prompt is drawn; the model computes on."""
+    shown = must(CONFIG, *settings(workload__prompt="", workload__prompt_tokens=5))
+    assert re.search(r"equal to the reference, token for token: 4 of 4$", shown, re.M), shown
+
+
 def check_counted():
     """A prompt's tokens are counted, and the echo of the configuration says so."""
     assert "    prompt_tokens = 9; # counted\n" in must(CONFIG, "--check")
@@ -152,6 +175,8 @@ with tempfile.TemporaryDirectory() as made:
     check_full_bucket(pathlib.Path(made))
     check_record(pathlib.Path(made))
     check_full_output()
+    check_run_faults(pathlib.Path(made))
+    check_drawn_prompt()
     check_run(4, ranks=2)
     check_run(8, *settings(workload__decode_tokens=8))
 print("generate says what the model says")
