@@ -13,6 +13,8 @@ struct attention {
     int32_t key[2], value[2]; /* by hemisphere */
     int32_t query[2], score[2], weight[2];
     int32_t row_max;
+    bool sinks;
+    int32_t sink, placed_sink, sink_weight;
     int32_t first, rows; /* rows of the step that are attended to together */
     int64_t earliest;    /* their buffers are free from this cycle on */
 };
@@ -29,7 +31,7 @@ int64_t attention_emit_rotation(struct block *b, const struct common *c, int32_t
                                 int32_t out[2], struct walk out_walk);
 
 /* The step's keys and values of a KV head go into the cache. */
-void attention_write_key(struct block *b, const struct attention *at, const struct quads *qkv,
+void attention_write_key(struct block *b, const struct attention *at, const struct quads *qk,
                          int32_t head);
 void attention_write_value(struct block *b, const struct attention *at, const struct quads *qkv,
                            int32_t head);
