@@ -49,6 +49,7 @@ struct execution {
     bool *awake, *done;     /* own chips: worth running; at the end of the step */
     int64_t left;           /* own chips that are not done */
     int32_t *token;         /* of the current step */
+    int32_t *expert;        /* the same: [layers][rows][experts a token]; NULL: none are drawn */
     struct step_sums *sums; /* [steps] */
     struct app_lpu_transfers transfers;
     int64_t messages_between_ranks;
@@ -197,13 +198,42 @@ static void take_tokens(struct execution *e, const struct record_lpu_step *step,
                                      : app_lpu_drawn_token(e->run, step->position + i);
 }
 
+/* Different experts of a token at `position` in a layer, by a shuffle that stops at the last one. */
+static void draw_experts(const struct app_run *run, int32_t layer, int32_t position, int32_t *id)
+{
+    uint64_t seed = (uint64_t)run->scenario.seed;
+    int32_t all = (int32_t)run->model.experts, chosen = (int32_t)run->model.experts_per_token;
+    int32_t *left = base_alloc((size_t)all, sizeof *left);
+    for (int32_t n = 0; n < all; n++)
+        left[n] = n;
+    for (int32_t n = 0; n < chosen; n++) {
+        uint64_t place = (uint64_t)position * (uint64_t)chosen + (uint64_t)n;
+        uint64_t drawn = base_random_u64(seed, BASE_RANDOM_EXPERT, (uint64_t)layer, place);
+        int32_t k = (int32_t)(drawn % (uint64_t)(all - n));
+        id[n] = left[k];
+        left[k] = left[all - n - 1];
+    }
+    base_free(left);
+}
+
+/* Of all layers and rows of the step. */
+static void take_experts(struct execution *e, const struct record_lpu_step *step, int32_t rows)
+{
+    const struct model *model = &e->run->model;
+    int32_t chosen = (int32_t)model->experts_per_token;
+    for (int32_t n = 0; n < (int32_t)model->layers * rows && e->expert; n++)
+        draw_experts(e->run, n / rows, step->position + n % rows, e->expert + (int64_t)n * chosen);
+}
+
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
 {
     enum partition_phase phase = phase_of(step);
     bool begun = true;
     e->left = 0;
-    if (e->lpu->block.count > 0)
+    if (e->lpu->block.count > 0) {
         take_tokens(e, step, e->lpu->own[0].program[phase].rows);
+        take_experts(e, step, e->lpu->own[0].program[phase].rows);
+    }
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
         const struct program *program = &own->program[phase];
@@ -211,7 +241,11 @@ static bool begin_step(struct execution *e, const struct record_lpu_step *step)
         e->done[i] = !own->chip;
         if (!own->chip)
             continue;
-        struct program_runtime runtime = {step->position, e->token, program->rows};
+        struct program_runtime runtime = {.position = step->position,
+                                          .token = e->token,
+                                          .tokens = program->rows,
+                                          .expert = e->expert,
+                                          .expert_layers = (int32_t)e->run->model.layers};
         begun = chip_begin(own->chip, program, &runtime, &e->run->report) && begun;
         e->left++;
     }
@@ -384,11 +418,14 @@ static struct execution open_execution(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
     size_t own = (size_t)lpu->block.count, rows = (size_t)run->scenario.bucket.prefill_chunk;
-    size_t batch = (size_t)run->scenario.bucket.batch;
+    size_t batch = (size_t)run->scenario.bucket.batch, most = rows > batch ? rows : batch;
+    size_t choices = (size_t)(run->model.layers * run->model.experts_per_token);
     struct execution e = {.run = run, .lpu = lpu, .mail = parallel_mail_open()};
     e.awake = base_alloc(own, sizeof *e.awake);
     e.done = base_alloc(own, sizeof *e.done);
-    e.token = base_alloc(rows > batch ? rows : batch, sizeof *e.token);
+    e.token = base_alloc(most, sizeof *e.token);
+    if (choices && !run->values)
+        e.expert = base_alloc(most * choices, sizeof *e.expert);
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);
     base_progress_begin(&e.progress, "LPU rack", "steps", lpu->steps,
                         run->scenario.quiet || !parallel_is_first());
@@ -411,6 +448,7 @@ static void close_execution(struct execution *e)
     base_free(e->awake);
     base_free(e->done);
     base_free(e->token);
+    base_free(e->expert);
     base_free(e->sums);
 }
 

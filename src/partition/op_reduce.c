@@ -332,7 +332,7 @@ static void all_gather(struct exchange *e, const struct quads *own, const struct
 static int32_t echo_tensor(struct block *b)
 {
     /* Outside of the slots that partial rows come from: streams to the links pass it. */
-    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SCALE_Y + 1);
+    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SPARE);
     return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "echo", &slice, 1, 1);
 }
 

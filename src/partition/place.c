@@ -282,9 +282,13 @@ static int64_t readiness(const struct block *b, int64_t earliest)
     int64_t shift = earliest;
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
-        int64_t ready = 0;
+        int64_t ready = 0, known = 0;
         if (i->opcode == PROGRAM_MEM_READ)
             ready = b->meta[b->code.operand[i->operand + i->outputs - 1u].tensor].ready;
+        if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
+            known = b->meta[b->code.operand[i->operand + 1u].tensor].ready +
+                    program_expert_delay_cycles(b->chip);
+        ready = known > ready ? known : ready;
         shift = ready - i->cycle > shift ? ready - i->cycle : shift;
     }
     return shift;
@@ -375,6 +379,13 @@ static void note_access(struct block *b, const struct program_instruction *i, in
     t->live_to = end + 1 > t->live_to ? end + 1 : t->live_to;
 }
 
+/* Ids of experts are in use until the last address that they complete. */
+static void note_ids(struct block *b, const struct program_instruction *i, int64_t end)
+{
+    struct program_tensor *t = &b->code.tensor[b->code.operand[i->operand + 1u].tensor];
+    t->live_to = end + 1 > t->live_to ? end + 1 : t->live_to;
+}
+
 static void commit_instruction(struct block *b, struct program_instruction *i, int64_t shift)
 {
     i->cycle += shift;
@@ -387,6 +398,8 @@ static void commit_instruction(struct block *b, struct program_instruction *i, i
     b->end = end > b->end ? end : b->end;
     if (i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_MEM_WRITE)
         note_access(b, i, v.to);
+    if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
+        note_ids(b, i, v.to);
 }
 
 int64_t place_group(struct block *b, int64_t earliest)

@@ -91,7 +91,7 @@ static void a_step_without_its_tokens_is_refused(void)
     struct program pair[2];
     struct rig rig;
     struct base_report report = {0};
-    const struct program_runtime none = {0, NULL, 0}, before = {-1, NULL, 0};
+    const struct program_runtime none = {0}, before = {.position = -1};
     rig_pair(pair);
     rig_start(&rig, &rig_machine);
     chip_load(rig.chip[0], &pair[0]);

@@ -310,7 +310,7 @@ static bool run_both(struct rig *rig)
 void rig_step(struct rig *rig, const struct program pair[2], int32_t row)
 {
     static const int32_t token[1] = {3};
-    const struct program_runtime runtime = {row, token, 1};
+    const struct program_runtime runtime = {.position = row, .token = token, .tokens = 1};
     struct base_report report = {0};
     for (int32_t c = 0; c < 2; c++) {
         chip_load(rig->chip[c], &pair[c]);
