@@ -211,7 +211,8 @@ static bool begin_step(struct execution *e, const struct record_lpu_step *step)
         e->done[i] = !own->chip;
         if (!own->chip)
             continue;
-        struct program_runtime runtime = {step->position, e->token, program->rows};
+        struct program_runtime runtime = {
+            .sequence = {{step->position, 0}}, .token = e->token, .tokens = program->rows};
         begun = chip_begin(own->chip, program, &runtime, &e->run->report) && begun;
         e->left++;
     }
@@ -350,7 +351,7 @@ static void replay(struct execution *e, int32_t first)
     int32_t position = e->lpu->step[first].position + steps;
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
-            chip_replayed(e->lpu->own[i].chip, steps, position);
+            chip_replayed(e->lpu->own[i].chip, steps, &(struct program_sequence){position, 0}, 1);
 }
 
 /* The text has ended: there are no further steps. */

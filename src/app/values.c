@@ -187,7 +187,7 @@ static const struct app_lpu_chip *token_holder(const struct app_run *run)
 static int32_t held_token(const struct app_run *run)
 {
     const struct app_lpu_chip *own = token_holder(run);
-    return own ? chip_token(own->chip, &own->program[PARTITION_DECODE]) : 0;
+    return own ? chip_token(own->chip, &own->program[PARTITION_DECODE], 0) : 0;
 }
 
 /* Rows of a prefill pass beyond the prompt are overwritten before anything reads them: 0 will do.
@@ -210,10 +210,10 @@ static float *gather_logits(const struct app_run *run)
         struct app_lpu_chip *own = &lpu->own[i];
         const struct program *program = &own->program[PARTITION_DECODE];
         struct image_input image = image_of(run, own->id);
-        int32_t share = own->chip ? image_read_logits(&image, program, get_lanes, own, NULL) : 0;
+        int32_t share = own->chip ? image_read_logits(&image, program, get_lanes, own, 0, NULL) : 0;
         mine = base_grow(mine, &capacity, count + (size_t)share, sizeof *mine);
         if (share > 0)
-            image_read_logits(&image, program, get_lanes, own, mine + count);
+            image_read_logits(&image, program, get_lanes, own, 0, mine + count);
         count += (size_t)share;
     }
     float *all = parallel_gather(mine, count * sizeof *mine, &bytes);
