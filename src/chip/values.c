@@ -366,11 +366,11 @@ int64_t values_whole(const struct chip *chip, const struct chip_number *where)
     return number >= 0.0f && number < most && number == rintf(number) ? (int64_t)number : -1;
 }
 
-int32_t chip_token(const struct chip *chip, const struct program *program)
+int32_t chip_token(const struct chip *chip, const struct program *program, int32_t row)
 {
     struct values *v = chip->values;
     const void *plane[NUMBERS_MOST_PLANES];
-    look(chip, program, &(struct chip_number){.tensor = program->token}, plane);
+    look(chip, program, &(struct chip_number){.tensor = program->token, .index = row}, plane);
     numbers_read_keys(&v->numbers, plane, v->result.key);
     return (int32_t)numbers_key_id(&v->numbers, v->result.key[0], program->key_id_bits);
 }

@@ -75,11 +75,10 @@ static void build_attention(struct block *b, const struct template_rank *r,
     int32_t bias[SHAPE_QUADS];
     emit_use_set(b, SET_OUTPUT);
     x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->output, "o", b->rotation % 2);
     bool biased = b->shape->model->output_bias;
     if (biased)
         ops_hidden_constants(b, "o.bias", 'b', bias);
-    ops_reduce(b, &partial, &in, biased ? bias : NULL, &out, "o.sum");
+    ops_linear_sum(b, &x, b->shape->output, "o", b->rotation % 2, &in, biased ? bias : NULL, &out);
 }
 
 /* Gate to down of all slots, whose rows the block's shape has meanwhile. */
@@ -114,7 +113,7 @@ static void build_mixture(struct block *b, const struct template_rank *r,
     rows = build_slots(b, &e, &rows, biased);
     b->shape = step;
     struct quads partial = ops_combine(b, &e, &rows, biased, "combine");
-    ops_reduce(b, &partial, &in, NULL, &out, "down.sum");
+    ops_reduce(b, &partial, &in, NULL, &out, "down.sum", 0);
 }
 
 static void build_mlp(struct block *b, const struct template_rank *r, enum partition_phase phase)
@@ -136,10 +135,9 @@ static void build_mlp(struct block *b, const struct template_rank *r, enum parti
     int32_t bias[SHAPE_QUADS];
     emit_use_set(b, SET_DOWN);
     x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->down, "down", b->rotation % 2);
     if (biased)
         ops_hidden_constants(b, "down.bias", 'b', bias);
-    ops_reduce(b, &partial, &in, biased ? bias : NULL, &out, "down.sum");
+    ops_linear_sum(b, &x, b->shape->down, "down", b->rotation % 2, &in, biased ? bias : NULL, &out);
 }
 
 static void build_head(struct block *b, const struct template_rank *r, enum partition_phase phase)
