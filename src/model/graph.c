@@ -153,15 +153,24 @@ void model_graph_release(struct model_graph *graph)
 
 const char *model_op_name(const struct model_op *op)
 {
-    static const char *const linear[] = {
-        [MODEL_LINEAR_NONE] = "linear", [MODEL_LINEAR_Q] = "q",       [MODEL_LINEAR_K] = "k",
-        [MODEL_LINEAR_V] = "v",         [MODEL_LINEAR_O] = "o",       [MODEL_LINEAR_GATE] = "gate",
-        [MODEL_LINEAR_UP] = "up",       [MODEL_LINEAR_DOWN] = "down", [MODEL_LINEAR_HEAD] = "head"};
+    static const char *const linear[] = {[MODEL_LINEAR_NONE] = "linear",
+                                         [MODEL_LINEAR_Q] = "q",
+                                         [MODEL_LINEAR_K] = "k",
+                                         [MODEL_LINEAR_V] = "v",
+                                         [MODEL_LINEAR_O] = "o",
+                                         [MODEL_LINEAR_GATE] = "gate",
+                                         [MODEL_LINEAR_UP] = "up",
+                                         [MODEL_LINEAR_DOWN] = "down",
+                                         [MODEL_LINEAR_HEAD] = "head",
+                                         [MODEL_LINEAR_ROUTER] = "router",
+                                         [MODEL_LINEAR_SHARED_GATE] = "shared_gate"};
     static const char *const kind[] = {
         [MODEL_OP_EMBED] = "embed",       [MODEL_OP_NORM] = "norm",
         [MODEL_OP_LINEAR] = "linear",     [MODEL_OP_ROPE] = "rope",
         [MODEL_OP_KV_WRITE] = "kv_write", [MODEL_OP_ATTENTION] = "attention",
         [MODEL_OP_ACTIVATE] = "activate", [MODEL_OP_ADD] = "add",
-        [MODEL_OP_SAMPLE] = "sample"};
-    return op->kind == MODEL_OP_LINEAR ? linear[op->linear] : kind[op->kind];
+        [MODEL_OP_SAMPLE] = "sample",     [MODEL_OP_CHOOSE] = "choose",
+        [MODEL_OP_SCALE] = "scale",       [MODEL_OP_COMBINE] = "combine"};
+    bool is_linear = op->kind == MODEL_OP_LINEAR || op->kind == MODEL_OP_EXPERTS;
+    return is_linear ? linear[op->linear] : kind[op->kind];
 }

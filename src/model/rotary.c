@@ -35,3 +35,8 @@ void model_rotary_frequencies(const struct model *model, double *frequency)
         frequency[i] = scaled_frequency(model, pow(model->rope_theta, exponent));
     }
 }
+
+double model_rotary_gain(const struct model *model)
+{
+    return strcmp(model->rope_scaling, "yarn") == 0 ? model->rope_attention_factor : 1;
+}
