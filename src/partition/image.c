@@ -346,13 +346,14 @@ static void put_rotary(const struct image *m, int32_t tensor, const void *what)
 {
     int32_t half = m->shape.head_dim / 2;
     double *frequency = base_alloc((size_t)half, sizeof *frequency);
+    double gain = model_rotary_gain(m->shape.model);
     model_rotary_frequencies(m->shape.model, frequency);
     for (int32_t position = 0; position < m->program->tensor[tensor].count; position++) {
         clear_lanes(m);
         for (int32_t l = 0; l < 2 * half; l++) {
             double angle = position * frequency[l % half];
             double sine = l < half ? -sin(angle) : sin(angle);
-            m->lane[l] = (float)(*(const bool *)what ? sine : cos(angle));
+            m->lane[l] = (float)(gain * (*(const bool *)what ? sine : cos(angle)));
         }
         put(m, tensor, 0, position);
     }
