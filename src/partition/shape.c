@@ -168,6 +168,11 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
 {
     size_t before = report->count;
     check_floor_plan(chip, report);
+    if (model->experts)
+        base_report_add(
+            report, NULL, 0,
+            "%s: the LPU compiler has no mixture of experts yet; run it with --mode gpu",
+            model->name);
     if (model->qk_norm)
         base_report_add(
             report, NULL, 0,
