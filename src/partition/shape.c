@@ -192,8 +192,8 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
         base_report_add(report, NULL, 0,
                         "%s: %lld of %lld experts a token; the LPU compiler ranks up to %d, of "
                         "which some are left out",
-                        model->name, (long long)model->experts_per_token,
-                        (long long)model->experts, chip->mxm_fp16_rows);
+                        model->name, (long long)model->experts_per_token, (long long)model->experts,
+                        chip->mxm_fp16_rows);
     if (model->shared_ffn)
         base_report_add(report, NULL, 0,
                         "%s: the LPU compiler has no shared expert yet; run it with --mode gpu",
@@ -202,10 +202,6 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
         base_report_add(report, NULL, 0,
                         "%s: the LPU compiler weighs experts by the softmax of the chosen logits, "
                         "not of all; run it with --mode gpu",
-                        model->name);
-    if (model->clamped_gate)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler has no clamped gate yet; run it with --mode gpu",
                         model->name);
 }
 
