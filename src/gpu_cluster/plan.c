@@ -111,6 +111,8 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
     case MODEL_LINEAR_V:
     case MODEL_LINEAR_UP:
     case MODEL_LINEAR_NONE:
+    case MODEL_LINEAR_ROUTER:
+    case MODEL_LINEAR_SHARED_GATE:
         break;
     }
 }
@@ -168,6 +170,10 @@ static void emit(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_OP_KV_WRITE:
     case MODEL_OP_ADD:
+    case MODEL_OP_CHOOSE:
+    case MODEL_OP_EXPERTS:
+    case MODEL_OP_SCALE:
+    case MODEL_OP_COMBINE:
         break;
     }
 }

@@ -15,29 +15,26 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied a
 
 enum { SHOWN_CHARACTERS = 120 };
 
-/* A size of a shape; ONE marks the rows of a vector. */
-enum extent { ONE, HIDDEN, Q_WIDTH, KV_WIDTH, FFN, VOCABULARY };
-
 static const struct {
     const char *name; /* within its layer where is_layered */
     bool is_layered;
-    enum extent rows, columns;
+    bool is_vector;
 } kinds[MODEL_WEIGHTS] = {
-    [MODEL_WEIGHT_EMBEDDING] = {"model.embed_tokens.weight", false, VOCABULARY, HIDDEN},
-    [MODEL_WEIGHT_ATTENTION_NORM] = {"input_layernorm.weight", true, ONE, HIDDEN},
-    [MODEL_WEIGHT_Q] = {"self_attn.q_proj.weight", true, Q_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_K] = {"self_attn.k_proj.weight", true, KV_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_V] = {"self_attn.v_proj.weight", true, KV_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_O] = {"self_attn.o_proj.weight", true, HIDDEN, Q_WIDTH},
-    [MODEL_WEIGHT_Q_BIAS] = {"self_attn.q_proj.bias", true, ONE, Q_WIDTH},
-    [MODEL_WEIGHT_K_BIAS] = {"self_attn.k_proj.bias", true, ONE, KV_WIDTH},
-    [MODEL_WEIGHT_V_BIAS] = {"self_attn.v_proj.bias", true, ONE, KV_WIDTH},
-    [MODEL_WEIGHT_MLP_NORM] = {"post_attention_layernorm.weight", true, ONE, HIDDEN},
-    [MODEL_WEIGHT_GATE] = {"mlp.gate_proj.weight", true, FFN, HIDDEN},
-    [MODEL_WEIGHT_UP] = {"mlp.up_proj.weight", true, FFN, HIDDEN},
-    [MODEL_WEIGHT_DOWN] = {"mlp.down_proj.weight", true, HIDDEN, FFN},
-    [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false, ONE, HIDDEN},
-    [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false, VOCABULARY, HIDDEN},
+    [MODEL_WEIGHT_EMBEDDING] = {"model.embed_tokens.weight", false, false},
+    [MODEL_WEIGHT_ATTENTION_NORM] = {"input_layernorm.weight", true, true},
+    [MODEL_WEIGHT_Q] = {"self_attn.q_proj.weight", true, false},
+    [MODEL_WEIGHT_K] = {"self_attn.k_proj.weight", true, false},
+    [MODEL_WEIGHT_V] = {"self_attn.v_proj.weight", true, false},
+    [MODEL_WEIGHT_O] = {"self_attn.o_proj.weight", true, false},
+    [MODEL_WEIGHT_Q_BIAS] = {"self_attn.q_proj.bias", true, true},
+    [MODEL_WEIGHT_K_BIAS] = {"self_attn.k_proj.bias", true, true},
+    [MODEL_WEIGHT_V_BIAS] = {"self_attn.v_proj.bias", true, true},
+    [MODEL_WEIGHT_MLP_NORM] = {"post_attention_layernorm.weight", true, true},
+    [MODEL_WEIGHT_GATE] = {"mlp.gate_proj.weight", true, false},
+    [MODEL_WEIGHT_UP] = {"mlp.up_proj.weight", true, false},
+    [MODEL_WEIGHT_DOWN] = {"mlp.down_proj.weight", true, false},
+    [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false, true},
+    [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false, false},
 };
 
 /* A tensor in its mapped file; data NULL where the model has none. */
@@ -51,39 +48,6 @@ struct model_weights {
     struct shards shards;
     struct place *place; /* [layers][MODEL_WEIGHTS]; weights outside the layers are in layer 0 */
 };
-
-static int64_t extent_of(const struct model *model, enum extent extent)
-{
-    switch (extent) {
-    case ONE:
-        return 1;
-    case HIDDEN:
-        return model->hidden;
-    case Q_WIDTH:
-        return model->heads * model->head_dim;
-    case KV_WIDTH:
-        return model->kv_heads * model->head_dim;
-    case FFN:
-        return model->ffn;
-    case VOCABULARY:
-        return model->vocabulary;
-    }
-    return 0;
-}
-
-static bool is_qkv_bias(enum model_weight what)
-{
-    return what == MODEL_WEIGHT_Q_BIAS || what == MODEL_WEIGHT_K_BIAS ||
-           what == MODEL_WEIGHT_V_BIAS;
-}
-
-struct model_weight_shape model_weight_shape(const struct model *model, enum model_weight what)
-{
-    if (is_qkv_bias(what) && !model->qkv_bias)
-        return (struct model_weight_shape){0};
-    return (struct model_weight_shape){.rows = extent_of(model, kinds[what].rows),
-                                       .columns = extent_of(model, kinds[what].columns)};
-}
 
 /* The tensor that holds a weight. */
 static enum model_weight source_of(const struct model *model, enum model_weight what)
@@ -111,7 +75,7 @@ static char *name_of(enum model_weight what, int64_t layer)
 /* "[172, 64]", or "[64]" of a vector; free with base_free. */
 static char *shape_text(enum model_weight what, struct model_weight_shape shape)
 {
-    if (kinds[what].rows == ONE)
+    if (kinds[what].is_vector)
         return base_format("[%" PRId64 "]", shape.columns);
     return base_format("[%" PRId64 ", %" PRId64 "]", shape.rows, shape.columns);
 }
@@ -169,7 +133,7 @@ static void find_weights(struct model_weights *weights, struct base_report *repo
 /* Whether every weight of the model has a row in enum model_weight. */
 static bool is_supported(const char *path, const struct model *model, struct base_report *report)
 {
-    if (!model->output_bias && !model->mlp_bias && !model->qk_norm)
+    if (!model->output_bias && !model->mlp_bias && !model->qk_norm && !model->experts)
         return true;
     base_report_add(report, path, 0,
                     "weights of a %s with %s cannot be read; supported are llama, mistral and "

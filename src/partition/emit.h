@@ -44,6 +44,7 @@ struct block {
     const struct lpu_chip *chip;
     int32_t rank;     /* place in the tensor group */
     int32_t rotation; /* variant of the block: which set of slices its first op leaves free */
+    int32_t window;   /* positions that attention sees, 0: all; also part of the variant */
     int32_t set;      /* the set that the op being emitted leaves free for its rows */
     struct program code;
     struct tensor_meta *meta; /* one a tensor */

@@ -115,6 +115,8 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
     if (s->kv_heads > SHAPE_QUADS)
         return refuse(why, "%lld KV heads on one chip; the compiler places up to %lld", s->kv_heads,
                       SHAPE_QUADS);
+    if (model->sliding_window < bucket->max_sequence)
+        s->window = (int32_t)model->sliding_window;
     s->attend_tiles = shape_attend_extent(s, attend_positions) / (2 * s->kv_tile_positions);
     if (rows > 1 && group > 1 && rows % group)
         return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld",
@@ -168,24 +170,11 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
 {
     size_t before = report->count;
     check_floor_plan(chip, report);
-    if (model->qk_norm)
+    if (model->experts)
         base_report_add(
             report, NULL, 0,
-            "%s: the LPU compiler has no per-head norm of queries and keys (qwen3) yet; "
-            "run it with --mode gpu",
+            "%s: the LPU compiler has no mixture of experts yet; run it with --mode gpu",
             model->name);
-    if (model->mlp_bias || model->output_bias)
-        base_report_add(
-            report, NULL, 0,
-            "%s: the LPU compiler has biases on q, k and v only, not on o or in the MLP; "
-            "run it with --mode gpu",
-            model->name);
-    if (model->sliding_window && model->sliding_window < bucket->max_sequence)
-        base_report_add(report, NULL, 0,
-                        "%s: a sliding window of %lld positions inside a bucket of %d is not "
-                        "compiled yet; choose bucket.max_sequence <= %lld",
-                        model->name, (long long)model->sliding_window, bucket->max_sequence,
-                        (long long)model->sliding_window);
     if (bucket->batch > PROGRAM_SEQUENCES)
         base_report_add(report, NULL, 0,
                         "bucket.batch = %d: the LPU compiler schedules up to %d sequences a step",

@@ -33,6 +33,8 @@ struct shape {
     int32_t kv_tile_positions; /* positions of a KV tile; tile t lives in hemisphere t % 2 */
     int32_t kv_tiles;          /* of the bucket */
     int32_t attend_tiles;      /* tiles a hemisphere that this program attends to */
+    int32_t window;            /* positions that windowed layers see; 0: no layer has one inside the
+                                  bucket */
     struct linear_shape qkv, output, gate, down, head;
 };
 

@@ -52,7 +52,10 @@ static const struct record_column model_ops[] = {
     WIDE(record_model_op, k, "elements", "length of the contraction of a matrix product"),
     WIDE(record_model_op, n, "elements", "output elements a row"),
     WIDE(record_model_op, kv_positions, "tokens", "keys that a query may see"),
-    WIDE(record_model_op, weight_elements, "elements", "parameters read, each once"),
+    WIDE(record_model_op, weight_elements, "elements",
+         "parameters read, each once; of experts the most there can be"),
+    WIDE(record_model_op, expected_elements, "elements",
+         "the same, but of experts the mean if all are as likely"),
     WIDE(record_model_op, multiply_adds, "1", "multiplications with their additions"),
 };
 

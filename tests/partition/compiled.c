@@ -48,6 +48,21 @@ static const struct rack_case splits[] = {
     {.name = "qwen, 1 chip, batch 5", .model = &rack_qwen, .group = 1, .prompt = 33, .batch = 5},
     {.name = "odd, 1 stage of 2, batch 2", .model = &rack_odd, .group = 2, .prompt = 2, .batch = 2},
     {.name = "odd, 2 stages of 2", .model = &rack_odd, .stages = 2, .group = 2, .prompt = 33},
+    {.name = "normed, 1 chip", .model = &rack_normed, .stages = 1, .group = 1, .prompt = 33},
+    {.name = "normed, 1 stage of 2", .model = &rack_normed, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "normed, 1 stage of 4", .model = &rack_normed, .stages = 1, .group = 4, .prompt = 2},
+    {.name = "normed, 2 stages of 2", .model = &rack_normed, .stages = 2, .group = 2, .prompt = 33},
+    {.name = "varied, 1 chip", .model = &rack_varied, .stages = 1, .group = 1, .prompt = 33},
+    {.name = "varied, 1 stage of 2", .model = &rack_varied, .stages = 1, .group = 2, .prompt = 120},
+    {.name = "varied, 1 stage of 4", .model = &rack_varied, .stages = 1, .group = 4, .prompt = 33},
+    {.name = "varied, 4 stages of 1", .model = &rack_varied, .stages = 4, .group = 1, .prompt = 33},
+    {.name = "varied, long bucket",
+     .model = &rack_varied,
+     .stages = 1,
+     .group = 4,
+     .max_sequence = 1024,
+     .chunk = 64,
+     .prompt = 200},
 };
 enum { SPLITS = sizeof splits / sizeof splits[0] };
 

@@ -55,6 +55,42 @@ const struct model rack_odd = {.name = "odd",
                                .norm_epsilon = 1e-5,
                                .rope_theta = 1e4};
 
+const struct model rack_normed = {.name = "normed",
+                                  .architecture = "Qwen3ForCausalLM",
+                                  .model_type = "qwen3",
+                                  .layers = 2,
+                                  .hidden = 640,
+                                  .heads = 16,
+                                  .kv_heads = 4,
+                                  .head_dim = 80,
+                                  .ffn = 1216,
+                                  .vocabulary = 1000,
+                                  .max_positions = 512,
+                                  .qk_norm = true,
+                                  .norm_epsilon = 1e-6,
+                                  .rope_theta = 1e6};
+
+const struct model rack_varied = {.name = "varied",
+                                  .architecture = "LlamaForCausalLM",
+                                  .model_type = "llama",
+                                  .layers = 3,
+                                  .hidden = 1000,
+                                  .heads = 8,
+                                  .kv_heads = 4,
+                                  .head_dim = 64,
+                                  .ffn = 1504,
+                                  .vocabulary = 1000,
+                                  .max_positions = 512,
+                                  .qkv_bias = true,
+                                  .output_bias = true,
+                                  .mlp_bias = true,
+                                  .qk_norm = true,
+                                  .sliding_window = 72,
+                                  .full_layer = {2},
+                                  .attention_sinks = true,
+                                  .norm_epsilon = 1e-5,
+                                  .rope_theta = 1e4};
+
 const struct lpu_chip *rack_chip(void)
 {
     static struct lpu_chip chip;

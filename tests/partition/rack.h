@@ -25,6 +25,13 @@ extern const struct model rack_wide;
 /* One layer whose sizes are multiples of nothing: hidden 1300, head_dim 52, FFN 1100. */
 extern const struct model rack_odd;
 
+/* Two layers with norms of queries and keys, four query heads a KV head. */
+extern const struct model rack_normed;
+
+/* Three layers with all that attention and a dense MLP can have: biases everywhere, norms of
+ * queries and keys, sinks, and windows of 72 positions but in the second layer. */
+extern const struct model rack_varied;
+
 /* What to compile. Zeros: one node of four chips, the compiler's choice of stages and group, a
  * bucket of 256 positions in chunks of 32, a prompt of one token. */
 struct rack_case {
