@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which weights a model has, and their shapes. */
-#include "model/weights.h"
+#include "model/weight_tensors.h"
 
 /* A size of a shape; ONE marks the rows of a vector. */
 enum extent {
@@ -119,4 +119,9 @@ struct model_weight_shape model_weight_shape(const struct model *model, enum mod
         return (struct model_weight_shape){0};
     return (struct model_weight_shape){.rows = extent_of(model, kinds[what].rows),
                                        .columns = extent_of(model, kinds[what].columns)};
+}
+
+bool weight_is_vector(enum model_weight what)
+{
+    return kinds[what].rows == ONE && what != MODEL_WEIGHT_SHARED_ROUTER;
 }

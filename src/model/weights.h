@@ -55,13 +55,13 @@ struct model_weight_shape {
 
 struct model_weight_shape model_weight_shape(const struct model *model, enum model_weight what);
 
-/* Maps the weights of MODEL, stored as F32, F16 or BF16 under the names of Hugging Face's Llama and
- * Qwen2. PATH: the model's folder or its config.json, as for model_read; beside it lies
- * model.safetensors or, where that is absent, model.safetensors.index.json and its files. They must
- * not shrink while they are open. Tensors that the model does not need are ignored but must be well
- * formed. Models with biases on o or the MLP, or with norms of q and k, are refused. Every fault
- * goes to `report` by file and tensor. Returns NULL where there was one; else release with
- * model_weights_close. Needs model_is_valid. */
+/* Maps the weights of MODEL, stored as F32, F16 or BF16 under Hugging Face's names of its family;
+ * the experts of a gpt_oss may also be MXFP4 (names that end in _blocks and _scales). PATH: the
+ * model's folder or its config.json, as for model_read; beside it lies model.safetensors or, where
+ * that is absent, model.safetensors.index.json and its files. They must not shrink while they are
+ * open. Tensors that the model does not need are ignored but must be well formed. Every fault goes
+ * to `report` by file and tensor, of experts the first one of a layer. Returns NULL where there was
+ * one; else release with model_weights_close. Needs model_is_valid. */
 struct model_weights *model_weights_open(const char *path, const struct model *model,
                                          struct base_report *report);
 

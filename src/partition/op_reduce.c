@@ -21,9 +21,9 @@ enum {
     STREAM_RESIDUAL = 18,
     STREAM_OUT = 20,
     STREAM_OWN = 22,
+    STREAM_BIAS = 26, /* inward */
     STREAM_ROW =
         20, /* eastward, links to SRAM, one a source: clear of what products bring inward */
-    STREAM_BIAS = 28,     /* inward */
     FIRST_OWN_SLICE = 16, /* outer slices of the west */
     PLACES = 2 * SHAPE_QUADS,
     START_MARGIN = 104,      /* cycles from any slice to the links */
@@ -372,7 +372,7 @@ static void all_gather(struct exchange *e, const struct quads *own, const struct
 static int32_t echo_tensor(struct block *b)
 {
     /* Outside of the slots that partial rows come from: streams to the links pass it. */
-    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SCALE_Y + 1);
+    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SPARE);
     return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "echo", &slice, 1, 1);
 }
 

@@ -169,19 +169,20 @@ static int32_t rows_everywhere(struct block *b, const char *name, int32_t count,
                        -1);
 }
 
-/* Ones for lane sums, in the 32 slices a hemisphere that stream when the last set is free. */
-static int32_t ones_table(struct block *b)
+/* A row for all columns of an array, in the 32 slices a hemisphere that stream when the last set is
+ * free: ones for lane sums, or ids. */
+static int32_t array_table(struct block *b, const char *name, int32_t hemispheres)
 {
     int32_t slice[2 * EMIT_OUTER_SLICES], set = b->set;
     b->set = EMIT_SETS - 1;
-    for (int32_t j = 0; j < 2 * EMIT_OUTER_SLICES; j++)
+    for (int32_t j = 0; j < hemispheres * EMIT_OUTER_SLICES; j++)
         slice[j] = emit_outer_slice(b, j >= EMIT_OUTER_SLICES, j % EMIT_OUTER_SLICES);
     b->set = set;
     return emit_tensor(b,
-                       &(struct tensor_spec){.name = "ones",
+                       &(struct tensor_spec){.name = name,
                                              .kind = PROGRAM_TENSOR_CONSTANT,
                                              .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2 * EMIT_OUTER_SLICES,
+                                             .subs = hemispheres * EMIT_OUTER_SLICES,
                                              .count = 1,
                                              .valid = 1,
                                              .slice = slice,
@@ -226,7 +227,9 @@ void ops_common(struct block *b, struct common *c)
     }
     c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
     c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
-    c->ones = ones_table(b);
+    c->ones = array_table(b, "ones", 2);
+    if (b->shape->experts)
+        c->expert_ids = array_table(b, "expert.ids", 1);
 }
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };

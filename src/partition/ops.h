@@ -55,6 +55,7 @@ struct common {
     int32_t zero, ones, zeros, dump_row;
     int32_t cosine[2], sine[2], mask[2], value_ones[2]; /* by hemisphere */
     int32_t window[2];                                  /* lower edges, where layers have one */
+    int32_t expert_ids;                                 /* where there are experts */
     int32_t token;                                      /* key of the token that a step ends with */
 };
 
@@ -97,8 +98,8 @@ int32_t ops_weight_slice(const struct block *b, bool east, int32_t local, int32_
 struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape,
                         const char *name, int32_t mirror);
 
-/* As ops_linear, summed over the tensor group with `residual` and `bias` (see ops_reduce) into
- * `out` on all chips. Where it pays, a decode step's rows leave for the other chips while the
+/* As ops_linear, summed over the tensor group with `residual` and `bias`, as ops_reduce has them,
+ * into `out` on all chips. Where it pays, a decode step's rows leave for the other chips while the
  * product still runs. */
 void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape shape,
                     const char *name, int32_t mirror, const struct quads *residual,
@@ -120,6 +121,30 @@ int64_t ops_lane_sum(struct block *b, const struct lane_sum *s, struct pattern p
 /* RMSNorm of each head of queries and keys, the first tiles of `qkv`. */
 struct quads ops_head_norm(struct block *b, const struct common *c, const struct quads *qkv,
                            const char *name);
+
+/* What a step has chosen: slot n belongs to row n / per_row. */
+struct experts {
+    int32_t ids;    /* numbers, one a slot, in all lanes */
+    int32_t weight; /* rows of the east, one a slot, the weight in all lanes */
+    int32_t slots, per_row;
+};
+
+/* From the router's logits, one tile. */
+struct experts ops_route(struct block *b, const struct common *c, const struct quads *product);
+
+/* y = x W of each slot's expert; x has the rows of the block's shape, as many for each slot or one.
+ * Rows of the result are slots. */
+struct quads ops_expert_linear(struct block *b, const struct experts *e, const struct quantised *x,
+                               struct linear_shape shape, const char *name, int32_t mirror);
+
+/* Adds each slot's bias; the sums stand in the slots of the scales. */
+struct quads ops_expert_bias(struct block *b, const struct experts *e, const struct quads *in,
+                             const char *name);
+
+/* Rows of slots by their weights into the step's rows. `in_scales`: y stands in the slots of the
+ * scales, else next to the VXM; the result in the others. */
+struct quads ops_combine(struct block *b, const struct experts *e, const struct quads *y,
+                         bool in_scales, const char *name);
 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);

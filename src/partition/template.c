@@ -81,8 +81,47 @@ static void build_attention(struct block *b, const struct template_rank *r,
     ops_linear_sum(b, &x, b->shape->output, "o", b->rotation % 2, &in, biased ? bias : NULL, &out);
 }
 
+/* Gate to down of all slots, whose rows the block's shape has meanwhile. */
+static struct quads build_slots(struct block *b, const struct experts *e, struct quads *gate_up,
+                                bool biased)
+{
+    struct row_source gated = ops_gate(b, gate_up, biased ? OPS_SLOT_ROW : OPS_SLOT_SCALE_X);
+    emit_use_set(b, SET_DOWN);
+    struct quantised x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
+    struct quads y = ops_expert_linear(b, e, &x, b->shape->down, "expert.d", b->rotation % 2);
+    return biased ? ops_expert_bias(b, e, &y, "expert.db") : y;
+}
+
+static void build_mixture(struct block *b, const struct template_rank *r,
+                          enum partition_phase phase)
+{
+    const struct shape *step = b->shape;
+    struct shape slots = *step;
+    struct linear_shape both = step->gate;
+    both.n_tiles *= 2;
+    bool biased = step->model->expert_bias;
+    struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
+    emit_use_set(b, SET_GATE_UP);
+    struct quantised x = ops_norm_quantise(b, &r->tables, &in, "mlp.norm");
+    struct quads logits = ops_linear(b, &x, step->router, "router", 0);
+    struct experts e = ops_route(b, &r->tables, &logits);
+    struct quads rows = ops_expert_linear(b, &e, &x, both, "expert.g", 0);
+    if (biased)
+        rows = ops_expert_bias(b, &e, &rows, "expert.gb");
+    slots.rows = e.slots;
+    b->shape = &slots;
+    rows = build_slots(b, &e, &rows, biased);
+    b->shape = step;
+    struct quads partial = ops_combine(b, &e, &rows, biased, "combine");
+    ops_reduce(b, &partial, &in, NULL, &out, "down.sum", 0);
+}
+
 static void build_mlp(struct block *b, const struct template_rank *r, enum partition_phase phase)
 {
+    if (b->shape->experts) {
+        build_mixture(b, r, phase);
+        return;
+    }
     struct linear_shape both = b->shape->gate;
     both.n_tiles *= 2;
     struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);

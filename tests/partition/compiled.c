@@ -63,6 +63,14 @@ static const struct rack_case splits[] = {
      .max_sequence = 1024,
      .chunk = 64,
      .prompt = 200},
+    {.name = "mixture, 1 chip", .model = &rack_mixture, .stages = 1, .group = 1},
+    {.name = "mixture, 1 stage of 2", .model = &rack_mixture, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "mixture, 1 stage of 4", .model = &rack_mixture, .stages = 1, .group = 4, .prompt = 33},
+    {.name = "mixture, 4 stages of 1", .model = &rack_mixture, .stages = 4, .group = 1, .prompt = 33},
+    {.name = "biased mixture, 1 stage of 2", .model = &rack_biased_mixture, .stages = 1, .group = 2,
+     .prompt = 33},
+    {.name = "biased mixture, 2 stages of 2", .model = &rack_biased_mixture, .stages = 2, .group = 2,
+     .prompt = 33},
 };
 enum { SPLITS = sizeof splits / sizeof splits[0] };
 
