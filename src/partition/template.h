@@ -16,14 +16,14 @@ struct template_rank {
     struct block common[PARTITION_PHASES]; /* shared tables and residual buffers only: where
                                               transfers start */
     struct common tables;
-    int32_t residual[PARTITION_PHASES][2]; /* addresses of the residual stream's buffers */
+    int32_t residual[PARTITION_PHASES][OPS_RESIDUALS]; /* addresses of its buffers */
 };
 
 struct templates {
     struct shape shape[PARTITION_PHASES];
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
-    int32_t turn;  /* variant of layer 0: free, and chosen so that slices fill evenly */
+    bool shares;   /* MLPs may be cut: set before the first rank is compiled */
     /* Cycles of the longest rank. */
     int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
     int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
@@ -31,12 +31,25 @@ struct templates {
         capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
 };
 
-/* The variant of a block of `layer`. */
-static inline int32_t template_variant(const struct templates *t, enum partition_block kind,
-                                       int32_t layer)
+/* Blocks of layers come in EMIT_SETS variants. */
+static inline bool template_has_turns(enum partition_block kind)
 {
-    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + t->turn) % EMIT_SETS : 0;
+    return kind != PARTITION_EMBED && kind != PARTITION_HEAD;
 }
+
+/* Orders in which the layers of a stage take turns: forward and backward, from any variant. */
+enum { TEMPLATE_ORDERS = 2 * EMIT_SETS };
+
+/* The variant of a block of `layer`. */
+static inline int32_t template_variant(enum partition_block kind, int32_t layer, int32_t order)
+{
+    int32_t step = order < EMIT_SETS ? 1 : EMIT_SETS - 1;
+    return template_has_turns(kind) ? (order + step * layer) % EMIT_SETS : 0;
+}
+
+/* Whether there are such blocks: prefill has no head, and MLPs are cut where that is allowed. */
+bool template_is_compiled(const struct templates *t, enum partition_phase phase,
+                          enum partition_block kind);
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);
