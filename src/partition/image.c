@@ -46,11 +46,14 @@ struct output {
     double factor;
 };
 
-/* How a product's tiles map to the model. */
+/* How a product's tiles map to the model. Of an MLP's share, tiles count from the first of the
+ * whole: `out` (gate and up) or `in` (down) for each inner tile. */
 struct matrix {
-    struct linear_shape (*shape)(const struct shape *s);
+    struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
     int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    enum shape_share share;
+    int32_t out, in;
     int64_t (*rows)(const struct model *model); /* of each expert's weights; NULL: no experts */
 };
 
@@ -179,48 +182,44 @@ static struct output head_output(const struct image *m, int32_t tile, int32_t co
     return element(MODEL_WEIGHT_HEAD, exists ? m->in->rank * share + n : NO_INPUT);
 }
 
-static struct linear_shape qkv_shape(const struct shape *s)
+static struct linear_shape qkv_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->qkv;
 }
 
-static struct linear_shape o_shape(const struct shape *s)
+static struct linear_shape o_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->output;
 }
 
-static struct linear_shape gate_shape(const struct shape *s)
+static struct linear_shape head_shape(const struct shape *s, enum shape_share share)
 {
-    struct linear_shape both = s->gate;
-    both.n_tiles *= 2;
-    return both;
-}
-
-static struct linear_shape down_shape(const struct shape *s)
-{
-    return s->down;
-}
-
-static struct linear_shape head_shape(const struct shape *s)
-{
+    (void)share;
     return s->head;
 }
 
-static struct linear_shape router_shape(const struct shape *s)
+static struct linear_shape router_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->router;
 }
 
-static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of, NULL},
-                           matrix_o = {o_shape, o_output, packed_of, NULL},
-                           matrix_gate = {gate_shape, gate_output, hidden_of, NULL},
-                           matrix_down = {down_shape, down_output, ffn_of, NULL},
-                           matrix_router = {router_shape, router_output, hidden_of, NULL},
-                           matrix_expert_gate = {gate_shape, expert_gate_output, hidden_of,
-                                                 expert_width},
-                           matrix_expert_down = {down_shape, expert_down_output, ffn_of,
-                                                 hidden_width},
-                           matrix_head = {head_shape, head_output, hidden_of, NULL};
+static const struct matrix
+    matrix_qkv = {qkv_shape, qkv_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL},
+    matrix_o = {o_shape, o_output, packed_of, SHAPE_WHOLE, 0, 0, NULL},
+    matrix_gate[] = {{shape_gate_up, gate_output, hidden_of, SHAPE_WHOLE, 2, 0, NULL},
+                     {shape_gate_up, gate_output, hidden_of, SHAPE_FIRST, 2, 0, NULL},
+                     {shape_gate_up, gate_output, hidden_of, SHAPE_SECOND, 2, 0, NULL}},
+    matrix_down[] = {{shape_down, down_output, ffn_of, SHAPE_WHOLE, 0, 1, NULL},
+                     {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1, NULL},
+                     {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1, NULL}},
+    matrix_router = {router_shape, router_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL},
+    matrix_expert_gate = {shape_gate_up, expert_gate_output, hidden_of, SHAPE_WHOLE, 0, 0,
+                          expert_width},
+    matrix_expert_down = {shape_down, expert_down_output, ffn_of, SHAPE_WHOLE, 0, 0, hidden_width},
+    matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -309,7 +308,8 @@ static void turn_column(const struct image *m, int32_t places, int32_t c, bool e
 static void put_tile(const struct image *m, const struct matrix *matrix, int32_t tensor, int32_t q,
                      int32_t expert, int32_t u)
 {
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t tile = SHAPE_QUADS * u + q + matrix->out * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, layer = m->program->tensor[tensor].layer;
     int32_t load = (s.rows ? s.rows : s.columns) / m->shape.chip->mxm_load_streams;
     int32_t place = expert * shape_tiles_of(s.n_tiles, SHAPE_QUADS, q) + u;
@@ -317,7 +317,7 @@ static void put_tile(const struct image *m, const struct matrix *matrix, int32_t
     for (int32_t c = 0; c < lanes; c++) {
         struct output o = {.exists = false};
         if (c < s.columns)
-            o = matrix->output(m, SHAPE_QUADS * u + q, c);
+            o = matrix->output(m, tile, c);
         o.row += matrix->rows ? expert * matrix->rows(m->shape.model) : 0;
         m->scale[c] = fetch_column(m, s.k_tiles * lanes, layer, &o);
         if (s.rows)
@@ -335,10 +335,11 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
 {
     const struct matrix *matrix = what;
     int32_t q = quad_of(&m->program->tensor[tensor]);
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t first = matrix->in * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
     for (int32_t k = 0; k < s.k_tiles * lanes; k++)
-        m->input[k] = matrix->input(m, k / lanes, k % lanes);
+        m->input[k] = matrix->input(m, first + k / lanes, k % lanes);
     for (int32_t n = 0; n < (matrix->rows ? m->shape.experts : 1) * tiles; n++)
         put_tile(m, matrix, tensor, q, n / tiles, n % tiles);
 }
@@ -392,11 +393,12 @@ static struct output expert_down_bias(const struct image *m, int32_t tile, int32
 /* Biases of a product's outputs (what: struct bias); `row` of an output is its place in them. */
 struct bias {
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
-    struct linear_shape (*shape)(const struct shape *s); /* of each expert; NULL: no experts */
+    struct linear_shape (*shape)(const struct shape *s, enum shape_share share); /* of each expert;
+                                                                            NULL: no experts */
 };
 static const struct bias bias_qkv = {qkv_bias, NULL}, bias_gate = {gate_bias, NULL},
-                         bias_expert_gate = {expert_gate_bias, gate_shape},
-                         bias_expert_down = {expert_down_bias, down_shape};
+                         bias_expert_gate = {expert_gate_bias, shape_gate_up},
+                         bias_expert_down = {expert_down_bias, shape_down};
 
 static void put_bias(const struct image *m, int32_t tensor, const void *what)
 {
@@ -404,7 +406,8 @@ static void put_bias(const struct image *m, int32_t tensor, const void *what)
     const struct bias *bias = what;
     int32_t tiles = t->count;
     if (bias->shape)
-        tiles = shape_tiles_of(bias->shape(&m->shape).n_tiles, SHAPE_QUADS, quad_of(t));
+        tiles =
+            shape_tiles_of(bias->shape(&m->shape, SHAPE_WHOLE).n_tiles, SHAPE_QUADS, quad_of(t));
     for (int32_t u = 0; u < t->count; u++) {
         clear_lanes(m);
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
@@ -633,8 +636,12 @@ static const struct filler {
     {"sink.placed", put_sinks, &is_placed},
     {"o.w", put_matrix, &matrix_o},
     {"o.s", put_nothing, NULL},
-    {"gateup.w", put_matrix, &matrix_gate},
+    {"gateup.w", put_matrix, &matrix_gate[SHAPE_WHOLE]},
     {"gateup.s", put_nothing, NULL},
+    {"gateup.1.w", put_matrix, &matrix_gate[SHAPE_FIRST]},
+    {"gateup.1.s", put_nothing, NULL},
+    {"gateup.2.w", put_matrix, &matrix_gate[SHAPE_SECOND]},
+    {"gateup.2.s", put_nothing, NULL},
     {"router.w", put_matrix, &matrix_router},
     {"router.s0", put_nothing, NULL},
     {"router.bias", put_router_bias, NULL},
@@ -647,8 +654,12 @@ static const struct filler {
     {"expert.d.s", put_nothing, NULL},
     {"expert.db.b", put_bias, &bias_expert_down},
     {"gate.limit", put_gate_limit, NULL},
-    {"down.w", put_matrix, &matrix_down},
+    {"down.w", put_matrix, &matrix_down[SHAPE_WHOLE]},
     {"down.s", put_nothing, NULL},
+    {"down.1.w", put_matrix, &matrix_down[SHAPE_FIRST]},
+    {"down.1.s", put_nothing, NULL},
+    {"down.2.w", put_matrix, &matrix_down[SHAPE_SECOND]},
+    {"down.2.s", put_nothing, NULL},
     {"head.w", put_matrix, &matrix_head},
     {"head.s", put_nothing, NULL},
     {"attn.norm.g", put_gain, &attention_norm},
