@@ -216,9 +216,14 @@ static const struct matrix
                      {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1, NULL},
                      {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1, NULL}},
     matrix_router = {router_shape, router_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL},
-    matrix_expert_gate = {shape_gate_up, expert_gate_output, hidden_of, SHAPE_WHOLE, 0, 0,
-                          expert_width},
-    matrix_expert_down = {shape_down, expert_down_output, ffn_of, SHAPE_WHOLE, 0, 0, hidden_width},
+    matrix_expert_gate[] =
+        {{shape_gate_up, expert_gate_output, hidden_of, SHAPE_WHOLE, 2, 0, expert_width},
+         {shape_gate_up, expert_gate_output, hidden_of, SHAPE_FIRST, 2, 0, expert_width},
+         {shape_gate_up, expert_gate_output, hidden_of, SHAPE_SECOND, 2, 0, expert_width}},
+    matrix_expert_down[] =
+        {{shape_down, expert_down_output, ffn_of, SHAPE_WHOLE, 0, 1, hidden_width},
+         {shape_down, expert_down_output, ffn_of, SHAPE_FIRST, 0, 1, hidden_width},
+         {shape_down, expert_down_output, ffn_of, SHAPE_SECOND, 0, 1, hidden_width}},
     matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
@@ -647,10 +652,18 @@ static const struct filler {
     {"router.bias", put_router_bias, NULL},
     {"router.slots", put_router_slots, NULL},
     {"expert.ids", put_expert_ids, NULL},
-    {"expert.g.w", put_matrix, &matrix_expert_gate},
+    {"expert.g.w", put_matrix, &matrix_expert_gate[SHAPE_WHOLE]},
+    {"expert.g.1.w", put_matrix, &matrix_expert_gate[SHAPE_FIRST]},
+    {"expert.g.1.s", put_nothing, NULL},
+    {"expert.g.2.w", put_matrix, &matrix_expert_gate[SHAPE_SECOND]},
+    {"expert.g.2.s", put_nothing, NULL},
     {"expert.g.s", put_nothing, NULL},
     {"expert.gb.b", put_bias, &bias_expert_gate},
-    {"expert.d.w", put_matrix, &matrix_expert_down},
+    {"expert.d.w", put_matrix, &matrix_expert_down[SHAPE_WHOLE]},
+    {"expert.d.1.w", put_matrix, &matrix_expert_down[SHAPE_FIRST]},
+    {"expert.d.1.s", put_nothing, NULL},
+    {"expert.d.2.w", put_matrix, &matrix_expert_down[SHAPE_SECOND]},
+    {"expert.d.2.s", put_nothing, NULL},
     {"expert.d.s", put_nothing, NULL},
     {"expert.db.b", put_bias, &bias_expert_down},
     {"gate.limit", put_gate_limit, NULL},
