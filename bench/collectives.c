@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "partition/collective.h"
+#include "partition/hierarchy.h"
 #include "partition/lone.h"
 #include "play.h"
 
@@ -62,6 +63,35 @@ static void print_kinds(const struct lpu_chip *chip, int32_t rows, int64_t *viol
            cycles[COLLECTIVE_ALL_REDUCE], cycles[COLLECTIVE_ONE_SHOT]);
 }
 
+/* Three hops and nothing else. */
+static void print_rack(const struct lpu_chip *chip, int32_t nodes, int32_t rows,
+                       int64_t *violations)
+{
+    struct play play;
+    const char *why;
+    play_open(&play, chip, nodes, GROUP, nodes * GROUP);
+    struct hierarchy h = {.chip = chip, .topology = &play.topology, .rows = rows};
+    if (!hierarchy_plan(&h, &why)) {
+        printf("%d nodes: %s\n", (int)nodes, why);
+        play_close(&play);
+        return;
+    }
+    for (int32_t c = 0; c < play.chips; c++) {
+        struct block b = lone_open(chip);
+        hierarchy_emit(&h, c, &b);
+        play.program[c] = lone_program(&b, c, h.length_cycles);
+        block_release(&b);
+    }
+    play_start(&play, false);
+    struct play_result r = play_step(&play);
+    double ns = nanoseconds(chip, r.length_cycles),
+           hops = HIERARCHY_STAGES * nanoseconds(chip, chip->c2c_hop_cycles);
+    printf("%6d %12d %12.0f %12.0f %8.2f\n", (int)play.chips, (int)(rows * PLANES * chip->lanes),
+           ns, hops, ns / hops);
+    *violations += r.violations;
+    play_close(&play);
+}
+
 int main(int argc, char **argv)
 {
     const char *file = argc > 1 ? argv[1] : "configs/rack.cfg";
@@ -77,6 +107,11 @@ int main(int argc, char **argv)
            (int)chip.lanes, "rows", "all-gather", "reduce-scatter", "all-reduce", "one-shot");
     for (int32_t rows = 8; rows <= (quick ? 32 : 4096); rows *= 4)
         print_kinds(&chip, rows, &violations);
+    printf("\nAll-reduce over nodes of %d chips in three stages\n%6s %12s %12s %12s %8s\n", GROUP,
+           "chips", "bytes", "executed/ns", "3 hops/ns", "ratio");
+    for (int32_t rows = 1; rows <= (quick ? 1 : 16); rows *= 4)
+        print_rack(&chip, 32, rows, &violations);
+    print_rack(&chip, 33, 1, &violations);
     printf("violations: %" PRId64 "\n", violations);
     return violations ? 1 : 0;
 }

@@ -62,6 +62,15 @@ static void source_tensor(struct work *w, int32_t place)
                                   exchange_source_slice(w->e.b, place, 1));
 }
 
+/* What is sent as it is stands beside the links. */
+static void sent_tensor(struct work *w)
+{
+    enum { TURN = 2 };
+    w->part[EXCHANGE_OWN] =
+        shard_tensor(w, "part", EXCHANGE_OWN, exchange_sum_slice(w->e.b, TURN, 0),
+                     exchange_sum_slice(w->e.b, TURN, 1));
+}
+
 static void result_tensor(struct work *w, int32_t place)
 {
     w->result[place] = shard_tensor(w, "sum", place, exchange_result_slice(w->e.b, place, 0),
@@ -85,7 +94,7 @@ static void received_tensors(struct work *w)
 static struct work work_of(const struct collective *c, int32_t rank, struct block *b)
 {
     struct work w = {.c = c,
-                     .e = {.b = b, .ports = c->group - 1},
+                     .e = exchange_in_node(b, c->group),
                      .rank = rank,
                      .ports = c->group - 1,
                      .shard = collective_shard_rows(c)};
@@ -124,8 +133,8 @@ static int32_t passed_on_tensor(const struct work *w, int32_t n)
     char name[24];
     snprintf(name, sizeof name, "own.%d", (int)n);
     return exchange_tensor(w->e.b, PROGRAM_TENSOR_ACTIVATION, name,
-                           exchange_sum_slice(w->e.b, n, 0), exchange_sum_slice(w->e.b, n, 1),
-                           chunk_of(w, 0, n).rows);
+                           exchange_sum_slice(w->e.b, n % 2, 0),
+                           exchange_sum_slice(w->e.b, n % 2, 1), chunk_of(w, 0, n).rows);
 }
 
 static void scatter_chunk(struct work *w, int32_t n)
@@ -150,7 +159,7 @@ static void gather_chunk(struct work *w, int32_t n, struct exchange_rows what)
 static void emit_all_gather(struct work *w)
 {
     emit_op(w->e.b, "all_gather", true);
-    source_tensor(w, EXCHANGE_OWN);
+    sent_tensor(w);
     for (int32_t port = 0; port < w->ports; port++)
         result_tensor(w, port);
     for (int32_t n = 0; n < w->chunks; n++)
@@ -184,7 +193,7 @@ static void emit_two_phases(struct work *w, bool gather)
 static void emit_one_shot(struct work *w)
 {
     emit_op(w->e.b, "one_shot", true);
-    source_tensor(w, EXCHANGE_OWN);
+    sent_tensor(w);
     result_tensor(w, EXCHANGE_OWN);
     received_tensors(w);
     for (int32_t n = 0; n < w->chunks; n++) {

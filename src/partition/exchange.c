@@ -35,7 +35,15 @@ int32_t exchange_received_slice(const struct block *b, int32_t turn, int32_t por
 
 int32_t exchange_sum_slice(const struct block *b, int32_t turn, int32_t sub)
 {
-    return b->chip->mem_slices_per_hemisphere - 1 - (WEST_SUMS + 2 * (turn % 2) + sub);
+    return b->chip->mem_slices_per_hemisphere - 1 - (WEST_SUMS + 2 * turn + sub);
+}
+
+struct exchange exchange_in_node(struct block *b, int32_t group)
+{
+    struct exchange e = {.b = b, .ports = group - 1};
+    for (int32_t port = 0; port < e.ports; port++)
+        e.link[port] = port;
+    return e;
 }
 
 int32_t exchange_tensor(struct block *b, enum program_tensor_kind kind, const char *name,
@@ -64,7 +72,7 @@ static void emit_send(const struct exchange *e, int32_t port, struct program_ope
                       struct pattern p, int64_t departure)
 {
     struct block *b = e->b;
-    int32_t queue = PROGRAM_QUEUE_SEND + e->first_link + port;
+    int32_t queue = PROGRAM_QUEUE_SEND + e->link[port];
     emit(b, link_instruction(PROGRAM_C2C_SEND, queue, p, departure - b->chip->c2c_send_skew_cycles),
          &what, 1, NULL, 0);
 }
@@ -82,10 +90,10 @@ static void emit_receive(const struct exchange *e, int32_t port, struct program_
     struct program_operand out[2] = {
         emit_stream(from.direction, from.stream, 1, into.tensor, sub, walk), sent};
     out[1].kind = PROGRAM_EXPECT;
-    emit(b,
-         link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + e->first_link + port, p,
-                          from.cycle),
-         NULL, 0, out, 2);
+    emit(
+        b,
+        link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + e->link[port], p, from.cycle),
+        NULL, 0, out, 2);
     from.cycle += b->chip->c2c_receive_cycles;
     emit_write(b, into.tensor, sub, 1, walk, p, from);
 }

@@ -13,12 +13,15 @@
 
 enum { EXCHANGE_PORTS = 7, EXCHANGE_OWN = EXCHANGE_PORTS, EXCHANGE_PLACES = EXCHANGE_PORTS + 1 };
 
-/* Ports 0..ports-1 are links first_link, first_link + 1, ... */
 struct exchange {
     struct block *b;
-    int32_t ports, first_link;
-    int64_t free_cycle; /* departures of the next group begin here or later */
+    int32_t ports;
+    int32_t link[EXCHANGE_PORTS]; /* of each port */
+    int64_t free_cycle;           /* departures of the next group begin here or later */
 };
+
+/* Over the links to the other chips of a node of which `group` take part. */
+struct exchange exchange_in_node(struct block *b, int32_t group);
 
 /* `rows` rows of `tensor` from `first` on. */
 struct exchange_rows {
@@ -26,8 +29,8 @@ struct exchange_rows {
 };
 
 /* Slices of an exchange: plane `sub` of what stands at place 0..7 (ports, and EXCHANGE_OWN).
- * Sources and results lie in the east, what is received to be added in the west, where two sets
- * take turns; sums that are passed on lie beside the links, two sets as well. */
+ * Sources and results lie in the east, what is received to be added in the west, where even and odd
+ * turns have sets of their own; what is passed on lies beside the links, turns 0 to 3. */
 int32_t exchange_source_slice(const struct block *b, int32_t place, int32_t sub);
 int32_t exchange_result_slice(const struct block *b, int32_t place, int32_t sub);
 int32_t exchange_received_slice(const struct block *b, int32_t turn, int32_t port, int32_t sub);
