@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "partition/assemble.h"
+#include "partition/plan.h"
 #include "partition/stages.h"
 #include "partition/template.h"
 #include "partition/transfer.h"
@@ -72,9 +73,9 @@ static bool derive_shapes(struct templates *t, const struct partition_input *in,
                           int32_t rows, char *why)
 {
     const struct bucket *bucket = in->bucket;
-    return shape_derive(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, 1,
-                        bucket->max_sequence, why) &&
-           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, rows,
+    return shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group,
+                               why) &&
+           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
                         prefill_extent(in), why);
 }
 
@@ -377,6 +378,24 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     return NULL;
 }
 
+const struct partition_input *plan_input(const struct plan *plan)
+{
+    return &plan->input;
+}
+
+const struct templates *plan_templates(const struct plan *plan)
+{
+    return &plan->templates;
+}
+
+int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase, int32_t stage)
+{
+    bool last = stage + 1 == plan->stages;
+    int64_t next = last ? plan->length[phase] : plan->stage[stage + 1].start_cycle[phase];
+    int64_t cycles = next - plan->stage[stage].end_cycle[phase];
+    return cycles > 0 ? cycles : 0;
+}
+
 int32_t plan_stages(const struct plan *plan)
 {
     return plan->stages;
@@ -468,6 +487,7 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
     program->chip = chip;
     program->rows = shape->rows;
+    program->sequences = shape->sequences;
     program->length_cycles = p->length[phase];
     program->kv_tile_positions = shape->kv_tile_positions;
     program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
