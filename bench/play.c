@@ -17,22 +17,40 @@ static void stop_with(const struct base_report *report)
     exit(EXIT_FAILURE);
 }
 
+static void open_chips(struct play *play, int32_t chips)
+{
+    play->chips = chips;
+    play->program = base_alloc((size_t)chips, sizeof *play->program);
+    play->chip = base_alloc((size_t)chips, sizeof(struct chip *));
+}
+
+static void wire(struct play *play, const struct lpu_chip *machine, const struct lpu_rack *rack)
+{
+    struct base_report report = {0};
+    *play = (struct play){.machine = machine};
+    if (!lpu_topology_build(&play->topology, rack, machine, &report))
+        stop_with(&report);
+}
+
 void play_open(struct play *play, const struct lpu_chip *machine, int32_t nodes, int32_t per_node,
                int32_t chips)
 {
-    struct base_report report = {0};
-    struct lpu_rack rack = {.nodes = nodes, .chips_per_node = per_node};
-    *play = (struct play){.machine = machine, .chips = chips};
-    if (!lpu_topology_build(&play->topology, &rack, machine, &report))
-        stop_with(&report);
-    play->program = base_alloc((size_t)chips, sizeof *play->program);
-    play->chip = base_alloc((size_t)chips, sizeof(struct chip *));
+    wire(play, machine, &(struct lpu_rack){.nodes = nodes, .chips_per_node = per_node});
+    open_chips(play, chips);
+}
+
+void play_open_rack(struct play *play, const struct lpu_chip *machine, const struct lpu_rack *rack)
+{
+    wire(play, machine, rack);
+    open_chips(play, play->topology.chips);
 }
 
 void play_start(struct play *play, bool values)
 {
     struct base_report report = {0};
     for (int32_t c = 0; c < play->chips; c++) {
+        if (!play->program[c].instructions)
+            continue;
         if (!program_is_valid(play->machine, &play->program[c], &report))
             stop_with(&report);
         play->chip[c] = chip_create(play->machine, &play->topology, c);
@@ -58,12 +76,12 @@ static bool hand_on_vectors(struct play *play, int32_t c)
 static bool advance(struct play *play, int32_t c, bool *done)
 {
     size_t count;
-    if (*done)
+    if (*done || !play->chip[c])
         return false;
     *done = chip_run(play->chip[c]) == CHIP_DONE;
     const struct chip_message *m = chip_outbox(play->chip[c], &count);
     for (size_t n = 0; n < count; n++)
-        if (m[n].to_chip < play->chips)
+        if (m[n].to_chip < play->chips && play->chip[m[n].to_chip])
             chip_deliver(play->chip[m[n].to_chip], &m[n]);
     bool sent = hand_on_vectors(play, c);
     chip_outbox_clear(play->chip[c]);
@@ -78,10 +96,10 @@ static void run_all(struct play *play)
         left = 0;
         for (int32_t c = 0; c < play->chips; c++) {
             moved = advance(play, c, &done[c]) || moved;
-            left += !done[c];
+            left += play->chip[c] && !done[c];
         }
         for (int32_t c = 0; c < play->chips && !moved && left; c++)
-            if (!done[c])
+            if (play->chip[c] && !done[c])
                 chip_give_up(play->chip[c]);
     }
     base_free(done);
@@ -106,10 +124,12 @@ struct play_result play_step(struct play *play)
     static const int32_t token = 0;
     const struct program_runtime runtime = {.token = &token, .tokens = 1};
     for (int32_t c = 0; c < play->chips; c++)
-        if (!chip_begin(play->chip[c], &play->program[c], &runtime, &report))
+        if (play->chip[c] && !chip_begin(play->chip[c], &play->program[c], &runtime, &report))
             stop_with(&report);
     run_all(play);
     for (int32_t c = 0; c < play->chips; c++) {
+        if (!play->chip[c])
+            continue;
         struct chip_statistics s = chip_finish(play->chip[c]);
         if (s.violations && !r.violations)
             print_violations(play->chip[c]);

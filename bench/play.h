@@ -28,6 +28,9 @@ struct play_result {
 void play_open(struct play *play, const struct lpu_chip *machine, int32_t nodes, int32_t per_node,
                int32_t chips);
 
+/* All chips of a rack; those whose program stays empty are not made. */
+void play_open_rack(struct play *play, const struct lpu_chip *machine, const struct lpu_rack *rack);
+
 /* Checks and loads the programs; with `values` chips compute numbers. Exits where a program is not
  * valid. */
 void play_start(struct play *play, bool values);

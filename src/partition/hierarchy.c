@@ -142,6 +142,8 @@ bool hierarchy_plan(struct hierarchy *h, const char **why)
     *why = NULL;
     if (peers_in_node(h) < 2 || peers_in_node(h) > EXCHANGE_PLACES)
         *why = "a node must have 2 to 8 chips";
+    if (h->topology->racks > 1)
+        *why = "nodes of several racks are not all joined";
     for (int32_t c = 0; c < h->topology->chips && !*why; c++) {
         struct exchange e = {0};
         int32_t cables = use_cables(h, c, &e);

@@ -22,6 +22,7 @@ struct program lone_program(const struct block *b, int32_t chip_id, int64_t leng
     struct program p = {.chip = chip_id,
                         .length_cycles = length_cycles,
                         .rows = 1,
+                        .sequences = 1,
                         .embedding_groups = 1,
                         .token = -1};
     assemble_append(&p, b, &(struct assemble_place){0});
