@@ -117,12 +117,22 @@ static void print_violations(const struct chip *chip)
     }
 }
 
+/* Tokens of the step: the same on all chips that have a program. */
+static int32_t step_rows(const struct play *play)
+{
+    int32_t rows = 1;
+    for (int32_t c = 0; c < play->chips; c++)
+        if (play->chip[c])
+            rows = play->program[c].rows;
+    return rows;
+}
+
 struct play_result play_step(struct play *play)
 {
     struct base_report report = {0};
     struct play_result r = {0};
-    static const int32_t token = 0;
-    const struct program_runtime runtime = {.token = &token, .tokens = 1};
+    int32_t rows = step_rows(play), *token = base_alloc((size_t)rows, sizeof *token);
+    const struct program_runtime runtime = {.token = token, .tokens = rows};
     for (int32_t c = 0; c < play->chips; c++)
         if (play->chip[c] && !chip_begin(play->chip[c], &play->program[c], &runtime, &report))
             stop_with(&report);
@@ -138,8 +148,8 @@ struct play_result play_step(struct play *play)
         r.instructions += s.instructions;
         r.vectors += s.vectors;
         r.violations += s.violations;
-        r.mxm_cycles += s.busy_cycles[CHIP_MXM_COMPUTE];
     }
+    base_free(token);
     return r;
 }
 

@@ -20,7 +20,6 @@ struct play {
 struct play_result {
     int64_t length_cycles; /* executed: the longest chip's */
     int64_t instructions, vectors, violations;
-    int64_t mxm_cycles; /* issue cycles of MXM computes, summed over chips and planes */
 };
 
 /* `nodes` nodes of `per_node` chips; `chips` of them take part. Exits with a message where the
@@ -35,7 +34,7 @@ void play_open_rack(struct play *play, const struct lpu_chip *machine, const str
  * valid. */
 void play_start(struct play *play, bool values);
 
-/* One step; the first violations are printed. */
+/* One step, of tokens 0 at position 0 where it has any; the first violations are printed. */
 struct play_result play_step(struct play *play);
 
 void play_close(struct play *play);
