@@ -63,6 +63,24 @@ static void print_kinds(const struct lpu_chip *chip, int32_t rows, int64_t *viol
            cycles[COLLECTIVE_ALL_REDUCE], cycles[COLLECTIVE_ONE_SHOT]);
 }
 
+/* The second of two matrices by rows or by columns: a model's MLP, middle = FFN, width = hidden. */
+static void print_splits(const struct lpu_chip *chip)
+{
+    static const struct {
+        int64_t middle, width;
+    } mlp[] = {{5632, 2048}, {14336, 4096}, {28672, 8192}};
+    printf("\nSecond of two matrices split by rows (one all-reduce) or columns (two all-gathers), "
+           "cycles\n%8s %8s %8s %12s %12s\n",
+           "tokens", "middle", "width", "by rows", "by columns");
+    for (int32_t tokens = 1; tokens <= 128; tokens *= 128)
+        for (size_t n = 0; n < sizeof mlp / sizeof *mlp; n++) {
+            struct collective_split c =
+                collective_split_cost(chip, GROUP, tokens, mlp[n].middle, mlp[n].width);
+            printf("%8d %8d %8d %12" PRId64 " %12" PRId64 "\n", (int)tokens, (int)mlp[n].middle,
+                   (int)mlp[n].width, c.by_rows, c.by_columns);
+        }
+}
+
 /* Three hops and nothing else. */
 static void print_rack(const struct lpu_chip *chip, int32_t nodes, int32_t rows,
                        int64_t *violations)
@@ -107,6 +125,7 @@ int main(int argc, char **argv)
            (int)chip.lanes, "rows", "all-gather", "reduce-scatter", "all-reduce", "one-shot");
     for (int32_t rows = 8; rows <= (quick ? 32 : 4096); rows *= 4)
         print_kinds(&chip, rows, &violations);
+    print_splits(&chip);
     printf("\nAll-reduce over nodes of %d chips in three stages\n%6s %12s %12s %12s %8s\n", GROUP,
            "chips", "bytes", "executed/ns", "3 hops/ns", "ratio");
     for (int32_t rows = 1; rows <= (quick ? 1 : 16); rows *= 4)

@@ -27,9 +27,8 @@ enum {
 /* One load and the pass that follows: `rows` rows of x or h from lane `low` of input vector `v`. */
 struct round {
     int32_t gate, tile, v, low, rows, load;
-    int32_t row;   /* of its first weights */
-    int64_t start; /* issue of the load */
-    int64_t pass;  /* issue of the compute */
+    int32_t row;                  /* of its first weights */
+    int64_t start, install, pass; /* issues of the load, the install and the compute */
     bool first, last;
 };
 
@@ -118,7 +117,8 @@ struct lstm_place lstm_weight_row(const struct lpu_chip *chip, const struct lstm
     return (struct lstm_place){-1, -1};
 }
 
-/* A load, an install, and the gap in which the pass before samples its row; see op_linear.c. */
+/* A load, its install right behind it, and between the last vector of the one and the first of the
+ * next load the gap in which the pass before samples its row; see op_linear.c. */
 static void time_rounds(struct step *s)
 {
     const struct lpu_chip *chip = s->b->chip;
@@ -126,10 +126,11 @@ static void time_rounds(struct step *s)
     for (int32_t n = 0; n < s->rounds; n++) {
         struct round *r = &s->round[n];
         r->start = cycle;
-        cycle += r->load + 1 + chip->mxm_install_cycles - chip->mxm_load_skew_cycles;
+        r->install = cycle + chip->mxm_load_skew_cycles + r->load;
+        r->pass = r->install + chip->mxm_install_cycles;
         if (n)
-            s->round[n - 1].pass = r->start + r->load;
-        r->pass = r->start + r->load + 1 + chip->mxm_install_cycles;
+            s->round[n - 1].pass = r->install - chip->mxm_compute_skew_cycles;
+        cycle = r->pass - chip->mxm_load_skew_cycles;
     }
 }
 
@@ -156,8 +157,7 @@ static void emit_load(struct step *s, bool east, const struct round *r)
     struct program_operand want =
         emit_expect(s->l->weight[east], LOAD_STREAMS, emit_walk(r->row, 0, 0));
     struct program_instruction load = on_mxm(east, 0, PROGRAM_MXM_LOAD, r->load, r->start);
-    struct program_instruction install =
-        on_mxm(east, 1, PROGRAM_MXM_INSTALL, 1, r->start + r->load + 1);
+    struct program_instruction install = on_mxm(east, 1, PROGRAM_MXM_INSTALL, 1, r->install);
     load.flags |= PROGRAM_ROWS;
     install.flags |= PROGRAM_ROWS;
     emit(b, load, &in, 1, NULL, 0);

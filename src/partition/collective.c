@@ -233,3 +233,16 @@ enum collective_kind collective_best_reduce(const struct collective *c)
         return two.kind;
     return collective_cycles(&one) <= collective_cycles(&two) ? one.kind : two.kind;
 }
+
+struct collective_split collective_split_cost(const struct lpu_chip *chip, int32_t group,
+                                              int32_t tokens, int64_t middle, int64_t width)
+{
+    int32_t before = tokens * shape_ceil_div(middle, chip->lanes),
+            after = tokens * shape_ceil_div(width, chip->lanes);
+    struct collective reduce = {chip, COLLECTIVE_ALL_REDUCE, group, after},
+                      gather_middle = {chip, COLLECTIVE_ALL_GATHER, group, before},
+                      gather = {chip, COLLECTIVE_ALL_GATHER, group, after};
+    reduce.kind = collective_best_reduce(&reduce);
+    return (struct collective_split){collective_cycles(&reduce), collective_cycles(&gather_middle) +
+                                                                     collective_cycles(&gather)};
+}

@@ -44,6 +44,16 @@ void collective_emit(const struct collective *c, int32_t rank, struct block *b);
  * rows, one split by rows the reduction of its output: this is what either costs. */
 int64_t collective_cycles(const struct collective *c);
 
+/* Two matrices in a row, x A B, for `tokens` rows of x, A split by columns. B split by rows needs
+ * the reduction of the result (`width` numbers a token); split by columns it needs all of x A
+ * (`middle` numbers a token) gathered before, and its result after. What either costs on links, in
+ * cycles. */
+struct collective_split {
+    int64_t by_rows, by_columns;
+};
+struct collective_split collective_split_cost(const struct lpu_chip *chip, int32_t group,
+                                              int32_t tokens, int64_t middle, int64_t width);
+
 /* The shorter of two-phase and one-shot all-reduce. */
 enum collective_kind collective_best_reduce(const struct collective *c);
 

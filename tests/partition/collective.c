@@ -161,6 +161,18 @@ static void few_rows_go_in_one_hop_and_many_in_two(void)
     CU_ASSERT_TRUE(collective_cycles(&many) > 4096 * 2 * machine_link_slot_cycles(many.chip));
 }
 
+/* One reduction is one hop or two, two gathers are two: widths and tokens decide. */
+static void what_a_split_costs_follows_from_its_collectives(void)
+{
+    const struct lpu_chip *chip = rack_chip();
+    struct collective_split narrow = collective_split_cost(chip, 8, 1, 1000, 320),
+                            wide = collective_split_cost(chip, 8, 1, 28672, 28672);
+    CU_ASSERT_TRUE(narrow.by_rows < narrow.by_columns);
+    CU_ASSERT_TRUE(narrow.by_rows > chip->c2c_hop_cycles);
+    CU_ASSERT_TRUE(narrow.by_columns > 2 * chip->c2c_hop_cycles);
+    CU_ASSERT_TRUE(wide.by_rows > narrow.by_rows && wide.by_columns > narrow.by_columns);
+}
+
 /* Two phases of many rows: links are busy all the time but for the ways in and out. */
 static void long_collectives_fill_the_links(void)
 {
@@ -174,4 +186,6 @@ TEST_MAIN("collectives", TEST(an_all_gather_brings_every_shard_to_every_chip),
           TEST(a_reduce_scatter_leaves_the_sum_of_its_shard_on_each_chip),
           TEST(an_all_reduce_leaves_all_sums_on_all_chips),
           TEST(a_one_shot_all_reduce_leaves_all_sums_on_all_chips),
-          TEST(few_rows_go_in_one_hop_and_many_in_two), TEST(long_collectives_fill_the_links))
+          TEST(few_rows_go_in_one_hop_and_many_in_two),
+          TEST(what_a_split_costs_follows_from_its_collectives),
+          TEST(long_collectives_fill_the_links))
