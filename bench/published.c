@@ -143,18 +143,16 @@ static void print_products(const struct lpu_chip *chip)
     }
 }
 
-static void print_split_product(const struct lpu_chip *chip, int32_t nodes, double published_us)
+/* [800, 32576] x [32576, 8192] on all chips of `nodes` nodes, of which `sharing` share a
+ * contraction; 0 where that cannot be. */
+static int64_t split_product_cycles(const struct lpu_chip *chip, int32_t nodes, int32_t sharing)
 {
     struct play play;
-    char name[64];
     play_open(&play, chip, nodes, NODE, nodes * NODE);
-    struct split_matmul s = {chip, &play.topology, 800, 32576, 8192};
-    const char *why = split_matmul_refusal(&s);
-    snprintf(name, sizeof name, "fp16 [800x32576]x[32576x8192] on %d chips", (int)(nodes * NODE));
-    if (why) {
-        print_unsupported(name, why);
+    struct split_matmul s = {chip, &play.topology, 800, 32576, 8192, sharing};
+    if (split_matmul_refusal(&s)) {
         play_close(&play);
-        return;
+        return 0;
     }
     for (int32_t c = 0; c < play.chips; c++) {
         struct split_matmul_share share;
@@ -163,7 +161,18 @@ static void print_split_product(const struct lpu_chip *chip, int32_t nodes, doub
         play.program[c] = lone_program(&b, c, b.end);
         block_release(&b);
     }
-    print_row(name, nanoseconds(chip, run(&play).length_cycles) / 1000, "us", published_us);
+    return run(&play).length_cycles;
+}
+
+/* The shorter of what can be. */
+static void print_split_product(const struct lpu_chip *chip, int32_t nodes, double published_us)
+{
+    char name[64];
+    int64_t one = split_product_cycles(chip, nodes, 1), two = split_product_cycles(chip, nodes, 2);
+    int64_t best = two && (!one || two < one) ? two : one;
+    snprintf(name, sizeof name, "fp16 [800x32576]x[32576x8192], K over %d of %d chips",
+             (int)(NODE * (best == two ? 2 : 1)), (int)(nodes * NODE));
+    print_row(name, nanoseconds(chip, best) / 1000, "us", published_us);
 }
 
 static int64_t all_reduce_cycles(const struct lpu_chip *chip, int32_t rows)
@@ -189,7 +198,7 @@ static void print_all_reduce(const struct lpu_chip *chip)
         double bytes = (double)rows * FP16_BYTES * chip->lanes;
         double ns = nanoseconds(chip, all_reduce_cycles(chip, rows));
         snprintf(name, sizeof name, "all-reduce, 8 chips, %.0f bytes", bytes);
-        print_row(name, ns, "ns", 2 * 722 + 2 * bytes / NODE / 12.2);
+        print_row(name, ns / 1000, "us", (2 * 722 + 2 * bytes / NODE / 12.2) / 1000);
         if (rows == 16384)
             print_row("all-reduce, 8 chips, bus bandwidth", bytes / ns * 2 * (NODE - 1) / NODE,
                       "GB/s", 85);
@@ -298,6 +307,7 @@ int main(int argc, char **argv)
         print_products(&chip);
         print_split_product(&chip, 1, 330);
         print_split_product(&chip, 2, 150);
+        print_split_product(&chip, 13, 120);
         print_all_reduce(&chip);
         for (size_t n = 0; n < sizeof hosted / sizeof *hosted; n++)
             print_hosted(&hosted[n]);

@@ -40,16 +40,18 @@ struct reduction {
     int32_t tiles; /* reduced so far */
 };
 
-static int32_t nodes_of(const struct split_matmul *s)
+/* Chips that share a contraction. */
+static int32_t sharers(const struct split_matmul *s)
 {
-    return s->topology->nodes;
+    return s->nodes * s->topology->chips_per_node;
 }
 
 static struct matmul matmul_of(const struct split_matmul *s)
 {
     const struct lpu_chip *chip = s->chip;
-    int32_t n_tiles = shape_ceil_div(s->n, chip->mxm_columns);
-    int64_t k = shape_ceil_div(s->k, s->topology->chips);
+    int64_t columns = shape_ceil_div(s->n, s->topology->nodes / s->nodes);
+    int32_t n_tiles = shape_ceil_div(columns, chip->mxm_columns);
+    int64_t k = shape_ceil_div(s->k, sharers(s));
     return (struct matmul){.rows = s->rows,
                            .k_tiles = shape_ceil_div(k, chip->mxm_fp16_rows),
                            .n_tiles = n_tiles + n_tiles % 2};
@@ -58,14 +60,14 @@ static struct matmul matmul_of(const struct split_matmul *s)
 const char *split_matmul_refusal(const struct split_matmul *s)
 {
     const struct lpu_topology *t = s->topology;
-    struct matmul m = matmul_of(s);
-    if (t->nodes > 2 || t->chips_per_node < 2)
-        return "it is split over one node or two";
-    if (t->nodes == 2 && t->cables_per_node_pair != MOST_CABLES * t->chips_per_node)
-        return "two nodes are joined by four cables a chip";
-    if (s->rows % (t->chips * (t->nodes == 2 ? 2 : 1)) ||
-        machine_link_slot_cycles(s->chip) < t->chips_per_node)
+    if (t->chips_per_node < 2 || s->nodes < 1 || s->nodes > 2 || t->nodes < s->nodes)
+        return "a contraction is split over one node or two";
+    if (s->nodes == 2 &&
+        (t->nodes != 2 || t->cables_per_node_pair != MOST_CABLES * t->chips_per_node))
+        return "two nodes that share a contraction are joined by four cables a chip";
+    if (s->rows % (sharers(s) * s->nodes) || machine_link_slot_cycles(s->chip) < t->chips_per_node)
         return "rows must be a multiple of the chips, and a link slot hold a vector for each";
+    struct matmul m = matmul_of(s);
     return matmul_refusal(s->chip, &m);
 }
 
@@ -87,7 +89,7 @@ static void receive_tensors(struct reduction *r)
             r->received[turn][port] =
                 tensor_at(r->b, name, turn, MATMUL_FREE_FIRST + PLANES * port, tiles * r->block);
         }
-    for (int32_t half = 0; half < 2 && nodes_of(r->s) == 2; half++)
+    for (int32_t half = 0; half < 2 && r->s->nodes == 2; half++)
         r->other[half] = tensor_at(r->b, half ? "other.1" : "other.0", false,
                                    PLACE_OTHER + PLANES * half, 2 * tiles * (r->block / 4));
 }
@@ -270,7 +272,7 @@ static void reduce_tile(struct reduction *r, bool east, int32_t t)
     int32_t sum = tensor_at(r->b, name, false, PLACE_SUM, r->block), total = sum;
     scatter_tile(r, y);
     add_tile(r, y, east, sum);
-    if (nodes_of(r->s) == 2) {
+    if (r->s->nodes == 2) {
         snprintf(name, sizeof name, "total.%c%d", east ? 'e' : 'w', (int)t);
         total = tensor_at(r->b, name, true, PLACE_TOTAL, r->block / 2);
         cross_tile(r, sum);
@@ -285,7 +287,7 @@ void split_matmul_emit(const struct split_matmul *s, int32_t chip_id, struct blo
 {
     int32_t per_node = s->topology->chips_per_node;
     share->matmul = matmul_of(s);
-    share->owned = s->rows / s->topology->chips;
+    share->owned = s->rows / sharers(s);
     struct reduction r = {.s = s,
                           .b = b,
                           .share = share,

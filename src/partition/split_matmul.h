@@ -16,9 +16,10 @@
 
 struct split_matmul {
     const struct lpu_chip *chip;
-    const struct lpu_topology *topology; /* one node or two, of which all chips take part */
-    int32_t rows;                        /* a multiple of the chips */
+    const struct lpu_topology *topology; /* all of its chips take part */
+    int32_t rows;                        /* a multiple of the chips that share a contraction */
     int64_t k, n;
+    int32_t nodes; /* that share a contraction: 1, or both of two */
 };
 
 /* Tensors of one chip: its share of the product, and the sums of each column tile. */

@@ -60,10 +60,22 @@ static int32_t row_at(const struct trial *t, int32_t chip, int32_t r)
     return (chip + r / block + 1) % all * block + r % block;
 }
 
+static int32_t sharers(const struct trial *t)
+{
+    return t->what.nodes * t->play.topology.chips_per_node;
+}
+
+/* First column of W that a chip's node has. */
+static int32_t first_column(const struct trial *t, int32_t chip)
+{
+    int32_t groups = t->play.chips / sharers(t);
+    return chip / sharers(t) * (int32_t)((t->what.n + groups - 1) / groups);
+}
+
 static void load(struct trial *t, int32_t chip, const struct matmul_side *s)
 {
     const struct matmul *m = &t->share[chip].matmul;
-    int32_t first_k = chip * m->k_tiles * DEPTH;
+    int32_t first_k = chip % sharers(t) * m->k_tiles * DEPTH;
     float lane[LANES];
     for (int32_t v = 0; 2 * v < m->k_tiles; v++)
         for (int32_t r = 0; r < s->rows; r++) {
@@ -74,8 +86,9 @@ static void load(struct trial *t, int32_t chip, const struct matmul_side *s)
     for (int32_t tile = 0; tile < s->tiles * m->k_tiles; tile++)
         for (int32_t k = 0; k < DEPTH; k++) {
             for (int32_t l = 0; l < LANES; l++)
-                lane[l] = weight(first_k + tile % m->k_tiles * DEPTH + k,
-                                 (s->first_tile + tile / m->k_tiles) * LANES + l);
+                lane[l] =
+                    weight(first_k + tile % m->k_tiles * DEPTH + k,
+                           first_column(t, chip) + (s->first_tile + tile / m->k_tiles) * LANES + l);
             put(t, chip, s->weight, 2 * (k % 8), tile * LOAD + k / 8, lane);
         }
 }
@@ -84,8 +97,8 @@ static int32_t wrong(const struct trial *t, int32_t chip, int32_t east, int32_t 
 {
     const struct split_matmul_share *share = &t->share[chip];
     int32_t all = t->play.topology.chips_per_node, block = t->what.rows / all, count = 0;
-    int32_t first = chip % all * block + chip / all * share->owned,
-            depth = t->play.chips * share->matmul.k_tiles * DEPTH;
+    int32_t first = chip % all * block + chip % sharers(t) / all * share->owned,
+            depth = sharers(t) * share->matmul.k_tiles * DEPTH;
     for (int32_t r = 0; r < share->owned; r++) {
         float lane[LANES];
         const struct chip_number where = {share->total[east][tile], 0, r};
@@ -94,7 +107,8 @@ static int32_t wrong(const struct trial *t, int32_t chip, int32_t east, int32_t 
             float want = 0;
             for (int32_t k = 0; k < depth; k++)
                 want += activation(first + r, k) *
-                        weight(k, (share->side[east].first_tile + tile) * LANES + l);
+                        weight(k, first_column(t, chip) +
+                                      (share->side[east].first_tile + tile) * LANES + l);
             count += lane[l] != want;
         }
     }
@@ -120,20 +134,25 @@ static void check(int32_t nodes, int32_t per_node, struct split_matmul what)
 
 static void one_node_ends_with_the_product(void)
 {
-    check(1, 4, (struct split_matmul){.rows = 8, .k = 1200, .n = 1000});
-    check(1, 8, (struct split_matmul){.rows = 16, .k = 1280, .n = 640});
+    check(1, 4, (struct split_matmul){.rows = 8, .k = 1200, .n = 1000, .nodes = 1});
+    check(1, 8, (struct split_matmul){.rows = 16, .k = 1280, .n = 640, .nodes = 1});
 }
 
 static void two_nodes_end_with_the_product(void)
 {
-    check(2, 4, (struct split_matmul){.rows = 32, .k = 1280, .n = 600});
+    check(2, 4, (struct split_matmul){.rows = 32, .k = 1280, .n = 600, .nodes = 2});
+}
+
+static void nodes_with_columns_of_their_own_end_with_the_product(void)
+{
+    check(3, 4, (struct split_matmul){.rows = 8, .k = 1280, .n = 900, .nodes = 1});
 }
 
 static void what_cannot_be_split_is_refused(void)
 {
     struct play play;
     play_open(&play, rack_chip(), 1, 8, 8);
-    struct split_matmul odd = {rack_chip(), &play.topology, 12, 1280, 640}, large = odd;
+    struct split_matmul odd = {rack_chip(), &play.topology, 12, 1280, 640, 1}, large = odd;
     large.rows = 8000;
     CU_ASSERT_PTR_NOT_NULL(split_matmul_refusal(&odd));
     CU_ASSERT_PTR_NOT_NULL(split_matmul_refusal(&large));
@@ -141,4 +160,6 @@ static void what_cannot_be_split_is_refused(void)
 }
 
 TEST_MAIN("split products", TEST(one_node_ends_with_the_product),
-          TEST(two_nodes_end_with_the_product), TEST(what_cannot_be_split_is_refused))
+          TEST(two_nodes_end_with_the_product),
+          TEST(nodes_with_columns_of_their_own_end_with_the_product),
+          TEST(what_cannot_be_split_is_refused))
