@@ -2,6 +2,7 @@
 /* Emits the sends, receives and sums of rows over several links at once. */
 #include "partition/exchange.h"
 
+#include "partition/emit_link.h"
 #include "partition/place.h"
 
 /* Streams: westward to the links one a port, eastward from the links one a port; terms and sums
@@ -53,51 +54,6 @@ int32_t exchange_tensor(struct block *b, enum program_tensor_kind kind, const ch
     return emit_placed(b, kind, PROGRAM_DTYPE_FP16, name, slice, 2, count);
 }
 
-static int32_t links_x(const struct block *b)
-{
-    return program_queue_position(b->chip, PROGRAM_QUEUE_SEND);
-}
-
-static struct program_instruction link_instruction(enum program_opcode opcode, int32_t queue,
-                                                   struct pattern p, int64_t cycle)
-{
-    return (struct program_instruction){.cycle = cycle,
-                                        .queue = (uint8_t)queue,
-                                        .opcode = (uint8_t)opcode,
-                                        .count = {p.n[0], p.n[1]},
-                                        .interval = {p.d[0], p.d[1]}};
-}
-
-static void emit_send(const struct exchange *e, int32_t port, struct program_operand what,
-                      struct pattern p, int64_t departure)
-{
-    struct block *b = e->b;
-    int32_t queue = PROGRAM_QUEUE_SEND + e->link[port];
-    emit(b, link_instruction(PROGRAM_C2C_SEND, queue, p, departure - b->chip->c2c_send_skew_cycles),
-         &what, 1, NULL, 0);
-}
-
-/* What left the far end of `port` in `departure`, and is called `sent` there, into plane `sub` of
- * `into`. */
-static void emit_receive(const struct exchange *e, int32_t port, struct program_operand sent,
-                         struct pattern p, int64_t departure, struct exchange_rows into,
-                         int32_t sub)
-{
-    struct block *b = e->b;
-    struct walk walk = emit_walk(into.first, 1, 0);
-    struct lane_group from = {PROGRAM_EAST, STREAM_LINK + port, links_x(b),
-                              departure + b->chip->c2c_hop_cycles};
-    struct program_operand out[2] = {
-        emit_stream(from.direction, from.stream, 1, into.tensor, sub, walk), sent};
-    out[1].kind = PROGRAM_EXPECT;
-    emit(
-        b,
-        link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + e->link[port], p, from.cycle),
-        NULL, 0, out, 2);
-    from.cycle += b->chip->c2c_receive_cycles;
-    emit_write(b, into.tensor, sub, 1, walk, p, from);
-}
-
 static struct pattern slots(const struct exchange *e, int32_t rows)
 {
     return emit_pattern(rows, (int32_t)machine_link_slot_cycles(e->b->chip), 1, 0);
@@ -112,7 +68,7 @@ static struct program_operand read_to_links(const struct exchange *e, struct exc
                                             int32_t sub, int32_t stream, int64_t cycle)
 {
     return emit_read(e->b, what.tensor, sub, 1, emit_walk(what.first, 1, 0), slots(e, what.rows),
-                     (struct lane_group){PROGRAM_WEST, stream, links_x(e->b), cycle});
+                     (struct lane_group){PROGRAM_WEST, stream, emit_link_x(e->b), cycle});
 }
 
 /* Links are free again a slot after the last departure. */
@@ -121,6 +77,11 @@ static int64_t place_departures(struct exchange *e, int32_t rows, int64_t earlie
     int64_t shift = place_group(e->b, earliest > e->free_cycle ? earliest : e->free_cycle);
     e->free_cycle = shift + 2 * plane_cycles(e, rows);
     return shift;
+}
+
+static struct link_target target(struct exchange_rows into, int32_t port, int32_t sub)
+{
+    return (struct link_target){STREAM_LINK + port, into.tensor, sub, emit_walk(into.first, 1, 0)};
 }
 
 int64_t exchange_scatter(struct exchange *e, const struct exchange_rows *to,
@@ -133,9 +94,11 @@ int64_t exchange_scatter(struct exchange *e, const struct exchange_rows *to,
         struct program_operand expected =
             emit_stream(PROGRAM_WEST, STREAM_LINK, 1, as.tensor, sub, emit_walk(as.first, 1, 0));
         for (int32_t port = 0; port < e->ports; port++) {
-            emit_send(e, port, read_to_links(e, to[port], sub, STREAM_LINK + port, cycle), p,
-                      cycle);
-            emit_receive(e, port, expected, p, cycle, into[port], sub);
+            struct program_operand sent =
+                read_to_links(e, to[port], sub, STREAM_LINK + port, cycle);
+            emit_link_send(e->b, e->link[port], sent, p, cycle);
+            emit_link_receive(e->b, e->link[port], expected, p, cycle,
+                              target(into[port], port, sub));
         }
     }
     return place_departures(e, as.rows, earliest);
@@ -149,8 +112,8 @@ int64_t exchange_share(struct exchange *e, struct exchange_rows what,
         struct pattern p = slots(e, what.rows);
         struct program_operand sent = read_to_links(e, what, sub, STREAM_ALL, cycle);
         for (int32_t port = 0; port < e->ports; port++) {
-            emit_send(e, port, sent, p, cycle);
-            emit_receive(e, port, sent, p, cycle, into[port], sub);
+            emit_link_send(e->b, e->link[port], sent, p, cycle);
+            emit_link_receive(e->b, e->link[port], sent, p, cycle, target(into[port], port, sub));
         }
     }
     return place_departures(e, what.rows, earliest);

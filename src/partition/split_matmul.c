@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "partition/emit_link.h"
 #include "partition/place.h"
 
 /* Streams that the product leaves free: inward of it 0 to 3 carry results, outward 0 to 17, 20 and
@@ -94,47 +95,6 @@ static void receive_tensors(struct reduction *r)
                                    PLACE_OTHER + PLANES * half, 2 * tiles * (r->block / 4));
 }
 
-static int32_t links_x(const struct block *b)
-{
-    return program_queue_position(b->chip, PROGRAM_QUEUE_SEND);
-}
-
-static struct program_instruction on_link(enum program_opcode opcode, int32_t queue,
-                                          struct pattern p, int64_t cycle)
-{
-    return (struct program_instruction){.cycle = cycle,
-                                        .queue = (uint8_t)queue,
-                                        .opcode = (uint8_t)opcode,
-                                        .count = {p.n[0], p.n[1]},
-                                        .interval = {p.d[0], p.d[1]}};
-}
-
-static void emit_send(struct block *b, int32_t link, struct program_operand what, struct pattern p,
-                      int64_t departure)
-{
-    emit(b,
-         on_link(PROGRAM_C2C_SEND, PROGRAM_QUEUE_SEND + link, p,
-                 departure - b->chip->c2c_send_skew_cycles),
-         &what, 1, NULL, 0);
-}
-
-/* What departed as `sent` into plane `sub` of `tensor` from row `first` on. */
-static void emit_receive(struct block *b, int32_t link, struct program_operand sent,
-                         struct pattern p, int64_t departure, int32_t stream, int32_t tensor,
-                         int32_t sub, int32_t first)
-{
-    struct walk walk = emit_walk(first, 1, 0);
-    struct lane_group from = {PROGRAM_EAST, stream, links_x(b),
-                              departure + b->chip->c2c_hop_cycles};
-    struct program_operand out[2] = {emit_stream(from.direction, from.stream, 1, tensor, sub, walk),
-                                     sent};
-    out[1].kind = PROGRAM_EXPECT;
-    emit(b, on_link(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + link, p, from.cycle), NULL, 0, out,
-         2);
-    from.cycle += b->chip->c2c_receive_cycles;
-    emit_write(b, tensor, sub, 1, walk, p, from);
-}
-
 /* Of the chip `distance` places on. */
 static int32_t link_at(const struct reduction *r, int32_t distance)
 {
@@ -160,16 +120,17 @@ static void scatter_plane(struct reduction *r, int32_t y, int32_t sub, int64_t c
     struct block *b = r->b;
     int32_t turn = r->tiles % 2, first = r->tiles / 2 * r->block;
     struct pattern one = emit_pattern(r->block, r->slot, 1, 0);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
     struct program_operand sent = emit_read(b, y, sub, 1, emit_walk(0, r->block, 1),
                                             emit_pattern(r->ports, r->step, r->block, r->slot), at);
     for (int32_t port = 0; port < r->ports; port++) {
         int32_t back = r->ports - 1 - port;
-        emit_send(b, link_at(r, port + 1), block_of(sent, port * r->block), one,
-                  cycle + port * r->step);
-        emit_receive(b, link_at(r, port + 1), block_of(sent, back * r->block), one,
-                     cycle + back * r->step, STREAM_FROM + port, r->received[turn][port], sub,
-                     first);
+        emit_link_send(b, link_at(r, port + 1), block_of(sent, port * r->block), one,
+                       cycle + port * r->step);
+        emit_link_receive(b, link_at(r, port + 1), block_of(sent, back * r->block), one,
+                          cycle + back * r->step,
+                          (struct link_target){STREAM_FROM + port, r->received[turn][port], sub,
+                                               emit_walk(first, 1, 0)});
     }
 }
 
@@ -233,12 +194,13 @@ static void cross_tile(struct reduction *r, int32_t sum)
     for (int32_t sub = 0; sub < PLANES; sub++) {
         struct program_operand sent = emit_read(
             b, sum, sub, 1, emit_walk(away, quarter, 1), emit_pattern(2, shift, quarter, r->slot),
-            (struct lane_group){PROGRAM_WEST, STREAM_CROSS + sub, links_x(b), 0});
+            (struct lane_group){PROGRAM_WEST, STREAM_CROSS + sub, emit_link_x(b), 0});
         for (int32_t half = 0; half < 2; half++) {
             int32_t cable = 2 * sub + half, link = r->s->topology->local_links + cable;
-            emit_send(b, link, block_of(sent, away + half * quarter), one, half * shift);
-            emit_receive(b, link, block_of(sent, kept + half * quarter), one, half * shift,
-                         cable_stream[cable], r->other[half], sub, r->tiles * quarter);
+            emit_link_send(b, link, block_of(sent, away + half * quarter), one, half * shift);
+            emit_link_receive(b, link, block_of(sent, kept + half * quarter), one, half * shift,
+                              (struct link_target){cable_stream[cable], r->other[half], sub,
+                                                   emit_walk(r->tiles * quarter, 1, 0)});
         }
     }
     place_group(b, 0);
