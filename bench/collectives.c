@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "partition/collective.h"
+#include "cases.h"
 #include "partition/hierarchy.h"
-#include "partition/lone.h"
 #include "play.h"
 
 enum { GROUP = 8, PLANES = 2 };
@@ -17,17 +16,10 @@ static double nanoseconds(const struct lpu_chip *chip, int64_t cycles)
     return (double)machine_cycles_to_ps(chip, cycles) / 1000.0;
 }
 
-/* Compiles and executes; returns the executed cycles. */
 static struct play_result execute(const struct collective *c)
 {
     struct play play;
-    play_open(&play, c->chip, 1, GROUP, c->group);
-    for (int32_t rank = 0; rank < c->group; rank++) {
-        struct block b = lone_open(c->chip);
-        collective_emit(c, rank, &b);
-        play.program[rank] = lone_program(&b, rank, b.end);
-        block_release(&b);
-    }
+    cases_collective(&play, c);
     play_start(&play, false);
     struct play_result r = play_step(&play);
     play_close(&play);
@@ -86,19 +78,10 @@ static void print_rack(const struct lpu_chip *chip, int32_t nodes, int32_t rows,
                        int64_t *violations)
 {
     struct play play;
-    const char *why;
-    play_open(&play, chip, nodes, GROUP, nodes * GROUP);
-    struct hierarchy h = {.chip = chip, .topology = &play.topology, .rows = rows};
-    if (!hierarchy_plan(&h, &why)) {
+    const char *why = cases_hierarchy(&play, chip, nodes, rows);
+    if (why) {
         printf("%d nodes: %s\n", (int)nodes, why);
-        play_close(&play);
         return;
-    }
-    for (int32_t c = 0; c < play.chips; c++) {
-        struct block b = lone_open(chip);
-        hierarchy_emit(&h, c, &b);
-        play.program[c] = lone_program(&b, c, h.length_cycles);
-        block_release(&b);
     }
     play_start(&play, false);
     struct play_result r = play_step(&play);

@@ -8,15 +8,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cases.h"
 #include "config/config.h"
 #include "install.h"
 #include "lstm.h"
-#include "partition/collective.h"
-#include "partition/hierarchy.h"
 #include "partition/lone.h"
 #include "partition/op_matmul.h"
 #include "partition/partition.h"
-#include "partition/split_matmul.h"
 #include "play.h"
 
 enum { NODE = 8, FP16_BYTES = 2 };
@@ -148,19 +146,9 @@ static void print_products(const struct lpu_chip *chip)
 static int64_t split_product_cycles(const struct lpu_chip *chip, int32_t nodes, int32_t sharing)
 {
     struct play play;
-    play_open(&play, chip, nodes, NODE, nodes * NODE);
-    struct split_matmul s = {chip, &play.topology, 800, 32576, 8192, sharing};
-    if (split_matmul_refusal(&s)) {
-        play_close(&play);
+    const struct cases_product p = {800, 32576, 8192, nodes, sharing};
+    if (cases_split_product(&play, chip, &p))
         return 0;
-    }
-    for (int32_t c = 0; c < play.chips; c++) {
-        struct split_matmul_share share;
-        struct block b = lone_open(chip);
-        split_matmul_emit(&s, c, &b, &share);
-        play.program[c] = lone_program(&b, c, b.end);
-        block_release(&b);
-    }
     return run(&play).length_cycles;
 }
 
@@ -180,13 +168,7 @@ static int64_t all_reduce_cycles(const struct lpu_chip *chip, int32_t rows)
     struct play play;
     struct collective c = {chip, COLLECTIVE_ALL_REDUCE, NODE, rows};
     c.kind = collective_best_reduce(&c);
-    play_open(&play, chip, 1, NODE, NODE);
-    for (int32_t rank = 0; rank < NODE; rank++) {
-        struct block b = lone_open(chip);
-        collective_emit(&c, rank, &b);
-        play.program[rank] = lone_program(&b, rank, b.end);
-        block_release(&b);
-    }
+    cases_collective(&play, &c);
     return run(&play).length_cycles;
 }
 
@@ -207,23 +189,13 @@ static void print_all_reduce(const struct lpu_chip *chip)
 
 static void print_floor(const struct lpu_chip *chip)
 {
-    enum { NODES = 32 };
     struct play play;
-    const char *name = "all-reduce, 256 chips, three stages, 640 bytes", *why;
-    play_open(&play, chip, NODES, NODE, NODES * NODE);
-    struct hierarchy h = {.chip = chip, .topology = &play.topology, .rows = 1};
-    if (!hierarchy_plan(&h, &why)) {
+    const char *name = "all-reduce, 256 chips, three stages, 640 bytes";
+    const char *why = cases_hierarchy(&play, chip, 256 / NODE, 1);
+    if (why)
         print_unsupported(name, why);
-        play_close(&play);
-        return;
-    }
-    for (int32_t c = 0; c < play.chips; c++) {
-        struct block b = lone_open(chip);
-        hierarchy_emit(&h, c, &b);
-        play.program[c] = lone_program(&b, c, h.length_cycles);
-        block_release(&b);
-    }
-    print_row(name, nanoseconds(chip, run(&play).length_cycles), "ns", 2166);
+    else
+        print_row(name, nanoseconds(chip, run(&play).length_cycles), "ns", 2166);
 }
 
 /* A model on a rack: what is compiled is one decode step of one sequence. */

@@ -131,11 +131,10 @@ static struct program_operand term_at_vxm(const struct exchange *e, struct excha
                      emit_at_vxm(e->b, east, stream, 0));
 }
 
-/* Adds neighbours until one result is left, whose addition goes to `out`; returns its cycle. */
-static int64_t add_all(struct block *b, struct program_operand *term, int32_t terms,
-                       struct pattern p, const struct program_operand *out, int32_t outputs)
+int64_t exchange_add(struct block *b, int32_t unit, struct program_operand *term, int32_t terms,
+                     struct pattern p, const struct program_operand *out, int32_t outputs)
 {
-    struct alu a = {.p = p};
+    struct alu a = {.unit = unit, .p = p};
     int64_t next = 0;
     do {
         int32_t sums = (terms + 1) / 2;
@@ -167,7 +166,7 @@ int64_t exchange_sum(const struct exchange *e, const struct exchange_rows *term,
         if (to[k]->tensor >= 0)
             out[outputs++] = emit_stream(from[k].direction, from[k].stream, 2, to[k]->tensor, 0,
                                          emit_walk(to[k]->first, 1, 0));
-    int64_t cycle = add_all(b, in, terms, p, out, outputs);
+    int64_t cycle = exchange_add(b, 0, in, terms, p, out, outputs);
     for (int32_t k = 0; k < 2; k++) {
         from[k].cycle = cycle;
         if (to[k]->tensor >= 0)

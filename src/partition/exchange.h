@@ -51,6 +51,11 @@ int64_t exchange_scatter(struct exchange *e, const struct exchange_rows *to,
 int64_t exchange_share(struct exchange *e, struct exchange_rows what,
                        const struct exchange_rows *into, int64_t earliest);
 
+/* Terms that stand at the VXM in cycle 0, added neighbour by neighbour in ALUs from `unit` on, as
+ * many as terms or one less; the last one drives `out`. Returns the cycle in which it does. */
+int64_t exchange_add(struct block *b, int32_t unit, struct program_operand *term, int32_t terms,
+                     struct pattern p, const struct program_operand *out, int32_t outputs);
+
 /* The sum of `terms` row ranges, ports first and this chip's own last, into `near` beside the links
  * and into `far` in the east; a tensor < 0 is left out. One group. */
 int64_t exchange_sum(const struct exchange *e, const struct exchange_rows *term, int32_t terms,

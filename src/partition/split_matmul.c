@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "partition/emit_link.h"
+#include "partition/exchange.h"
 #include "partition/place.h"
 
 /* Streams that the product leaves free: inward of it 0 to 3 carry results, outward 0 to 17, 20 and
@@ -20,7 +21,7 @@ enum {
     PLANES = 2,
     MOST_PORTS = 7,
     MOST_CABLES = 4,
-    FIRST_ALU = 1,
+    FIRST_ALU = 1,    /* 0 and 8 convert results */
     PLACE_SUM = 18,   /* slices from the VXM outward: west, what the node has added */
     PLACE_OTHER = 20, /* west, two pairs: what the other node sends */
     PLACE_TOTAL = 18, /* east */
@@ -142,26 +143,6 @@ static void scatter_tile(struct reduction *r, int32_t y)
     r->links_free = place_group(r->b, r->links_free) + PLANES * plane;
 }
 
-/* Neighbours added until one is left, which goes to `out`; returns its cycle. */
-static int64_t add_all(struct block *b, struct program_operand *term, int32_t terms,
-                       struct pattern p, const struct program_operand *out)
-{
-    struct alu a = {.unit = FIRST_ALU, .p = p};
-    while (terms > 1) {
-        int32_t sums = (terms + 1) / 2;
-        int64_t next = a.cycle;
-        for (int32_t k = 0; k < sums; k++, a.unit += a.unit == 7 ? 2 : 1) {
-            int32_t n = 2 * k + 1 < terms ? 2 : 1;
-            a.function = n == 2 ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY;
-            next = emit_alu(b, a, term + 2 * k, n, out, sums == 1);
-            term[k] = emit_alu_operand(a.unit);
-        }
-        terms = sums;
-        a.cycle = next;
-    }
-    return a.cycle;
-}
-
 /* What all chips of the node contribute to this one's block of a tile, into `sum`. */
 static void add_tile(struct reduction *r, int32_t y, bool y_east, int32_t sum)
 {
@@ -178,7 +159,7 @@ static void add_tile(struct reduction *r, int32_t y, bool y_east, int32_t sum)
     struct lane_group from = {PROGRAM_WEST, STREAM_SUM, emit_vxm_x(b), 0};
     struct program_operand out =
         emit_stream(from.direction, from.stream, PLANES, sum, 0, emit_walk(0, 1, 0));
-    from.cycle = add_all(b, term, r->ports + 1, p, &out);
+    from.cycle = exchange_add(b, FIRST_ALU, term, r->ports + 1, p, &out, 1);
     emit_write(b, sum, 0, PLANES, emit_walk(0, 1, 0), p, from);
     place_group(b, 0);
 }
@@ -220,7 +201,7 @@ static void add_other(struct reduction *r, int32_t sum, int32_t total)
                       emit_at_vxm(b, false, STREAM_TERM + PLANES, 0))};
         struct lane_group from = {PROGRAM_EAST, STREAM_TOTAL, emit_vxm_x(b), 0};
         struct program_operand out = emit_stream(from.direction, from.stream, PLANES, total, 0, to);
-        from.cycle = add_all(b, term, 2, p, &out);
+        from.cycle = exchange_add(b, FIRST_ALU, term, 2, p, &out, 1);
         emit_write(b, total, 0, PLANES, to, p, from);
         place_group(b, 0);
     }
