@@ -226,6 +226,26 @@ static void softmax(struct walk_state *w)
     vector_op(w, "softmax.exp", 2, 2 * vectors);
 }
 
+/* An op whose values go once through another unit, `way` cycles there and back, and through
+ * `functions` of the VXM; `applied` of all vectors. */
+static void through(struct walk_state *w, const char *name, int64_t way, int64_t functions,
+                    int64_t applied)
+{
+    struct bound_op *op = op_open(w, name);
+    int64_t before = w->last;
+    w->first += way, w->row += way, w->last += way;
+    chain(w, functions);
+    op->need[BOUND_VXM] = vxm_cycles(w, applied);
+    op_finish_vector(w, op, before);
+}
+
+/* Squares against ones, root and product. */
+static void head_norms(struct walk_state *w)
+{
+    int64_t rows = (int64_t)(w->s->heads + w->s->kv_heads) * w->s->rows;
+    through(w, "qk.norm", w->m->mxm, 5, 5 * rows);
+}
+
 static void attention(struct walk_state *w)
 {
     const struct shape *s = w->s;
@@ -234,6 +254,8 @@ static void attention(struct walk_state *w)
     linear(w, "qkv", s->model->hidden, (s->heads + 2 * s->kv_heads) * head_dim);
     if (s->model->qkv_bias)
         vector_op(w, "qkv.bias", 1, applied);
+    if (s->model->qk_norm)
+        head_norms(w);
     aside(w, "rope.k", w->m->sxm + 2 * w->m->alu);
     aside(w, "kv.v", w->m->alu);
     struct bound_op *op = op_open(w, "rope.q");
@@ -253,14 +275,64 @@ static void attention(struct walk_state *w)
 /* Inner columns of a chip's share of an MLP. */
 static int64_t inner_columns(const struct shape *s, enum shape_share share)
 {
-    int64_t all = s->model->ffn / s->group;
+    int64_t all = (s->experts ? s->model->expert_ffn : s->model->ffn) / s->group;
     int64_t from = (int64_t)shape_share_first(s, share) * s->ffn_columns;
     int64_t to = from + (int64_t)shape_share_tiles(s, share) * s->ffn_columns;
     return (to < all ? to : all) - from;
 }
 
+/* Products of all slots of the step, each with an expert of its own: the time is the same whatever
+ * is routed, and so all that can be chosen at once is installed. */
+static void slots(struct walk_state *w, const char *name, int64_t k, int64_t n)
+{
+    const struct lpu_chip *chip = w->m->chip;
+    const struct shape *s = w->s;
+    int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
+    int64_t chosen = (int64_t)s->rows * s->experts_per_row;
+    int64_t installed = chosen < s->experts ? chosen : s->experts;
+    multiply(w, name,
+             (struct product){installed * weight_vectors(w, k, n),
+                              bound_ceil(k * n * chosen, a_cycle), 2});
+}
+
+/* Each expert's rank through the switch, the choices through the MXM, and the way of an id to the
+ * queues. */
+static void route(struct walk_state *w)
+{
+    const struct shape *s = w->s;
+    int64_t chosen = (int64_t)s->rows * s->experts_per_row;
+    linear(w, "router", s->model->hidden, s->experts);
+    through(w, "rank", w->m->sxm, 7, 7 * (int64_t)s->rows * (s->experts - 1));
+    through(w, "choose", w->m->mxm + program_expert_delay_cycles(w->m->chip), 6, 9 * chosen);
+}
+
+static void mixture_share(struct walk_state *w, enum shape_share share)
+{
+    static const char *const name[][2] = {
+        {"expert.g", "expert.d"}, {"expert.g.1", "expert.d.1"}, {"expert.g.2", "expert.d.2"}};
+    const struct shape *s = w->s;
+    int64_t hidden = s->model->hidden, columns = inner_columns(s, share), lanes = w->m->chip->lanes;
+    int64_t chosen = (int64_t)s->rows * s->experts_per_row;
+    norm(w, "mlp.norm");
+    route(w);
+    slots(w, name[share][0], hidden, 2 * columns);
+    if (s->model->expert_bias)
+        vector_op(w, "expert.gb", 1, bound_ceil(2 * columns, lanes) * chosen);
+    vector_op(w, "gate", 3, 4 * bound_ceil(columns, lanes) * chosen);
+    requantise(w, "mlp.quant", columns);
+    slots(w, name[share][1], columns, hidden);
+    if (s->model->expert_bias)
+        vector_op(w, "expert.db", 1, bound_ceil(hidden, lanes) * chosen);
+    vector_op(w, "combine", 2, 2 * bound_ceil(hidden, lanes) * chosen);
+    exchange(w, "down.sum");
+}
+
 static void mlp_share(struct walk_state *w, enum shape_share share)
 {
+    if (w->s->experts) {
+        mixture_share(w, share);
+        return;
+    }
     static const char *const name[][3] = {{"gateup", "down", "down.sum"},
                                           {"gateup.1", "down.1", "down.1.sum"},
                                           {"gateup.2", "down.2", "down.2.sum"}};

@@ -52,9 +52,9 @@ struct matrix {
     struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
     int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    int64_t (*rows)(const struct model *model); /* of each expert's weights; NULL: no experts */
     enum shape_share share;
     int32_t out, in;
-    int64_t (*rows)(const struct model *model); /* of each expert's weights; NULL: no experts */
 };
 
 static void put(const struct image *m, int32_t tensor, int32_t sub, int32_t index)
@@ -207,24 +207,24 @@ static struct linear_shape router_shape(const struct shape *s, enum shape_share 
 }
 
 static const struct matrix
-    matrix_qkv = {qkv_shape, qkv_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL},
-    matrix_o = {o_shape, o_output, packed_of, SHAPE_WHOLE, 0, 0, NULL},
-    matrix_gate[] = {{shape_gate_up, gate_output, hidden_of, SHAPE_WHOLE, 2, 0, NULL},
-                     {shape_gate_up, gate_output, hidden_of, SHAPE_FIRST, 2, 0, NULL},
-                     {shape_gate_up, gate_output, hidden_of, SHAPE_SECOND, 2, 0, NULL}},
-    matrix_down[] = {{shape_down, down_output, ffn_of, SHAPE_WHOLE, 0, 1, NULL},
-                     {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1, NULL},
-                     {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1, NULL}},
-    matrix_router = {router_shape, router_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL},
+    matrix_qkv = {.shape = qkv_shape, .output = qkv_output, .input = hidden_of},
+    matrix_o = {.shape = o_shape, .output = o_output, .input = packed_of},
+    matrix_gate[] = {{shape_gate_up, gate_output, hidden_of, NULL, SHAPE_WHOLE, 2, 0},
+                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_FIRST, 2, 0},
+                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_SECOND, 2, 0}},
+    matrix_down[] = {{shape_down, down_output, ffn_of, NULL, SHAPE_WHOLE, 0, 1},
+                     {shape_down, down_output, ffn_of, NULL, SHAPE_FIRST, 0, 1},
+                     {shape_down, down_output, ffn_of, NULL, SHAPE_SECOND, 0, 1}},
+    matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_of},
     matrix_expert_gate[] =
-        {{shape_gate_up, expert_gate_output, hidden_of, SHAPE_WHOLE, 2, 0, expert_width},
-         {shape_gate_up, expert_gate_output, hidden_of, SHAPE_FIRST, 2, 0, expert_width},
-         {shape_gate_up, expert_gate_output, hidden_of, SHAPE_SECOND, 2, 0, expert_width}},
+        {{shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_WHOLE, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_FIRST, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_SECOND, 2, 0}},
     matrix_expert_down[] =
-        {{shape_down, expert_down_output, ffn_of, SHAPE_WHOLE, 0, 1, hidden_width},
-         {shape_down, expert_down_output, ffn_of, SHAPE_FIRST, 0, 1, hidden_width},
-         {shape_down, expert_down_output, ffn_of, SHAPE_SECOND, 0, 1, hidden_width}},
-    matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0, NULL};
+        {{shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_WHOLE, 0, 1},
+         {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_FIRST, 0, 1},
+         {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_SECOND, 0, 1}},
+    matrix_head = {.shape = head_shape, .output = head_output, .input = hidden_of};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -398,8 +398,8 @@ static struct output expert_down_bias(const struct image *m, int32_t tile, int32
 /* Biases of a product's outputs (what: struct bias); `row` of an output is its place in them. */
 struct bias {
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
-    struct linear_shape (*shape)(const struct shape *s, enum shape_share share); /* of each expert;
-                                                                            NULL: no experts */
+    struct linear_shape (*shape)(const struct shape *s,
+                                 enum shape_share share); /* of each expert; NULL: no experts */
 };
 static const struct bias bias_qkv = {qkv_bias, NULL}, bias_gate = {gate_bias, NULL},
                          bias_expert_gate = {expert_gate_bias, shape_gate_up},

@@ -38,6 +38,7 @@ struct partition_stage {
     int64_t start_cycle[PARTITION_PHASES],
         end_cycle[PARTITION_PHASES]; /* without the transfer that follows */
     int64_t weight_bytes, embedding_bytes, kv_bytes, constant_bytes; /* a chip, padding included */
+    int64_t expert_bytes;                                            /* of weight_bytes */
 };
 
 /* One way to cut the model, and what became of it. */
@@ -86,9 +87,10 @@ const struct partition_candidate *plan_candidates(const struct plan *plan, size_
 void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
                   struct program *program);
 
-/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into
- * the MXMs of stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what
- * one chip of each stage brings, summed over stages. */
+/* Cycles that one decode step needs at the least to bring all weights (of experts, those that one
+ * token chooses) and the whole KV cache into the MXMs of stage after stage at full stream
+ * bandwidth: the bound of one sequence. *vectors: what one chip of each stage brings, summed over
+ * stages. */
 int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors);
 
 /* Decisions taken at compile time for one step, by class. */

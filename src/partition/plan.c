@@ -160,6 +160,29 @@ static int64_t vectors_of(const struct block *b, enum program_tensor_kind kind)
     return vectors;
 }
 
+/* Vectors of weights that are read by the ids of experts. */
+static int64_t expert_vectors_of(const struct block *b)
+{
+    static const char prefix[] = "expert.";
+    int64_t vectors = 0;
+    for (size_t k = 0; k < b->code.tensors; k++)
+        if (b->code.tensor[k].kind == PROGRAM_TENSOR_WEIGHT &&
+            strncmp(b->code.tensor[k].name, prefix, sizeof prefix - 1) == 0)
+            vectors += (int64_t)b->code.tensor[k].subs * b->code.tensor[k].valid;
+    return vectors;
+}
+
+static int64_t expert_bytes(const struct plan *p, const struct partition_stage *stage)
+{
+    int64_t vectors = 0;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        vectors += expert_vectors_of(block_of(p, PARTITION_DECODE, 0, u));
+        n = u.next;
+    }
+    return vectors * p->input.chip->lanes;
+}
+
 /* Bytes that tensors of `kind` take in the blocks of a stage, on its first chip. */
 static int64_t stage_bytes(const struct plan *p, const struct partition_stage *stage,
                            enum program_tensor_kind kind)
@@ -190,6 +213,7 @@ static void describe_stage(struct plan *p, int32_t s, const struct stages_piece 
                                       .order = piece->order};
     stage->layers = layers_of(p, stage);
     stage->weight_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_WEIGHT);
+    stage->expert_bytes = expert_bytes(p, stage);
     stage->embedding_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_EMBEDDING);
     stage->kv_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_KV);
     stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
@@ -574,9 +598,15 @@ void plan_program(const struct plan *plan, enum partition_phase phase, int32_t c
 
 int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors)
 {
+    const struct model *model = plan->input.model;
     int64_t bytes = 0;
-    for (int32_t s = 0; s < plan->stages; s++)
-        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes;
+    for (int32_t s = 0; s < plan->stages; s++) {
+        const struct partition_stage *stage = &plan->stage[s];
+        bytes += stage->weight_bytes + stage->kv_bytes;
+        if (model->experts)
+            bytes -=
+                stage->expert_bytes / model->experts * (model->experts - model->experts_per_token);
+    }
     *vectors = bytes / plan->input.chip->lanes;
     return *vectors / (2 * plan->input.chip->streams_per_direction);
 }
