@@ -200,47 +200,63 @@ static int64_t emit_hot(const struct router *r, struct pattern p)
     return emit_alu(b, a, in, 2, NULL, 0);
 }
 
-/* The hot lane against ids in the west, times its logit against ones in the east. */
-static void choose(struct router *r)
+/* The hot lane to the west and its logit to the east, as squares of `sum`. Returns when. */
+static int64_t raise_choices(const struct router *r, struct lane_sum sum[2])
 {
     struct block *b = r->b;
-    struct pattern p = emit_pattern(r->per_row, 1, r->rows, r->per_row),
-                   flat = emit_pattern(1, 0, r->slots, 1);
-    struct walk walk = emit_walk(0, 0, 1);
-    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
-                              {.ones = r->common->ones, .east = true}};
-    struct program_operand in[2], found[2];
-    struct alu a = {.p = p, .immediate = 0.5f};
-    a.cycle = emit_hot(r, p);
-    in[1] = read_at_vxm(r, r->logits[1], true, STREAM_THIRD, walk, p, a.cycle);
-    int64_t raised = 0, cycle = 0;
+    struct alu a = {.p = emit_pattern(r->per_row, 1, r->rows, r->per_row), .immediate = 0.5f};
+    struct program_operand in[2];
+    int64_t raised = 0;
+    a.cycle = emit_hot(r, a.p);
+    in[1] = read_at_vxm(r, r->logits[1], true, STREAM_THIRD, emit_walk(0, 0, 1), a.p, a.cycle);
     for (int32_t east = 0; east < 2; east++) {
         sum[east].squares = emit_transient(b, east ? "hot.logit" : "hot", PROGRAM_DTYPE_FP16, 2);
-        sum[east].sums = emit_transient(b, east ? "choice.logit" : "choice", PROGRAM_DTYPE_FP32, 4);
         struct program_operand out = emit_stream(emit_outward(east), OPS_STREAM_RAISE, 2,
                                                  sum[east].squares, 0, emit_walk(0, 1, r->per_row));
         in[0] = emit_alu_operand(5);
         a.unit = 6 + east, a.function = east ? PROGRAM_VXM_MUL : PROGRAM_VXM_SCALE;
         raised = emit_alu(b, a, in, 1 + east, &out, 1);
     }
-    for (int32_t east = 0; east < 2; east++) {
-        cycle = ops_lane_sum(b, &sum[east], flat, raised);
-        found[east] = emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0, walk);
-    }
-    a = (struct alu){.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat, .cycle = cycle};
+    return raised;
+}
+
+/* Ids from the west, and logits from the east to rows of both hemispheres. */
+static void write_choices(struct router *r, const struct program_operand found[2], struct alu a)
+{
+    struct block *b = r->b;
+    struct walk walk = emit_walk(0, 0, 1);
+    struct program_operand out[2];
     r->ids = rows_of(r, "expert.choice", false, OPS_SLOT_SCALE_Y, r->slots);
-    for (int32_t east = 0; east < 2; east++)
+    emit_to_rows(r, a, &found[0], 1, r->ids, false, walk);
+    for (int32_t east = 0; east < 2; east++) {
         r->chosen[east] =
             rows_of(r, east ? "chosen.e" : "chosen.w", east, OPS_SLOT_SCALE_X, r->slots);
-    emit_to_rows(r, a, &found[0], 1, r->ids, false, walk);
-    a.unit = 9;
-    struct program_operand out[2];
-    for (int32_t east = 0; east < 2; east++)
         out[east] = emit_stream(emit_outward(east), STREAM_OUT + 2, 2, r->chosen[east], 0, walk);
+    }
+    a.unit++;
     a.cycle = emit_alu(b, a, &found[1], 1, out, 2);
     for (int32_t east = 0; east < 2; east++)
-        emit_write(b, r->chosen[east], 0, 2, walk, flat,
+        emit_write(b, r->chosen[east], 0, 2, walk, a.p,
                    (struct lane_group){emit_outward(east), STREAM_OUT + 2, emit_vxm_x(b), a.cycle});
+}
+
+/* The hot lane against ids in the west, times its logit against ones in the east. */
+static void choose(struct router *r)
+{
+    struct block *b = r->b;
+    struct pattern flat = emit_pattern(1, 0, r->slots, 1);
+    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
+                              {.ones = r->common->ones, .east = true}};
+    struct program_operand found[2];
+    struct alu copy = {.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat};
+    int64_t raised = raise_choices(r, sum);
+    for (int32_t east = 0; east < 2; east++) {
+        sum[east].sums = emit_transient(b, east ? "choice.logit" : "choice", PROGRAM_DTYPE_FP32, 4);
+        copy.cycle = ops_lane_sum(b, &sum[east], flat, raised);
+        found[east] = emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0,
+                                  emit_walk(0, 0, 1));
+    }
+    write_choices(r, found, copy);
     place_group(b, 0);
 }
 
