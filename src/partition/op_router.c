@@ -6,7 +6,7 @@
  * its rank: how many come before it, equals by id. Rank j becomes a row that is one at the j-th
  * expert and zero elsewhere; against a table of ids in one hemisphere and against ones in the other
  * it brings the id and the logit of choice j into all lanes. Weights are the softmax of the chosen
- * logits. Every chip of a group does all this for itself and gets the same. */
+ * logits, or of all. Every chip of a group does all this for itself and gets the same. */
 #include "partition/ops.h"
 
 #include "partition/place.h"
@@ -260,10 +260,45 @@ static void choose(struct router *r)
     place_group(b, 0);
 }
 
-/* exp(logit - greatest) of the choices; the first choice has the greatest. */
+/* The root of the inverse of a sum that the VXM has in `unit` in `cycle`, one a row. */
+static void write_root(struct router *r, int32_t unit, struct pattern p, int64_t cycle)
+{
+    struct program_operand sum = emit_alu_operand(unit);
+    struct alu a = {.unit = unit + 1, .function = PROGRAM_VXM_RSQRT, .p = p, .cycle = cycle};
+    emit_to_rows(r, a, &sum, 1, r->root, true, emit_walk(0, 0, 1));
+}
+
+/* Sum of exp(logit - greatest) over all experts, against ones. */
+static void sum_all(struct router *r)
+{
+    struct block *b = r->b;
+    struct pattern p = emit_pattern(1, 0, r->rows, 1);
+    struct walk walk = emit_walk(0, 0, 1);
+    struct lane_sum sum = {.ones = r->common->ones, .east = true};
+    struct program_operand in[2] = {
+        read_at_vxm(r, r->logits[1], true, STREAM_IN, walk, p, 0),
+        read_at_vxm(r, r->chosen[0], false, STREAM_IN, emit_walk(0, 0, r->per_row), p, 0)};
+    struct alu a = {.function = PROGRAM_VXM_SUB, .p = p};
+    a.cycle = emit_alu(b, a, in, 2, NULL, 0);
+    sum.squares = emit_transient(b, "powers", PROGRAM_DTYPE_FP16, 2);
+    sum.sums = emit_transient(b, "powers.sum", PROGRAM_DTYPE_FP32, 4);
+    struct program_operand out =
+        emit_stream(PROGRAM_EAST, OPS_STREAM_RAISE, 2, sum.squares, 0, walk);
+    in[0] = emit_alu_operand(0);
+    a.unit = 1, a.function = PROGRAM_VXM_EXP;
+    a.cycle = ops_lane_sum(b, &sum, p, emit_alu(b, a, in, 1, &out, 1));
+    in[0] = emit_stream(PROGRAM_WEST, OPS_STREAM_SUM, 4, sum.sums, 0, walk);
+    a.unit = 2, a.function = PROGRAM_VXM_COPY;
+    write_root(r, 2, p, emit_alu(b, a, in, 1, NULL, 0));
+    place_group(b, 0);
+}
+
+/* exp(logit - greatest) of the choices, the first of which has the greatest; and, where weights are
+ * a softmax of the choices alone, their sum. */
 static void share_out(struct router *r)
 {
     struct block *b = r->b;
+    bool sums = b->shape->model->normalise_experts;
     struct pattern p = emit_pattern(r->per_row, 1, r->rows, r->per_row);
     struct walk walk = emit_walk(0, 1, r->per_row);
     struct program_operand in[2] = {
@@ -279,12 +314,11 @@ static void share_out(struct router *r)
     in[0] = emit_alu_operand(1);
     a.cycle += b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
     a.unit = 2, a.function = PROGRAM_VXM_ADD, a.flags = PROGRAM_REDUCE;
-    a.cycle = emit_alu(b, a, in, 1, NULL, 0);
-    in[0] = emit_alu_operand(2);
-    a = (struct alu){
-        .unit = 3, .function = PROGRAM_VXM_RSQRT, .p = emit_reduced(p), .cycle = a.cycle};
-    emit_to_rows(r, a, in, 1, r->root, true, emit_walk(0, 0, 1));
+    if (sums)
+        write_root(r, 2, emit_reduced(p), emit_alu(b, a, in, 1, NULL, 0));
     place_group(b, 0);
+    if (!sums)
+        sum_all(r);
 }
 
 static void weigh(struct router *r)

@@ -60,6 +60,8 @@ CASES = [
     case("mixtral", "--family", "mixtral", "--seed", "16", tokens=24, prompt=18),
     case("qwen3_moe: five of twelve experts on two chips", "--family", "qwen3_moe", "--experts", "12",
          "--experts-per-token", "5", "--expert-ffn", "48", "--seed", "17", group=2, tokens=24, prompt=18),
+    case("experts weighed by the softmax of all logits", "--family", "qwen3_moe", "--plain-weights", "--seed", "25",
+         group=2, tokens=24, prompt=18),
     case("wide experts: two tiles of each", "--family", "mixtral", "--hidden", "700", "--heads", "4", "--head-dim", "40",
          "--layers", "1", "--expert-ffn", "1600", "--experts", "4", "--seed", "18", group=4, tokens=20, prompt=18),
     case("gpt_oss on eight chips", "--family", "gpt_oss", "--yarn", "4", "--window", "20", "--kv-heads", "2",

@@ -142,11 +142,12 @@ def clamped(gate, up, limit, alpha):
     return f16((half * each(math.tanh, -gate * (np.float32(-0.5) * np.float32(alpha))) + half) * (up + np.float32(1)))
 
 
-def shares(logits):
-    """Softmax of the chosen logits, the greatest first."""
-    powers = each(math.exp, wide(logits) - wide(logits[0]))
-    root = wide(f16(rsqrt(running_sum(powers[:, None]))))
-    return f16(product(wide(f16(powers)), root) * root)
+def shares(logits, order, normalises):
+    """Softmax of the chosen logits, the greatest first, or of all."""
+    powers = each(math.exp, wide(logits) - wide(logits[order[0]]))
+    counted = powers[order] if normalises else wide(f16(powers))
+    root = wide(f16(rsqrt(running_sum(counted[:, None]))))
+    return f16(product(wide(f16(powers[order])), root) * root)
 
 
 def split_inputs(weights, group):
@@ -264,7 +265,7 @@ class Twin:
         logits = layer["router"].times(*x)
         logits = f16(wide(logits) + wide(layer.get("router_bias", np.float16(0))))
         order = np.argsort(-wide(logits), kind="stable")[:self.config.experts_per_token]
-        weights = shares(logits[order])
+        weights = shares(logits, order, self.config.normalises)
         given = [self.one_expert(layer, e, x) for e in order]
         for piece in range(len(given[0])):
             row = combined([f16(running_sum([wide(one[piece][rank]) * wide(weight)
