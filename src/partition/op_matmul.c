@@ -44,19 +44,18 @@ int32_t matmul_period_cycles(const struct lpu_chip *chip, int32_t rows)
     return (rows > load ? rows : load) + chip->mxm_install_cycles;
 }
 
+/* A side without rows has no tiles. */
 static void share_out(const struct matmul *m, struct matmul_side side[2])
 {
     bool by_columns = m->n_tiles % 2 == 0;
+    int32_t west = m->rows / 2;
     for (int32_t east = 0; east < 2; east++) {
-        int32_t half = m->rows / 2;
-        side[east] = (struct matmul_side){
-            .first_tile = by_columns ? east * m->n_tiles / 2 : 0,
-            .tiles = by_columns ? m->n_tiles / 2 : m->n_tiles,
-            .first_row = by_columns || !east ? 0 : half,
-            .rows = by_columns ? m->rows
-                    : east     ? m->rows - half
-                               : half,
-        };
+        int32_t rows = by_columns ? m->rows : east ? m->rows - west : west;
+        int32_t tiles = by_columns ? m->n_tiles / 2 : m->n_tiles;
+        side[east] = (struct matmul_side){.first_tile = by_columns ? east * tiles : 0,
+                                          .tiles = rows ? tiles : 0,
+                                          .first_row = by_columns ? 0 : east * west,
+                                          .rows = rows};
     }
 }
 
