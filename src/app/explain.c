@@ -33,8 +33,8 @@ static void print_block(const struct bound_block *block)
 {
     if (!block->ops)
         return;
-    printf("%-14s %9s %9s %7.2f\n", block_name[block->kind], app_text_count(block->length).text,
-           app_text_count(block->end).text, over(block->length, block->end));
+    printf("%-14s %9s %9s %7.2f\n", block_name[block->kind], app_text_count(block->cycles).text,
+           app_text_count(block->bound).text, over(block->cycles, block->bound));
     for (int32_t n = 0; n < block->ops; n++)
         print_op(&block->op[n]);
 }

@@ -45,85 +45,128 @@ static void note_compiled(const struct templates *t, enum partition_phase phase,
                           struct bound_block *block)
 {
     int32_t v = shortest(t, phase, block->kind);
-    block->length = t->length[phase][block->kind][v];
+    block->cycles = t->length[phase][block->kind][v];
     for (int32_t n = 0; n < block->ops; n++)
         note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);
 }
 
-/* What leaves a stage: rows of the residual stream, or the key of a token; 0: nothing has to. */
-static int64_t moving_vectors(const struct plan *plan, enum partition_phase phase, int32_t stage)
+/* A walk through stages. */
+struct stage_walk {
+    const struct plan *plan;
+    struct bound_machine m;
+    struct bound_step *step;
+};
+
+static enum partition_block kind_of(const struct stage_walk *w, int32_t block)
 {
-    const struct partition_input *in = plan_input(plan);
-    const struct shape *s = &plan_templates(plan)->shape[phase];
-    int64_t hidden = bound_ceil(2 * in->model->hidden, in->chip->lanes) * s->rows;
-    int32_t stages = plan_stages(plan), head = stages_block_count(in->model) - 1;
-    if (phase == PARTITION_DECODE)
-        return stage + 1 < stages ? hidden : stages > 1 ? 4 : 0;
-    return stage + 1 < stages && plan_stage(plan, stage + 1)->first_block < head ? hidden : 0;
+    return stages_block_kind(plan_input(w->plan)->model, block);
 }
 
-static const struct bound_block *block_of(const struct plan *plan, const struct bound_step *step,
-                                          int32_t n)
+static bool is_worked(const struct stage_walk *w, int32_t block)
 {
-    enum partition_block kind = stages_block_kind(plan_input(plan)->model, n);
-    return &step->block[kind];
+    return w->step->phase == PARTITION_DECODE || kind_of(w, block) != PARTITION_HEAD;
 }
 
-static bool is_left_out(const struct plan *plan, enum partition_phase phase, int32_t n)
+/* What leaves a stage for the next: rows of the residual stream, or the key of a token; 0: nothing
+ * has to. *row: vectors of one row. */
+static int64_t moving_vectors(const struct stage_walk *w, int32_t s, int64_t *row)
 {
-    return phase == PARTITION_PREFILL &&
-           stages_block_kind(plan_input(plan)->model, n) == PARTITION_HEAD;
+    const struct shape *shape = &plan_templates(w->plan)->shape[w->step->phase];
+    bool last = s + 1 == w->step->stages, key = last && w->step->phase == PARTITION_DECODE;
+    *row = key ? program_dtype_planes(PROGRAM_DTYPE_KEY) : bound_row_vectors(shape);
+    if (key)
+        return s > 0 ? *row : 0;
+    return !last && is_worked(w, plan_stage(w->plan, s + 1)->first_block) ? *row * shape->rows : 0;
 }
 
-/* Blocks one after the other; the last one's sums may go on without being known here. */
-static void bound_stage_of(const struct bound_machine *m, const struct plan *plan,
-                           struct bound_step *step, int32_t s)
+static struct bound_pair pair_of(const struct stage_walk *w, int32_t s, bool sums)
 {
-    const struct partition_stage *at = plan_stage(plan, s);
-    const struct bound_block *last = NULL;
-    struct bound_stage *stage = &step->stage[s];
-    int64_t vectors = moving_vectors(plan, step->phase, s);
+    int32_t next = s + 1 < w->step->stages ? s + 1 : 0;
+    return (struct bound_pair){
+        plan_input(w->plan)->topology, plan_group(w->plan), plan_stage(w->plan, s)->first_chip,
+        plan_stage(w->plan, next)->first_chip, .sums = sums && plan_group(w->plan) > 1};
+}
+
+/* By how much a norm's last vectors may come after what its maximum is made of: the maximum crosses
+ * lanes, and its reciprocal takes two functions. */
+static int64_t lateness(const struct bound_machine *m)
+{
+    return bound_crossing_way(m) + 2 * m->alu;
+}
+
+/* Blocks of a stage one after the other. */
+static void walk_stage(const struct stage_walk *w, int32_t s, struct bound_time *time,
+                       struct bound_time *partial)
+{
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    const struct shape *shape = &plan_templates(w->plan)->shape[w->step->phase];
+    *partial = *time;
     for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
-        if (is_left_out(plan, step->phase, n))
-            continue;
-        last = block_of(plan, step, n);
-        stage->bound += last->end;
+        struct bound_block ignored;
+        if (is_worked(w, n))
+            bound_block(&w->m, shape, kind_of(w, n), lateness(&w->m), time, partial, &ignored);
     }
-    stage->cycles = at->end_cycle[step->phase] - at->start_cycle[step->phase];
-    stage->move_cycles = plan_transfer_cycles(plan, step->phase, s);
-    stage->joint_cycles = stage->cycles + stage->move_cycles;
-    stage->joint_bound = stage->bound;
-    if (!vectors || !last)
+}
+
+/* Parts of sums, as soon as they exist, on to the stage after s. */
+static void walk_move(const struct stage_walk *w, int32_t s, const struct bound_time *partial,
+                      struct bound_time *time)
+{
+    int64_t row, all = moving_vectors(w, s, &row);
+    struct bound_pair pair = pair_of(w, s, true);
+    if (!all)
         return;
-    int32_t to = plan_stage(plan, s + 1 < step->stages ? s + 1 : 0)->first_chip;
-    struct bound_pair pair = {plan_input(plan)->topology, plan_group(plan), at->first_chip, to,
-                              .sums = plan_group(plan) > 1};
-    int64_t one = bound_move(m, &pair, 1), all = bound_move(m, &pair, vectors);
-    stage->joint_bound += most(last->last + one, last->first + all) - last->end;
-    pair.sums = false;
-    stage->move_bound = bound_move(m, &pair, vectors);
+    int64_t late = s + 1 < w->step->stages ? lateness(&w->m) : 0;
+    int64_t one = bound_move(&w->m, &pair, 1);
+    int64_t a_row = most(bound_move(&w->m, &pair, row) - late, one);
+    int64_t every = most(bound_move(&w->m, &pair, all) - late, one);
+    time->row = most(partial->row + one, partial->first + a_row);
+    time->last = most(most(partial->last + one, partial->first + every), time->row);
+    time->first = partial->first + one;
+}
+
+static void note_stage(const struct stage_walk *w, int32_t s)
+{
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    struct bound_stage *stage = &w->step->stage[s];
+    struct bound_time time = {0}, partial;
+    struct bound_pair pair = pair_of(w, s, false);
+    int64_t row, all = moving_vectors(w, s, &row);
+    walk_stage(w, s, &time, &partial);
+    stage->bound = time.last;
+    stage->cycles = at->end_cycle[w->step->phase] - at->start_cycle[w->step->phase];
+    stage->move_bound = all ? bound_move(&w->m, &pair, all) : 0;
+    stage->move_cycles = plan_transfer_cycles(w->plan, w->step->phase, s);
+}
+
+static void note_blocks(const struct stage_walk *w)
+{
+    const struct templates *t = plan_templates(w->plan);
+    enum partition_phase phase = w->step->phase;
+    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
+        struct bound_time time = {0}, partial;
+        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
+            continue;
+        bound_block(&w->m, &t->shape[phase], kind, 0, &time, &partial, &w->step->block[kind]);
+        note_compiled(t, phase, &w->step->block[kind]);
+    }
 }
 
 void bound_step(const struct plan *plan, enum partition_phase phase, struct bound_step *step)
 {
-    const struct templates *t = plan_templates(plan);
-    struct bound_machine m = bound_machine_of(plan_input(plan)->chip);
-    *step = (struct bound_step){.phase = phase,
-                                .stages = plan_stages(plan),
-                                .start = plan_input(plan)->chip->sync_cycles,
-                                .cycles = plan_length_cycles(plan, phase)};
-    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
-        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
-            continue;
-        bound_block(&m, &t->shape[phase], kind, &step->block[kind]);
-        note_compiled(t, phase, &step->block[kind]);
-    }
+    *step = (struct bound_step){
+        .phase = phase, .stages = plan_stages(plan), .cycles = plan_length_cycles(plan, phase)};
+    struct stage_walk w = {plan, bound_machine_of(plan_input(plan)->chip), step};
+    int64_t start = plan_input(plan)->chip->sync_cycles;
+    struct bound_time time = {start, start, start}, partial;
+    note_blocks(&w);
     step->stage = base_alloc((size_t)step->stages, sizeof *step->stage);
-    step->bound = step->start;
     for (int32_t s = 0; s < step->stages; s++) {
-        bound_stage_of(&m, plan, step, s);
-        step->bound += step->stage[s].joint_bound;
+        note_stage(&w, s);
+        walk_stage(&w, s, &time, &partial);
+        walk_move(&w, s, &partial, &time);
     }
+    step->bound = time.last;
 }
 
 void bound_release(struct bound_step *step)

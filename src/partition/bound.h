@@ -38,20 +38,18 @@ struct bound_op {
     int64_t span, advance;
 };
 
+/* All input stands at the VXM in cycle 0. */
 struct bound_block {
     enum partition_block kind;
     struct bound_op op[BOUND_OPS];
     int32_t ops;
-    /* From the block's input at the VXM: when the first vector of its partial result is there, when
-     * the last, and when the sums are on all chips. */
-    int64_t first, last, end;
-    int64_t length; /* as compiled; the shortest variant */
+    int64_t bound;
+    int64_t cycles; /* as compiled; the shortest variant */
 };
 
 struct bound_stage {
-    int64_t bound, cycles;             /* all blocks of the stage */
-    int64_t move_bound, move_cycles;   /* on to the next stage, or back to the first */
-    int64_t joint_bound, joint_cycles; /* both: sums may go straight to the next stage */
+    int64_t bound, cycles;           /* all blocks of the stage */
+    int64_t move_bound, move_cycles; /* on to the next stage, or back to the first */
 };
 
 /* Release with bound_release. */
@@ -60,8 +58,8 @@ struct bound_step {
     struct bound_block block[PARTITION_BLOCKS];
     struct bound_stage *stage;
     int32_t stages;
-    int64_t start;         /* the barrier, in both */
-    int64_t bound, cycles; /* of the step */
+    int64_t bound, cycles; /* of the step; sums may go straight to the next stage, and rows of a
+                              prefill one after the other */
 };
 
 void bound_step(const struct plan *plan, enum partition_phase phase, struct bound_step *step);

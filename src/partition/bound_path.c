@@ -39,28 +39,34 @@ struct bound_machine bound_machine_of(const struct lpu_chip *chip)
     return m;
 }
 
+int64_t bound_crossing_way(const struct bound_machine *m)
+{
+    return least(m->sxm, m->mxm) + m->alu;
+}
+
 int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int32_t planes)
 {
     int64_t bytes = rows * m->chip->lanes * planes, streams = 2 * m->chip->streams_per_direction;
-    int64_t way = least(m->sxm, m->mxm);
-    return least(way + bound_ceil(bytes, streams) - 1, 2 * way + m->alu) + m->alu;
+    int64_t way = bound_crossing_way(m);
+    return least(way + bound_ceil(bytes, streams) - 1, 2 * way);
 }
 
-/* With `late` vectors a link that bring sums, which need two hops, all others must bring every
- * chip's own. */
-static int64_t two_hops(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late)
+/* Each link brings `sums` vectors that took two hops; of all others it must bring every chip's own.
+ */
+static int64_t two_hops(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t sums)
 {
-    int64_t sums = 2 * m->hop + m->alu + (late - 1) * m->slot;
-    int64_t own = vectors - late * (group - 2);
-    return greatest(sums, m->hop + (greatest(own, 1) - 1) * m->slot);
+    int64_t own = vectors - sums * (group - 2);
+    return greatest(2 * m->hop + m->alu + (sums - 1) * m->slot,
+                    m->hop + (greatest(own, 1) - 1) * m->slot);
 }
 
-int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors)
+int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late)
 {
-    int64_t best = m->hop + m->alu + (vectors - 1) * m->slot;
-    for (int64_t late = 1; late < vectors && 2 * m->hop + (late - 1) * m->slot < best; late++)
-        best = least(best, two_hops(m, group, vectors, late));
-    return best;
+    int64_t one_hop = m->hop + m->alu + (vectors - 1) * m->slot, best = one_hop;
+    int64_t latest = least(one_hop, 2 * m->hop + m->alu);
+    for (int64_t sums = 1; sums < vectors && 2 * m->hop + (sums - 1) * m->slot < best; sums++)
+        best = least(best, two_hops(m, group, vectors, sums));
+    return greatest(best - late, latest);
 }
 
 static bool is_in(const struct bound_pair *p, int32_t first, int32_t chip)
