@@ -3,10 +3,12 @@
  * away. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/lpu.h"
 #include "app/text.h"
 #include "partition/bound.h"
+#include "partition/critical.h"
 
 enum { PHASES = PARTITION_PHASES };
 
@@ -62,6 +64,56 @@ static void print_stages(const struct bound_step *step)
            app_text_count(move).text, app_text_count(move_bound).text, over(move, move_bound));
 }
 
+/* Neighbours of one op on one line. */
+static void print_chain(const struct critical_path *path)
+{
+    for (size_t n = 0, next; n < path->parts; n = next) {
+        const struct critical_part *part = &path->part[n];
+        int64_t cycles = 0;
+        for (next = n; next < path->parts && !strcmp(path->part[next].op, part->op); next++)
+            cycles += path->part[next].cycles;
+        printf("  %-12s %9s ", part->op, app_text_count(cycles).text);
+        for (size_t k = n; k < next; k++) {
+            const char *unit = critical_unit_name(path->part[k].unit);
+            int32_t times = path->part[k].instructions;
+            printf(" %s%s", k > n ? "> " : "", unit);
+            if (times > 1)
+                printf(" x%" PRId32, times);
+            printf(" %s", app_text_count(path->part[k].cycles).text);
+        }
+        puts("");
+    }
+}
+
+static void print_slacks(const struct app_run *run, enum partition_phase phase,
+                         enum partition_block kind)
+{
+    struct critical_slack slack[BOUND_OPS];
+    int32_t ops = critical_slacks(run->lpu->plan, phase, kind, slack, BOUND_OPS);
+    for (int32_t n = 0; n < ops; n++)
+        printf("  %-12s %" PRId64 " vectors over links could come %s cycles later at least, %s in "
+               "the median\n",
+               slack[n].op, slack[n].transfers, app_text_count(slack[n].least).text,
+               app_text_count(slack[n].median).text);
+}
+
+static void print_path(const struct app_run *run, enum partition_phase phase)
+{
+    int64_t layers = run->model.layers;
+    const int64_t times[PARTITION_BLOCKS] = {1, layers, layers, phase == PARTITION_DECODE};
+    puts("critical path: cycles of each op on it, and of the units that it goes through");
+    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
+        struct critical_path path;
+        if (!times[kind])
+            continue;
+        critical_block(run->lpu->plan, phase, kind, &path);
+        printf("%s x %" PRId64 "\n", block_name[kind], times[kind]);
+        print_chain(&path);
+        print_slacks(run, phase, kind);
+        critical_release(&path);
+    }
+}
+
 static void print_step(const struct app_run *run, enum partition_phase phase)
 {
     struct bound_step step;
@@ -75,6 +127,7 @@ static void print_step(const struct app_run *run, enum partition_phase phase)
            app_text_count(step.cycles).text, app_text_count(step.bound).text,
            over(step.cycles, step.bound));
     bound_release(&step);
+    print_path(run, phase);
 }
 
 enum base_status app_explain_show(struct app_run *run)

@@ -14,17 +14,6 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Variant of a kind of block that is the shortest. */
-static int32_t shortest(const struct templates *t, enum partition_phase phase,
-                        enum partition_block kind)
-{
-    int32_t best = 0;
-    for (int32_t v = 1; v < EMIT_SETS; v++)
-        if (t->length[phase][kind][v] && t->length[phase][kind][v] < t->length[phase][kind][best])
-            best = v;
-    return best;
-}
-
 /* An op may be written several times, for one group of rows after the other. */
 static void note_op(struct bound_op *op, const struct program *code)
 {
@@ -44,7 +33,7 @@ static void note_op(struct bound_op *op, const struct program *code)
 static void note_compiled(const struct templates *t, enum partition_phase phase,
                           struct bound_block *block)
 {
-    int32_t v = shortest(t, phase, block->kind);
+    int32_t v = template_shortest(t, phase, block->kind);
     block->cycles = t->length[phase][block->kind][v];
     for (int32_t n = 0; n < block->ops; n++)
         note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);

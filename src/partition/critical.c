@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Follows a block backwards from its last instruction to the operand that was the last to be there.
+ *
+ * Vectors meet their consumers to the cycle, so streams never wait; reads of SRAM do, for the write
+ * before them. Of several operands the chain follows the one whose reads waited least. */
+#include "partition/critical.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "partition/place.h"
+#include "partition/plan.h"
+
+enum { NOBODY = -1, UNKNOWN = -2, NEVER = INT32_MAX, LONGEST_CHAIN = 10000 };
+
+/* One repeat of an instruction. */
+struct event {
+    int32_t instruction; /* NOBODY: the start of the block */
+    int64_t cycle;       /* of its issue */
+};
+
+struct chase {
+    const struct block *b;
+    int64_t *slack; /* of each instruction: cycles that the read behind it waited; UNKNOWN */
+    struct critical_path *path;
+};
+
+const char *critical_unit_name(enum critical_unit unit)
+{
+    static const char *const name[CRITICAL_UNITS] = {"SRAM",  "VXM",   "SXM",   "MXM",
+                                                     "links", "train", "queue", "wait"};
+    return name[unit];
+}
+
+static const struct program_instruction *instruction(const struct chase *c, int32_t n)
+{
+    return &c->b->code.instruction[n];
+}
+
+static enum critical_unit unit_of(const struct program_instruction *i)
+{
+    switch (i->opcode) {
+    case PROGRAM_MEM_READ:
+    case PROGRAM_MEM_WRITE:
+        return CRITICAL_SRAM;
+    case PROGRAM_VXM:
+        return CRITICAL_VXM;
+    case PROGRAM_SXM_PERMUTE:
+    case PROGRAM_SXM_TRANSPOSE:
+        return CRITICAL_SXM;
+    case PROGRAM_C2C_SEND:
+    case PROGRAM_C2C_RECEIVE:
+        return CRITICAL_LINKS;
+    default:
+        return CRITICAL_MXM;
+    }
+}
+
+static int64_t last_repeat(const struct program_instruction *i)
+{
+    return i->cycle + (int64_t)(i->count[0] - 1) * i->interval[0] +
+           (int64_t)(i->count[1] - 1) * i->interval[1];
+}
+
+/* Whether the instruction issues a repeat in `cycle`, one that drives a result where `drives`. */
+static bool issues_in(const struct program_instruction *i, int64_t cycle, bool drives)
+{
+    bool last_inner = drives && i->opcode == PROGRAM_VXM && i->flags & PROGRAM_REDUCE;
+    bool last_outer = drives && i->opcode == PROGRAM_MXM_COMPUTE && !(i->flags & PROGRAM_EVERY);
+    for (int32_t o = last_outer ? i->count[1] - 1 : 0; o < i->count[1]; o++) {
+        int64_t away = cycle - i->cycle - (int64_t)o * i->interval[1];
+        int64_t n = i->interval[0] > 0 ? away / i->interval[0] : 0;
+        if (away < 0 || away != n * i->interval[0] || n >= i->count[0])
+            continue;
+        if (!last_inner || n == i->count[0] - 1)
+            return true;
+    }
+    return false;
+}
+
+static int32_t position(const struct chase *c, int32_t n)
+{
+    return program_queue_position(c->b->chip, instruction(c, n)->queue);
+}
+
+/* Issue of the repeat of `n` whose result stands at `x` in `cycle` on the stream of `want`; -1:
+ * none does. */
+static int64_t issue_behind(const struct chase *c, int32_t n, const struct program_operand *want,
+                            int32_t x, int64_t cycle)
+{
+    const struct program_instruction *i = instruction(c, n);
+    int32_t away = want->direction == PROGRAM_EAST ? x - position(c, n) : position(c, n) - x;
+    int64_t issue = cycle - away - place_delay(c->b->chip, i);
+    if (away < 0 || !issues_in(i, issue, true))
+        return -1;
+    for (int32_t k = 0; k < i->outputs; k++) {
+        const struct program_operand *o = &c->b->code.operand[i->operand + i->inputs + (uint32_t)k];
+        if (o->kind == PROGRAM_STREAM && o->direction == want->direction &&
+            o->stream <= want->stream && want->stream < o->stream + o->streams)
+            return issue;
+    }
+    return -1;
+}
+
+static struct event stream_producer(const struct chase *c, const struct program_operand *want,
+                                    int32_t x, int64_t cycle)
+{
+    struct event nearest = {NOBODY, 0};
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        int64_t issue = issue_behind(c, (int32_t)n, want, x, cycle);
+        if (issue >= 0 && issue >= nearest.cycle)
+            nearest = (struct event){(int32_t)n, issue};
+    }
+    return nearest;
+}
+
+static struct event alu_producer(const struct chase *c, const struct program_operand *want,
+                                 int64_t cycle)
+{
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        int64_t issue = cycle - c->b->chip->vxm_alu_cycles;
+        if (i->opcode == PROGRAM_VXM && i->queue == PROGRAM_QUEUE_VXM + want->stream &&
+            i->mark == want->mark && issues_in(i, issue, true))
+            return (struct event){(int32_t)n, issue};
+    }
+    return (struct event){NOBODY, 0};
+}
+
+/* Who made input k of an instruction's repeat. */
+static struct event producer(const struct chase *c, struct event at, int32_t k)
+{
+    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_operand *want = &c->b->code.operand[i->operand + (uint32_t)k];
+    int64_t sampled = at.cycle + place_skew(c->b->chip, i);
+    if (want->kind == PROGRAM_STREAM)
+        return stream_producer(c, want, position(c, at.instruction), sampled);
+    if (want->kind == PROGRAM_ALU)
+        return alu_producer(c, want, sampled);
+    return (struct event){NOBODY, 0};
+}
+
+/* The send that a receive belongs to, as this chip's equals do it. */
+static struct event sender(const struct chase *c, struct event at)
+{
+    const struct lpu_chip *chip = c->b->chip;
+    int64_t issue = at.cycle - chip->c2c_hop_cycles - chip->c2c_send_skew_cycles;
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        if (i->opcode == PROGRAM_C2C_SEND && issues_in(i, issue, false))
+            return (struct event){(int32_t)n, issue};
+    }
+    return (struct event){NOBODY, 0};
+}
+
+/* What a MEM instruction reads or writes. */
+static const struct program_operand *held(const struct chase *c,
+                                          const struct program_instruction *i)
+{
+    return &c->b->code.operand[i->operand + i->inputs + i->outputs - 1u];
+}
+
+/* The last write of what a read reads, as far as it lies before the read's issue. */
+static struct event writer(const struct chase *c, struct event at)
+{
+    const struct program_operand *want = held(c, instruction(c, at.instruction));
+    struct event last = {NOBODY, INT64_MIN};
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        if (i->opcode != PROGRAM_MEM_WRITE || held(c, i)->tensor != want->tensor ||
+            i->cycle >= at.cycle)
+            continue;
+        int64_t end = last_repeat(i);
+        end = end < at.cycle ? end : i->cycle;
+        if (end > last.cycle)
+            last = (struct event){(int32_t)n, end};
+    }
+    return last;
+}
+
+static bool is_rooted(const struct program_instruction *i)
+{
+    return i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_C2C_RECEIVE;
+}
+
+static struct event before(const struct chase *c, struct event at, int32_t k)
+{
+    const struct program_instruction *i = instruction(c, at.instruction);
+    if (i->opcode == PROGRAM_MEM_READ)
+        return writer(c, at);
+    return i->opcode == PROGRAM_C2C_RECEIVE ? sender(c, at) : producer(c, at, k);
+}
+
+/* Cycles that a read waited for what it reads: from the start of the block for its input, for ever
+ * for what is always there. */
+static int64_t read_slack(const struct chase *c, int32_t n)
+{
+    const struct program_instruction *i = instruction(c, n);
+    struct event write = writer(c, (struct event){n, i->cycle});
+    int32_t kind = c->b->code.tensor[held(c, i)->tensor].kind;
+    if (write.instruction != NOBODY)
+        return i->cycle - write.cycle;
+    return kind == PROGRAM_TENSOR_ACTIVATION ? i->cycle : NEVER;
+}
+
+static int64_t slack_of(struct chase *c, int32_t n)
+{
+    const struct program_instruction *i = instruction(c, n);
+    if (c->slack[n] != UNKNOWN)
+        return c->slack[n];
+    c->slack[n] = NEVER;
+    if (i->opcode == PROGRAM_MEM_READ)
+        return c->slack[n] = read_slack(c, n);
+    int32_t inputs = is_rooted(i) ? 1 : i->inputs;
+    int64_t least = NEVER, cycle = i->flags & PROGRAM_REDUCE && i->opcode == PROGRAM_VXM
+                                       ? i->cycle + (int64_t)(i->count[0] - 1) * i->interval[0]
+                                       : i->cycle;
+    for (int32_t k = 0; k < inputs; k++) {
+        struct event from = before(c, (struct event){n, cycle}, k);
+        int64_t own = from.instruction == NOBODY ? NEVER : slack_of(c, from.instruction);
+        least = own < least ? own : least;
+    }
+    return c->slack[n] = least;
+}
+
+/* The operand that was the last to be there, or the instruction that had the queue until then. */
+static struct event last_to_come(struct chase *c, struct event at)
+{
+    const struct program_instruction *i = instruction(c, at.instruction);
+    struct event best = {NOBODY, 0};
+    int64_t least = INT64_MAX;
+    for (int32_t k = 0; k < (is_rooted(i) ? 1 : i->inputs); k++) {
+        struct event from = before(c, at, k);
+        int64_t slack = from.instruction == NOBODY ? NEVER : slack_of(c, from.instruction);
+        if (from.instruction != NOBODY && slack < least)
+            best = from, least = slack;
+    }
+    return best;
+}
+
+/* The instruction before on the queue of a read. */
+static struct event queue_before(const struct chase *c, struct event at)
+{
+    const struct program_instruction *own = instruction(c, at.instruction);
+    struct event last = {NOBODY, INT64_MIN};
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        int64_t end = last_repeat(i);
+        if (i->queue == own->queue && end < own->cycle && end > last.cycle)
+            last = (struct event){(int32_t)n, end};
+    }
+    return last;
+}
+
+static void add(struct chase *c, int32_t n, enum critical_unit unit, int64_t cycles)
+{
+    struct critical_path *path = c->path;
+    const char *op = c->b->code.op[instruction(c, n)->op].name;
+    struct critical_part *last = path->parts ? &path->part[path->parts - 1] : NULL;
+    if (cycles == 0)
+        return;
+    if (!last || last->unit != unit || strcmp(last->op, op) != 0) {
+        path->part = base_grow(path->part, &path->capacity, path->parts + 1, sizeof *path->part);
+        last = &path->part[path->parts++];
+        *last = (struct critical_part){.unit = unit};
+        snprintf(last->op, sizeof last->op, "%s", op);
+    }
+    last->instructions++;
+    last->cycles += cycles;
+}
+
+/* A train that others feed is as late as they are; reads and products have their own pace. */
+static bool paces(const struct program_instruction *i)
+{
+    return is_rooted(i) || i->opcode == PROGRAM_MXM_COMPUTE || i->opcode == PROGRAM_C2C_SEND;
+}
+
+/* Adds what lies between the event and the one before it; returns that one. */
+static struct event step_back(struct chase *c, struct event at)
+{
+    const struct program_instruction *i = instruction(c, at.instruction);
+    if (paces(i) && i->opcode != PROGRAM_C2C_RECEIVE && at.cycle > i->cycle) {
+        add(c, at.instruction, CRITICAL_TRAIN, at.cycle - i->cycle);
+        return (struct event){at.instruction, i->cycle};
+    }
+    struct event from = last_to_come(c, at);
+    if (i->opcode == PROGRAM_MEM_READ) {
+        struct event busy = queue_before(c, at);
+        if (busy.instruction != NOBODY && at.cycle - busy.cycle == 1 &&
+            busy.cycle > (from.instruction == NOBODY ? 0 : from.cycle)) {
+            add(c, busy.instruction, CRITICAL_QUEUE, at.cycle - busy.cycle);
+            return busy;
+        }
+    }
+    if (from.instruction == NOBODY) {
+        add(c, at.instruction, CRITICAL_WAIT, at.cycle);
+        return from;
+    }
+    add(c, from.instruction, unit_of(instruction(c, from.instruction)), at.cycle - from.cycle);
+    return from;
+}
+
+static struct event last_event(const struct chase *c, int64_t end)
+{
+    struct event last = {NOBODY, 0};
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        int64_t repeat = last_repeat(i);
+        if (repeat + 1 + place_delay(c->b->chip, i) == end)
+            last = (struct event){(int32_t)n, repeat};
+    }
+    return last;
+}
+
+static void turn_round(struct critical_path *path)
+{
+    for (size_t n = 0; n < path->parts / 2; n++) {
+        struct critical_part first = path->part[n];
+        path->part[n] = path->part[path->parts - 1 - n];
+        path->part[path->parts - 1 - n] = first;
+    }
+}
+
+static void chase(struct chase *c)
+{
+    size_t count = c->b->code.instructions;
+    struct event at = last_event(c, c->b->end);
+    c->slack = base_alloc(count + 1, sizeof *c->slack);
+    for (size_t n = 0; n < count; n++)
+        c->slack[n] = UNKNOWN;
+    if (at.instruction != NOBODY)
+        add(c, at.instruction, unit_of(instruction(c, at.instruction)), c->b->end - at.cycle);
+    for (int32_t n = 0; n < LONGEST_CHAIN && at.instruction != NOBODY; n++)
+        at = step_back(c, at);
+    base_free(c->slack);
+    turn_round(c->path);
+}
+
+static const struct block *block_of(const struct plan *plan, enum partition_phase phase,
+                                    enum partition_block kind)
+{
+    const struct templates *t = plan_templates(plan);
+    return &t->rank[0].block[phase][kind][template_shortest(t, phase, kind)];
+}
+
+void critical_block(const struct plan *plan, enum partition_phase phase, enum partition_block kind,
+                    struct critical_path *path)
+{
+    *path = (struct critical_path){0};
+    struct chase c = {.b = block_of(plan, phase, kind), .path = path};
+    chase(&c);
+}
+
+void critical_release(struct critical_path *path)
+{
+    base_free(path->part);
+    *path = (struct critical_path){0};
+}
+
+/* Times between arrival and first use of single vectors. */
+struct waits {
+    int64_t *cycles;
+    size_t count, capacity;
+};
+
+static int64_t cycle_of(const struct program_instruction *i, int32_t inner, int32_t outer)
+{
+    return i->cycle + (int64_t)inner * i->interval[0] + (int64_t)outer * i->interval[1];
+}
+
+static int32_t index_of(const struct program_operand *o, int32_t inner, int32_t outer)
+{
+    return o->index + inner * o->stride[0] + outer * o->stride[1];
+}
+
+/* First repeat of `i` that concerns vector `index`; INT64_MAX: none. */
+static int64_t first_use(const struct program_instruction *i, const struct program_operand *o,
+                         int32_t index)
+{
+    for (int32_t outer = 0; outer < i->count[1]; outer++)
+        for (int32_t inner = 0; inner < i->count[0]; inner++)
+            if (index_of(o, inner, outer) == index)
+                return cycle_of(i, inner, outer);
+    return INT64_MAX;
+}
+
+static int64_t first_read(const struct chase *c, const struct program_operand *written,
+                          int32_t index)
+{
+    int64_t first = INT64_MAX;
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        const struct program_operand *o = i->opcode == PROGRAM_MEM_READ ? held(c, i) : NULL;
+        if (!o || o->tensor != written->tensor || o->sub != written->sub)
+            continue;
+        int64_t use = first_use(i, o, index);
+        first = use < first ? use : first;
+    }
+    return first;
+}
+
+/* What a write keeps of what a receive brought. */
+static void note_waits(const struct chase *c, int32_t n, struct waits *w)
+{
+    const struct program_instruction *i = instruction(c, n);
+    const struct program_operand *to = held(c, i);
+    for (int32_t outer = 0; outer < i->count[1]; outer++)
+        for (int32_t inner = 0; inner < i->count[0]; inner++) {
+            int64_t written = cycle_of(i, inner, outer) + c->b->chip->mem_write_skew_cycles;
+            int64_t read = first_read(c, to, index_of(to, inner, outer));
+            if (read == INT64_MAX)
+                continue;
+            w->cycles = base_grow(w->cycles, &w->capacity, w->count + 1, sizeof *w->cycles);
+            w->cycles[w->count++] = read - written - 1;
+        }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static struct critical_slack slack_of_op(const struct chase *c, int32_t op)
+{
+    struct critical_slack slack = {.transfers = 0};
+    struct waits w = {0};
+    snprintf(slack.op, sizeof slack.op, "%s", c->b->code.op[op].name);
+    for (size_t n = 0; n < c->b->code.instructions; n++) {
+        const struct program_instruction *i = instruction(c, (int32_t)n);
+        if (i->op != op || i->opcode != PROGRAM_MEM_WRITE)
+            continue;
+        struct event from = producer(c, (struct event){(int32_t)n, i->cycle}, 0);
+        if (from.instruction != NOBODY &&
+            instruction(c, from.instruction)->opcode == PROGRAM_C2C_RECEIVE)
+            note_waits(c, (int32_t)n, &w);
+    }
+    if (w.count) {
+        qsort(w.cycles, w.count, sizeof *w.cycles, ascending);
+        slack.transfers = (int64_t)w.count;
+        slack.least = w.cycles[0];
+        slack.median = w.cycles[w.count / 2];
+    }
+    base_free(w.cycles);
+    return slack;
+}
+
+int32_t critical_slacks(const struct plan *plan, enum partition_phase phase,
+                        enum partition_block kind, struct critical_slack *slack, int32_t most)
+{
+    struct chase c = {.b = block_of(plan, phase, kind)};
+    int32_t found = 0;
+    for (size_t op = 0; op < c.b->code.ops && found < most; op++) {
+        slack[found] = slack_of_op(&c, (int32_t)op);
+        found += slack[found].transfers > 0;
+    }
+    return found;
+}
