@@ -49,16 +49,23 @@ static int64_t clamp(int64_t value, int64_t high)
     return value < 0 ? 0 : (value > high ? high : value);
 }
 
+/* Rows from the first cache of a tensor to that of the instruction's sequence. */
+static int64_t cache_offset(const struct chip *chip, const struct program_instruction *i)
+{
+    return (int64_t)chip->runtime.sequence[i->sequence].cache * i->width;
+}
+
 static struct target kv_target(const struct chip *chip, const struct program_instruction *i,
                                int32_t inner)
 {
-    int64_t row = (int64_t)chip->runtime.position + i->argument + 16 * (int64_t)inner;
+    int64_t row =
+        (int64_t)chip->runtime.sequence[i->sequence].position + i->argument + 16 * (int64_t)inner;
     int32_t local = -1;
     if (row >= 0 && row < INT32_MAX)
         local = program_kv_owner(chip->program->kv_tile_positions, program_is_east(i->queue),
                                  i->low, (int32_t)row);
     return local < 0 ? (struct target){i->limit, true}
-                     : (struct target){(int64_t)i->address + local / 16, false};
+                     : (struct target){i->address + cache_offset(chip, i) + local / 16, false};
 }
 
 static struct target token_target(const struct chip *chip, const struct program_instruction *i,
@@ -75,7 +82,7 @@ static struct target token_target(const struct chip *chip, const struct program_
 static struct target target_of(const struct chip *chip, const struct run *run, int32_t k)
 {
     const struct program_instruction *i = run->instruction;
-    int64_t position = chip->runtime.position;
+    int64_t position = chip->runtime.sequence[i->sequence].position;
     switch (i->address_mode) {
     case PROGRAM_ADDRESS_POSITION:
         return (struct target){run_value(run, i->address + position, i->stride, k), false};
@@ -85,6 +92,9 @@ static struct target target_of(const struct chip *chip, const struct run *run, i
             false};
     case PROGRAM_ADDRESS_KV:
         return kv_target(chip, i, run_inner(run, k));
+    case PROGRAM_ADDRESS_CACHE:
+        return (struct target){run_value(run, i->address + cache_offset(chip, i), i->stride, k),
+                               false};
     case PROGRAM_ADDRESS_TOKEN:
         return token_target(chip, i, run_inner(run, k), run_outer(run, k));
     default:
@@ -99,7 +109,8 @@ int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k)
 
 static bool is_linear(const struct program_instruction *i)
 {
-    return i->address_mode == PROGRAM_ADDRESS_STATIC || i->address_mode == PROGRAM_ADDRESS_POSITION;
+    return i->address_mode == PROGRAM_ADDRESS_STATIC ||
+           i->address_mode == PROGRAM_ADDRESS_POSITION || i->address_mode == PROGRAM_ADDRESS_CACHE;
 }
 
 static int32_t bank_of(const struct chip *chip, int64_t address)
@@ -219,7 +230,9 @@ static bool chooses_as_named(const struct chip *chip, const struct program_instr
     case PROGRAM_ADDRESS_CLAMP:
         return offset == 0 && i->limit == t->count - 1 && i->argument == o->index;
     case PROGRAM_ADDRESS_KV:
-        return offset == o->index && carries_its_rows(chip, i);
+        return offset == o->index && i->width == program_cache_rows(t) && carries_its_rows(chip, i);
+    case PROGRAM_ADDRESS_CACHE:
+        return offset == o->index && i->width == program_cache_rows(t);
     case PROGRAM_ADDRESS_TOKEN:
         return offset == o->index &&
                (int64_t)i->low * t->subs == (int64_t)o->sub * chip->program->embedding_groups;
@@ -342,24 +355,32 @@ static void note_write(struct chip *chip, const struct run *run, const struct pr
     *head = (int32_t)s->writes++;
 }
 
+/* Rows that a read may find unwritten: positions to come of its sequence, in that one's cache. */
+static struct resident_rows to_come(const struct chip *chip, const struct program_instruction *i,
+                                    const struct resident *r, int32_t sub)
+{
+    struct program_sequence s = chip->runtime.sequence[i->sequence];
+    s.position += chip->program->rows / chip->program->sequences;
+    return residents_rows_from(r, sub, s);
+}
+
 /* Members of a read that must have been written in this step: not padding, not KV rows of earlier
  * steps or of positions yet to come. */
-static uint64_t wanted_of(const struct chip *chip, const struct program_operand *o,
-                          const struct sram_rows *rows)
+static uint64_t wanted_of(const struct chip *chip, const struct program_instruction *i,
+                          const struct program_operand *o, const struct sram_rows *rows)
 {
     const struct program_tensor *t = &chip->program->tensor[o->tensor];
     const struct resident *r = NULL;
-    int32_t end = t->valid;
+    struct resident_rows open = {0, 0};
     if (t->kind == PROGRAM_TENSOR_KV && chip->current->resident[o->tensor] >= 0) {
         r = &chip->residents.at[chip->current->resident[o->tensor]];
-        int32_t filled =
-            residents_rows_before(r, o->sub, chip->runtime.position + chip->program->rows);
-        end = filled < end ? filled : end;
+        open = to_come(chip, i, r, o->sub);
     }
     uint64_t wanted = 0;
     for (int32_t k = 0; k < rows->count; k++) {
         int32_t row = rows->row + k * rows->step;
-        if (row < end && !(r && resident_row_is_written(r, o->sub, row)))
+        bool is_open = row >= open.from && row < open.to;
+        if (row < t->valid && !is_open && !(r && resident_row_is_written(r, o->sub, row)))
             wanted |= UINT64_C(1) << k;
     }
     return wanted;
@@ -421,7 +442,7 @@ static void note_read(struct chip *chip, const struct run *run, const struct pro
     struct sram *s = &chip->sram;
     struct sram_read read = {
         .rows = ascending(rows), .tensor = o->tensor, .sub = o->sub, .instruction = run->number};
-    read.wanted = wanted_of(chip, o, &read.rows);
+    read.wanted = wanted_of(chip, run->instruction, o, &read.rows);
     if (!read.wanted)
         return;
     if (s->reads >= s->read_limit)

@@ -117,7 +117,9 @@ static struct lpu_port port_of_rack(const struct lpu_topology *t, int32_t rack, 
 static struct lpu_port outside_peer(const struct lpu_topology *t, int32_t rack, int32_t port)
 {
     int32_t cables = t->cables_per_rack_pair, ahead = (t->racks - 1) / 2 * cables;
-    int32_t last = t->outside_ports - 1, mirror = last - port;
+    int32_t mirror = t->outside_ports - 1 - port;
+    if (t->racks < 2)
+        return unplugged;
     if (port < ahead)
         return port_of_rack(t, (rack + 1 + port / cables) % t->racks, mirror);
     if (mirror < ahead)

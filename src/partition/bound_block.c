@@ -118,9 +118,10 @@ static void vector_op(struct walk_state *w, const char *name, int64_t functions,
     op_close_chain(w, op, chain(w, functions));
 }
 
-/* Rows against `vectors` of weights: `compute` cycles of all planes, `functions` on the results. */
+/* Rows against `vectors` of weights, of which one row meets `for_row`: `compute` cycles of all
+ * planes, `functions` on the results. */
 struct product {
-    int64_t vectors, compute;
+    int64_t vectors, for_row, compute;
     int64_t functions;
 };
 
@@ -147,14 +148,14 @@ static void multiply(struct walk_state *w, const char *name, struct product p)
     struct bound_op *op = op_open(w, name);
     int64_t tail = m->mxm + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
     int64_t busy = most(p.compute + (rounds - 1) * m->chip->mxm_install_cycles, 1);
-    int64_t read = install_after(m, p.vectors);
+    int64_t read = install_after(m, p.for_row), all = install_after(m, p.vectors);
     op->need[BOUND_INSTALL] = install_cycles(m, p.vectors);
     op->need[BOUND_COMPUTE] = busy;
     op->need[BOUND_LATENCY] = tail;
     op->alone = m->read + most(op->need[BOUND_INSTALL], busy) + m->chip->mxm_compute_cycles +
                 m->to_mxm + p.functions * m->alu;
     w->t.first = w->t.row + tail;
-    w->t.last = most(w->t.last, most(w->t.row + read, w->t.row + busy - 1)) + tail;
+    w->t.last = most(w->t.last, w->t.row + most(all, busy - 1)) + tail;
     w->t.row += read + tail;
     op_close(w, op);
 }
@@ -164,9 +165,9 @@ static void linear(struct walk_state *w, const char *name, int64_t k, int64_t n)
 {
     const struct lpu_chip *chip = w->m->chip;
     int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
+    int64_t vectors = bound_ceil(k * n, chip->lanes);
     multiply(w, name,
-             (struct product){bound_ceil(k * n, chip->lanes),
-                              bound_ceil(k * n * w->s->rows, a_cycle), 2});
+             (struct product){vectors, vectors, bound_ceil(k * n * w->s->rows, a_cycle), 2});
 }
 
 static void exchange_times(struct walk_state *w, int64_t row_vectors)
@@ -211,7 +212,8 @@ static struct product cached(const struct walk_state *w, int64_t lanes, int64_t 
 {
     const struct shape *s = w->s;
     int64_t rows = (int64_t)s->heads * s->rows * positions(s);
-    return (struct product){2 * positions(s) * s->kv_heads,
+    int64_t cache = 2 * positions(s) * s->kv_heads;
+    return (struct product){cache * s->sequences, cache,
                             bound_ceil(2 * rows, lanes * w->m->chip->mxm_planes), functions};
 }
 

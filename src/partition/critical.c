@@ -29,8 +29,8 @@ struct chase {
 
 const char *critical_unit_name(enum critical_unit unit)
 {
-    static const char *const name[CRITICAL_UNITS] = {"SRAM",  "VXM",   "SXM",   "MXM",
-                                                     "links", "train", "queue", "wait"};
+    static const char *const name[CRITICAL_UNITS] = {"SRAM",  "VXM",   "SXM", "MXM",
+                                                     "links", "train", "wait"};
     return name[unit];
 }
 
@@ -277,6 +277,18 @@ static bool paces(const struct program_instruction *i)
     return is_rooted(i) || i->opcode == PROGRAM_MXM_COMPUTE || i->opcode == PROGRAM_C2C_SEND;
 }
 
+/* Whether a read or a product waited for its queue and not for data. */
+static bool is_held_up(struct chase *c, struct event at, struct event from, struct event busy)
+{
+    const struct program_instruction *i = instruction(c, at.instruction);
+    if (busy.instruction == NOBODY || !paces(i))
+        return false;
+    int64_t gap = at.cycle - busy.cycle;
+    if (i->opcode == PROGRAM_MEM_READ)
+        return gap == 1 && (from.instruction == NOBODY || busy.cycle > from.cycle);
+    return i->opcode == PROGRAM_MXM_COMPUTE && gap < slack_of(c, at.instruction);
+}
+
 /* Adds what lies between the event and the one before it; returns that one. */
 static struct event step_back(struct chase *c, struct event at)
 {
@@ -285,14 +297,10 @@ static struct event step_back(struct chase *c, struct event at)
         add(c, at.instruction, CRITICAL_TRAIN, at.cycle - i->cycle);
         return (struct event){at.instruction, i->cycle};
     }
-    struct event from = last_to_come(c, at);
-    if (i->opcode == PROGRAM_MEM_READ) {
-        struct event busy = queue_before(c, at);
-        if (busy.instruction != NOBODY && at.cycle - busy.cycle == 1 &&
-            busy.cycle > (from.instruction == NOBODY ? 0 : from.cycle)) {
-            add(c, busy.instruction, CRITICAL_QUEUE, at.cycle - busy.cycle);
-            return busy;
-        }
+    struct event from = last_to_come(c, at), busy = queue_before(c, at);
+    if (is_held_up(c, at, from, busy)) {
+        add(c, busy.instruction, CRITICAL_TRAIN, at.cycle - busy.cycle);
+        return busy;
     }
     if (from.instruction == NOBODY) {
         add(c, at.instruction, CRITICAL_WAIT, at.cycle);

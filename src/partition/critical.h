@@ -12,8 +12,7 @@ enum critical_unit {
     CRITICAL_SXM,
     CRITICAL_MXM,
     CRITICAL_LINKS,
-    CRITICAL_TRAIN, /* earlier vectors of the same instruction */
-    CRITICAL_QUEUE, /* another instruction has the queue */
+    CRITICAL_TRAIN, /* earlier vectors on the same queue */
     CRITICAL_WAIT,  /* nothing: the instruction could have been issued earlier */
     CRITICAL_UNITS
 };

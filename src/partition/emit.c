@@ -273,13 +273,11 @@ struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, i
     return emit_stream(at.direction, at.stream, n, tensor, sub, walk);
 }
 
-void emit_read_as(struct block *b, int32_t tensor, int32_t sub, int32_t index,
+void emit_read_as(struct block *b, int32_t tensor, int32_t sub, struct walk walk, struct pattern p,
                   struct program_operand carried, struct lane_group at)
 {
-    struct walk one = {index, {0, 0}};
-    struct program_instruction i =
-        mem_instruction(b, tensor, sub, one, emit_pattern(1, 0, 1, 0), PROGRAM_MEM_READ);
-    struct program_operand out[2] = {carried, emit_expect(tensor, 1, one)};
+    struct program_instruction i = mem_instruction(b, tensor, sub, walk, p, PROGRAM_MEM_READ);
+    struct program_operand out[2] = {carried, emit_expect(tensor, 1, walk)};
     out[1].sub = (uint8_t)sub;
     i.cycle = read_cycle(b, i.queue, at);
     emit(b, i, NULL, 0, out, 2);
@@ -297,6 +295,8 @@ struct program_operand emit_read_table(struct block *b, const struct table_read 
         i.argument = t->argument;
         i.limit = t->limit;
         i.low = t->low;
+        i.width = t->width;
+        i.sequence = (uint8_t)t->sequence;
         struct program_operand out[2] = {
             emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
             emit_expect(t->table, 1, steps)};

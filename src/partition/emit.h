@@ -144,9 +144,8 @@ struct lane_group emit_at_vxm(const struct block *b, bool east, int32_t stream, 
 struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n,
                                  struct walk walk, struct pattern p, struct lane_group at);
 
-/* As emit_read of the one vector `index` of sub `sub`, carried under another name: stream,
- * identity and the place `at` where it stands are those of `carried`. */
-void emit_read_as(struct block *b, int32_t tensor, int32_t sub, int32_t index,
+/* As emit_read of one sub whose vectors the streams carry under the name `carried`. */
+void emit_read_as(struct block *b, int32_t tensor, int32_t sub, struct walk walk, struct pattern p,
                   struct program_operand carried, struct lane_group at);
 
 /* As emit_read, from a table whose address follows run-time values; the streams carry `label`. */
@@ -154,7 +153,8 @@ struct table_read {
     int32_t table, sub, subs; /* subs [sub, sub + subs) become subs 0.. of the label */
     int32_t label;
     uint8_t mode;
-    int32_t address_offset, stride[2], argument, limit, low;
+    int32_t address_offset, stride[2], argument, limit, low, width;
+    int32_t sequence;
 };
 struct program_operand emit_read_table(struct block *b, const struct table_read *t,
                                        struct walk walk, struct pattern p, struct lane_group at);

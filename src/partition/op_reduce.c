@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
- * A decode row is short: every chip sends its whole partial row to every other, one hop, and all of
- * them add (one-shot). Its vectors may leave while later ones are still computed. A prefill chunk
- * is long: each chip adds the rows it owns (reduce-scatter), then sends the sums to all others
- * (all-gather), two hops with 1/T of the bytes each. All chips of a group run the same cycles; a
- * link carries one vector a slot. In the all-gather rank r starts with place r of eight, so that no
- * two senders reach the same SRAM slice of a receiver at once. */
+ * The rows of a decode step are few: every chip sends its whole partial rows to every other, one
+ * hop, and all of them add (one-shot). A single row's vectors may leave while later ones are still
+ * computed. A prefill chunk is long: each chip adds the rows it owns (reduce-scatter), then sends
+ * the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group
+ * run the same cycles; a link carries one vector a slot. In the all-gather rank r starts with place
+ * r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
 #include "partition/ops.h"
 
 #include <assert.h>
@@ -132,45 +132,51 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
 }
 
 /* What `peer` sends as `sent` goes into its place, byte planes by turns. */
-static void receive_row(struct exchange *e, int32_t peer, struct program_operand sent,
-                        struct pattern p)
+static void receive_rows(struct exchange *e, int32_t peer, struct program_operand sent,
+                         struct pattern p)
 {
     struct block *b = e->b;
     struct lane_group from = {PROGRAM_EAST, STREAM_ROW + place_of(b, peer), links_x(b),
                               b->chip->c2c_hop_cycles};
-    int32_t raw = emit_transient(b, "row.in", PROGRAM_DTYPE_INT8, 1), step = p.d[0];
+    int32_t raw = emit_transient(b, "rows.in", PROGRAM_DTYPE_INT8, 1);
+    int32_t rows = e->rows, step = p.d[0], tiles = p.n[0] / (2 * rows);
+    struct pattern plane = emit_pattern(rows, step, tiles, 2 * rows * step);
     struct program_operand in[2] = {
         emit_stream(from.direction, from.stream, 1, raw, 0, emit_walk(0, 1, 0)), sent};
     in[1].kind = PROGRAM_EXPECT;
     emit(b, link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + peer, p, from.cycle),
          NULL, 0, in, 2);
     from.cycle += b->chip->c2c_receive_cycles;
-    for (int32_t sub = 0; sub < 2; sub++, from.cycle += step) {
-        in[0].index = sub, in[0].stride[0] = 2;
-        emit_store(b, in[0], e->received[peer], sub, emit_walk(0, 1, 0),
-                   emit_pattern(p.n[0] / 2, 2 * step, 1, 0), from);
+    in[0].stride[1] = 2 * rows;
+    for (int32_t sub = 0; sub < 2; sub++, from.cycle += rows * step) {
+        in[0].index = sub * rows;
+        emit_store(b, in[0], e->received[peer], sub, emit_walk(0, 1, rows), plane, from);
     }
 }
 
-/* One-shot: all vectors of the row to all, tile by tile, both byte planes of each. */
+/* One-shot: all rows to all, tile by tile, both byte planes of each. */
 static void one_shot(struct exchange *e, const struct quads *partial, int32_t interval)
 {
     struct block *b = e->b;
-    int32_t vectors = 2 * partial->tiles, step = interval > 0 ? interval : e->slot;
-    int32_t row = emit_transient(b, "row", PROGRAM_DTYPE_INT8, 1);
-    struct pattern p = emit_pattern(vectors, step, 1, 0);
+    int32_t rows = e->rows, step = interval > 0 ? interval : e->slot, pieces = 2 * partial->tiles;
+    int32_t label = emit_transient(b, "rows", PROGRAM_DTYPE_INT8, 1);
+    struct pattern p = emit_pattern(pieces * rows, step, 1, 0),
+                   piece = emit_pattern(rows, step, 1, 0);
     struct program_operand sent =
-        emit_stream(PROGRAM_WEST, STREAM_SEND, 1, row, 0, emit_walk(0, 1, 0));
-    for (int32_t v = 0; v < vectors; v++) {
-        struct program_operand one = sent;
-        one.index = v, one.stride[0] = 0;
-        emit_read_as(b, partial->tensor[v / 2 % SHAPE_QUADS], v % 2, v / 2 / SHAPE_QUADS, one,
-                     (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), v * step});
+        emit_stream(PROGRAM_WEST, STREAM_SEND, 1, label, 0, emit_walk(0, 1, 0));
+    for (int32_t k = 0; k < pieces; k++) {
+        struct program_operand carried = sent;
+        int32_t tile = k / 2;
+        carried.index = k * rows;
+        emit_read_as(
+            b, partial->tensor[tile % SHAPE_QUADS], k % 2,
+            emit_walk(tile / SHAPE_QUADS * rows, 1, 0), piece, carried,
+            (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), (int64_t)k * rows * step});
     }
     for (int32_t peer = 0; peer < ranks(b); peer++)
         if (peer != b->rank) {
             emit_send(b, peer, sent, p, 0);
-            receive_row(e, peer, sent, p);
+            receive_rows(e, peer, sent, p);
         }
     place_group(b, interval > 0 ? 0 : b->end);
 }
@@ -391,7 +397,7 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     emit_op(b, name, true);
     if (group == 1) {
         add_residual(b, partial, residual, out);
-    } else if (all == 1) {
+    } else if (shape_rows_each(b->shape) == 1) {
         receive_tensors(&e, name, out->tiles);
         one_shot(&e, partial, interval);
         sum_all(&e, (struct quad_sum){.partial = partial, .residual = residual, .out = out});
@@ -412,22 +418,22 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     }
 }
 
-/* One-shot exchange of the four byte planes of a key, then the greatest of all. */
-static void share_key(struct block *b, int32_t key, const int32_t received[])
+/* One-shot exchange of the four byte planes of every row's key, then the greatest of all. */
+static void share_keys(struct block *b, int32_t key, const int32_t received[])
 {
-    int32_t slot = (int32_t)machine_link_slot_cycles(b->chip);
-    struct pattern once = emit_pattern(1, 0, 1, 0);
-    struct walk walk = emit_walk(0, 0, 0);
+    int32_t slot = (int32_t)machine_link_slot_cycles(b->chip), rows = b->shape->rows;
+    struct pattern p = emit_pattern(rows, slot, 1, 0);
+    struct walk walk = emit_walk(0, 1, 0);
     for (int32_t sub = 0; sub < 4; sub++) {
-        int64_t cycle = (int64_t)sub * slot;
+        int64_t cycle = (int64_t)sub * rows * slot;
         struct program_operand sent =
-            emit_read(b, key, sub, 1, walk, once,
+            emit_read(b, key, sub, 1, walk, p,
                       (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
         for (int32_t peer = 0; peer < ranks(b); peer++) {
             if (peer == b->rank)
                 continue;
-            emit_send(b, peer, sent, once, cycle);
-            emit_receive(b, peer, sent, once, cycle, received[peer], sub, walk);
+            emit_send(b, peer, sent, p, cycle);
+            emit_receive(b, peer, sent, p, cycle, received[peer], sub, walk);
         }
     }
     place_group(b, b->end);
@@ -435,14 +441,15 @@ static void share_key(struct block *b, int32_t key, const int32_t received[])
 
 static int32_t key_tensor(struct block *b, const char *name, const int32_t *slice)
 {
-    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, name, slice, 4, 1);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, name, slice, 4,
+                       b->shape->rows);
 }
 
 void ops_greatest_key(struct block *b, int32_t key, int32_t token)
 {
     int32_t received[PROGRAM_QUEUES], unit = 0, x = emit_vxm_x(b);
-    struct pattern once = emit_pattern(1, 0, 1, 0);
-    struct walk walk = emit_walk(0, 0, 0);
+    struct pattern p = emit_pattern(b->shape->rows, 1, 1, 0);
+    struct walk walk = emit_walk(0, 1, 0);
     struct program_operand term[PROGRAM_QUEUES];
     for (int32_t source = 0; source < ranks(b); source++) {
         int32_t slice[4];
@@ -455,11 +462,11 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
         snprintf(name, sizeof name, "key.from%d", source);
         received[source] = key_tensor(b, name, slice);
     }
-    share_key(b, key, received);
+    share_keys(b, key, received);
     for (int32_t source = 0; source < ranks(b); source++)
-        term[source] = emit_read(b, received[source], 0, 4, walk, once,
+        term[source] = emit_read(b, received[source], 0, 4, walk, p,
                                  (struct lane_group){PROGRAM_EAST, STREAM_IN + 4 * source, x, 0});
-    struct alu a = {.function = PROGRAM_VXM_MAX, .p = once};
+    struct alu a = {.function = PROGRAM_VXM_MAX, .p = p};
     int64_t c = 0;
     for (int32_t terms = ranks(b); terms > 1; terms /= 2, a.cycle = c)
         for (int32_t k = 0; k < terms / 2; k++) {
@@ -468,6 +475,6 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
             c = emit_alu(b, a, term + 2 * k, 2, &out, terms == 2);
             term[k] = emit_alu_key(a.unit);
         }
-    emit_write(b, token, 0, 4, walk, once, (struct lane_group){PROGRAM_WEST, STREAM_OUT, x, c});
+    emit_write(b, token, 0, 4, walk, p, (struct lane_group){PROGRAM_WEST, STREAM_OUT, x, c});
     place_group(b, 0);
 }

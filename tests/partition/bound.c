@@ -130,7 +130,7 @@ static void a_product_waits_for_weights_that_no_buffer_holds(void)
     struct bound_block block;
     struct shape shape;
     char why[160];
-    CU_ASSERT_TRUE_FATAL(shape_derive(&shape, rack_chip(), &model, &bucket, 8, 1, 4096, why));
+    CU_ASSERT_TRUE_FATAL(shape_derive_decode(&shape, rack_chip(), &model, &bucket, 8, why));
     bound_block(&m, &shape, PARTITION_MLP, 0, &time, &partial, &block);
     /* 8,192 x 7,168 bytes are 183,501 vectors; arrays and buffers hold 2,560; 64 come in a cycle,
      * and each 1,280 of them wait two cycles for an install; then the product and two functions. */
