@@ -9,6 +9,7 @@
 #include "app/text.h"
 #include "partition/bound.h"
 #include "partition/critical.h"
+#include "partition/survey.h"
 
 enum { PHASES = PARTITION_PHASES };
 
@@ -130,6 +131,80 @@ static void print_step(const struct app_run *run, enum partition_phase phase)
     print_path(run, phase);
 }
 
+static void print_split(const struct survey_split *s, const char *mark)
+{
+    printf("  %3" PRId32 " x %" PRId32 " %6" PRId32 " %11s %6.2f %9.0f %5" PRId64
+           " %10.0f %9.2f %5.0f %%  %s\n",
+           s->stages, s->group, s->chips, app_text_count(s->decode_cycles).text,
+           over(s->decode_cycles, s->bound_cycles), s->user_tokens_s, s->seats, s->all_tokens_s,
+           s->token_joules, 100 * s->idle, mark);
+}
+
+/* What the cycles of one split go to, against those of another. */
+static void print_difference(const struct survey_split *won, const struct survey_split *other)
+{
+    printf("%d x %d against %d x %d: %s cycles less;", won->stages, won->group, other->stages,
+           other->group, app_text_count(other->decode_cycles - won->decode_cycles).text);
+    for (enum bound_class of = 0; of < BOUND_CLASSES; of++)
+        printf(" %s %s instead of %s%s", bound_class_name(of), app_text_count(won->share[of]).text,
+               app_text_count(other->share[of]).text, of + 1 < BOUND_CLASSES ? "," : "\n");
+}
+
+static bool is_chosen(const struct app_run *run, const struct survey_split *s)
+{
+    return s->stages == plan_stages(run->lpu->plan) && s->group == plan_group(run->lpu->plan);
+}
+
+/* The quickest split of another group than the chosen one has. */
+static const struct survey_split *runner_up(const struct survey *survey,
+                                            const struct survey_split *chosen)
+{
+    const struct survey_split *best = NULL;
+    for (size_t n = 0; n < survey->splits; n++) {
+        const struct survey_split *s = &survey->split[n];
+        if (s->group != chosen->group && (!best || s->decode_cycles < best->decode_cycles))
+            best = s;
+    }
+    return best;
+}
+
+static void print_reason(const struct survey *survey, const struct survey_split *chosen)
+{
+    const struct survey_split *other = runner_up(survey, chosen), *quickest = chosen;
+    for (size_t n = 0; n < survey->splits; n++)
+        if (survey->split[n].decode_cycles < quickest->decode_cycles)
+            quickest = &survey->split[n];
+    if (other)
+        print_difference(chosen, other);
+    if (quickest != chosen)
+        print_difference(quickest, chosen);
+}
+
+static void print_survey(const struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    struct partition_input input = {&s->lpu_chip, &s->lpu_rack, &run->lpu->topology,
+                                    &run->model,  &s->bucket,   &s->workload};
+    const struct survey_split *chosen = NULL;
+    struct survey survey;
+    survey_splits(&input, &survey);
+    puts("\nsplits that fit: * nothing is better in chips, tokens a second and energy at once; "
+         "seats "
+         "are an estimate");
+    printf("  %7s %6s %11s %6s %9s %5s %10s %9s %7s\n", "split", "chips", "cycles", "ratio",
+           "1/s user", "seats", "1/s all", "J a token", "idle");
+    for (size_t n = 0; n < survey.splits; n++) {
+        const struct survey_split *split = &survey.split[n];
+        bool own = is_chosen(run, split);
+        chosen = own ? split : chosen;
+        if (split->best || own)
+            print_split(split, own ? split->best ? "* chosen" : "chosen" : "*");
+    }
+    if (chosen)
+        print_reason(&survey, chosen);
+    survey_release(&survey);
+}
+
 enum base_status app_explain_show(struct app_run *run)
 {
     if (run->command->kind != APP_COMMAND_EXPLAIN)
@@ -142,5 +217,6 @@ enum base_status app_explain_show(struct app_run *run)
            plan_stages(run->lpu->plan), plan_group(run->lpu->plan));
     print_step(run, PARTITION_DECODE);
     print_step(run, PARTITION_PREFILL);
+    print_survey(run);
     return BASE_OK;
 }

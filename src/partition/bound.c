@@ -128,6 +128,23 @@ static void note_stage(const struct stage_walk *w, int32_t s)
     stage->move_cycles = plan_transfer_cycles(w->plan, w->step->phase, s);
 }
 
+/* Cycles of the step by what they are for; what no op is known for counts as vectors. */
+static void add_shares(const struct stage_walk *w, int32_t s)
+{
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    struct bound_step *step = w->step;
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
+        const struct bound_block *block = &step->block[kind_of(w, n)];
+        int64_t left = stages_block_length(plan_templates(w->plan), step->phase, n);
+        for (int32_t k = 0; k < block->ops; k++) {
+            step->share[block->op[k].of] += block->op[k].advance;
+            left -= block->op[k].advance;
+        }
+        step->share[BOUND_VECTORS] += left;
+    }
+    step->share[BOUND_SUMS] += step->stage[s].move_cycles;
+}
+
 static void note_blocks(const struct stage_walk *w)
 {
     const struct templates *t = plan_templates(w->plan);
@@ -152,6 +169,7 @@ void bound_step(const struct plan *plan, enum partition_phase phase, struct boun
     step->stage = base_alloc((size_t)step->stages, sizeof *step->stage);
     for (int32_t s = 0; s < step->stages; s++) {
         note_stage(&w, s);
+        add_shares(&w, s);
         walk_stage(&w, s, &time, &partial);
         walk_move(&w, s, &partial, &time);
     }

@@ -23,6 +23,16 @@ enum bound_limit {
     BOUND_LIMITS
 };
 
+/* What an op is for. */
+enum bound_class {
+    BOUND_PRODUCTS,  /* weights against rows */
+    BOUND_ATTENTION, /* rotary embedding, cache, scores, softmax, weighted sum */
+    BOUND_VECTORS,   /* norms, quantisation, gates, embedding, sampling */
+    BOUND_SUMS,      /* over chips; in a step also what moves between stages */
+    BOUND_CLASSES
+};
+
+const char *bound_class_name(enum bound_class of);
 const char *bound_limit_name(enum bound_limit limit);
 
 /* One op of a block. `need` are throughput cycles by resource, BOUND_LATENCY the way of one value
@@ -32,6 +42,7 @@ const char *bound_limit_name(enum bound_limit limit);
  * how much later the op ends than all ops before it; 0 where the block has no op of that name. */
 struct bound_op {
     char name[24];
+    enum bound_class of;
     int64_t need[BOUND_LIMITS];
     enum bound_limit limit; /* of `path` */
     int64_t alone, path;
@@ -58,8 +69,9 @@ struct bound_step {
     struct bound_block block[PARTITION_BLOCKS];
     struct bound_stage *stage;
     int32_t stages;
+    int64_t share[BOUND_CLASSES]; /* of `cycles`; the barrier is in none */
     int64_t bound, cycles; /* of the step; sums may go straight to the next stage, and rows of a
-                              prefill one after the other */
+                       prefill one after the other */
 };
 
 void bound_step(const struct plan *plan, enum partition_phase phase, struct bound_step *step);

@@ -31,10 +31,34 @@ int64_t bound_row_vectors(const struct shape *shape)
     return bound_ceil(2 * shape->model->hidden, shape->chip->lanes);
 }
 
+const char *bound_class_name(enum bound_class of)
+{
+    static const char *const name[BOUND_CLASSES] = {"products", "attention", "vectors", "links"};
+    return name[of];
+}
+
+/* By the first letters of an op; of several that match, the first counts. */
+static enum bound_class class_of(const char *op)
+{
+    static const struct {
+        const char *begins;
+        enum bound_class of;
+    } known[] = {
+        {"o.sum", BOUND_SUMS},       {"down.sum", BOUND_SUMS},     {"embed.sum", BOUND_SUMS},
+        {"qkv.bias", BOUND_VECTORS}, {"qkv", BOUND_PRODUCTS},      {"head.norm", BOUND_VECTORS},
+        {"head", BOUND_PRODUCTS},    {"gateup", BOUND_PRODUCTS},   {"down", BOUND_PRODUCTS},
+        {"o", BOUND_PRODUCTS},       {"rope", BOUND_ATTENTION},    {"kv", BOUND_ATTENTION},
+        {"scores", BOUND_ATTENTION}, {"softmax", BOUND_ATTENTION}, {"values", BOUND_ATTENTION}};
+    for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
+        if (strncmp(op, known[n].begins, strlen(known[n].begins)) == 0)
+            return known[n].of;
+    return BOUND_VECTORS;
+}
+
 static struct bound_op *op_open(struct walk_state *w, const char *name)
 {
     struct bound_op *op = &w->b->op[w->b->ops++];
-    *op = (struct bound_op){.limit = BOUND_LATENCY, .path = w->t.last};
+    *op = (struct bound_op){.limit = BOUND_LATENCY, .path = w->t.last, .of = class_of(name)};
     snprintf(op->name, sizeof op->name, "%s", name);
     return op;
 }

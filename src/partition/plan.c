@@ -162,52 +162,67 @@ static bool cut_in_any_turn(struct plan *p, int32_t stages, int32_t *first, int6
     return false;
 }
 
+/* Cuts the group that the plan holds into c->stages and lays out their decode step; true where it
+ * fits. */
+static bool take_stages(struct plan *p, struct partition_candidate *c)
+{
+    int32_t *first = base_alloc((size_t)c->stages + 1, sizeof *first);
+    int64_t missing = 0;
+    release_timeline(p);
+    base_free(p->stage);
+    p->stage = NULL;
+    c->fits = cut_in_any_turn(p, c->stages, first, &missing);
+    c->missing_bytes = missing * p->input.chip->lanes;
+    c->why_not[0] = '\0';
+    if (!c->fits)
+        snprintf(c->why_not, sizeof c->why_not, "the fullest chip lacks %.1f MiB of SRAM",
+                 (double)c->missing_bytes / 1048576.0);
+    p->stages = c->fits ? c->stages : 0;
+    p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
+    for (int32_t s = 0; s < p->stages; s++)
+        describe_stage(p, s, first);
+    base_free(first);
+    if (c->fits && !(c->fits = lay_timeline(p, PARTITION_DECODE)))
+        snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
+    c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
+    return c->fits;
+}
+
+/* The blocks of one chip of a group. */
+static bool take_group(struct plan *p, int32_t group, int32_t rows, char *why)
+{
+    release_split(p);
+    if (!derive_shapes(&p->templates, &p->input, group, rows, why))
+        return false;
+    p->group = group;
+    templates_build(&p->templates, 1);
+    return true;
+}
+
 /* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
  * fits. */
 static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows)
 {
-    int32_t *first = base_alloc((size_t)c->stages + 1, sizeof *first);
-    int64_t missing = 0;
-    release_split(p);
     c->fits = false;
     c->prefill_rows = rows;
-    if (derive_shapes(&p->templates, &p->input, c->group, rows, c->why_not)) {
-        p->group = c->group;
-        templates_build(&p->templates, 1);
-        c->fits = cut_in_any_turn(p, c->stages, first, &missing);
-        c->missing_bytes = missing * p->input.chip->lanes;
-        c->why_not[0] = '\0';
-        if (!c->fits)
-            snprintf(c->why_not, sizeof c->why_not, "the fullest chip lacks %.1f MiB of SRAM",
-                     (double)c->missing_bytes / 1048576.0);
-    }
-    if (c->fits) {
-        p->stages = c->stages;
-        p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
-        for (int32_t s = 0; s < p->stages; s++)
-            describe_stage(p, s, first);
-        c->fits = lay_timeline(p, PARTITION_DECODE);
-        c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
-        if (!c->fits)
-            snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
-    }
-    base_free(first);
-    return c->fits;
+    return take_group(p, c->group, rows, c->why_not) && take_stages(p, c);
 }
 
-/* A chunk goes through in one pass, or in several equal ones where its activations leave too little
- * SRAM or the last chunk of the bucket would end outside of it. */
+int32_t plan_pass_rows(const struct bucket *bucket, int32_t rows)
+{
+    int32_t chunk = bucket->prefill_chunk, passes = rows ? chunk / rows + 1 : 1;
+    for (; passes == 1 || chunk / passes >= LEAST_PREFILL_ROWS; passes++)
+        if (passes == 1 || (chunk % passes == 0 && shape_is_pass(bucket, chunk / passes)))
+            return chunk / passes;
+    return 0;
+}
+
 static bool try_split(struct plan *p, struct partition_candidate *c)
 {
     const struct bucket *bucket = p->input.bucket;
-    int32_t chunk = bucket->prefill_chunk;
-    for (int32_t passes = 1; passes == 1 || chunk / passes >= LEAST_PREFILL_ROWS; passes++) {
-        int32_t rows = chunk / passes;
-        if (passes > 1 && (chunk % passes || !shape_is_pass(bucket, rows)))
-            continue;
+    for (int32_t rows = 0; (rows = plan_pass_rows(bucket, rows)) > 0;)
         if (try_rows(p, c, rows))
             break;
-    }
     return c->fits;
 }
 
@@ -223,6 +238,27 @@ static bool group_is_allowed(const struct plan *p, int32_t group)
 {
     int32_t asked = p->input.rack->tensor_group;
     return p->input.topology->chips_per_node % group == 0 && (!asked || asked == group);
+}
+
+struct plan *plan_sketch(const struct partition_input *input, int32_t group, int32_t rows)
+{
+    struct plan *p = base_alloc(1, sizeof *p);
+    char why[160];
+    p->input = *input;
+    if (group_is_allowed(p, group) && take_group(p, group, rows, why))
+        return p;
+    plan_release(p);
+    return NULL;
+}
+
+bool plan_sketch_stages(struct plan *plan, struct partition_candidate *c)
+{
+    return take_stages(plan, c);
+}
+
+int32_t plan_most_chips(const struct partition_input *input)
+{
+    return chips_of(input);
 }
 
 static void list_candidates(struct plan *p)
