@@ -33,7 +33,8 @@ int64_t bound_row_vectors(const struct shape *shape)
 
 const char *bound_class_name(enum bound_class of)
 {
-    static const char *const name[BOUND_CLASSES] = {"products", "attention", "vectors", "links"};
+    static const char *const name[BOUND_CLASSES] = {"products", "attention", "norms and gates",
+                                                    "links and hops"};
     return name[of];
 }
 

@@ -551,15 +551,6 @@ void plan_program(const struct plan *plan, enum partition_phase phase, int32_t c
     assemble_finish(program);
 }
 
-int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors)
-{
-    int64_t bytes = 0;
-    for (int32_t s = 0; s < plan->stages; s++)
-        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes;
-    *vectors = bytes / plan->input.chip->lanes;
-    return *vectors / (2 * plan->input.chip->streams_per_direction);
-}
-
 static bool is_placed(const struct program_tensor *t)
 {
     return t->slice >= 0;
