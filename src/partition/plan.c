@@ -528,6 +528,8 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     program->kv_tile_positions = shape->kv_tile_positions;
     program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
     program->key_id_bits = shape->key_id_bits;
+    program->experts = shape->experts;
+    program->expert_slots = shape->rows * shape->experts_per_row;
     program->token = -1;
     if (chip < p->group) {
         int32_t first = rank * shape->vocabulary;

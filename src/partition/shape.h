@@ -12,6 +12,7 @@
  * outputs. */
 struct linear_shape {
     int32_t k_tiles, n_tiles, columns;
+    int32_t rows; /* of a contraction tile, where weights install row by row; else 0 */
 };
 
 /* Shapes of one chip's share of a layer. A row is a token of the step; a tile is a vector of lanes.
@@ -33,7 +34,10 @@ struct shape {
     int32_t kv_tile_positions; /* positions of a KV tile; tile t lives in hemisphere t % 2 */
     int32_t kv_tiles;          /* of the bucket */
     int32_t attend_tiles;      /* tiles a hemisphere that this program attends to */
-    struct linear_shape qkv, output, gate, down, head;
+    int32_t window;            /* positions that windowed layers see; 0: no layer has one inside the
+                                  bucket */
+    int32_t experts, experts_per_row; /* 0: dense; gate and down are then one expert's */
+    struct linear_shape qkv, output, gate, down, head, router;
 };
 
 enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };

@@ -7,12 +7,13 @@
 #include "partition/ops.h"
 #include "partition/partition.h"
 
-enum { TEMPLATE_RANKS = 8 };
+enum { TEMPLATE_RANKS = 8, TEMPLATE_VARIANTS = 2 * EMIT_SETS };
 
 /* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take
- * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights. */
+ * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights;
+ * attention through a window has as many more. */
 struct template_rank {
-    struct block block[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
+    struct block block[PARTITION_PHASES][PARTITION_BLOCKS][TEMPLATE_VARIANTS];
     struct block common[PARTITION_PHASES]; /* shared tables and residual buffers only: where
                                               transfers start */
     struct common tables;
@@ -25,8 +26,9 @@ struct templates {
     int32_t ranks; /* compiled so far */
     int32_t turn;  /* variant of layer 0: free, and chosen so that slices fill evenly */
     /* Cycles of the longest rank. */
-    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
-    int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
+    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][TEMPLATE_VARIANTS];
+    int32_t rows[PARTITION_BLOCKS][TEMPLATE_VARIANTS]
+                [PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
     int32_t
         capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
 };
@@ -35,7 +37,11 @@ struct templates {
 static inline int32_t template_variant(const struct templates *t, enum partition_block kind,
                                        int32_t layer)
 {
-    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + t->turn) % EMIT_SETS : 0;
+    const struct shape *s = &t->shape[PARTITION_DECODE];
+    bool windowed = kind == PARTITION_ATTENTION && s->window && model_window(s->model, layer);
+    if (kind != PARTITION_ATTENTION && kind != PARTITION_MLP)
+        return 0;
+    return (layer + t->turn) % EMIT_SETS + (windowed ? EMIT_SETS : 0);
 }
 
 /* The variant of a kind of block whose schedule is the shortest. */
