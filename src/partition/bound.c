@@ -83,6 +83,13 @@ static int64_t lateness(const struct bound_machine *m)
     return bound_crossing_way(m) + 2 * m->alu;
 }
 
+static bool is_windowed(const struct stage_walk *w, int32_t n)
+{
+    const struct shape *shape = &plan_templates(w->plan)->shape[PARTITION_DECODE];
+    return kind_of(w, n) == PARTITION_ATTENTION && shape->window &&
+           model_window(shape->model, stages_block_layer(shape->model, n));
+}
+
 /* Blocks of a stage one after the other. */
 static void walk_stage(const struct stage_walk *w, int32_t s, struct bound_time *time,
                        struct bound_time *partial)
@@ -91,9 +98,10 @@ static void walk_stage(const struct stage_walk *w, int32_t s, struct bound_time 
     const struct shape *shape = &plan_templates(w->plan)->shape[w->step->phase];
     *partial = *time;
     for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
+        struct bound_work work = {shape, kind_of(w, n), lateness(&w->m), is_windowed(w, n)};
         struct bound_block ignored;
         if (is_worked(w, n))
-            bound_block(&w->m, shape, kind_of(w, n), lateness(&w->m), time, partial, &ignored);
+            bound_block(&w->m, &work, time, partial, &ignored);
     }
 }
 
@@ -151,9 +159,11 @@ static void note_blocks(const struct stage_walk *w)
     enum partition_phase phase = w->step->phase;
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
         struct bound_time time = {0}, partial;
+        struct bound_work work = {.shape = &t->shape[phase], .kind = kind};
         if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
             continue;
-        bound_block(&w->m, &t->shape[phase], kind, 0, &time, &partial, &w->step->block[kind]);
+        work.windowed = template_shortest(t, phase, kind) >= EMIT_SETS;
+        bound_block(&w->m, &work, &time, &partial, &w->step->block[kind]);
         note_compiled(t, phase, &w->step->block[kind]);
     }
 }

@@ -12,6 +12,7 @@ struct walk_state {
     struct bound_block *b;
     struct bound_time t, partial;
     int64_t late;
+    bool windowed; /* attention sees shape.window positions */
 };
 
 static int64_t most(int64_t a, int64_t b)
@@ -45,11 +46,13 @@ static enum bound_class class_of(const char *op)
         const char *begins;
         enum bound_class of;
     } known[] = {
-        {"o.sum", BOUND_SUMS},       {"down.sum", BOUND_SUMS},     {"embed.sum", BOUND_SUMS},
-        {"qkv.bias", BOUND_VECTORS}, {"qkv", BOUND_PRODUCTS},      {"head.norm", BOUND_VECTORS},
-        {"head", BOUND_PRODUCTS},    {"gateup", BOUND_PRODUCTS},   {"down", BOUND_PRODUCTS},
-        {"o", BOUND_PRODUCTS},       {"rope", BOUND_ATTENTION},    {"kv", BOUND_ATTENTION},
-        {"scores", BOUND_ATTENTION}, {"softmax", BOUND_ATTENTION}, {"values", BOUND_ATTENTION}};
+        {"o.sum", BOUND_SUMS},        {"down.sum", BOUND_SUMS},       {"embed.sum", BOUND_SUMS},
+        {"qkv.bias", BOUND_VECTORS},  {"gateup.bias", BOUND_VECTORS}, {"head.norm", BOUND_VECTORS},
+        {"expert.gb", BOUND_VECTORS}, {"expert.db", BOUND_VECTORS},   {"qkv", BOUND_PRODUCTS},
+        {"head", BOUND_PRODUCTS},     {"gateup", BOUND_PRODUCTS},     {"down", BOUND_PRODUCTS},
+        {"router", BOUND_PRODUCTS},   {"expert", BOUND_PRODUCTS},     {"o", BOUND_PRODUCTS},
+        {"rope", BOUND_ATTENTION},    {"kv", BOUND_ATTENTION},        {"scores", BOUND_ATTENTION},
+        {"softmax", BOUND_ATTENTION}, {"values", BOUND_ATTENTION}};
     for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
         if (strncmp(op, known[n].begins, strlen(known[n].begins)) == 0)
             return known[n].of;
@@ -144,10 +147,11 @@ static void vector_op(struct walk_state *w, const char *name, int64_t functions,
 }
 
 /* Rows against `vectors` of weights, of which one row meets `for_row`: `compute` cycles of all
- * planes, `functions` on the results. */
+ * planes, `functions` on the results; `late`: which weights they are is known with the rows. */
 struct product {
     int64_t vectors, for_row, compute;
     int64_t functions;
+    bool late;
 };
 
 /* Load cycles and the installs between them. */
@@ -159,9 +163,9 @@ static int64_t install_cycles(const struct bound_machine *m, int64_t vectors)
 
 /* From the first row at the MXM to the last compute that this row takes part in: arrays and buffers
  * may be full by then, the rest of the weights comes after. */
-static int64_t install_after(const struct bound_machine *m, int64_t vectors)
+static int64_t install_after(const struct bound_machine *m, int64_t vectors, bool late)
 {
-    int64_t left = vectors - 2 * m->array;
+    int64_t left = late ? vectors : vectors - 2 * m->array;
     if (left > 0)
         return install_cycles(m, left);
     return vectors > m->array ? 1 + m->chip->mxm_install_cycles : 0;
@@ -173,7 +177,7 @@ static void multiply(struct walk_state *w, const char *name, struct product p)
     struct bound_op *op = op_open(w, name);
     int64_t tail = m->mxm + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
     int64_t busy = most(p.compute + (rounds - 1) * m->chip->mxm_install_cycles, 1);
-    int64_t read = install_after(m, p.for_row), all = install_after(m, p.vectors);
+    int64_t read = install_after(m, p.for_row, p.late), all = install_after(m, p.vectors, p.late);
     op->need[BOUND_INSTALL] = install_cycles(m, p.vectors);
     op->need[BOUND_COMPUTE] = busy;
     op->need[BOUND_LATENCY] = tail;
@@ -192,7 +196,10 @@ static void linear(struct walk_state *w, const char *name, int64_t k, int64_t n)
     int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
     int64_t vectors = bound_ceil(k * n, chip->lanes);
     multiply(w, name,
-             (struct product){vectors, vectors, bound_ceil(k * n * w->s->rows, a_cycle), 2});
+             (struct product){.vectors = vectors,
+                              .for_row = vectors,
+                              .compute = bound_ceil(k * n * w->s->rows, a_cycle),
+                              .functions = 2});
 }
 
 static void exchange_times(struct walk_state *w, int64_t row_vectors)
@@ -226,9 +233,12 @@ static void exchange(struct walk_state *w, const char *name)
     op_close(w, op);
 }
 
-static int64_t positions(const struct shape *s)
+/* Positions that a row sees, masked ones included. */
+static int64_t positions(const struct walk_state *w)
 {
-    return 2 * (int64_t)s->attend_tiles * s->kv_tile_positions;
+    const struct shape *s = w->s;
+    int64_t all = 2 * (int64_t)s->attend_tiles * s->kv_tile_positions;
+    return w->windowed && s->window < all ? s->window : all;
 }
 
 /* Queries, or probabilities, of all heads against the cache: fp16 over both planes of a hemisphere,
@@ -236,10 +246,12 @@ static int64_t positions(const struct shape *s)
 static struct product cached(const struct walk_state *w, int64_t lanes, int64_t functions)
 {
     const struct shape *s = w->s;
-    int64_t rows = (int64_t)s->heads * s->rows * positions(s);
-    int64_t cache = 2 * positions(s) * s->kv_heads;
-    return (struct product){cache * s->sequences, cache,
-                            bound_ceil(2 * rows, lanes * w->m->chip->mxm_planes), functions};
+    int64_t rows = (int64_t)s->heads * s->rows * positions(w);
+    int64_t cache = 2 * positions(w) * s->kv_heads;
+    return (struct product){.vectors = cache * s->sequences,
+                            .for_row = cache,
+                            .compute = bound_ceil(2 * rows, lanes * w->m->chip->mxm_planes),
+                            .functions = functions};
 }
 
 /* Off the path: keys and values of the step, which its scores need only where its position happens
@@ -254,7 +266,7 @@ static void softmax(struct walk_state *w)
 {
     const struct shape *s = w->s;
     int64_t rows = (int64_t)s->heads * s->rows;
-    int64_t vectors = bound_ceil(rows * positions(s), w->m->chip->lanes);
+    int64_t vectors = bound_ceil(rows * positions(w), w->m->chip->lanes);
     struct bound_op *op = op_open(w, "softmax.max");
     int64_t latency = chain(w, 1);
     latency += cross(w, op, s->heads, 2);
@@ -274,6 +286,16 @@ static void rotate(struct walk_state *w, int64_t applied)
     op_close_chain(w, op, latency);
 }
 
+/* Squares, their sum over lanes, its inverse root and a product with it. */
+static void head_norm(struct walk_state *w, int64_t applied)
+{
+    struct bound_op *op = op_open(w, "qk.norm");
+    int64_t way = bound_crossing_way(w->m);
+    delay(w, way);
+    op->need[BOUND_VXM] = vxm_cycles(w, 4 * applied);
+    op_close_chain(w, op, way + chain(w, 4));
+}
+
 static void attention(struct walk_state *w)
 {
     const struct shape *s = w->s;
@@ -282,6 +304,8 @@ static void attention(struct walk_state *w)
     linear(w, "qkv", s->model->hidden, (s->heads + 2 * s->kv_heads) * head_dim);
     if (s->model->qkv_bias)
         vector_op(w, "qkv.bias", 1, applied);
+    if (s->model->qk_norm)
+        head_norm(w, applied);
     aside(w, "rope.k", 2);
     aside(w, "kv.v", 1);
     rotate(w, applied);
@@ -293,15 +317,72 @@ static void attention(struct walk_state *w)
     exchange(w, "o.sum");
 }
 
-static void mlp(struct walk_state *w)
+static void dense(struct walk_state *w)
 {
     const struct model *model = w->s->model;
     int64_t ffn = model->ffn / w->s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
-    norm(w, "mlp.norm");
     linear(w, "gateup", model->hidden, 2 * ffn);
+    if (model->mlp_bias)
+        vector_op(w, "gateup.bias", 1, 2 * tiles * w->s->rows);
     vector_op(w, "gate", 3, 4 * tiles * w->s->rows);
     requantise(w, "mlp.quant", ffn);
     linear(w, "down", ffn, model->hidden);
+}
+
+/* A comparison of logits has to cross lanes, and so have the ids that win, on their way to the
+ * addresses that they complete. */
+static void route(struct walk_state *w)
+{
+    linear(w, "router", w->s->model->hidden, w->s->experts);
+    struct bound_op *op = op_open(w, "rank");
+    delay(w, bound_crossing_way(w->m));
+    op_close_chain(w, op, bound_crossing_way(w->m));
+    op = op_open(w, "choose");
+    delay(w, bound_crossing_way(w->m));
+    op_close_chain(w, op, bound_crossing_way(w->m));
+}
+
+/* Rows against the experts that they have chosen: in the worst case others for each row, as long as
+ * there are others. */
+static void expert(struct walk_state *w, const char *name, int64_t k, int64_t n, bool late)
+{
+    const struct shape *s = w->s;
+    const struct lpu_chip *chip = w->m->chip;
+    int64_t one = bound_ceil(k * n, chip->lanes), slots = (int64_t)s->rows * s->experts_per_row;
+    int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
+    multiply(w, name,
+             (struct product){.vectors = one * (slots < s->experts ? slots : s->experts),
+                              .for_row = one * s->experts_per_row,
+                              .compute = bound_ceil(k * n * slots, a_cycle),
+                              .functions = 2,
+                              .late = late && slots < s->experts});
+}
+
+static void mixture(struct walk_state *w)
+{
+    const struct shape *s = w->s;
+    const struct model *model = s->model;
+    int64_t slots = (int64_t)s->rows * s->experts_per_row;
+    int64_t ffn = model->expert_ffn / s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
+    route(w);
+    expert(w, "expert.g", model->hidden, 2 * ffn, true);
+    if (model->expert_bias)
+        vector_op(w, "expert.gb", 1, 2 * tiles * slots);
+    vector_op(w, "gate", 3, 4 * tiles * slots);
+    requantise(w, "mlp.quant", ffn);
+    expert(w, "expert.d", ffn, model->hidden, false);
+    if (model->expert_bias)
+        vector_op(w, "expert.db", 1, slots * bound_ceil(model->hidden, w->m->chip->lanes));
+    vector_op(w, "combine", 2, 2 * slots * bound_ceil(model->hidden, w->m->chip->lanes));
+}
+
+static void mlp(struct walk_state *w)
+{
+    norm(w, "mlp.norm");
+    if (w->s->experts)
+        mixture(w);
+    else
+        dense(w);
     exchange(w, "down.sum");
 }
 
@@ -333,15 +414,19 @@ static void embed(struct walk_state *w)
         exchange(w, "embed.sum");
 }
 
-void bound_block(const struct bound_machine *m, const struct shape *shape,
-                 enum partition_block kind, int64_t late, struct bound_time *time,
-                 struct bound_time *partial, struct bound_block *block)
+void bound_block(const struct bound_machine *m, const struct bound_work *work,
+                 struct bound_time *time, struct bound_time *partial, struct bound_block *block)
 {
     static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {embed, attention, mlp,
                                                                         head};
-    struct walk_state w = {.m = m, .s = shape, .b = block, .t = *time, .late = late};
-    *block = (struct bound_block){.kind = kind};
-    walk[kind](&w);
+    struct walk_state w = {.m = m,
+                           .s = work->shape,
+                           .b = block,
+                           .t = *time,
+                           .late = work->late,
+                           .windowed = work->windowed};
+    *block = (struct bound_block){.kind = work->kind};
+    walk[work->kind](&w);
     *partial = w.partial;
     block->bound = w.t.last - time->last;
     *time = w.t;

@@ -58,10 +58,17 @@ int64_t bound_move(const struct bound_machine *m, const struct bound_pair *pair,
 /* Vectors of one row of the residual stream. */
 int64_t bound_row_vectors(const struct shape *shape);
 
-/* Walks through a block from `time` on; fills all but what was compiled. `late` as for exchanges.
- * *partial: when what the chips then add up is there. */
-void bound_block(const struct bound_machine *m, const struct shape *shape,
-                 enum partition_block kind, int64_t late, struct bound_time *time,
-                 struct bound_time *partial, struct bound_block *block);
+/* What a block does. `late`: as for exchanges; `windowed`: its attention sees a window. */
+struct bound_work {
+    const struct shape *shape;
+    enum partition_block kind;
+    int64_t late;
+    bool windowed;
+};
+
+/* Walks through a block from `time` on; fills all but what was compiled. *partial: when what the
+ * chips then add up is there. */
+void bound_block(const struct bound_machine *m, const struct bound_work *work,
+                 struct bound_time *time, struct bound_time *partial, struct bound_block *block);
 
 #endif

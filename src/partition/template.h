@@ -50,8 +50,8 @@ static inline int32_t template_shortest(const struct templates *t, enum partitio
 {
     const int64_t *length = t->length[phase][kind];
     int32_t best = 0;
-    for (int32_t v = 1; v < EMIT_SETS; v++)
-        best = length[v] && length[v] < length[best] ? v : best;
+    for (int32_t v = 1; v < TEMPLATE_VARIANTS; v++)
+        best = length[v] && (!length[best] || length[v] < length[best]) ? v : best;
     return best;
 }
 

@@ -28,6 +28,21 @@ static const struct rack_case racks[] = {
     {.name = "wide, 4 stages of 1", .model = &rack_wide, .stages = 4, .group = 1, .prompt = 33},
     {.name = "odd, 1 chip", .model = &rack_odd, .stages = 1, .group = 1, .prompt = 33},
     {.name = "odd, 2 stages of 2", .model = &rack_odd, .stages = 2, .group = 2, .prompt = 33},
+    {.name = "normed, 1 stage of 2", .model = &rack_normed, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "varied, 1 stage of 2", .model = &rack_varied, .stages = 1, .group = 2, .prompt = 120},
+    {.name = "varied, 4 stages of 1", .model = &rack_varied, .stages = 4, .group = 1, .prompt = 33},
+    {.name = "mixture, 1 chip", .model = &rack_mixture, .stages = 1, .group = 1},
+    {.name = "mixture, 1 stage of 4",
+     .model = &rack_mixture,
+     .stages = 1,
+     .group = 4,
+     .prompt = 33},
+    {.name = "biased mixture, 2 stages of 2",
+     .model = &rack_biased_mixture,
+     .stages = 2,
+     .group = 2,
+     .prompt = 33},
+    {.name = "tiny, batch of 4", .stages = 1, .group = 4, .batch = 4, .prompt = 33},
 };
 enum { RACKS = sizeof racks / sizeof racks[0] };
 
@@ -131,7 +146,8 @@ static void a_product_waits_for_weights_that_no_buffer_holds(void)
     struct shape shape;
     char why[160];
     CU_ASSERT_TRUE_FATAL(shape_derive_decode(&shape, rack_chip(), &model, &bucket, 8, why));
-    bound_block(&m, &shape, PARTITION_MLP, 0, &time, &partial, &block);
+    bound_block(&m, &(struct bound_work){.shape = &shape, .kind = PARTITION_MLP}, &time, &partial,
+                &block);
     /* 8,192 x 7,168 bytes are 183,501 vectors; arrays and buffers hold 2,560; 64 come in a cycle,
      * and each 1,280 of them wait two cycles for an install; then the product and two functions. */
     CU_ASSERT_STRING_EQUAL(block.op[1].name, "gateup");
