@@ -358,6 +358,7 @@ void critical_block(const struct plan *plan, enum partition_phase phase, enum pa
 {
     *path = (struct critical_path){0};
     struct chase c = {.b = block_of(plan, phase, kind), .path = path};
+    path->cycles = c.b->end;
     chase(&c);
 }
 

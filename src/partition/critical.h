@@ -31,6 +31,7 @@ struct critical_part {
 struct critical_path {
     struct critical_part *part;
     size_t parts, capacity;
+    int64_t cycles; /* of the block on that chip */
 };
 
 /* Of the shortest variant of a block, on the first chip of a group. */
