@@ -13,7 +13,8 @@
 
 enum { PHASES = PARTITION_PHASES };
 
-static const char *const block_name[PARTITION_BLOCKS] = {"embedding", "attention", "mlp", "head"};
+static const char *const block_name[PARTITION_BLOCKS] = {"embedding",    "attention",    "mlp",
+                                                         "mlp, share 1", "mlp, share 2", "head"};
 
 static double over(int64_t cycles, int64_t bound)
 {
@@ -34,7 +35,7 @@ static void print_op(const struct bound_op *op)
 
 static void print_block(const struct bound_block *block)
 {
-    if (!block->ops)
+    if (!block->times)
         return;
     printf("%-14s %9s %9s %7.2f\n", block_name[block->kind], app_text_count(block->cycles).text,
            app_text_count(block->bound).text, over(block->cycles, block->bound));
@@ -98,19 +99,17 @@ static void print_slacks(const struct app_run *run, enum partition_phase phase,
                app_text_count(slack[n].median).text);
 }
 
-static void print_path(const struct app_run *run, enum partition_phase phase)
+static void print_path(const struct app_run *run, const struct bound_step *step)
 {
-    int64_t layers = run->model.layers;
-    const int64_t times[PARTITION_BLOCKS] = {1, layers, layers, phase == PARTITION_DECODE};
     puts("critical path: cycles of each op on it, and of the units that it goes through");
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
         struct critical_path path;
-        if (!times[kind])
+        if (!step->block[kind].times)
             continue;
-        critical_block(run->lpu->plan, phase, kind, &path);
-        printf("%s x %" PRId64 "\n", block_name[kind], times[kind]);
+        critical_block(run->lpu->plan, step->phase, kind, &path);
+        printf("%s x %" PRId32 "\n", block_name[kind], step->block[kind].times);
         print_chain(&path);
-        print_slacks(run, phase, kind);
+        print_slacks(run, step->phase, kind);
         critical_release(&path);
     }
 }
@@ -127,8 +126,8 @@ static void print_step(const struct app_run *run, enum partition_phase phase)
     printf("%-14s %9s %9s %7.2f   sums may go straight to the next stage\n", "step",
            app_text_count(step.cycles).text, app_text_count(step.bound).text,
            over(step.cycles, step.bound));
+    print_path(run, &step);
     bound_release(&step);
-    print_path(run, phase);
 }
 
 static void print_split(const struct survey_split *s, const char *mark)

@@ -43,7 +43,7 @@ static void add_op(struct rows *rows, enum partition_block block, const struct b
 
 static void add_block(struct rows *rows, const struct bound_block *block)
 {
-    if (!block->ops)
+    if (!block->times)
         return;
     add(rows, PART_BLOCK, "block", block->cycles, block->bound)->block = (uint8_t)block->kind;
     for (int32_t n = 0; n < block->ops; n++)

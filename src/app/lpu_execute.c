@@ -284,9 +284,8 @@ static void take_experts(struct execution *e, const struct program *program,
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
 {
     enum partition_phase phase = phase_of(step);
-    struct program_runtime runtime = {.token = e->token,
-                                      .expert = e->expert,
-                                      .expert_layers = (int32_t)e->run->model.layers};
+    struct program_runtime runtime = {
+        .token = e->token, .expert = e->expert, .expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
     e->left = 0;
     stand(e->run, step, runtime.sequence);

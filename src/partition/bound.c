@@ -39,21 +39,33 @@ static void note_compiled(const struct templates *t, enum partition_phase phase,
         note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);
 }
 
-/* A walk through stages. */
+/* A walk through stages. Both shares of an MLP need the same rows, and neither the other: where
+ * they are in two stages, they may work at the same time. */
 struct stage_walk {
     const struct plan *plan;
     struct bound_machine m;
     struct bound_step *step;
+    struct bound_time partial; /* of the latest unit */
+    struct bound_time input;   /* of the latest unit but first shares, and the stage that has it */
+    int32_t input_stage;
+    struct bound_time first_share; /* its sums in the stage of the second; 0: there is none */
 };
 
-static enum partition_block kind_of(const struct stage_walk *w, int32_t block)
+/* What a stage has from `block` on. */
+static struct stages_unit unit_at(const struct stage_walk *w, int32_t s, int32_t block)
 {
-    return stages_block_kind(plan_input(w->plan)->model, block);
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    return stages_unit(plan_templates(w->plan), block, at->first_block + at->blocks, at->order);
 }
 
-static bool is_worked(const struct stage_walk *w, int32_t block)
+static struct stages_unit first_unit(const struct stage_walk *w, int32_t s)
 {
-    return w->step->phase == PARTITION_DECODE || kind_of(w, block) != PARTITION_HEAD;
+    return unit_at(w, s, plan_stage(w->plan, s)->first_block);
+}
+
+static bool is_worked(const struct stage_walk *w, enum partition_block kind)
+{
+    return template_is_compiled(plan_templates(w->plan), w->step->phase, kind);
 }
 
 /* What leaves a stage for the next: rows of the residual stream, or the key of a token; 0: nothing
@@ -65,7 +77,7 @@ static int64_t moving_vectors(const struct stage_walk *w, int32_t s, int64_t *ro
     *row = key ? program_dtype_planes(PROGRAM_DTYPE_KEY) : bound_row_vectors(shape);
     if (key)
         return s > 0 ? *row : 0;
-    return !last && is_worked(w, plan_stage(w->plan, s + 1)->first_block) ? *row * shape->rows : 0;
+    return !last && is_worked(w, first_unit(w, s + 1).kind) ? *row * shape->rows : 0;
 }
 
 static struct bound_pair pair_of(const struct stage_walk *w, int32_t s, bool sums)
@@ -83,57 +95,87 @@ static int64_t lateness(const struct bound_machine *m)
     return bound_crossing_way(m) + 2 * m->alu;
 }
 
-static bool is_windowed(const struct stage_walk *w, int32_t n)
+/* Notes the rows that the other share of an MLP may need, too. */
+static void note_input(struct stage_walk *w, int32_t s, enum partition_block kind)
 {
-    const struct shape *shape = &plan_templates(w->plan)->shape[PARTITION_DECODE];
-    return kind_of(w, n) == PARTITION_ATTENTION && shape->window &&
-           model_window(shape->model, stages_block_layer(shape->model, n));
+    if (kind == PARTITION_MLP_FIRST)
+        return;
+    w->input = w->partial;
+    w->input_stage = s;
 }
 
-/* Blocks of a stage one after the other. */
-static void walk_stage(const struct stage_walk *w, int32_t s, struct bound_time *time,
-                       struct bound_time *partial)
+static void wait_for(struct bound_time *time, const struct bound_time *other)
+{
+    time->first = most(time->first, other->first);
+    time->row = most(time->row, other->row);
+    time->last = most(time->last, other->last);
+}
+
+/* Units of a stage one after the other. */
+static void walk_stage(struct stage_walk *w, int32_t s, struct bound_time *time)
 {
     const struct partition_stage *at = plan_stage(w->plan, s);
-    const struct shape *shape = &plan_templates(w->plan)->shape[w->step->phase];
-    *partial = *time;
-    for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
-        struct bound_work work = {shape, kind_of(w, n), lateness(&w->m), is_windowed(w, n)};
+    const struct templates *t = plan_templates(w->plan);
+    w->partial = *time;
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
+        struct stages_unit u = unit_at(w, s, n);
+        struct bound_work work = {&t->shape[w->step->phase], u.kind, lateness(&w->m),
+                                  u.kind == PARTITION_ATTENTION &&
+                                      template_is_windowed(t, u.layer)};
         struct bound_block ignored;
-        if (is_worked(w, n))
-            bound_block(&w->m, &work, time, partial, &ignored);
+        n = u.next;
+        if (!is_worked(w, u.kind))
+            continue;
+        bound_block(&w->m, &work, time, &w->partial, &ignored);
+        if (u.kind == PARTITION_MLP_SECOND) {
+            wait_for(time, &w->first_share);
+            wait_for(&w->partial, &w->first_share);
+        }
+        note_input(w, s, u.kind);
     }
 }
 
-/* Parts of sums, as soon as they exist, on to the stage after s. */
-static void walk_move(const struct stage_walk *w, int32_t s, const struct bound_time *partial,
-                      struct bound_time *time)
+/* Parts of sums of stage `from`, as soon as they exist, on to the stage after s. */
+static struct bound_time moved(const struct stage_walk *w, int32_t from, int32_t s,
+                               const struct bound_time *partial)
 {
     int64_t row, all = moving_vectors(w, s, &row);
     struct bound_pair pair = pair_of(w, s, true);
-    if (!all)
-        return;
+    pair.from = plan_stage(w->plan, from)->first_chip;
     int64_t late = s + 1 < w->step->stages ? lateness(&w->m) : 0;
     int64_t one = bound_move(&w->m, &pair, 1);
     int64_t a_row = most(bound_move(&w->m, &pair, row) - late, one);
     int64_t every = most(bound_move(&w->m, &pair, all) - late, one);
-    time->row = most(partial->row + one, partial->first + a_row);
-    time->last = most(most(partial->last + one, partial->first + every), time->row);
-    time->first = partial->first + one;
+    struct bound_time time = {.first = partial->first + one,
+                              .row = most(partial->row + one, partial->first + a_row)};
+    time.last = most(most(partial->last + one, partial->first + every), time.row);
+    return time;
 }
 
-static void note_stage(const struct stage_walk *w, int32_t s)
+static void walk_move(struct stage_walk *w, int32_t s, struct bound_time *time)
 {
-    const struct partition_stage *at = plan_stage(w->plan, s);
-    struct bound_stage *stage = &w->step->stage[s];
-    struct bound_time time = {0}, partial;
-    struct bound_pair pair = pair_of(w, s, false);
-    int64_t row, all = moving_vectors(w, s, &row);
-    walk_stage(w, s, &time, &partial);
+    int64_t row;
+    if (!moving_vectors(w, s, &row))
+        return;
+    bool inside = s + 1 < w->step->stages && first_unit(w, s + 1).kind == PARTITION_MLP_SECOND;
+    w->first_share = inside ? moved(w, s, s, &w->partial) : (struct bound_time){0};
+    *time = inside ? moved(w, w->input_stage, s, &w->input) : moved(w, s, s, &w->partial);
+}
+
+static void note_stage(const struct stage_walk *walk, int32_t s)
+{
+    struct stage_walk w = *walk;
+    const struct partition_stage *at = plan_stage(w.plan, s);
+    struct bound_stage *stage = &w.step->stage[s];
+    struct bound_time time = {0};
+    struct bound_pair pair = pair_of(&w, s, false);
+    int64_t row, all = moving_vectors(&w, s, &row);
+    w.first_share = time;
+    walk_stage(&w, s, &time);
     stage->bound = time.last;
-    stage->cycles = at->end_cycle[w->step->phase] - at->start_cycle[w->step->phase];
-    stage->move_bound = all ? bound_move(&w->m, &pair, all) : 0;
-    stage->move_cycles = plan_transfer_cycles(w->plan, w->step->phase, s);
+    stage->cycles = at->end_cycle[w.step->phase] - at->start_cycle[w.step->phase];
+    stage->move_bound = all ? bound_move(&w.m, &pair, all) : 0;
+    stage->move_cycles = plan_transfer_cycles(w.plan, w.step->phase, s);
 }
 
 /* Cycles of the step by what they are for; what no op is known for counts as vectors. */
@@ -141,9 +183,12 @@ static void add_shares(const struct stage_walk *w, int32_t s)
 {
     const struct partition_stage *at = plan_stage(w->plan, s);
     struct bound_step *step = w->step;
-    for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
-        const struct bound_block *block = &step->block[kind_of(w, n)];
-        int64_t left = stages_block_length(plan_templates(w->plan), step->phase, n);
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
+        struct stages_unit u = unit_at(w, s, n);
+        struct bound_block *block = &step->block[u.kind];
+        int64_t left = stages_unit_length(plan_templates(w->plan), step->phase, u);
+        n = u.next;
+        block->times += block->ops > 0;
         for (int32_t k = 0; k < block->ops; k++) {
             step->share[block->op[k].of] += block->op[k].advance;
             left -= block->op[k].advance;
@@ -160,7 +205,7 @@ static void note_blocks(const struct stage_walk *w)
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
         struct bound_time time = {0}, partial;
         struct bound_work work = {.shape = &t->shape[phase], .kind = kind};
-        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
+        if (!template_is_compiled(t, phase, kind))
             continue;
         work.windowed = template_shortest(t, phase, kind) >= EMIT_SETS;
         bound_block(&w->m, &work, &time, &partial, &w->step->block[kind]);
@@ -172,16 +217,17 @@ void bound_step(const struct plan *plan, enum partition_phase phase, struct boun
 {
     *step = (struct bound_step){
         .phase = phase, .stages = plan_stages(plan), .cycles = plan_length_cycles(plan, phase)};
-    struct stage_walk w = {plan, bound_machine_of(plan_input(plan)->chip), step};
+    struct stage_walk w = {
+        .plan = plan, .m = bound_machine_of(plan_input(plan)->chip), .step = step};
     int64_t start = plan_input(plan)->chip->sync_cycles;
-    struct bound_time time = {start, start, start}, partial;
+    struct bound_time time = {start, start, start};
     note_blocks(&w);
     step->stage = base_alloc((size_t)step->stages, sizeof *step->stage);
     for (int32_t s = 0; s < step->stages; s++) {
         note_stage(&w, s);
         add_shares(&w, s);
-        walk_stage(&w, s, &time, &partial);
-        walk_move(&w, s, &partial, &time);
+        walk_stage(&w, s, &time);
+        walk_move(&w, s, &time);
     }
     step->bound = time.last;
 }

@@ -56,6 +56,7 @@ struct bound_block {
     int32_t ops;
     int64_t bound;
     int64_t cycles; /* as compiled; the shortest variant */
+    int32_t times;  /* in the step */
 };
 
 struct bound_stage {

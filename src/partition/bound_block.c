@@ -317,16 +317,27 @@ static void attention(struct walk_state *w)
     exchange(w, "o.sum");
 }
 
-static void dense(struct walk_state *w)
+/* Inner columns of a chip's share of an MLP. */
+static int64_t inner_columns(const struct shape *s, enum shape_share share)
 {
+    int64_t all = s->model->ffn / s->group;
+    int64_t from = (int64_t)shape_share_first(s, share) * s->ffn_columns;
+    int64_t to = from + (int64_t)shape_share_tiles(s, share) * s->ffn_columns;
+    return (to < all ? to : all) - from;
+}
+
+static void dense(struct walk_state *w, enum shape_share share)
+{
+    static const char *const name[][2] = {
+        {"gateup", "down"}, {"gateup.1", "down.1"}, {"gateup.2", "down.2"}};
     const struct model *model = w->s->model;
-    int64_t ffn = model->ffn / w->s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
-    linear(w, "gateup", model->hidden, 2 * ffn);
+    int64_t columns = inner_columns(w->s, share), tiles = bound_ceil(columns, w->m->chip->lanes);
+    linear(w, name[share][0], model->hidden, 2 * columns);
     if (model->mlp_bias)
         vector_op(w, "gateup.bias", 1, 2 * tiles * w->s->rows);
     vector_op(w, "gate", 3, 4 * tiles * w->s->rows);
-    requantise(w, "mlp.quant", ffn);
-    linear(w, "down", ffn, model->hidden);
+    requantise(w, "mlp.quant", columns);
+    linear(w, name[share][1], columns, model->hidden);
 }
 
 /* A comparison of logits has to cross lanes, and so have the ids that win, on their way to the
@@ -382,8 +393,22 @@ static void mlp(struct walk_state *w)
     if (w->s->experts)
         mixture(w);
     else
-        dense(w);
+        dense(w, SHAPE_WHOLE);
     exchange(w, "down.sum");
+}
+
+static void mlp_first(struct walk_state *w)
+{
+    norm(w, "mlp.norm");
+    dense(w, SHAPE_FIRST);
+    exchange(w, "down.1.sum");
+}
+
+static void mlp_second(struct walk_state *w)
+{
+    norm(w, "mlp.norm");
+    dense(w, SHAPE_SECOND);
+    exchange(w, "down.2.sum");
 }
 
 /* The greatest key of a chip, then of the group. */
@@ -417,8 +442,8 @@ static void embed(struct walk_state *w)
 void bound_block(const struct bound_machine *m, const struct bound_work *work,
                  struct bound_time *time, struct bound_time *partial, struct bound_block *block)
 {
-    static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {embed, attention, mlp,
-                                                                        head};
+    static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {
+        embed, attention, mlp, mlp_first, mlp_second, head};
     struct walk_state w = {.m = m,
                            .s = work->shape,
                            .b = block,

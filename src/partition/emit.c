@@ -313,8 +313,7 @@ struct program_operand emit_read_expert(struct block *b, const struct expert_rea
                                         struct walk walk, struct pattern p, struct lane_group at)
 {
     for (int32_t j = 0; j < e->subs; j++) {
-        struct program_instruction i =
-            mem_instruction(b, e->table, j, walk, p, PROGRAM_MEM_READ);
+        struct program_instruction i = mem_instruction(b, e->table, j, walk, p, PROGRAM_MEM_READ);
         i.cycle = read_cycle(b, i.queue, at);
         i.address_mode = PROGRAM_ADDRESS_EXPERT;
         i.limit = e->per_expert;

@@ -160,9 +160,9 @@ struct table_read {
 struct program_operand emit_read_table(struct block *b, const struct table_read *t,
                                        struct walk walk, struct pattern p, struct lane_group at);
 
-/* As emit_read, from a table with `per_expert` vectors of each expert. The outer repeats go from slot
- * to slot, `repeats_a_slot` each; `walk` is that of the label, whose first vector is the first slot's
- * first, and within a slot that of the table. */
+/* As emit_read, from a table with `per_expert` vectors of each expert. The outer repeats go from
+ * slot to slot, `repeats_a_slot` each; `walk` is that of the label, whose first vector is the first
+ * slot's first, and within a slot that of the table. */
 struct expert_read {
     int32_t table, subs, label;
     int32_t ids; /* the tensor with an id a slot */

@@ -42,11 +42,14 @@ struct output {
     double factor;
 };
 
-/* How a product's tiles map to the model. */
+/* How a product's tiles map to the model. Of an MLP's share, tiles count from the first of the
+ * whole: `out` (gate and up) or `in` (down) for each inner tile. */
 struct matrix {
-    struct linear_shape (*shape)(const struct shape *s);
+    struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
     int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    enum shape_share share;
+    int32_t out, in;
 };
 
 static void put(const struct image *m, int32_t tensor, int32_t sub, int32_t index)
@@ -145,38 +148,34 @@ static struct output head_output(const struct image *m, int32_t tile, int32_t co
     return element(MODEL_WEIGHT_HEAD, exists ? m->in->rank * share + n : NO_INPUT);
 }
 
-static struct linear_shape qkv_shape(const struct shape *s)
+static struct linear_shape qkv_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->qkv;
 }
 
-static struct linear_shape o_shape(const struct shape *s)
+static struct linear_shape o_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->output;
 }
 
-static struct linear_shape gate_shape(const struct shape *s)
+static struct linear_shape head_shape(const struct shape *s, enum shape_share share)
 {
-    struct linear_shape both = s->gate;
-    both.n_tiles *= 2;
-    return both;
-}
-
-static struct linear_shape down_shape(const struct shape *s)
-{
-    return s->down;
-}
-
-static struct linear_shape head_shape(const struct shape *s)
-{
+    (void)share;
     return s->head;
 }
 
-static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of},
-                           matrix_o = {o_shape, o_output, packed_of},
-                           matrix_gate = {gate_shape, gate_output, hidden_of},
-                           matrix_down = {down_shape, down_output, ffn_of},
-                           matrix_head = {head_shape, head_output, hidden_of};
+static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of, SHAPE_WHOLE, 0, 0},
+                           matrix_o = {o_shape, o_output, packed_of, SHAPE_WHOLE, 0, 0},
+                           matrix_gate[] =
+                               {{shape_gate_up, gate_output, hidden_of, SHAPE_WHOLE, 2, 0},
+                                {shape_gate_up, gate_output, hidden_of, SHAPE_FIRST, 2, 0},
+                                {shape_gate_up, gate_output, hidden_of, SHAPE_SECOND, 2, 0}},
+                           matrix_down[] = {{shape_down, down_output, ffn_of, SHAPE_WHOLE, 0, 1},
+                                            {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1},
+                                            {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1}},
+                           matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -231,13 +230,14 @@ static int32_t quad_of(const struct program_tensor *t)
 static void put_tile(const struct image *m, const struct matrix *matrix, int32_t tensor, int32_t q,
                      int32_t u)
 {
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t tile = SHAPE_QUADS * u + q + matrix->out * shape_share_first(&m->shape, matrix->share);
     const struct lpu_chip *chip = m->shape.chip;
     int32_t per = chip->mxm_load_streams, load = s.columns / per, lanes = chip->lanes;
     int32_t layer = m->program->tensor[tensor].layer;
     memset(m->scale, 0, (size_t)lanes * sizeof *m->scale);
     for (int32_t c = 0; c < s.columns; c++) {
-        struct output o = matrix->output(m, SHAPE_QUADS * u + q, c);
+        struct output o = matrix->output(m, tile, c);
         m->scale[c] = fetch_column(m, s.k_tiles * lanes, layer, &o);
         for (int32_t k = 0; k < s.k_tiles && o.exists; k++) {
             memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
@@ -252,10 +252,11 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
 {
     const struct matrix *matrix = what;
     int32_t q = quad_of(&m->program->tensor[tensor]);
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t first = matrix->in * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
     for (int32_t k = 0; k < s.k_tiles * lanes; k++)
-        m->input[k] = matrix->input(m, k / lanes, k % lanes);
+        m->input[k] = matrix->input(m, first + k / lanes, k % lanes);
     for (int32_t u = 0; u < tiles; u++)
         put_tile(m, matrix, tensor, q, u);
 }
@@ -487,10 +488,18 @@ static const struct filler {
     {"sink.placed", put_sinks, &is_placed},
     {"o.w", put_matrix, &matrix_o},
     {"o.s", put_nothing, NULL},
-    {"gateup.w", put_matrix, &matrix_gate},
+    {"gateup.w", put_matrix, &matrix_gate[SHAPE_WHOLE]},
     {"gateup.s", put_nothing, NULL},
-    {"down.w", put_matrix, &matrix_down},
+    {"gateup.1.w", put_matrix, &matrix_gate[SHAPE_FIRST]},
+    {"gateup.1.s", put_nothing, NULL},
+    {"gateup.2.w", put_matrix, &matrix_gate[SHAPE_SECOND]},
+    {"gateup.2.s", put_nothing, NULL},
+    {"down.w", put_matrix, &matrix_down[SHAPE_WHOLE]},
     {"down.s", put_nothing, NULL},
+    {"down.1.w", put_matrix, &matrix_down[SHAPE_FIRST]},
+    {"down.1.s", put_nothing, NULL},
+    {"down.2.w", put_matrix, &matrix_down[SHAPE_SECOND]},
+    {"down.2.s", put_nothing, NULL},
     {"head.w", put_matrix, &matrix_head},
     {"head.s", put_nothing, NULL},
     {"attn.norm.g", put_gain, &attention_norm},

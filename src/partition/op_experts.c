@@ -27,10 +27,10 @@ struct product {
     struct block *b;
     const struct experts *experts;
     const struct quantised *x;
-    int32_t x_rows;                      /* rows of x: those of the step, or one a slot */
+    int32_t x_rows;                       /* rows of x: those of the step, or one a slot */
     int32_t k_tiles, load, period, tiles; /* tiles of the longest quad */
-    uint8_t flags;                       /* PROGRAM_ROWS: weights install as rows */
-    int64_t results_at_vxm;              /* the first one */
+    uint8_t flags;                        /* PROGRAM_ROWS: weights install as rows */
+    int64_t results_at_vxm;               /* the first one */
     struct quads out;
 };
 
@@ -111,8 +111,7 @@ static void emit_loads(const struct product *p, const struct plane *w)
                                .repeats_a_slot = rounds_of_slot(p)};
     struct lane_group at = {emit_outward(w->east), w->local * n, emit_mxm_x(b, w->east),
                             b->chip->mxm_load_skew_cycles};
-    struct program_operand in =
-        emit_read_expert(b, &read, emit_walk(0, 1, p->load), repeats, at);
+    struct program_operand in = emit_read_expert(b, &read, emit_walk(0, 1, p->load), repeats, at);
     emit(b,
          (struct program_instruction){.queue = plane_queue(w, 0),
                                       .opcode = PROGRAM_MXM_LOAD,
@@ -188,7 +187,8 @@ static int64_t result_cycle(const struct product *p, int32_t slot)
 static struct program_operand read_row_scale(const struct product *p, struct batch batch)
 {
     struct block *b = p->b;
-    int64_t cycle = result_cycle(p, batch.first) + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
+    int64_t cycle =
+        result_cycle(p, batch.first) + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
     bool own = p->x_rows == p->experts->slots;
     return emit_read(b, p->x->scale, 0, 2, emit_walk(row_of_slot(p, batch.first), 0, own),
                      result_pattern(p, p->tiles, batch.slots),
@@ -202,10 +202,9 @@ static void emit_scaling(const struct product *p, const struct plane *w, struct 
     struct block *b = p->b;
     struct pattern repeats = result_pattern(p, w->tiles, batch.slots);
     scale.index = batch.first * w->tiles;
-    struct program_operand in[2] = {
-        emit_stream(emit_inward(w->east), 4 * w->local, 4, w->results, 0,
-                    emit_walk(batch.first * p->tiles, 1, p->tiles)),
-        scale};
+    struct program_operand in[2] = {emit_stream(emit_inward(w->east), 4 * w->local, 4, w->results,
+                                                0, emit_walk(batch.first * p->tiles, 1, p->tiles)),
+                                    scale};
     struct alu a = {.unit = 2 * w->quad,
                     .function = PROGRAM_VXM_MUL,
                     .immediate = 1.0f / 127.0f,
@@ -213,7 +212,8 @@ static void emit_scaling(const struct product *p, const struct plane *w, struct 
                     .cycle = result_cycle(p, batch.first)};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     in[0] = emit_alu_operand(a.unit), in[1] = row_scale;
-    struct lane_group from = {emit_outward(w->east), STREAM_RESULT + 2 * w->local, emit_vxm_x(b), 0};
+    struct lane_group from = {emit_outward(w->east), STREAM_RESULT + 2 * w->local, emit_vxm_x(b),
+                              0};
     struct walk to = emit_walk(batch.first, p->experts->slots, 1);
     struct program_operand out =
         emit_stream(from.direction, from.stream, 2, p->out.tensor[w->quad], 0, to);
@@ -228,17 +228,17 @@ static struct program_operand read_column_scale(const struct product *p, const s
     struct block *b = p->b;
     char full[24];
     snprintf(full, sizeof full, "%.10s", name);
-    struct expert_read read = {
-        .table = place_table(b, full, 's', w->quad, w->east,
-                             w->local ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X, w->tiles),
-        .subs = 2,
-        .label = emit_transient(b, "slot.scales", PROGRAM_DTYPE_FP16, 2),
-        .ids = p->experts->ids,
-        .per_expert = w->tiles,
-        .repeats_a_slot = 1};
-    return emit_read_expert(b, &read, emit_walk(0, 1, w->tiles),
-                            result_pattern(p, w->tiles, p->experts->slots),
-                            emit_at_vxm(b, w->east, STREAM_SCALE + 2 * w->local, p->results_at_vxm));
+    struct expert_read read = {.table = place_table(b, full, 's', w->quad, w->east,
+                                                    w->local ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X,
+                                                    w->tiles),
+                               .subs = 2,
+                               .label = emit_transient(b, "slot.scales", PROGRAM_DTYPE_FP16, 2),
+                               .ids = p->experts->ids,
+                               .per_expert = w->tiles,
+                               .repeats_a_slot = 1};
+    return emit_read_expert(
+        b, &read, emit_walk(0, 1, w->tiles), result_pattern(p, w->tiles, p->experts->slots),
+        emit_at_vxm(b, w->east, STREAM_SCALE + 2 * w->local, p->results_at_vxm));
 }
 
 static void emit_plane(const struct product *p, const struct plane *w)
@@ -315,21 +315,20 @@ struct quads ops_expert_bias(struct block *b, const struct experts *e, const str
                              const char *name)
 {
     emit_op(b, name, true);
-    struct quads out = ops_quads_at(b, name, in->tiles, e->slots, in->mirror, OPS_SLOT_SCALE_X,
-                                    OPS_SLOT_SCALE_Y);
+    struct quads out =
+        ops_quads_at(b, name, in->tiles, e->slots, in->mirror, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(in->tiles, SHAPE_QUADS, q), east = quads_east(in, q);
         if (tiles <= 0)
             continue;
         struct pattern p = emit_pattern(tiles, 1, e->slots, tiles);
         struct walk walk = emit_walk(0, e->slots, 1);
-        struct expert_read read = {
-            .table = place_table(b, name, 'b', q, east, OPS_SLOT_ROW, tiles),
-            .subs = 2,
-            .label = emit_transient(b, "slot.bias", PROGRAM_DTYPE_FP16, 2),
-            .ids = e->ids,
-            .per_expert = tiles,
-            .repeats_a_slot = 1};
+        struct expert_read read = {.table = place_table(b, name, 'b', q, east, OPS_SLOT_ROW, tiles),
+                                   .subs = 2,
+                                   .label = emit_transient(b, "slot.bias", PROGRAM_DTYPE_FP16, 2),
+                                   .ids = e->ids,
+                                   .per_expert = tiles,
+                                   .repeats_a_slot = 1};
         struct program_operand term[2] = {
             emit_read(b, in->tensor[q], 0, 2, walk, p, emit_at_vxm(b, east, STREAM_SCALE, 0)),
             emit_read_expert(b, &read, emit_walk(0, 1, tiles), p,

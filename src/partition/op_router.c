@@ -93,8 +93,7 @@ static void pad_logits(struct router *r, const struct quads *product)
         read_at_vxm(r, product->tensor[0], false, STREAM_IN, walk, p, 0),
         read_at_vxm(r, bias, false, STREAM_SECOND, emit_walk(0, 0, 0), p, 0)};
     for (int32_t east = 0; east < 2; east++)
-        r->logits[east] =
-            rows_of(r, east ? "router.e" : "router.w", east, OPS_SLOT_Y, r->rows);
+        r->logits[east] = rows_of(r, east ? "router.e" : "router.w", east, OPS_SLOT_Y, r->rows);
     emit_to_both(r, (struct alu){.function = PROGRAM_VXM_ADD, .p = p}, in, 2, r->logits, walk);
     place_group(r->b, 0);
 }
@@ -208,7 +207,8 @@ static void choose(struct router *r)
     struct pattern p = emit_pattern(r->per_row, 1, r->rows, r->per_row),
                    flat = emit_pattern(1, 0, r->slots, 1);
     struct walk walk = emit_walk(0, 0, 1);
-    struct lane_sum sum[2] = {{.ones = r->common->expert_ids}, {.ones = r->common->ones, .east = true}};
+    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
+                              {.ones = r->common->ones, .east = true}};
     struct program_operand in[2], found[2];
     struct alu a = {.p = p, .immediate = 0.5f};
     a.cycle = emit_hot(r, p);
@@ -225,8 +225,7 @@ static void choose(struct router *r)
     }
     for (int32_t east = 0; east < 2; east++) {
         cycle = ops_lane_sum(b, &sum[east], flat, raised);
-        found[east] =
-            emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0, walk);
+        found[east] = emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0, walk);
     }
     a = (struct alu){.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat, .cycle = cycle};
     r->ids = rows_of(r, "expert.choice", false, OPS_SLOT_SCALE_Y, r->slots);
@@ -237,8 +236,7 @@ static void choose(struct router *r)
     a.unit = 9;
     struct program_operand out[2];
     for (int32_t east = 0; east < 2; east++)
-        out[east] =
-            emit_stream(emit_outward(east), STREAM_OUT + 2, 2, r->chosen[east], 0, walk);
+        out[east] = emit_stream(emit_outward(east), STREAM_OUT + 2, 2, r->chosen[east], 0, walk);
     a.cycle = emit_alu(b, a, &found[1], 1, out, 2);
     for (int32_t east = 0; east < 2; east++)
         emit_write(b, r->chosen[east], 0, 2, walk, flat,
@@ -313,11 +311,11 @@ static void combine_tile(struct block *b, const struct experts *e, const struct 
 {
     struct pattern p = emit_pattern(e->per_row, 1, b->shape->rows, e->per_row);
     struct walk to = emit_walk(tile * b->shape->rows, 0, 1);
-    struct program_operand in[2] = {
-        emit_read(b, y->tensor[q], 0, 2, emit_walk(tile * e->slots, 1, e->per_row), p,
-                  emit_at_vxm(b, quads_east(y, q), STREAM_IN, 0)),
-        emit_read(b, e->weight, 0, 2, emit_walk(0, 1, e->per_row), p,
-                  emit_at_vxm(b, true, STREAM_SECOND, 0))};
+    struct program_operand in[2] = {emit_read(b, y->tensor[q], 0, 2,
+                                              emit_walk(tile * e->slots, 1, e->per_row), p,
+                                              emit_at_vxm(b, quads_east(y, q), STREAM_IN, 0)),
+                                    emit_read(b, e->weight, 0, 2, emit_walk(0, 1, e->per_row), p,
+                                              emit_at_vxm(b, true, STREAM_SECOND, 0))};
     struct alu a = {.unit = 2 * q, .function = PROGRAM_VXM_MUL, .p = p};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     in[0] = emit_alu_operand(2 * q);
@@ -333,9 +331,9 @@ struct quads ops_combine(struct block *b, const struct experts *e, const struct 
                          bool in_scales, const char *name)
 {
     emit_op(b, name, true);
-    struct quads out =
-        ops_quads_at(b, name, y->tiles, b->shape->rows, 0, in_scales ? OPS_SLOT_X : OPS_SLOT_SCALE_X,
-                     in_scales ? OPS_SLOT_Y : OPS_SLOT_SCALE_Y);
+    struct quads out = ops_quads_at(b, name, y->tiles, b->shape->rows, 0,
+                                    in_scales ? OPS_SLOT_X : OPS_SLOT_SCALE_X,
+                                    in_scales ? OPS_SLOT_Y : OPS_SLOT_SCALE_Y);
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
         for (int32_t tile = 0; tile < shape_tiles_of(y->tiles, SHAPE_QUADS, q); tile++)
             combine_tile(b, e, y, q, tile, out.tensor[q]);

@@ -59,7 +59,7 @@ void ops_hidden_constants(struct block *b, const char *name, char letter,
 
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub)
 {
-    bool second = quad / 2 != buffer;
+    bool second = quad / 2 != (buffer > 0);
     int32_t slot = second ? OPS_SLOT_ROW + sub : sub ? OPS_SLOT_SPARE : OPS_SLOT_BYTES;
     struct block at = *b;
     at.set = 0;
@@ -67,7 +67,7 @@ int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, 
 }
 
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
-                          const int32_t address[2])
+                          const int32_t address[OPS_RESIDUALS])
 {
     const struct shape *s = b->shape;
     struct quads quads = {.tiles = s->hidden_tiles};

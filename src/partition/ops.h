@@ -70,10 +70,12 @@ struct quads ops_quads_at(struct block *b, const char *name, int32_t tiles, int3
 struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows,
                              int32_t mirror);
 
-/* The residual stream, buffer 0 or 1, at fixed addresses. Buffer 1 keeps quad q where buffer 0
- * keeps quad q ^ 2, so that one can be read while the other is written. */
+/* The residual stream at fixed addresses. Buffers 1 and 2 keep quad q where buffer 0 keeps quad
+ * q ^ 2, so that one can be read while the other is written. Buffer 2 is for what the first share
+ * of an MLP hands to the second. */
+enum { OPS_RESIDUALS = 3 };
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
-                          const int32_t address[2]);
+                          const int32_t address[OPS_RESIDUALS]);
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub);
 
 /* Constants of the block, a vector a hidden tile, in quads beside the scales of linears: tensors

@@ -17,10 +17,11 @@ int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase
  * Returns the next fewer rows than `rows`; 0: there are none. */
 int32_t plan_pass_rows(const struct bucket *bucket, int32_t rows);
 
-/* A plan that has the blocks of one chip of a group and no stages; NULL where the group is
- * impossible or not allowed. Any number of cuts into c->stages can follow, each with its decode
- * timeline; true where it fits. Release with plan_release. */
-struct plan *plan_sketch(const struct partition_input *input, int32_t group, int32_t rows);
+/* A plan that has the blocks of one chip of a group, MLPs cut in two where `shares`, and no stages;
+ * NULL where the group is impossible or not allowed. Any number of cuts into c->stages can follow,
+ * each with its decode timeline; true where it fits. Release with plan_release. */
+struct plan *plan_sketch(const struct partition_input *input, int32_t group, int32_t rows,
+                         bool shares);
 bool plan_sketch_stages(struct plan *plan, struct partition_candidate *c);
 
 /* Chips that the rack gives. */

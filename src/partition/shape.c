@@ -153,6 +153,31 @@ bool shape_derive_decode(struct shape *s, const struct lpu_chip *chip, const str
     return shape_derive(s, chip, model, bucket, group, bucket->batch, 1, bucket->max_sequence, why);
 }
 
+int32_t shape_share_first(const struct shape *s, enum shape_share share)
+{
+    return share == SHAPE_SECOND ? shape_ceil_div(s->ffn_tiles, 2) : 0;
+}
+
+int32_t shape_share_tiles(const struct shape *s, enum shape_share share)
+{
+    int32_t half = shape_ceil_div(s->ffn_tiles, 2);
+    return share == SHAPE_WHOLE ? s->ffn_tiles : share == SHAPE_FIRST ? half : s->ffn_tiles - half;
+}
+
+struct linear_shape shape_gate_up(const struct shape *s, enum shape_share share)
+{
+    struct linear_shape both = s->gate;
+    both.n_tiles = 2 * shape_share_tiles(s, share);
+    return both;
+}
+
+struct linear_shape shape_down(const struct shape *s, enum shape_share share)
+{
+    struct linear_shape down = s->down;
+    down.k_tiles = shape_share_tiles(s, share);
+    return down;
+}
+
 int32_t shape_attend_extent(const struct shape *s, int32_t positions)
 {
     return round_up(positions, 2 * s->kv_tile_positions);
@@ -192,8 +217,8 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
         base_report_add(report, NULL, 0,
                         "%s: %lld of %lld experts a token; the LPU compiler ranks up to %d, of "
                         "which some are left out",
-                        model->name, (long long)model->experts_per_token,
-                        (long long)model->experts, chip->mxm_fp16_rows);
+                        model->name, (long long)model->experts_per_token, (long long)model->experts,
+                        chip->mxm_fp16_rows);
     if (model->shared_ffn)
         base_report_add(report, NULL, 0,
                         "%s: the LPU compiler has no shared expert yet; run it with --mode gpu",

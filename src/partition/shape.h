@@ -66,6 +66,17 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
 /* Prefill attends to whole pairs of KV tiles: the least such extent that holds `positions`. */
 int32_t shape_attend_extent(const struct shape *shape, int32_t positions);
 
+/* Shares of an MLP's inner tiles: all of them, the first half, the second half. */
+enum shape_share { SHAPE_WHOLE, SHAPE_FIRST, SHAPE_SECOND };
+
+/* First inner tile of a share, and how many it has; a second half may have none. */
+int32_t shape_share_first(const struct shape *shape, enum shape_share share);
+int32_t shape_share_tiles(const struct shape *shape, enum shape_share share);
+
+/* Gate and up side by side, and down, of a share. */
+struct linear_shape shape_gate_up(const struct shape *shape, enum shape_share share);
+struct linear_shape shape_down(const struct shape *shape, enum shape_share share);
+
 static inline int32_t shape_ceil_div(int64_t a, int64_t b)
 {
     return (int32_t)((a + b - 1) / b);

@@ -52,7 +52,7 @@ struct cuts {
 
 static struct cuts cuts_of(const struct partition_input *in, int32_t group)
 {
-    int32_t blocks = stages_block_count(in->model), most = plan_most_chips(in) / group;
+    int32_t blocks = 2 * (int32_t)in->model->layers + 2, most = plan_most_chips(in) / group;
     struct cuts cuts = {.stage = {most < blocks ? most : blocks}, .count = most > 0};
     for (int32_t each = 1; most > 0 && each <= blocks && cuts.count < MOST_CUTS; each++) {
         int32_t stages = shape_ceil_div(blocks, each);
@@ -63,13 +63,14 @@ static struct cuts cuts_of(const struct partition_input *in, int32_t group)
 }
 
 /* Cuts that fit beside prefill passes of `rows`; whether some do not. */
-static bool survey_rows(const struct partition_input *in, int32_t group, int32_t rows,
+static bool survey_rows(const struct partition_input *in, int32_t group, int32_t rows, bool shares,
                         struct cuts *cuts, struct survey *survey)
 {
-    struct plan *plan = plan_sketch(in, group, rows);
+    struct plan *plan = plan_sketch(in, group, rows, shares);
     bool left = false, fits = true;
     for (int32_t n = 0; plan && n < cuts->count && fits; n++) {
-        struct partition_candidate c = {.stages = cuts->stage[n], .group = group};
+        struct partition_candidate c = {
+            .stages = cuts->stage[n], .group = group, .prefill_rows = rows, .shares = shares};
         if (cuts->known[n])
             continue;
         fits = plan_sketch_stages(plan, &c);
@@ -114,8 +115,9 @@ void survey_splits(const struct partition_input *input, struct survey *survey)
     for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
         struct cuts cuts = cuts_of(input, group);
         bool left = cuts.count > 0;
-        for (int32_t rows = 0; left && (rows = plan_pass_rows(input->bucket, rows)) > 0;)
-            left = survey_rows(input, group, rows, &cuts, survey);
+        for (int shares = 0; shares < 2; shares++)
+            for (int32_t rows = 0; left && (rows = plan_pass_rows(input->bucket, rows)) > 0;)
+                left = survey_rows(input, group, rows, shares == 1, &cuts, survey);
     }
     if (survey->splits)
         qsort(survey->split, survey->splits, sizeof *survey->split, by_chips);
