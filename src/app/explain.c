@@ -66,25 +66,71 @@ static void print_stages(const struct bound_step *step)
            app_text_count(move).text, app_text_count(move_bound).text, over(move, move_bound));
 }
 
+static bool is_like(const struct critical_part *a, const struct critical_part *b)
+{
+    return a->unit == b->unit && strcmp(a->op, b->op) == 0;
+}
+
+/* How often the pair of parts at n comes in a row, at most until `end`. */
+static size_t pairs_at(const struct critical_path *path, size_t n, size_t end)
+{
+    size_t pairs = 1;
+    while (n + 2 * pairs + 1 < end && is_like(&path->part[n], &path->part[n + 2 * pairs]) &&
+           is_like(&path->part[n + 1], &path->part[n + 2 * pairs + 1]))
+        pairs++;
+    return pairs;
+}
+
+static void print_part(const struct critical_part *part, int32_t times, int64_t cycles)
+{
+    printf(" %s", critical_unit_name(part->unit));
+    if (times > 1)
+        printf(" x%" PRId32, times);
+    printf(" %s", app_text_count(cycles).text);
+}
+
+/* The parts from n on, or so many pairs of them; returns how many that were. */
+static size_t print_parts(const struct critical_path *path, size_t n, size_t end)
+{
+    size_t pairs = n + 1 < end ? pairs_at(path, n, end) : 1;
+    if (pairs < 3) {
+        print_part(&path->part[n], path->part[n].instructions, path->part[n].cycles);
+        return 1;
+    }
+    int64_t cycles[2] = {0, 0};
+    for (size_t k = 0; k < 2 * pairs; k++)
+        cycles[k % 2] += path->part[n + k].cycles;
+    printf(" %zu times (", pairs);
+    print_part(&path->part[n], 1, cycles[0]);
+    fputs(" >", stdout);
+    print_part(&path->part[n + 1], 1, cycles[1]);
+    fputs(" )", stdout);
+    return 2 * pairs;
+}
+
 /* Neighbours of one op on one line. */
 static void print_chain(const struct critical_path *path)
 {
-    for (size_t n = 0, next; n < path->parts; n = next) {
-        const struct critical_part *part = &path->part[n];
+    for (size_t n = 0, end; n < path->parts; n = end) {
+        const char *op = path->part[n].op;
         int64_t cycles = 0;
-        for (next = n; next < path->parts && !strcmp(path->part[next].op, part->op); next++)
-            cycles += path->part[next].cycles;
-        printf("  %-12s %9s ", part->op, app_text_count(cycles).text);
-        for (size_t k = n; k < next; k++) {
-            const char *unit = critical_unit_name(path->part[k].unit);
-            int32_t times = path->part[k].instructions;
-            printf(" %s%s", k > n ? "> " : "", unit);
-            if (times > 1)
-                printf(" x%" PRId32, times);
-            printf(" %s", app_text_count(path->part[k].cycles).text);
+        for (end = n; end < path->parts && !strcmp(path->part[end].op, op); end++)
+            cycles += path->part[end].cycles;
+        printf("  %-12s %9s ", op, app_text_count(cycles).text);
+        for (size_t k = n; k < end;) {
+            fputs(k > n ? " >" : "", stdout);
+            k += print_parts(path, k, end);
         }
         puts("");
     }
+}
+
+static void print_slack(const struct critical_slack *slack)
+{
+    printf("  %-12s %" PRId64 " vectors over links could come %s cycles later at least, %s in "
+           "the median\n",
+           slack->op, slack->transfers, app_text_count(slack->least).text,
+           app_text_count(slack->median).text);
 }
 
 static void print_slacks(const struct app_run *run, enum partition_phase phase,
@@ -93,10 +139,7 @@ static void print_slacks(const struct app_run *run, enum partition_phase phase,
     struct critical_slack slack[BOUND_OPS];
     int32_t ops = critical_slacks(run->lpu->plan, phase, kind, slack, BOUND_OPS);
     for (int32_t n = 0; n < ops; n++)
-        printf("  %-12s %" PRId64 " vectors over links could come %s cycles later at least, %s in "
-               "the median\n",
-               slack[n].op, slack[n].transfers, app_text_count(slack[n].least).text,
-               app_text_count(slack[n].median).text);
+        print_slack(&slack[n]);
 }
 
 static void print_path(const struct app_run *run, const struct bound_step *step)
@@ -112,6 +155,9 @@ static void print_path(const struct app_run *run, const struct bound_step *step)
         print_slacks(run, step->phase, kind);
         critical_release(&path);
     }
+    struct critical_slack moves = critical_move_slack(run->lpu->plan, step->phase);
+    if (moves.transfers)
+        print_slack(&moves);
 }
 
 static void print_step(const struct app_run *run, enum partition_phase phase)

@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "partition/place.h"
 #include "partition/plan.h"
+#include "partition/stages.h"
+#include "partition/transfer.h"
 
 enum { NOBODY = -1, UNKNOWN = -2, NEVER = INT32_MAX, LONGEST_CHAIN = 10000 };
 
@@ -142,17 +144,33 @@ static struct event producer(const struct chase *c, struct event at, int32_t k)
     return (struct event){NOBODY, 0};
 }
 
-/* The send that a receive belongs to, as this chip's equals do it. */
+/* The latest repeat of an instruction that is issued up to `cycle`; -1: none is. */
+static int64_t repeat_until(const struct program_instruction *i, int64_t cycle)
+{
+    for (int32_t o = i->count[1] - 1; o >= 0; o--) {
+        int64_t start = i->cycle + (int64_t)o * i->interval[1];
+        int64_t n = i->interval[0] > 0 ? (cycle - start) / i->interval[0] : 0;
+        n = n < i->count[0] ? n : i->count[0] - 1;
+        if (start <= cycle)
+            return start + n * i->interval[0];
+    }
+    return -1;
+}
+
+/* The send that a receive belongs to: chips of a group send at the same times, or, in an
+ * all-gather, some of them a little less. */
 static struct event sender(const struct chase *c, struct event at)
 {
     const struct lpu_chip *chip = c->b->chip;
     int64_t issue = at.cycle - chip->c2c_hop_cycles - chip->c2c_send_skew_cycles;
+    struct event latest = {NOBODY, -1};
     for (size_t n = 0; n < c->b->code.instructions; n++) {
         const struct program_instruction *i = instruction(c, (int32_t)n);
-        if (i->opcode == PROGRAM_C2C_SEND && issues_in(i, issue, false))
-            return (struct event){(int32_t)n, issue};
+        int64_t repeat = i->opcode == PROGRAM_C2C_SEND ? repeat_until(i, issue) : -1;
+        if (repeat > latest.cycle)
+            latest = (struct event){(int32_t)n, repeat};
     }
-    return (struct event){NOBODY, 0};
+    return latest;
 }
 
 /* What a MEM instruction reads or writes. */
@@ -395,14 +413,16 @@ static int64_t first_use(const struct program_instruction *i, const struct progr
     return INT64_MAX;
 }
 
-static int64_t first_read(const struct chase *c, const struct program_operand *written,
-                          int32_t index)
+/* The first read in block `b` of what an operand of another one, or of its own, has written. */
+static int64_t first_read(const struct block *b, const char *tensor, int32_t sub, int32_t index)
 {
     int64_t first = INT64_MAX;
-    for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
-        const struct program_operand *o = i->opcode == PROGRAM_MEM_READ ? held(c, i) : NULL;
-        if (!o || o->tensor != written->tensor || o->sub != written->sub)
+    for (size_t n = 0; n < b->code.instructions; n++) {
+        const struct program_instruction *i = &b->code.instruction[n];
+        const struct program_operand *o =
+            &b->code.operand[i->operand + i->inputs + i->outputs - 1u];
+        if (i->opcode != PROGRAM_MEM_READ || o->sub != sub ||
+            strcmp(b->code.tensor[o->tensor].name, tensor) != 0)
             continue;
         int64_t use = first_use(i, o, index);
         first = use < first ? use : first;
@@ -410,19 +430,23 @@ static int64_t first_read(const struct chase *c, const struct program_operand *w
     return first;
 }
 
-/* What a write keeps of what a receive brought. */
-static void note_waits(const struct chase *c, int32_t n, struct waits *w)
+/* What a write keeps of what a receive brought, until `reader` reads it, whose cycles begin
+ * `later`.
+ */
+static void note_waits(const struct chase *c, int32_t n, const struct block *reader, int64_t later,
+                       struct waits *w)
 {
     const struct program_instruction *i = instruction(c, n);
     const struct program_operand *to = held(c, i);
+    const char *tensor = c->b->code.tensor[to->tensor].name;
     for (int32_t outer = 0; outer < i->count[1]; outer++)
         for (int32_t inner = 0; inner < i->count[0]; inner++) {
             int64_t written = cycle_of(i, inner, outer) + c->b->chip->mem_write_skew_cycles;
-            int64_t read = first_read(c, to, index_of(to, inner, outer));
+            int64_t read = first_read(reader, tensor, to->sub, index_of(to, inner, outer));
             if (read == INT64_MAX)
                 continue;
             w->cycles = base_grow(w->cycles, &w->capacity, w->count + 1, sizeof *w->cycles);
-            w->cycles[w->count++] = read - written - 1;
+            w->cycles[w->count++] = later + read - written - 1;
         }
 }
 
@@ -432,11 +456,22 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static struct critical_slack slack_of_waits(const char *op, struct waits *w)
+{
+    struct critical_slack slack = {.transfers = (int64_t)w->count};
+    snprintf(slack.op, sizeof slack.op, "%s", op);
+    if (w->count) {
+        qsort(w->cycles, w->count, sizeof *w->cycles, ascending);
+        slack.least = w->cycles[0];
+        slack.median = w->cycles[w->count / 2];
+    }
+    base_free(w->cycles);
+    return slack;
+}
+
 static struct critical_slack slack_of_op(const struct chase *c, int32_t op)
 {
-    struct critical_slack slack = {.transfers = 0};
     struct waits w = {0};
-    snprintf(slack.op, sizeof slack.op, "%s", c->b->code.op[op].name);
     for (size_t n = 0; n < c->b->code.instructions; n++) {
         const struct program_instruction *i = instruction(c, (int32_t)n);
         if (i->op != op || i->opcode != PROGRAM_MEM_WRITE)
@@ -444,16 +479,35 @@ static struct critical_slack slack_of_op(const struct chase *c, int32_t op)
         struct event from = producer(c, (struct event){(int32_t)n, i->cycle}, 0);
         if (from.instruction != NOBODY &&
             instruction(c, from.instruction)->opcode == PROGRAM_C2C_RECEIVE)
-            note_waits(c, (int32_t)n, &w);
+            note_waits(c, (int32_t)n, c->b, 0, &w);
     }
-    if (w.count) {
-        qsort(w.cycles, w.count, sizeof *w.cycles, ascending);
-        slack.transfers = (int64_t)w.count;
-        slack.least = w.cycles[0];
-        slack.median = w.cycles[w.count / 2];
+    return slack_of_waits(c->b->code.op[op].name, &w);
+}
+
+static void note_arrivals(const struct transfer_part *part, const struct block *reader,
+                          int64_t later, struct waits *w)
+{
+    struct chase c = {.b = &part->block};
+    for (size_t n = 0; n < c.b->code.instructions; n++)
+        if (instruction(&c, (int32_t)n)->opcode == PROGRAM_MEM_WRITE)
+            note_waits(&c, (int32_t)n, reader, later, w);
+}
+
+struct critical_slack critical_move_slack(const struct plan *plan, enum partition_phase phase)
+{
+    const struct templates *t = plan_templates(plan);
+    struct waits w = {0};
+    for (int32_t s = 0; s + 1 < plan_stages(plan); s++) {
+        const struct partition_stage *to = plan_stage(plan, s + 1);
+        struct stages_unit u =
+            stages_unit(t, to->first_block, to->first_block + to->blocks, to->order);
+        const struct transfer *x = plan_transfer(plan, phase, s);
+        for (size_t n = 0; n < x->parts; n++)
+            if (x->part[n].chip == to->first_chip)
+                note_arrivals(&x->part[n], &t->rank[0].block[phase][u.kind][u.variant],
+                              plan_transfer_cycles(plan, phase, s), &w);
     }
-    base_free(w.cycles);
-    return slack;
+    return slack_of_waits("moves", &w);
 }
 
 int32_t critical_slacks(const struct plan *plan, enum partition_phase phase,

@@ -50,4 +50,7 @@ struct critical_slack {
 int32_t critical_slacks(const struct plan *plan, enum partition_phase phase,
                         enum partition_block kind, struct critical_slack *slack, int32_t most);
 
+/* The same of rows that move between stages, into the first chip of each. */
+struct critical_slack critical_move_slack(const struct plan *plan, enum partition_phase phase);
+
 #endif

@@ -480,6 +480,12 @@ const struct templates *plan_templates(const struct plan *plan)
     return &plan->templates;
 }
 
+const struct transfer *plan_transfer(const struct plan *plan, enum partition_phase phase,
+                                     int32_t stage)
+{
+    return &plan->transfer[phase][stage];
+}
+
 int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase, int32_t stage)
 {
     bool last = stage + 1 == plan->stages;

@@ -9,6 +9,11 @@
 const struct partition_input *plan_input(const struct plan *plan);
 const struct templates *plan_templates(const struct plan *plan);
 
+/* What stage `stage` sends to the next, or the last one to the first. */
+struct transfer;
+const struct transfer *plan_transfer(const struct plan *plan, enum partition_phase phase,
+                                     int32_t stage);
+
 /* Cycles from the end of stage `stage` to the start of the next, or to the step's end. */
 int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase, int32_t stage);
 
