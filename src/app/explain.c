@@ -3,6 +3,7 @@
  * away. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/lpu.h"
@@ -160,6 +161,40 @@ static void print_path(const struct app_run *run, const struct bound_step *step)
         print_slack(&moves);
 }
 
+/* Cycles of the step that an op takes beyond what it adds to the bound. */
+struct excess {
+    const char *block, *op;
+    int64_t cycles; /* of all times */
+};
+
+static int by_cycles(const void *a, const void *b)
+{
+    const struct excess *x = a, *y = b;
+    return (x->cycles < y->cycles) - (x->cycles > y->cycles);
+}
+
+/* Ops that are farthest from their bounds, most cycles first. */
+static void print_excesses(const struct bound_step *step)
+{
+    enum { SHOWN = 8 };
+    struct excess all[PARTITION_BLOCKS * BOUND_OPS];
+    size_t count = 0;
+    int64_t away = step->cycles - step->bound, left = away;
+    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++)
+        for (int32_t n = 0; n < step->block[kind].ops; n++) {
+            const struct bound_op *op = &step->block[kind].op[n];
+            int64_t cycles = step->block[kind].times * (op->advance - op->path);
+            all[count++] = (struct excess){block_name[kind], op->name, cycles};
+            left -= cycles;
+        }
+    qsort(all, count, sizeof *all, by_cycles);
+    printf("of %s cycles beyond the bound", app_text_count(away).text);
+    for (size_t n = 0; n < count && n < SHOWN && all[n].cycles > 0; n++)
+        printf("%s %s, %s: %s", n ? ";" : ":", all[n].block, all[n].op,
+               app_text_count(all[n].cycles).text);
+    printf("; between blocks and stages: %s\n", app_text_count(left).text);
+}
+
 static void print_step(const struct app_run *run, enum partition_phase phase)
 {
     struct bound_step step;
@@ -172,6 +207,7 @@ static void print_step(const struct app_run *run, enum partition_phase phase)
     printf("%-14s %9s %9s %7.2f   sums may go straight to the next stage\n", "step",
            app_text_count(step.cycles).text, app_text_count(step.bound).text,
            over(step.cycles, step.bound));
+    print_excesses(&step);
     print_path(run, &step);
     bound_release(&step);
 }
@@ -225,6 +261,19 @@ static void print_reason(const struct survey *survey, const struct survey_split 
         print_difference(quickest, chosen);
 }
 
+/* Splits that use all chips and do not fit. */
+static void print_misses(const struct app_run *run)
+{
+    size_t count;
+    const struct partition_candidate *all = plan_candidates(run->lpu->plan, &count);
+    for (size_t n = 0; n < count; n++) {
+        const struct partition_candidate *c = &all[n];
+        if (!c->fits)
+            printf("  %3" PRId32 " x %" PRId32 " does not fit: %s\n", c->stages, c->group,
+                   c->why_not);
+    }
+}
+
 static void print_survey(const struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
@@ -245,6 +294,7 @@ static void print_survey(const struct app_run *run)
         if (split->best || own)
             print_split(split, own ? split->best ? "* chosen" : "chosen" : "*");
     }
+    print_misses(run);
     if (chosen)
         print_reason(&survey, chosen);
     survey_release(&survey);

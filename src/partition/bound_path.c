@@ -60,13 +60,14 @@ static int64_t two_hops(const struct bound_machine *m, int32_t group, int64_t ve
                     m->hop + (greatest(own, 1) - 1) * m->slot);
 }
 
+/* For everybody to know a sum, 2 T - 2 one-way messages have to be sent, which are 2 / T a link. */
 int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late)
 {
     int64_t one_hop = m->hop + m->alu + (vectors - 1) * m->slot, best = one_hop;
-    int64_t latest = least(one_hop, 2 * m->hop + m->alu);
+    int64_t latest = least(one_hop, 2 * m->hop + m->alu), gossip = bound_ceil(2 * vectors, group);
     for (int64_t sums = 1; sums < vectors && 2 * m->hop + (sums - 1) * m->slot < best; sums++)
         best = least(best, two_hops(m, group, vectors, sums));
-    return greatest(best - late, latest);
+    return greatest(greatest(best - late, latest), m->hop + (gossip - 1) * m->slot);
 }
 
 static bool is_in(const struct bound_pair *p, int32_t first, int32_t chip)
