@@ -101,25 +101,34 @@ static int64_t vxm_cycles(const struct walk_state *w, int64_t applied)
     return bound_ceil(applied, w->m->chip->vxm_alus);
 }
 
-/* Something of all lanes of a row is needed in all lanes of `heads` results a row: after its last
- * vector, of which few lanes may be in use, and not before the first vector allows. */
-static int64_t cross(struct walk_state *w, struct bound_op *op, int64_t heads, int32_t planes)
+/* What has to cross lanes: `values` numbers of `planes` bytes, for each of `heads` results a row.
+ */
+struct crossing {
+    int64_t heads, values;
+    int32_t planes;
+};
+
+/* Each result is needed in all lanes: after the last vector, of which few lanes may be in use, and
+ * not before the first vector allows. */
+static int64_t cross(struct walk_state *w, struct bound_op *op, struct crossing c)
 {
-    int64_t rows = w->s->rows, streams = 2 * w->m->chip->streams_per_direction;
-    int64_t way = bound_crossing_way(w->m);
-    op->need[BOUND_SXM] += bound_ceil(rows * heads * w->m->chip->lanes * planes, streams);
-    w->t.row = most(w->t.row + way, w->t.first + bound_crossing(w->m, heads, planes));
-    w->t.last = most(w->t.last + way, w->t.first + bound_crossing(w->m, rows * heads, planes));
+    const struct bound_machine *m = w->m;
+    int64_t rows = w->s->rows * c.heads, way = bound_crossing_way(m);
+    int64_t lanes = c.values < m->chip->lanes ? c.values : m->chip->lanes;
+    op->need[BOUND_SXM] += bound_ceil(rows * lanes * c.planes, 2 * m->chip->streams_per_direction);
+    w->t.row = most(w->t.row + way, w->t.first + bound_crossing(m, c.heads, c.values, c.planes));
+    w->t.last = most(w->t.last + way, w->t.first + bound_crossing(m, rows, c.values, c.planes));
     w->t.last = most(w->t.last, w->t.row);
     w->t.first = w->t.row;
     return way;
 }
 
 /* Greatest magnitude of a row, its reciprocal of two functions, and the rows as bytes. */
-static int64_t quantise(struct walk_state *w, struct bound_op *op, int64_t tiles)
+static int64_t quantise(struct walk_state *w, struct bound_op *op, int64_t values)
 {
+    int64_t tiles = bound_ceil(values, w->m->chip->lanes);
     op->need[BOUND_VXM] += vxm_cycles(w, 2 * tiles * w->s->rows);
-    int64_t way = cross(w, op, 1, 2);
+    int64_t way = cross(w, op, (struct crossing){1, values, 2});
     return way + chain(w, 3);
 }
 
@@ -128,7 +137,7 @@ static void norm(struct walk_state *w, const char *name)
     struct bound_op *op = op_open(w, name);
     int64_t tiles = bound_ceil(w->s->model->hidden, w->m->chip->lanes), latency = chain(w, 1);
     op->need[BOUND_VXM] = vxm_cycles(w, tiles * w->s->rows);
-    latency += quantise(w, op, tiles);
+    latency += quantise(w, op, w->s->model->hidden);
     op_close_chain(w, op, latency);
 }
 
@@ -136,7 +145,7 @@ static void norm(struct walk_state *w, const char *name)
 static void requantise(struct walk_state *w, const char *name, int64_t values)
 {
     struct bound_op *op = op_open(w, name);
-    op_close_chain(w, op, quantise(w, op, bound_ceil(values, w->m->chip->lanes)));
+    op_close_chain(w, op, quantise(w, op, values));
 }
 
 static void vector_op(struct walk_state *w, const char *name, int64_t functions, int64_t applied)
@@ -269,7 +278,7 @@ static void softmax(struct walk_state *w)
     int64_t vectors = bound_ceil(rows * positions(w), w->m->chip->lanes);
     struct bound_op *op = op_open(w, "softmax.max");
     int64_t latency = chain(w, 1);
-    latency += cross(w, op, s->heads, 2);
+    latency += cross(w, op, (struct crossing){s->heads, positions(w), 2});
     op->need[BOUND_VXM] = vxm_cycles(w, 2 * vectors);
     op_close_chain(w, op, latency);
     vector_op(w, "softmax.exp", 2, 2 * vectors);
@@ -419,7 +428,7 @@ static void head(struct walk_state *w)
     linear(w, "head", s->model->hidden, s->model->vocabulary / s->group);
     struct bound_op *op = op_open(w, "argmax");
     int64_t latency = chain(w, 1), keys = program_dtype_planes(PROGRAM_DTYPE_KEY);
-    latency += cross(w, op, 1, (int32_t)keys);
+    latency += cross(w, op, (struct crossing){1, s->vocabulary, (int32_t)keys});
     w->partial = w->t;
     if (s->group > 1) {
         op->need[BOUND_LINKS] = keys * w->m->slot;

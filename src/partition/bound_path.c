@@ -44,9 +44,10 @@ int64_t bound_crossing_way(const struct bound_machine *m)
     return least(m->sxm, m->mxm) + m->alu;
 }
 
-int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int32_t planes)
+int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int64_t values, int32_t planes)
 {
-    int64_t bytes = rows * m->chip->lanes * planes, streams = 2 * m->chip->streams_per_direction;
+    int64_t bytes = rows * least(values, m->chip->lanes) * planes;
+    int64_t streams = 2 * m->chip->streams_per_direction;
     int64_t way = bound_crossing_way(m);
     return least(way + bound_ceil(bytes, streams) - 1, 2 * way);
 }

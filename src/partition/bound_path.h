@@ -37,9 +37,9 @@ struct bound_time {
 /* From a value in one lane at the VXM to what depends on it in another lane, there. */
 int64_t bound_crossing_way(const struct bound_machine *m);
 
-/* The same where, in each of `rows` results, every lane depends on all lanes of a row of `planes`
- * byte planes that come at once. */
-int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int32_t planes);
+/* The same where, in each of `rows` results, every lane depends on a row of `values` numbers of
+ * `planes` bytes that come at once, in as many lanes as they fill. */
+int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int64_t values, int32_t planes);
 
 /* The sum of `vectors` on every chip of a group, from the first of them at the VXM. `late`: cycles
  * by which vectors may come later, as long as sums of them are known somewhere in time. */

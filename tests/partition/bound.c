@@ -109,9 +109,10 @@ static void ways_through_the_machine_are_sums_of_distances_and_delays(void)
     CU_ASSERT_EQUAL(m.hop, 45 + 650 + 2 + 45);
     /* 320 lanes of two bytes over 64 streams: 10 cycles, the last 9 after the first; one maximum.
      */
-    CU_ASSERT_EQUAL(bound_crossing(&m, 1, 2), 93 + 9 + 3);
+    CU_ASSERT_EQUAL(bound_crossing(&m, 1, 320, 2), 93 + 9 + 3);
+    CU_ASSERT_EQUAL(bound_crossing(&m, 1, 64, 2), 93 + 1 + 3);
     /* 100 rows would take 999 cycles: two crossings and a maximum between are shorter. */
-    CU_ASSERT_EQUAL(bound_crossing(&m, 100, 2), 93 + 3 + 93 + 3);
+    CU_ASSERT_EQUAL(bound_crossing(&m, 100, 1000, 2), 93 + 3 + 93 + 3);
 }
 
 /* A row of 8,192 numbers is 52 vectors; a slot takes 24 cycles. */
