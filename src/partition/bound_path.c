@@ -95,15 +95,20 @@ static void count_links(const struct bound_pair *p, int32_t chip, struct bound_j
     other->links += rest, other->heads += rest > 0;
 }
 
+/* Whether a sender has a link to a receiver. */
+static bool is_joined(const struct bound_pair *p, int32_t chip)
+{
+    for (int32_t link = 0; link < p->topology->links; link++)
+        if (is_in(p, p->to, lpu_topology_peer(p->topology, chip, link).chip))
+            return true;
+    return false;
+}
+
 static int64_t count_tails(const struct bound_pair *p)
 {
     int64_t tails = 0;
-    for (int32_t chip = p->from; chip < p->from + p->group; chip++) {
-        bool joined = false;
-        for (int32_t link = 0; link < p->topology->links; link++)
-            joined = joined || is_in(p, p->to, lpu_topology_peer(p->topology, chip, link).chip);
-        tails += joined;
-    }
+    for (int32_t chip = p->from; chip < p->from + p->group; chip++)
+        tails += is_joined(p, chip);
     return tails;
 }
 
@@ -127,15 +132,16 @@ static int32_t detour(const struct bound_pair *p, int32_t chip, int32_t *hops, i
     return -1;
 }
 
-/* The least such way of any sender, or, of parts of sums, of the sender that has the longest; -1:
- * there is none. */
+/* The least such way of any sender, or, of parts of sums, of the sender that has the longest, apart
+ * from those that need none where others do; -1: there is none. */
 static int64_t shortest_detour(const struct bound_pair *p)
 {
+    bool skips = p->sums && count_tails(p) < p->group;
     size_t chips = (size_t)p->topology->chips;
     int32_t *hops = base_alloc(chips, sizeof *hops), *queue = base_alloc(chips, sizeof *queue);
     int64_t best = -1;
     for (int32_t chip = p->from; chip < p->from + p->group; chip++) {
-        int64_t way = detour(p, chip, hops, queue);
+        int64_t way = skips && is_joined(p, chip) ? -1 : detour(p, chip, hops, queue);
         if (best < 0 || (p->sums ? way > best : way >= 0 && way < best))
             best = way;
     }
