@@ -130,6 +130,31 @@ static void an_exchange_takes_one_hop_or_two(void)
     CU_ASSERT_EQUAL(bound_exchange(&m, 8, 52, 100), 2 * 742 + 3);
 }
 
+/* Nine nodes of eight chips, two cables between any two: of the 16 links that end at node 1, two
+ * come from node 0, and every chip of node 1 has one of the others. */
+static void a_move_takes_all_links_that_lead_there(void)
+{
+    struct bound_machine m = bound_machine_of(rack_chip());
+    struct lpu_rack rack = {.nodes = 9, .chips_per_node = 8, .cables_per_node_pair = 2};
+    struct lpu_topology topology;
+    struct base_report report = {0};
+    CU_ASSERT_TRUE_FATAL(lpu_topology_build(&topology, &rack, rack_chip(), &report));
+    struct bound_pair pair = {&topology, 8, 0, 8, .sums = false};
+    /* A cable, and a hop from its end to the rest. */
+    CU_ASSERT_EQUAL(bound_move(&m, &pair, 1), 742 + 652);
+    /* By way of a third node it is a hop more: longer than the slots of 26 vectors on two cables.
+     */
+    CU_ASSERT_EQUAL(bound_move(&m, &pair, 26), 742 + 652 + 12 * 24);
+    /* Of 100 vectors 60 take 30 slots on two cables; 40 go round, three slots on 14 links. */
+    CU_ASSERT_EQUAL(bound_move(&m, &pair, 100), 742 + 2 * 652 + 2 * 24);
+    CU_ASSERT_TRUE(742 + 652 + 29 * 24 <= 742 + 2 * 652 + 2 * 24);
+    /* Parts of sums are gathered first. */
+    pair.sums = true;
+    CU_ASSERT_EQUAL(bound_move(&m, &pair, 1), 742 + 2 * 652 + 3);
+    lpu_topology_release(&topology);
+    base_report_release(&report);
+}
+
 /* One stage of eight chips of Llama-2-70B: what gate and up bring into the MXM. */
 static void a_product_waits_for_weights_that_no_buffer_holds(void)
 {
@@ -159,5 +184,5 @@ static void a_product_waits_for_weights_that_no_buffer_holds(void)
 
 TEST_MAIN("bounds", TEST(no_schedule_is_shorter_than_its_bound),
           TEST(ways_through_the_machine_are_sums_of_distances_and_delays),
-          TEST(an_exchange_takes_one_hop_or_two),
+          TEST(an_exchange_takes_one_hop_or_two), TEST(a_move_takes_all_links_that_lead_there),
           TEST(a_product_waits_for_weights_that_no_buffer_holds))
