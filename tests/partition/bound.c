@@ -76,10 +76,10 @@ static void check_stage(const char *whose, const struct bound_stage *stage)
     check(whose, "a move", stage->move_cycles, stage->move_bound);
 }
 
-static void check_phase(const struct rack *rack, const char *whose, enum partition_phase phase)
+static void check_phase(const struct plan *plan, const char *whose, enum partition_phase phase)
 {
     struct bound_step step;
-    bound_step(rack->plan, phase, &step);
+    bound_step(plan, phase, &step);
     for (int kind = 0; kind < PARTITION_BLOCKS; kind++)
         check_block(whose, &step.block[kind]);
     for (int32_t s = 0; s < step.stages; s++)
@@ -94,10 +94,59 @@ static void no_schedule_is_shorter_than_its_bound(void)
         struct rack rack;
         rack_compile(&rack, &racks[n]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
-        check_phase(&rack, racks[n].name, PARTITION_DECODE);
-        check_phase(&rack, racks[n].name, PARTITION_PREFILL);
+        check_phase(rack.plan, racks[n].name, PARTITION_DECODE);
+        check_phase(rack.plan, racks[n].name, PARTITION_PREFILL);
         rack_release(&rack);
     }
+}
+
+/* A number from 0 to `most`. */
+static int32_t drawn(uint32_t *state, int32_t most)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (int32_t)((*state >> 8) % (uint32_t)(most + 1));
+}
+
+/* Delays from nothing to three times those of the shipped chip, links from slow to quick. */
+static struct lpu_chip drawn_chip(uint32_t seed)
+{
+    struct lpu_chip chip = *rack_chip();
+    int32_t *delay[] = {
+        &chip.mem_read_cycles,    &chip.mxm_compute_cycles,    &chip.vxm_alu_cycles,
+        &chip.sxm_cycles,         &chip.sxm_transpose_cycles,  &chip.c2c_receive_cycles,
+        &chip.mxm_install_cycles, &chip.mem_write_skew_cycles, &chip.sync_cycles};
+    for (size_t n = 0; n < sizeof delay / sizeof delay[0]; n++)
+        *delay[n] = 1 + chip.vxm_skew_cycles + drawn(&seed, 3 * *delay[n]);
+    chip.c2c_hop_cycles = 10 + drawn(&seed, 1500);
+    chip.c2c_bits_per_s = chip.c2c_bits_per_s / (1 + drawn(&seed, 3)) * (1 + drawn(&seed, 3));
+    return chip;
+}
+
+static void no_schedule_of_another_chip_is_either(void)
+{
+    struct rack rack;
+    rack_compile(&rack, &racks[2]);
+    for (uint32_t seed = 0; seed < 24; seed++) {
+        struct lpu_chip chip = drawn_chip(seed);
+        struct lpu_rack layout = {.nodes = 1 + (int32_t)seed % 3,
+                                  .chips_per_node = 4,
+                                  .pipeline_stages = 1 + (int32_t)seed % 3,
+                                  .tensor_group = seed % 2 ? 4 : 2};
+        struct lpu_topology topology;
+        struct base_report report = {0};
+        enum base_status status;
+        CU_ASSERT_TRUE_FATAL(lpu_topology_build(&topology, &layout, &chip, &report));
+        struct partition_input input = {&chip,       &layout,      &topology,
+                                        &rack.model, &rack.bucket, &rack.workload};
+        struct plan *plan = plan_compile(&input, &report, &status);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+        check_phase(plan, "a drawn chip", PARTITION_DECODE);
+        check_phase(plan, "a drawn chip", PARTITION_PREFILL);
+        plan_release(plan);
+        lpu_topology_release(&topology);
+        base_report_release(&report);
+    }
+    rack_release(&rack);
 }
 
 /* VXM at 46, SXM and links 45 away, MXM 46; a function 3, a permutation 3, a product 35 cycles. */
@@ -183,6 +232,7 @@ static void a_product_waits_for_weights_that_no_buffer_holds(void)
 }
 
 TEST_MAIN("bounds", TEST(no_schedule_is_shorter_than_its_bound),
+          TEST(no_schedule_of_another_chip_is_either),
           TEST(ways_through_the_machine_are_sums_of_distances_and_delays),
           TEST(an_exchange_takes_one_hop_or_two), TEST(a_move_takes_all_links_that_lead_there),
           TEST(a_product_waits_for_weights_that_no_buffer_holds))
