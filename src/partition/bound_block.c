@@ -184,7 +184,8 @@ static void multiply(struct walk_state *w, const char *name, struct product p)
 {
     const struct bound_machine *m = w->m;
     struct bound_op *op = op_open(w, name);
-    int64_t tail = m->mxm + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
+    int64_t back = p.late ? m->to_mxm : 0; /* rows wait at the MXM for weights, not the other way */
+    int64_t tail = m->mxm - back + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
     int64_t busy = most(p.compute + (rounds - 1) * m->chip->mxm_install_cycles, 1);
     int64_t read = install_after(m, p.for_row, p.late), all = install_after(m, p.vectors, p.late);
     op->need[BOUND_INSTALL] = install_cycles(m, p.vectors);
