@@ -90,6 +90,8 @@ static void add_utilisation(struct app_compare *compare, const struct app_run *r
     double streams =
         (double)run->lpu->outline.chips * machine->mxm_planes * machine->mxm_load_streams * length;
     double links = (double)wired_links(&run->lpu->topology) * length;
+    app_compare_metric(compare, RECORD_LPU, "step_over_bound",
+                       length / (double)run->lpu->outline.bound_cycles[PARTITION_DECODE], "1");
     app_compare_metric(compare, RECORD_LPU, "weight_streams_busy",
                        (double)sums->load_stream_cycles / streams, "1");
     app_compare_metric(compare, RECORD_LPU, "links_busy",
