@@ -143,6 +143,19 @@ static void print_slacks(const struct app_run *run, enum partition_phase phase,
         print_slack(&slack[n]);
 }
 
+static void print_moves(const struct app_run *run, const struct bound_step *step)
+{
+    struct critical_path path;
+    struct critical_slack slack = critical_move_slack(run->lpu->plan, step->phase);
+    critical_moves(run->lpu->plan, step->phase, &path);
+    if (path.parts)
+        printf("moves, all %" PRId32 "\n", step->stages - (step->phase == PARTITION_PREFILL));
+    print_chain(&path);
+    if (slack.transfers)
+        print_slack(&slack);
+    critical_release(&path);
+}
+
 static void print_path(const struct app_run *run, const struct bound_step *step)
 {
     puts("critical path: cycles of each op on it, and of the units that it goes through");
@@ -156,9 +169,7 @@ static void print_path(const struct app_run *run, const struct bound_step *step)
         print_slacks(run, step->phase, kind);
         critical_release(&path);
     }
-    struct critical_slack moves = critical_move_slack(run->lpu->plan, step->phase);
-    if (moves.transfers)
-        print_slack(&moves);
+    print_moves(run, step);
 }
 
 /* Cycles of the step that an op takes beyond what it adds to the bound. */

@@ -6,28 +6,14 @@
 #include "partition/critical.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "partition/critical_chase.h"
 #include "partition/place.h"
 #include "partition/plan.h"
-#include "partition/stages.h"
-#include "partition/transfer.h"
 
-enum { NOBODY = -1, UNKNOWN = -2, NEVER = INT32_MAX, LONGEST_CHAIN = 10000 };
-
-/* One repeat of an instruction. */
-struct event {
-    int32_t instruction; /* NOBODY: the start of the block */
-    int64_t cycle;       /* of its issue */
-};
-
-struct chase {
-    const struct block *b;
-    int64_t *slack; /* of each instruction: cycles that the read behind it waited; UNKNOWN */
-    struct critical_path *path;
-};
+enum { UNKNOWN = -2, NEVER = INT32_MAX };
 
 const char *critical_unit_name(enum critical_unit unit)
 {
@@ -36,12 +22,12 @@ const char *critical_unit_name(enum critical_unit unit)
     return name[unit];
 }
 
-static const struct program_instruction *instruction(const struct chase *c, int32_t n)
+const struct program_instruction *critical_instruction(const struct chase *c, int32_t n)
 {
     return &c->b->code.instruction[n];
 }
 
-static enum critical_unit unit_of(const struct program_instruction *i)
+enum critical_unit critical_unit_of(const struct program_instruction *i)
 {
     switch (i->opcode) {
     case PROGRAM_MEM_READ:
@@ -67,7 +53,7 @@ static int64_t last_repeat(const struct program_instruction *i)
 }
 
 /* Whether the instruction issues a repeat in `cycle`, one that drives a result where `drives`. */
-static bool issues_in(const struct program_instruction *i, int64_t cycle, bool drives)
+bool critical_issues_in(const struct program_instruction *i, int64_t cycle, bool drives)
 {
     bool last_inner = drives && i->opcode == PROGRAM_VXM && i->flags & PROGRAM_REDUCE;
     bool last_outer = drives && i->opcode == PROGRAM_MXM_COMPUTE && !(i->flags & PROGRAM_EVERY);
@@ -84,7 +70,7 @@ static bool issues_in(const struct program_instruction *i, int64_t cycle, bool d
 
 static int32_t position(const struct chase *c, int32_t n)
 {
-    return program_queue_position(c->b->chip, instruction(c, n)->queue);
+    return program_queue_position(c->b->chip, critical_instruction(c, n)->queue);
 }
 
 /* Issue of the repeat of `n` whose result stands at `x` in `cycle` on the stream of `want`; -1:
@@ -92,10 +78,10 @@ static int32_t position(const struct chase *c, int32_t n)
 static int64_t issue_behind(const struct chase *c, int32_t n, const struct program_operand *want,
                             int32_t x, int64_t cycle)
 {
-    const struct program_instruction *i = instruction(c, n);
+    const struct program_instruction *i = critical_instruction(c, n);
     int32_t away = want->direction == PROGRAM_EAST ? x - position(c, n) : position(c, n) - x;
     int64_t issue = cycle - away - place_delay(c->b->chip, i);
-    if (away < 0 || !issues_in(i, issue, true))
+    if (away < 0 || !critical_issues_in(i, issue, true))
         return -1;
     for (int32_t k = 0; k < i->outputs; k++) {
         const struct program_operand *o = &c->b->code.operand[i->operand + i->inputs + (uint32_t)k];
@@ -122,19 +108,19 @@ static struct event alu_producer(const struct chase *c, const struct program_ope
                                  int64_t cycle)
 {
     for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
+        const struct program_instruction *i = critical_instruction(c, (int32_t)n);
         int64_t issue = cycle - c->b->chip->vxm_alu_cycles;
         if (i->opcode == PROGRAM_VXM && i->queue == PROGRAM_QUEUE_VXM + want->stream &&
-            i->mark == want->mark && issues_in(i, issue, true))
+            i->mark == want->mark && critical_issues_in(i, issue, true))
             return (struct event){(int32_t)n, issue};
     }
     return (struct event){NOBODY, 0};
 }
 
 /* Who made input k of an instruction's repeat. */
-static struct event producer(const struct chase *c, struct event at, int32_t k)
+struct event critical_producer(const struct chase *c, struct event at, int32_t k)
 {
-    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_instruction *i = critical_instruction(c, at.instruction);
     const struct program_operand *want = &c->b->code.operand[i->operand + (uint32_t)k];
     int64_t sampled = at.cycle + place_skew(c->b->chip, i);
     if (want->kind == PROGRAM_STREAM)
@@ -165,7 +151,7 @@ static struct event sender(const struct chase *c, struct event at)
     int64_t issue = at.cycle - chip->c2c_hop_cycles - chip->c2c_send_skew_cycles;
     struct event latest = {NOBODY, -1};
     for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
+        const struct program_instruction *i = critical_instruction(c, (int32_t)n);
         int64_t repeat = i->opcode == PROGRAM_C2C_SEND ? repeat_until(i, issue) : -1;
         if (repeat > latest.cycle)
             latest = (struct event){(int32_t)n, repeat};
@@ -174,8 +160,8 @@ static struct event sender(const struct chase *c, struct event at)
 }
 
 /* What a MEM instruction reads or writes. */
-static const struct program_operand *held(const struct chase *c,
-                                          const struct program_instruction *i)
+const struct program_operand *critical_held(const struct chase *c,
+                                            const struct program_instruction *i)
 {
     return &c->b->code.operand[i->operand + i->inputs + i->outputs - 1u];
 }
@@ -183,11 +169,11 @@ static const struct program_operand *held(const struct chase *c,
 /* The last write of what a read reads, as far as it lies before the read's issue. */
 static struct event writer(const struct chase *c, struct event at)
 {
-    const struct program_operand *want = held(c, instruction(c, at.instruction));
+    const struct program_operand *want = critical_held(c, critical_instruction(c, at.instruction));
     struct event last = {NOBODY, INT64_MIN};
     for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
-        if (i->opcode != PROGRAM_MEM_WRITE || held(c, i)->tensor != want->tensor ||
+        const struct program_instruction *i = critical_instruction(c, (int32_t)n);
+        if (i->opcode != PROGRAM_MEM_WRITE || critical_held(c, i)->tensor != want->tensor ||
             i->cycle >= at.cycle)
             continue;
         int64_t end = last_repeat(i);
@@ -205,19 +191,19 @@ static bool is_rooted(const struct program_instruction *i)
 
 static struct event before(const struct chase *c, struct event at, int32_t k)
 {
-    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_instruction *i = critical_instruction(c, at.instruction);
     if (i->opcode == PROGRAM_MEM_READ)
         return writer(c, at);
-    return i->opcode == PROGRAM_C2C_RECEIVE ? sender(c, at) : producer(c, at, k);
+    return i->opcode == PROGRAM_C2C_RECEIVE ? sender(c, at) : critical_producer(c, at, k);
 }
 
 /* Cycles that a read waited for what it reads: from the start of the block for its input, for ever
  * for what is always there. */
 static int64_t read_slack(const struct chase *c, int32_t n)
 {
-    const struct program_instruction *i = instruction(c, n);
+    const struct program_instruction *i = critical_instruction(c, n);
     struct event write = writer(c, (struct event){n, i->cycle});
-    int32_t kind = c->b->code.tensor[held(c, i)->tensor].kind;
+    int32_t kind = c->b->code.tensor[critical_held(c, i)->tensor].kind;
     if (write.instruction != NOBODY)
         return i->cycle - write.cycle;
     return kind == PROGRAM_TENSOR_ACTIVATION ? i->cycle : NEVER;
@@ -225,7 +211,7 @@ static int64_t read_slack(const struct chase *c, int32_t n)
 
 static int64_t slack_of(struct chase *c, int32_t n)
 {
-    const struct program_instruction *i = instruction(c, n);
+    const struct program_instruction *i = critical_instruction(c, n);
     if (c->slack[n] != UNKNOWN)
         return c->slack[n];
     c->slack[n] = NEVER;
@@ -246,7 +232,7 @@ static int64_t slack_of(struct chase *c, int32_t n)
 /* The operand that was the last to be there, or the instruction that had the queue until then. */
 static struct event last_to_come(struct chase *c, struct event at)
 {
-    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_instruction *i = critical_instruction(c, at.instruction);
     struct event best = {NOBODY, 0};
     int64_t least = INT64_MAX;
     for (int32_t k = 0; k < (is_rooted(i) ? 1 : i->inputs); k++) {
@@ -259,12 +245,12 @@ static struct event last_to_come(struct chase *c, struct event at)
 }
 
 /* The instruction before on the queue of a read. */
-static struct event queue_before(const struct chase *c, struct event at)
+struct event critical_queue_before(const struct chase *c, struct event at)
 {
-    const struct program_instruction *own = instruction(c, at.instruction);
+    const struct program_instruction *own = critical_instruction(c, at.instruction);
     struct event last = {NOBODY, INT64_MIN};
     for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
+        const struct program_instruction *i = critical_instruction(c, (int32_t)n);
         int64_t end = last_repeat(i);
         if (i->queue == own->queue && end < own->cycle && end > last.cycle)
             last = (struct event){(int32_t)n, end};
@@ -272,10 +258,10 @@ static struct event queue_before(const struct chase *c, struct event at)
     return last;
 }
 
-static void add(struct chase *c, int32_t n, enum critical_unit unit, int64_t cycles)
+void critical_add(struct chase *c, int32_t n, enum critical_unit unit, int64_t cycles)
 {
     struct critical_path *path = c->path;
-    const char *op = c->b->code.op[instruction(c, n)->op].name;
+    const char *op = c->b->code.op[critical_instruction(c, n)->op].name;
     struct critical_part *last = path->parts ? &path->part[path->parts - 1] : NULL;
     if (cycles == 0)
         return;
@@ -298,7 +284,7 @@ static bool paces(const struct program_instruction *i)
 /* Whether a read or a product waited for its queue and not for data. */
 static bool is_held_up(struct chase *c, struct event at, struct event from, struct event busy)
 {
-    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_instruction *i = critical_instruction(c, at.instruction);
     if (busy.instruction == NOBODY || !paces(i))
         return false;
     int64_t gap = at.cycle - busy.cycle;
@@ -310,29 +296,30 @@ static bool is_held_up(struct chase *c, struct event at, struct event from, stru
 /* Adds what lies between the event and the one before it; returns that one. */
 static struct event step_back(struct chase *c, struct event at)
 {
-    const struct program_instruction *i = instruction(c, at.instruction);
+    const struct program_instruction *i = critical_instruction(c, at.instruction);
     if (paces(i) && i->opcode != PROGRAM_C2C_RECEIVE && at.cycle > i->cycle) {
-        add(c, at.instruction, CRITICAL_TRAIN, at.cycle - i->cycle);
+        critical_add(c, at.instruction, CRITICAL_TRAIN, at.cycle - i->cycle);
         return (struct event){at.instruction, i->cycle};
     }
-    struct event from = last_to_come(c, at), busy = queue_before(c, at);
+    struct event from = last_to_come(c, at), busy = critical_queue_before(c, at);
     if (is_held_up(c, at, from, busy)) {
-        add(c, busy.instruction, CRITICAL_TRAIN, at.cycle - busy.cycle);
+        critical_add(c, busy.instruction, CRITICAL_TRAIN, at.cycle - busy.cycle);
         return busy;
     }
     if (from.instruction == NOBODY) {
-        add(c, at.instruction, CRITICAL_WAIT, at.cycle);
+        critical_add(c, at.instruction, CRITICAL_WAIT, at.cycle);
         return from;
     }
-    add(c, from.instruction, unit_of(instruction(c, from.instruction)), at.cycle - from.cycle);
+    critical_add(c, from.instruction, critical_unit_of(critical_instruction(c, from.instruction)),
+                 at.cycle - from.cycle);
     return from;
 }
 
-static struct event last_event(const struct chase *c, int64_t end)
+struct event critical_last_event(const struct chase *c, int64_t end)
 {
     struct event last = {NOBODY, 0};
     for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
+        const struct program_instruction *i = critical_instruction(c, (int32_t)n);
         int64_t repeat = last_repeat(i);
         if (repeat + 1 + place_delay(c->b->chip, i) == end)
             last = (struct event){(int32_t)n, repeat};
@@ -352,20 +339,21 @@ static void turn_round(struct critical_path *path)
 static void chase(struct chase *c)
 {
     size_t count = c->b->code.instructions;
-    struct event at = last_event(c, c->b->end);
+    struct event at = critical_last_event(c, c->b->end);
     c->slack = base_alloc(count + 1, sizeof *c->slack);
     for (size_t n = 0; n < count; n++)
         c->slack[n] = UNKNOWN;
     if (at.instruction != NOBODY)
-        add(c, at.instruction, unit_of(instruction(c, at.instruction)), c->b->end - at.cycle);
+        critical_add(c, at.instruction, critical_unit_of(critical_instruction(c, at.instruction)),
+                     c->b->end - at.cycle);
     for (int32_t n = 0; n < LONGEST_CHAIN && at.instruction != NOBODY; n++)
         at = step_back(c, at);
     base_free(c->slack);
     turn_round(c->path);
 }
 
-static const struct block *block_of(const struct plan *plan, enum partition_phase phase,
-                                    enum partition_block kind)
+const struct block *critical_shortest_block(const struct plan *plan, enum partition_phase phase,
+                                            enum partition_block kind)
 {
     const struct templates *t = plan_templates(plan);
     return &t->rank[0].block[phase][kind][template_shortest(t, phase, kind)];
@@ -375,7 +363,7 @@ void critical_block(const struct plan *plan, enum partition_phase phase, enum pa
                     struct critical_path *path)
 {
     *path = (struct critical_path){0};
-    struct chase c = {.b = block_of(plan, phase, kind), .path = path};
+    struct chase c = {.b = critical_shortest_block(plan, phase, kind), .path = path};
     path->cycles = c.b->end;
     chase(&c);
 }
@@ -384,140 +372,4 @@ void critical_release(struct critical_path *path)
 {
     base_free(path->part);
     *path = (struct critical_path){0};
-}
-
-/* Times between arrival and first use of single vectors. */
-struct waits {
-    int64_t *cycles;
-    size_t count, capacity;
-};
-
-static int64_t cycle_of(const struct program_instruction *i, int32_t inner, int32_t outer)
-{
-    return i->cycle + (int64_t)inner * i->interval[0] + (int64_t)outer * i->interval[1];
-}
-
-static int32_t index_of(const struct program_operand *o, int32_t inner, int32_t outer)
-{
-    return o->index + inner * o->stride[0] + outer * o->stride[1];
-}
-
-/* First repeat of `i` that concerns vector `index`; INT64_MAX: none. */
-static int64_t first_use(const struct program_instruction *i, const struct program_operand *o,
-                         int32_t index)
-{
-    for (int32_t outer = 0; outer < i->count[1]; outer++)
-        for (int32_t inner = 0; inner < i->count[0]; inner++)
-            if (index_of(o, inner, outer) == index)
-                return cycle_of(i, inner, outer);
-    return INT64_MAX;
-}
-
-/* The first read in block `b` of what an operand of another one, or of its own, has written. */
-static int64_t first_read(const struct block *b, const char *tensor, int32_t sub, int32_t index)
-{
-    int64_t first = INT64_MAX;
-    for (size_t n = 0; n < b->code.instructions; n++) {
-        const struct program_instruction *i = &b->code.instruction[n];
-        const struct program_operand *o =
-            &b->code.operand[i->operand + i->inputs + i->outputs - 1u];
-        if (i->opcode != PROGRAM_MEM_READ || o->sub != sub ||
-            strcmp(b->code.tensor[o->tensor].name, tensor) != 0)
-            continue;
-        int64_t use = first_use(i, o, index);
-        first = use < first ? use : first;
-    }
-    return first;
-}
-
-/* What a write keeps of what a receive brought, until `reader` reads it, whose cycles begin
- * `later`.
- */
-static void note_waits(const struct chase *c, int32_t n, const struct block *reader, int64_t later,
-                       struct waits *w)
-{
-    const struct program_instruction *i = instruction(c, n);
-    const struct program_operand *to = held(c, i);
-    const char *tensor = c->b->code.tensor[to->tensor].name;
-    for (int32_t outer = 0; outer < i->count[1]; outer++)
-        for (int32_t inner = 0; inner < i->count[0]; inner++) {
-            int64_t written = cycle_of(i, inner, outer) + c->b->chip->mem_write_skew_cycles;
-            int64_t read = first_read(reader, tensor, to->sub, index_of(to, inner, outer));
-            if (read == INT64_MAX)
-                continue;
-            w->cycles = base_grow(w->cycles, &w->capacity, w->count + 1, sizeof *w->cycles);
-            w->cycles[w->count++] = later + read - written - 1;
-        }
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static struct critical_slack slack_of_waits(const char *op, struct waits *w)
-{
-    struct critical_slack slack = {.transfers = (int64_t)w->count};
-    snprintf(slack.op, sizeof slack.op, "%s", op);
-    if (w->count) {
-        qsort(w->cycles, w->count, sizeof *w->cycles, ascending);
-        slack.least = w->cycles[0];
-        slack.median = w->cycles[w->count / 2];
-    }
-    base_free(w->cycles);
-    return slack;
-}
-
-static struct critical_slack slack_of_op(const struct chase *c, int32_t op)
-{
-    struct waits w = {0};
-    for (size_t n = 0; n < c->b->code.instructions; n++) {
-        const struct program_instruction *i = instruction(c, (int32_t)n);
-        if (i->op != op || i->opcode != PROGRAM_MEM_WRITE)
-            continue;
-        struct event from = producer(c, (struct event){(int32_t)n, i->cycle}, 0);
-        if (from.instruction != NOBODY &&
-            instruction(c, from.instruction)->opcode == PROGRAM_C2C_RECEIVE)
-            note_waits(c, (int32_t)n, c->b, 0, &w);
-    }
-    return slack_of_waits(c->b->code.op[op].name, &w);
-}
-
-static void note_arrivals(const struct transfer_part *part, const struct block *reader,
-                          int64_t later, struct waits *w)
-{
-    struct chase c = {.b = &part->block};
-    for (size_t n = 0; n < c.b->code.instructions; n++)
-        if (instruction(&c, (int32_t)n)->opcode == PROGRAM_MEM_WRITE)
-            note_waits(&c, (int32_t)n, reader, later, w);
-}
-
-struct critical_slack critical_move_slack(const struct plan *plan, enum partition_phase phase)
-{
-    const struct templates *t = plan_templates(plan);
-    struct waits w = {0};
-    for (int32_t s = 0; s + 1 < plan_stages(plan); s++) {
-        const struct partition_stage *to = plan_stage(plan, s + 1);
-        struct stages_unit u =
-            stages_unit(t, to->first_block, to->first_block + to->blocks, to->order);
-        const struct transfer *x = plan_transfer(plan, phase, s);
-        for (size_t n = 0; n < x->parts; n++)
-            if (x->part[n].chip == to->first_chip)
-                note_arrivals(&x->part[n], &t->rank[0].block[phase][u.kind][u.variant],
-                              plan_transfer_cycles(plan, phase, s), &w);
-    }
-    return slack_of_waits("moves", &w);
-}
-
-int32_t critical_slacks(const struct plan *plan, enum partition_phase phase,
-                        enum partition_block kind, struct critical_slack *slack, int32_t most)
-{
-    struct chase c = {.b = block_of(plan, phase, kind)};
-    int32_t found = 0;
-    for (size_t op = 0; op < c.b->code.ops && found < most; op++) {
-        slack[found] = slack_of_op(&c, (int32_t)op);
-        found += slack[found].transfers > 0;
-    }
-    return found;
 }

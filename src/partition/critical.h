@@ -39,6 +39,10 @@ void critical_block(const struct plan *plan, enum partition_phase phase, enum pa
                     struct critical_path *path);
 void critical_release(struct critical_path *path);
 
+/* Of all moves between stages together, and of the token's way back: one part a kind of unit. */
+void critical_moves(const struct plan *plan, enum partition_phase phase,
+                    struct critical_path *path);
+
 /* How many cycles later transfers into the chip could arrive without moving anything, over all
  * vectors that an op receives and that are read in the block: none where transfers is 0. */
 struct critical_slack {

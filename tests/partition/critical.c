@@ -77,6 +77,24 @@ static void a_path_covers_its_block(void)
     }
 }
 
+/* Moves are covered, too, and each takes a hop at least. */
+static void paths_of_moves_take_their_hops(void)
+{
+    struct rack rack;
+    struct critical_path path;
+    int64_t sum = 0, hop = rack_chip()->c2c_hop_cycles;
+    rack_compile(&rack, &(struct rack_case){.stages = 9, .group = 4, .nodes = 9});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    critical_moves(rack.plan, PARTITION_DECODE, &path);
+    for (size_t n = 0; n < path.parts; n++)
+        sum += path.part[n].cycles;
+    CU_ASSERT_EQUAL(sum, path.cycles);
+    CU_ASSERT_TRUE(cycles_of(&path, NULL, CRITICAL_LINKS) >= 9 * hop);
+    CU_ASSERT_TRUE(cycles_of(&path, NULL, CRITICAL_WAIT) < path.cycles / 4);
+    critical_release(&path);
+    rack_release(&rack);
+}
+
 /* The path of an exchange goes over a link, and takes at least its hop there. */
 static void a_path_through_an_exchange_takes_a_hop(void)
 {
@@ -142,5 +160,5 @@ static void a_survey_measures_what_the_compiler_does(void)
 }
 
 TEST_MAIN("critical paths and surveys", TEST(a_path_covers_its_block),
-          TEST(a_path_through_an_exchange_takes_a_hop),
+          TEST(a_path_through_an_exchange_takes_a_hop), TEST(paths_of_moves_take_their_hops),
           TEST(a_survey_measures_what_the_compiler_does))
