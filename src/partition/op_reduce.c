@@ -2,11 +2,11 @@
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
  * A few rows: every chip sends its whole partial rows to every other, one hop, and all of them add
- * (one-shot). A single row's vectors may leave while later ones are still computed. A prefill chunk, and a batch
- * that is worth it: each chip adds the rows it owns (reduce-scatter), then sends the sums to all
- * others (all-gather), two hops with 1/T of the bytes each. All chips of a group run the same
- * cycles; a link carries one vector a slot. In the all-gather rank r starts with place r of eight,
- * so that no two senders reach the same SRAM slice of a receiver at once. */
+ * (one-shot). A single row's vectors may leave while later ones are still computed. A prefill
+ * chunk, and a batch that is worth it: each chip adds the rows it owns (reduce-scatter), then sends
+ * the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group
+ * run the same cycles; a link carries one vector a slot. In the all-gather rank r starts with place
+ * r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
 #include "partition/ops.h"
 
 #include <assert.h>
