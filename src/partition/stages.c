@@ -30,8 +30,8 @@ int64_t stages_block_length(const struct templates *t, enum partition_phase phas
 {
     const struct model *model = t->shape[0].model;
     enum partition_block kind = stages_block_kind(model, block);
-    int64_t length =
-        t->length[phase][kind][template_variant(t, kind, stages_block_layer(model, block))];
+    int32_t variant = template_variant(t, kind, stages_block_layer(model, block));
+    int64_t length = t->length[template_phase(phase, kind)][kind][variant];
     return length ? length + t->shape[0].chip->mem_write_skew_cycles : 0;
 }
 

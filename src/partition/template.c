@@ -139,7 +139,8 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
 {
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
         int32_t variants = kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? EMIT_SETS : 1;
-        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
+        if ((phase == PARTITION_PREFILL && kind == PARTITION_HEAD) ||
+            template_phase(phase, kind) != phase)
             continue;
         for (int32_t v = 0; v < variants; v++) {
             struct block *b = &r->block[phase][kind][v];
@@ -148,6 +149,14 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
             note_block(t, b, phase, kind);
         }
     }
+}
+
+/* A rung's tables and residual buffers are those of decode. */
+static void open_rung(struct templates *t, struct template_rank *r, enum partition_phase phase)
+{
+    r->common[phase] = block_after(&r->common[PARTITION_DECODE], 0);
+    r->common[phase].shape = &t->shape[phase];
+    memcpy(r->residual[phase], r->residual[PARTITION_DECODE], sizeof r->residual[phase]);
 }
 
 /* Tables and residual buffers of both phases keep rows of their own; activations of a block share
@@ -165,8 +174,13 @@ static void build_rank(struct templates *t, int32_t rank)
     place_residual(&r->common[PARTITION_PREFILL], r, PARTITION_PREFILL);
     memcpy(r->common[PARTITION_DECODE].sram.top, r->common[PARTITION_PREFILL].sram.top,
            sizeof r->common[0].sram.top);
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        if (!template_has_phase(t, phase))
+            continue;
+        if (phase >= PARTITION_RUNG)
+            open_rung(t, r, phase);
         build_phase(t, r, phase);
+    }
 }
 
 void templates_build(struct templates *t, int32_t ranks)

@@ -9,7 +9,8 @@
 
 enum { TEMPLATE_RANKS = 8 };
 
-/* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take
+/* The templates of one rank of a tensor group, for all phases. Prefill has no head; the smaller
+ * buckets of a ladder differ from decode in attention alone and share its other blocks. Layers take
  * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights. */
 struct template_rank {
     struct block block[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
@@ -20,7 +21,7 @@ struct template_rank {
 };
 
 struct templates {
-    struct shape shape[PARTITION_PHASES];
+    struct shape shape[PARTITION_PHASES]; /* without rows: no such phase */
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
     int32_t turn;  /* variant of layer 0: free, and chosen so that slices fill evenly */
@@ -36,6 +37,18 @@ static inline int32_t template_variant(const struct templates *t, enum partition
                                        int32_t layer)
 {
     return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + t->turn) % EMIT_SETS : 0;
+}
+
+static inline bool template_has_phase(const struct templates *t, enum partition_phase phase)
+{
+    return t->shape[phase].rows > 0;
+}
+
+/* The phase whose block a phase uses. */
+static inline enum partition_phase template_phase(enum partition_phase phase,
+                                                  enum partition_block kind)
+{
+    return phase >= PARTITION_RUNG && kind != PARTITION_ATTENTION ? PARTITION_DECODE : phase;
 }
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */

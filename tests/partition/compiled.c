@@ -106,5 +106,29 @@ static void a_sequence_may_fill_the_bucket(void)
     rack_release(&rack);
 }
 
+/* Each step takes the first program that suffices; the cache stays where it is. */
+static void a_sequence_moves_up_the_ladder(void)
+{
+    struct rack rack;
+    rack_compile(&rack,
+                 &(struct rack_case){
+                     .stages = 2, .group = 2, .max_sequence = 256, .rung = {64, 128}, .batch = 2});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    const enum partition_phase ladder[] = {PARTITION_RUNG, PARTITION_RUNG + 1, PARTITION_DECODE};
+    int64_t before = 0;
+    rack_start(&rack);
+    for (int32_t n = 0, position = 0; n < 3; n++) {
+        int64_t length = plan_length_cycles(rack.plan, ladder[n]);
+        CU_ASSERT_TRUE(length > before);
+        CU_ASSERT_EQUAL(plan_positions(rack.plan, ladder[n]), 64 << n);
+        for (; position < plan_positions(rack.plan, ladder[n]); position++)
+            CU_ASSERT_EQUAL(rack_step(&rack, ladder[n], position, 13 * position), length);
+        before = length;
+    }
+    CU_ASSERT_EQUAL(plan_length_cycles(rack.plan, PARTITION_RUNG + 2), 0);
+    CU_ASSERT_EQUAL(rack_violations(&rack), 0);
+    rack_release(&rack);
+}
+
 TEST_MAIN("compiled programs", TEST(every_split_keeps_the_contract_and_its_length),
-          TEST(a_sequence_may_fill_the_bucket))
+          TEST(a_sequence_may_fill_the_bucket), TEST(a_sequence_moves_up_the_ladder))
