@@ -58,7 +58,7 @@ static void add_decisions(struct app_compare *compare, const struct app_lpu *lpu
 
 static void add_bounds(struct app_compare *compare, const struct app_run *run)
 {
-    for (int phase = 0; phase < PARTITION_PHASES; phase++)
+    for (int phase = 0; phase < PARTITION_RUNG; phase++)
         for (int share = 0; share < APP_LPU_SHARES; share++)
             app_compare_bound(compare, RECORD_LPU,
                               app_lpu_record_phase((enum partition_phase)phase),
