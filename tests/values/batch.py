@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each sequence of a batch gets the tokens that it gets alone: prompts of many lengths, side by side in one step."""
+"""Each sequence of a batch gets the tokens that it gets alone: prompts of many lengths, side by side in one step. A
+ladder of buckets changes none of them."""
 import json
 import pathlib
 import subprocess
@@ -12,7 +13,7 @@ from program import CONFIG, SUMS as MODEL, generated, must, settings, stories
 SUMS = ["<347+585=", "<12+9=", "<5+700=", "<0+0=", "<999+1="]
 TALES = [[1, 403, 407, 261, 378], [1, 300], [1, 403, 407], [1, 410, 261, 320, 353, 411, 299, 289]]
 NUMERICS = [("fp32", "off", 3, 1), ("int8", "on", 5, 2)]
-COUNT, TALE = 5, 24
+COUNT, TALE, LADDER = 5, 24, 66
 
 
 pieces = [entry["piece"] for entry in json.loads((MODEL / "vocab.json").read_text())["pieces"]]
@@ -63,5 +64,9 @@ with tempfile.TemporaryDirectory() as scratch:
     for ranks in (2, 3, 8):
         batched(first, 4, ranks=ranks, out=folder / f"{ranks}.h5")
         assert not differs(folder / "1.h5", folder / f"{ranks}.h5"), f"{ranks} ranks find something else"
+    words = settings(model__path=stories(), lpu__pipeline_stages=1, lpu__tensor_group=1)
+    moved, still = (batched(TALES[:2], LADDER, *words, *settings(bucket__max_sequence=ladder), ranks=2,
+                            out=folder / "ladder.h5") for ladder in ("64,128", "128"))
+    assert moved == still, "another bucket, other tokens"
     check("tales", TALES, TALE, *settings(model__path=stories(), bucket__max_sequence=128, lpu__pipeline_stages=2,
                                           lpu__tensor_group=2), ranks=2, out=folder / "tales.h5")
