@@ -49,6 +49,7 @@ struct execution {
     bool *awake, *done;     /* own chips: worth running; at the end of the step */
     int64_t left;           /* own chips that are not done */
     int32_t *token;         /* of the current step */
+    int32_t *expert;        /* the same: [layers][rows][experts a token]; NULL: none are drawn */
     struct step_sums *sums; /* [steps] */
     struct app_lpu_transfers transfers;
     int64_t messages_between_ranks;
@@ -267,15 +268,51 @@ static void take_tokens(struct execution *e, const struct program *program,
         e->token[i] = token_at(e->run, at[i / each].cache, at[i / each].position + i % each);
 }
 
+/* Different experts of a sequence's token in a layer, by a shuffle that stops at the last one. */
+static void draw_experts(const struct app_run *run, int32_t layer, struct program_sequence at,
+                         int32_t *id)
+{
+    uint64_t seed = (uint64_t)run->scenario.seed;
+    uint64_t entity = (uint64_t)layer * PROGRAM_SEQUENCES + (uint64_t)at.cache;
+    int32_t all = (int32_t)run->model.experts, chosen = (int32_t)run->model.experts_per_token;
+    int32_t *left = base_alloc((size_t)all, sizeof *left);
+    for (int32_t n = 0; n < all; n++)
+        left[n] = n;
+    for (int32_t n = 0; n < chosen; n++) {
+        uint64_t place = (uint64_t)at.position * (uint64_t)chosen + (uint64_t)n;
+        uint64_t drawn = base_random_u64(seed, BASE_RANDOM_EXPERT, entity, place);
+        int32_t k = (int32_t)(drawn % (uint64_t)(all - n));
+        id[n] = left[k];
+        left[k] = left[all - n - 1];
+    }
+    base_free(left);
+}
+
+/* Of all layers and rows of the step. */
+static void take_experts(struct execution *e, const struct program *program,
+                         const struct program_sequence *at)
+{
+    const struct model *model = &e->run->model;
+    int32_t rows = program->rows, each = rows / program->sequences;
+    for (int32_t n = 0; n < (int32_t)model->layers * rows && e->expert; n++) {
+        struct program_sequence row = at[n % rows / each];
+        row.position += n % rows % each;
+        draw_experts(e->run, n / rows, row, e->expert + n * model->experts_per_token);
+    }
+}
+
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
 {
     enum partition_phase phase = app_lpu_phase_of(e->lpu, step);
-    struct program_runtime runtime = {.token = e->token};
+    struct program_runtime runtime = {
+        .token = e->token, .expert = e->expert, .expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
     e->left = 0;
     stand(e->run, step, runtime.sequence);
-    if (e->lpu->block.count > 0)
+    if (e->lpu->block.count > 0) {
         take_tokens(e, &e->lpu->own[0].program[phase], runtime.sequence);
+        take_experts(e, &e->lpu->own[0].program[phase], runtime.sequence);
+    }
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
         const struct program *program = &own->program[phase];
@@ -485,11 +522,14 @@ static struct execution open_execution(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
     size_t own = (size_t)lpu->block.count, rows = (size_t)run->scenario.bucket.prefill_chunk;
-    size_t batch = (size_t)run->scenario.bucket.batch;
+    size_t batch = (size_t)run->scenario.bucket.batch, most = rows > batch ? rows : batch;
+    size_t choices = (size_t)(run->model.layers * run->model.experts_per_token);
     struct execution e = {.run = run, .lpu = lpu, .mail = parallel_mail_open()};
     e.awake = base_alloc(own, sizeof *e.awake);
     e.done = base_alloc(own, sizeof *e.done);
-    e.token = base_alloc(rows > batch ? rows : batch, sizeof *e.token);
+    e.token = base_alloc(most, sizeof *e.token);
+    if (choices && !run->values)
+        e.expert = base_alloc(most * choices, sizeof *e.expert);
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);
     base_progress_begin(&e.progress, "LPU rack", "steps", lpu->steps,
                         run->scenario.quiet || !parallel_is_first());
@@ -512,6 +552,7 @@ static void close_execution(struct execution *e)
     base_free(e->awake);
     base_free(e->done);
     base_free(e->token);
+    base_free(e->expert);
     base_free(e->sums);
 }
 

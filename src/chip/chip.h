@@ -106,10 +106,10 @@ void chip_destroy(struct chip *chip);
  * again costs nothing. */
 void chip_load(struct chip *chip, const struct program *program);
 
-/* Starts a step of a loaded program. `runtime` is copied, its tokens are not: they must live until
- * chip_finish. A sequence that starts at an earlier row than rows of its cache were written forgets
- * those rows. False, with the reason, where the run-time values do not fit the program; nothing has
- * begun. */
+/* Starts a step of a loaded program. `runtime` is copied, its tokens and experts are not: they must
+ * live until chip_finish. A sequence that starts at an earlier row than rows of its cache were
+ * written forgets those rows. False, with the reason, where the run-time values do not fit the
+ * program; nothing has begun. */
 bool chip_begin(struct chip *chip, const struct program *program,
                 const struct program_runtime *runtime, struct base_report *report);
 

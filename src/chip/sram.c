@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "chip/comb.h"
 #include "chip/executor.h"
+#include "chip/experts.h"
 
 enum { READ_LIMIT = 256, NO_BANK = -1 };
 
@@ -79,6 +80,15 @@ static struct target token_target(const struct chip *chip, const struct program_
                      : (struct target){i->address + step + (int64_t)local * i->stride[1], false};
 }
 
+static struct target expert_target(const struct chip *chip, const struct program_instruction *i,
+                                   int32_t inner, int32_t outer)
+{
+    int64_t id = experts_id(chip, executor_output(chip, i, 1)->tensor, i->low + outer / i->width);
+    return (struct target){i->address + (int64_t)inner * i->stride[0] +
+                               (int64_t)(outer % i->width) * i->stride[1] + id * i->limit,
+                           false};
+}
+
 static struct target target_of(const struct chip *chip, const struct run *run, int32_t k)
 {
     const struct program_instruction *i = run->instruction;
@@ -97,6 +107,8 @@ static struct target target_of(const struct chip *chip, const struct run *run, i
                                false};
     case PROGRAM_ADDRESS_TOKEN:
         return token_target(chip, i, run_inner(run, k), run_outer(run, k));
+    case PROGRAM_ADDRESS_EXPERT:
+        return expert_target(chip, i, run_inner(run, k), run_outer(run, k));
     default:
         return (struct target){run_value(run, i->address, i->stride, k), false};
     }
@@ -107,10 +119,12 @@ int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k)
     return target_of(chip, run, k).address;
 }
 
-static bool is_linear(const struct program_instruction *i)
+/* Whether the members' addresses are equally spaced; those of one slot are. */
+static bool is_linear(const struct run *run)
 {
-    return i->address_mode == PROGRAM_ADDRESS_STATIC ||
-           i->address_mode == PROGRAM_ADDRESS_POSITION || i->address_mode == PROGRAM_ADDRESS_CACHE;
+    int32_t mode = run->instruction->address_mode;
+    return mode == PROGRAM_ADDRESS_STATIC || mode == PROGRAM_ADDRESS_POSITION ||
+           mode == PROGRAM_ADDRESS_CACHE || (mode == PROGRAM_ADDRESS_EXPERT && run->level == 0);
 }
 
 static int32_t bank_of(const struct chip *chip, int64_t address)
@@ -122,7 +136,7 @@ static int32_t bank_of(const struct chip *chip, int64_t address)
 static int32_t common_bank(const struct chip *chip, const struct run *run)
 {
     int32_t bank = bank_of(chip, target_of(chip, run, 0).address);
-    if (is_linear(run->instruction))
+    if (is_linear(run))
         return bank == bank_of(chip, target_of(chip, run, run->count - 1).address) ? bank : NO_BANK;
     for (int32_t k = 1; k < run->count; k++)
         if (bank != bank_of(chip, target_of(chip, run, k).address))
@@ -204,10 +218,12 @@ static struct chip_violation *report_place(struct chip *chip, const struct run *
     return v;
 }
 
-/* A level that does not repeat has no stride, but for the rows between two tokens. */
+/* A level that does not repeat has no stride, but for the rows between two tokens and what tells
+ * experts' slots apart. */
 static bool has_strides_of(const struct program_instruction *i, const struct program_operand *o)
 {
-    bool outer = i->count[1] > 1 || i->address_mode == PROGRAM_ADDRESS_TOKEN;
+    bool outer = i->count[1] > 1 || i->address_mode == PROGRAM_ADDRESS_TOKEN ||
+                 i->address_mode == PROGRAM_ADDRESS_EXPERT;
     return (i->count[0] == 1 || i->stride[0] == o->stride[0]) &&
            (!outer || i->stride[1] == o->stride[1]);
 }
@@ -218,6 +234,20 @@ static bool carries_its_rows(const struct chip *chip, const struct program_instr
     const struct program_operand *o = &chip->program->operand[i->operand];
     return o->index == i->argument && (i->count[0] == 1 || o->stride[0] == 16) &&
            (i->count[1] == 1 || o->stride[1] == 0);
+}
+
+/* The table has `limit` vectors for each expert; the ids are numbers of the slots, and the label goes
+ * on from slot to slot. */
+static bool chooses_experts(const struct chip *chip, const struct program_instruction *i,
+                            const struct program_operand *table)
+{
+    const struct program *p = chip->program;
+    const struct program_operand *label = executor_output(chip, i, 0),
+                                 *ids = executor_output(chip, i, 1);
+    return (int64_t)i->limit * p->experts == p->tensor[table->tensor].valid &&
+           experts_are_ids(chip, ids) && ids->index == i->low &&
+           label->index == table->index + (int64_t)i->low * i->width * i->stride[1] &&
+           has_strides_of(i, label);
 }
 
 /* Whether run-time values choose among the vectors as operand and tensor say. `offset` is that of
@@ -236,6 +266,8 @@ static bool chooses_as_named(const struct chip *chip, const struct program_instr
     case PROGRAM_ADDRESS_TOKEN:
         return offset == o->index &&
                (int64_t)i->low * t->subs == (int64_t)o->sub * chip->program->embedding_groups;
+    case PROGRAM_ADDRESS_EXPERT:
+        return offset == o->index && chooses_experts(chip, i, o);
     default:
         return offset == o->index;
     }
@@ -511,7 +543,7 @@ static void access_scattered(struct chip *chip, const struct run *run,
 static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
 {
     for (int32_t k = 0; k < run->count;
-         k += is_linear(run->instruction) && run->count > 1 ? run->count - 1 : 1) {
+         k += is_linear(run) && run->count > 1 ? run->count - 1 : 1) {
         int64_t address = target_of(chip, run, k).address;
         if (address >= 0 && address < chip->machine->vectors_per_slice)
             continue;
@@ -525,6 +557,29 @@ static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
     return true;
 }
 
+/* The ids that complete a run's addresses were written in time for its first issue. */
+static void expect_ids(struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    const struct program_operand *ids = executor_output(chip, i, 1);
+    int32_t first = i->low + run_outer(run, 0) / i->width,
+            last = i->low + run_outer(run, run->count - 1) / i->width;
+    int64_t known = run->cycle - program_expert_delay_cycles(chip->machine);
+    const struct program_tensor *t = &chip->program->tensor[ids->tensor];
+    if (!experts_are_ids(chip, ids) || last >= t->count)
+        return; /* told with the instruction's choice */
+    if (known < t->live_from || run->cycle >= t->live_to)
+        snprintf(report_place(chip, run, run->cycle, ids->index)->found, CHIP_TEXT_BYTES,
+                 "ids outside their window %lld to %lld", (long long)t->live_from,
+                 (long long)t->live_to);
+    for (int32_t sub = 0; sub < t->subs; sub++) {
+        struct program_operand one = *ids;
+        one.sub = (uint8_t)sub;
+        note_read(chip, run, &one,
+                  (struct sram_rows){.row = first, .step = 1, .count = last - first + 1, .cycle = known});
+    }
+}
+
 void sram_execute(struct chip *chip, const struct run *run)
 {
     const struct program_operand *o = memory_side(chip, run->instruction);
@@ -533,12 +588,14 @@ void sram_execute(struct chip *chip, const struct run *run)
     int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
     if (run->opens)
         check_instruction(chip, run, o, skew);
+    if (run->instruction->address_mode == PROGRAM_ADDRESS_EXPERT)
+        expect_ids(chip, run);
     if (!is_in_slice(chip, run, skew))
         return;
     access_bank(chip, run, skew);
     if (t->kind == PROGRAM_TENSOR_ZERO)
         expect_zero_rows(chip, run, 0, run->count);
-    else if (is_linear(run->instruction))
+    else if (is_linear(run))
         access_rows(chip, run, o, 0, run->count, skew);
     else
         access_scattered(chip, run, o, skew);

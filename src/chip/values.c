@@ -2,6 +2,7 @@
 /* The life of a chip's values, and the units that only move them: memory and links. */
 #include "chip/values.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -351,6 +352,18 @@ void chip_peek(const struct chip *chip, const struct program *program,
     look(chip, program, where, plane);
     numbers_read(&chip->values->numbers, (enum program_dtype)program->tensor[where->tensor].dtype,
                  plane, lanes);
+}
+
+int64_t values_whole(const struct chip *chip, const struct chip_number *where)
+{
+    const float most = 16777216.0f;
+    const struct program_tensor *t = &chip->program->tensor[where->tensor];
+    const struct numbers first = {.lanes = 1, .wide = chip->values->numbers.wide};
+    const void *plane[NUMBERS_MOST_PLANES];
+    float number;
+    look(chip, chip->program, where, plane);
+    numbers_read(&first, (enum program_dtype)t->dtype, plane, &number);
+    return number >= 0.0f && number < most && number == rintf(number) ? (int64_t)number : -1;
 }
 
 int32_t chip_token(const struct chip *chip, const struct program *program, int32_t row)

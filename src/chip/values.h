@@ -33,6 +33,9 @@ const struct program_instruction *values_advance(struct chip *chip, int64_t cycl
 /* The receive that blocks takes zeros; false where none does. */
 bool values_give_up(struct chip *chip);
 
+/* The whole number in lane 0 of what memory holds now; -1 where there is none. */
+int64_t values_whole(const struct chip *chip, const struct chip_number *where);
+
 /* Forgets the vectors that have left. */
 void values_outbox_clear(struct values *values);
 
