@@ -236,8 +236,8 @@ static bool carries_its_rows(const struct chip *chip, const struct program_instr
            (i->count[1] == 1 || o->stride[1] == 0);
 }
 
-/* The table has `limit` vectors for each expert; the ids are numbers of the slots, and the label goes
- * on from slot to slot. */
+/* The table has `limit` vectors for each expert; the ids are numbers of the slots, and the label
+ * goes on from slot to slot. */
 static bool chooses_experts(const struct chip *chip, const struct program_instruction *i,
                             const struct program_operand *table)
 {
@@ -575,8 +575,9 @@ static void expect_ids(struct chip *chip, const struct run *run)
     for (int32_t sub = 0; sub < t->subs; sub++) {
         struct program_operand one = *ids;
         one.sub = (uint8_t)sub;
-        note_read(chip, run, &one,
-                  (struct sram_rows){.row = first, .step = 1, .count = last - first + 1, .cycle = known});
+        note_read(
+            chip, run, &one,
+            (struct sram_rows){.row = first, .step = 1, .count = last - first + 1, .cycle = known});
     }
 }
 
