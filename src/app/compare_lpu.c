@@ -59,7 +59,8 @@ static void add_decisions(struct app_compare *compare, const struct app_lpu *lpu
 static void add_shares(struct app_compare *compare, const struct app_run *run)
 {
     const struct app_lpu_outline *o = &run->lpu->outline;
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+    for (int n = 0; n < PARTITION_RUNG; n++) {
+        enum partition_phase phase = (enum partition_phase)n;
         enum record_phase of_record = app_lpu_record_phase(phase);
         int64_t left = o->length_cycles[phase];
         for (enum bound_class of = 0; of < BOUND_CLASSES; of++) {

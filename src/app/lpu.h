@@ -13,9 +13,10 @@
 
 /* What every rank knows of the plan. */
 struct app_lpu_outline {
-    int32_t stages, group, chips; /* chips: used, stages * group */
-    int32_t prefill_rows;         /* prompt positions of a prefill step */
-    int64_t length_cycles[PARTITION_PHASES];
+    int32_t stages, group, chips;            /* chips: used, stages * group */
+    int32_t prefill_rows;                    /* prompt positions of a prefill step */
+    int64_t length_cycles[PARTITION_PHASES]; /* 0: there is no such phase */
+    int32_t positions[PARTITION_PHASES];     /* that each row of a step attends to */
     int64_t bound_cycles[PARTITION_PHASES];
     int64_t share_cycles[PARTITION_PHASES]
                         [BOUND_CLASSES]; /* of length_cycles; the rest is the barrier */
@@ -63,10 +64,22 @@ struct app_lpu {
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
 
+static inline bool app_lpu_has_phase(const struct app_lpu *lpu, enum partition_phase phase)
+{
+    return lpu->outline.length_cycles[phase] > 0;
+}
+
+/* The phase of a step: a decode step is known by the positions that it attends to. */
+enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu,
+                                      const struct record_lpu_step *step);
+
 static inline enum record_phase app_lpu_record_phase(enum partition_phase phase)
 {
     return phase == PARTITION_PREFILL ? RECORD_PREFILL : RECORD_DECODE;
 }
+
+/* Where a sequence stands in a decode step. */
+int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step);
 
 /* Collective. /plan and the programs under /lpu. */
 enum base_status app_lpu_record(struct app_run *run);

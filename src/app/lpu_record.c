@@ -217,9 +217,10 @@ static void add_timetable(struct rows *rows, const struct app_run *run,
     }
 }
 
+/* Those of prefill and of the whole bucket; smaller buckets differ from it in attention alone. */
 static void write_programs(struct app_run *run, enum record_table table, add_rows *add)
 {
-    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+    for (int phase = 0; phase < PARTITION_RUNG; phase++) {
         struct rows rows = {.bytes = record_layout(table)->row_bytes};
         for (int64_t i = 0; i < run->lpu->block.count; i++)
             if (run->lpu->own[i].chip)
@@ -245,7 +246,7 @@ enum base_status app_lpu_record(struct app_run *run)
     return record_flush(run->file, run->progress);
 }
 
-/* The op of a violation by its name and layer, in either program; -1: none. */
+/* The op of a violation by its name and layer, in any program; -1: none. */
 static int32_t op_of(const struct app_lpu_chip *own, const struct chip_violation *v)
 {
     for (int phase = 0; phase < PARTITION_PHASES; phase++)

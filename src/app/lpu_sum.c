@@ -76,6 +76,8 @@ static void agree_sums(struct app_lpu_program *sums)
 void app_lpu_sum(struct app_lpu *lpu, const struct lpu_chip *machine)
 {
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        if (!app_lpu_has_phase(lpu, (enum partition_phase)phase))
+            continue;
         for (int64_t i = 0; i < lpu->block.count; i++)
             sum_program(&lpu->sums[phase], machine, &lpu->own[i].program[phase]);
         agree_sums(&lpu->sums[phase]);

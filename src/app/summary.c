@@ -324,6 +324,49 @@ static void print_candidate(const struct partition_candidate *c, bool chosen, co
     printf("%s\n", chosen ? p->off : "");
 }
 
+/* Positions that the tokens of decode steps in a bucket attended to, and those that held anything.
+ */
+struct padding {
+    int64_t steps, computed, used;
+};
+
+static struct padding padding_of(const struct app_run *run, enum partition_phase phase)
+{
+    const struct app_lpu *lpu = run->lpu;
+    struct padding p = {0};
+    for (int32_t i = 0; i < lpu->steps; i++) {
+        const struct record_lpu_step *step = &lpu->step[i];
+        if (app_lpu_phase_of(lpu, step) != phase)
+            continue;
+        p.steps++;
+        for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+            p.computed += step->bucket;
+            p.used += app_lpu_position(run, s, i) + 1;
+        }
+    }
+    return p;
+}
+
+/* A line for each bucket of a ladder: length, steps, and what padding costs. */
+static void print_ladder(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu_outline *o = &run->lpu->outline;
+    int32_t rungs = run->scenario.bucket.rungs;
+    for (int32_t r = 0; rungs > 0 && r <= rungs; r++) {
+        enum partition_phase phase =
+            r < rungs ? PARTITION_RUNG + (enum partition_phase)r : PARTITION_DECODE;
+        struct padding used = padding_of(run, phase);
+        double length = (double)o->length_cycles[phase];
+        printf("%s%-*s%s%5" PRId32 " positions: %s cycles (%s of the largest), %" PRId64 " steps",
+               p->dim, LABEL, r ? "" : "ladder", p->off, o->positions[phase],
+               app_text_count(o->length_cycles[phase]).text,
+               app_text_share(length, (double)o->length_cycles[PARTITION_DECODE]).text, used.steps);
+        if (used.used > 0)
+            printf(", %.2f computed for 1 used", (double)used.computed / (double)used.used);
+        puts("");
+    }
+}
+
 static void print_compiler(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
@@ -341,6 +384,7 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
            (double)decode / (double)bound,
            app_text_count(lpu->outline.length_cycles[PARTITION_PREFILL]).text,
            lpu->outline.prefill_rows);
+    print_ladder(run, p);
 }
 
 static void print_equality(const struct app_run *run, const struct paint *p)

@@ -73,10 +73,14 @@ static bool derive_shapes(struct templates *t, const struct partition_input *in,
                           int32_t rows, char *why)
 {
     const struct bucket *bucket = in->bucket;
-    return shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group,
-                               why) &&
-           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
-                        prefill_extent(in), why);
+    bool derived =
+        shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, why) &&
+        shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
+                     prefill_extent(in), why);
+    for (int32_t r = 0; derived && r < bucket->rungs; r++)
+        derived = shape_derive(&t->shape[PARTITION_RUNG + r], in->chip, in->model, bucket, group,
+                               bucket->batch, 1, bucket->rung[r], why);
+    return derived;
 }
 
 static struct stages_unit unit_at(const struct plan *p, const struct partition_stage *stage,
@@ -148,7 +152,7 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
 static const struct block *block_of(const struct plan *p, enum partition_phase phase, int32_t rank,
                                     struct stages_unit u)
 {
-    return &p->templates.rank[rank].block[phase][u.kind][u.variant];
+    return &p->templates.rank[rank].block[template_phase(phase, u.kind)][u.kind][u.variant];
 }
 
 static int64_t vectors_of(const struct block *b, enum program_tensor_kind kind)
@@ -390,15 +394,17 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
                                       would.stages, would.group)
                         : base_format("no number of such chips would do with this bucket");
     base_report_add(report, NULL, 0,
-                    "%s does not fit into %d chips as %d x %d (stages x tensor group): the fullest "
-                    "chip lacks %lld bytes (%.1f MiB) of SRAM; %s",
+                    "%s does not fit into %d chips as %d x %d (stages x tensor group) with "
+                    "bucket.batch = %d caches of %d positions: the fullest chip lacks %lld bytes "
+                    "(%.1f MiB) of SRAM; %s",
                     p->input.model->name, best->stages * best->group, best->stages, best->group,
+                    p->input.bucket->batch, p->input.bucket->max_sequence,
                     (long long)best->missing_bytes, (double)best->missing_bytes / 1048576.0,
                     way_out);
     base_free(way_out);
 }
 
-/* Compiles the best split again, for all ranks of a group and both phases. */
+/* Compiles the best split again, for all ranks of a group and all phases. */
 static void take_best(struct plan *p)
 {
     struct partition_candidate *best = NULL;
@@ -415,7 +421,8 @@ static void take_best(struct plan *p)
     release_timeline(p);
     templates_build(&p->templates, p->group);
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        lay_timeline(p, phase);
+        if (template_has_phase(&p->templates, phase))
+            lay_timeline(p, phase);
     best->decode_cycles = p->length[PARTITION_DECODE];
 }
 
@@ -434,7 +441,8 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
     /* A stage of the head alone has nothing to do in prefill. */
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
         valid = valid && stage->start_cycle[phase] <= stage->end_cycle[phase] &&
-                (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase]);
+                (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase] ||
+                 !template_has_phase(&p->templates, phase));
     return valid;
 }
 
@@ -524,6 +532,12 @@ int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase)
     return plan->length[phase];
 }
 
+int32_t plan_positions(const struct plan *plan, enum partition_phase phase)
+{
+    const struct shape *s = &plan->templates.shape[phase];
+    return 2 * s->attend_tiles * s->kv_tile_positions;
+}
+
 const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count)
 {
     *count = plan->candidates;
@@ -582,7 +596,6 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
 {
     const struct shape *shape = &p->templates.shape[phase];
     int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
-    program->chip = chip;
     program->rows = shape->rows;
     program->sequences = shape->sequences;
     program->length_cycles = p->length[phase];
@@ -597,7 +610,7 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
         program->vocabulary_first = first < vocabulary ? first : vocabulary;
         int32_t left = vocabulary - program->vocabulary_first;
         program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
-        program->token = phase == PARTITION_DECODE ? p->templates.rank[rank].tables.token : -1;
+        program->token = phase != PARTITION_PREFILL ? p->templates.rank[rank].tables.token : -1;
     }
 }
 
@@ -605,6 +618,9 @@ void plan_program(const struct plan *plan, enum partition_phase phase, int32_t c
                   struct program *program)
 {
     *program = (struct program){0};
+    program->chip = chip;
+    if (!template_has_phase(&plan->templates, phase))
+        return;
     describe_program(plan, phase, chip, program);
     struct assemble_place start = {.layer = 0};
     assemble_append(program, &plan->templates.rank[0].common[phase], &start);
