@@ -65,7 +65,7 @@ static void add_step(struct rows *rows, const struct bound_step *step)
 void app_lpu_record_bounds(struct app_run *run)
 {
     struct rows rows = {.count = 0};
-    for (enum partition_phase phase = 0; run->lpu->plan && phase < PARTITION_PHASES; phase++) {
+    for (enum partition_phase phase = 0; run->lpu->plan && phase < PARTITION_RUNG; phase++) {
         struct bound_step step;
         rows.phase = (uint8_t)app_lpu_record_phase(phase);
         bound_step(run->lpu->plan, phase, &step);
