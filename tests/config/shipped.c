@@ -53,6 +53,15 @@ static void the_large_job_uses_64_of_72_chips(void)
     sample_release(&sample);
 }
 
+static void the_mixture_has_a_cluster_of_its_own(void)
+{
+    struct sample sample = shipped("configs/mixtral.cfg", NULL, NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.gpu_cluster.tensor_parallel, 8);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sample.scenario.model_path, "/configs/models/Mixtral-8x7B"));
+    sample_release(&sample);
+}
+
 static void the_first_chip_has_its_published_sizes(void)
 {
     struct sample sample = sample_small(NULL, NULL, NULL);
@@ -109,6 +118,7 @@ static void every_cluster_fits_the_main_job(void)
 }
 
 TEST_MAIN("shipped configurations", TEST(the_main_job_is_tinyllama_on_eight_chips),
-          TEST(the_large_job_uses_64_of_72_chips), TEST(the_first_chip_has_its_published_sizes),
+          TEST(the_large_job_uses_64_of_72_chips), TEST(the_mixture_has_a_cluster_of_its_own),
+          TEST(the_first_chip_has_its_published_sizes),
           TEST(the_later_chip_has_its_published_sizes), TEST(every_gpu_fits_every_job),
           TEST(every_cluster_fits_the_main_job))
