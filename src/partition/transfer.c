@@ -214,13 +214,24 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
     }
 }
 
+/* Pieces k and k + count_items are for the same slices. */
+static int32_t count_items(const struct journey *j)
+{
+    const struct piece *piece = j->piece;
+    int32_t n = 1;
+    while (n < j->pieces && (piece[n].quad != piece->quad || piece[n].sub != piece->sub))
+        n++;
+    return n;
+}
+
 /* All pieces, each from a chip of its own as far as there are, to all receivers in one hop. */
 static void run_direct(struct journey *j)
 {
     struct timetable_leg leg[TEMPLATE_RANKS];
+    int32_t items = count_items(j);
     for (int32_t k = 0; k < j->pieces; k++) {
         struct piece *piece = &j->piece[k];
-        int32_t chip = j->request->from_first + k % group_of(j);
+        int32_t chip = j->request->from_first + k % items % group_of(j);
         size_t legs = route_fan_out(&j->net, &j->ends, chip, 0, leg);
         piece->start = timetable_book_way(j->net.links, leg, legs, 0, piece->vectors);
         emit_fan_out(j, chip, emit_departure(j, chip, piece), piece, piece->start);
@@ -242,19 +253,12 @@ static void run_way(struct journey *j, const struct route_way *way, const struct
     emit_fan_out(j, chip, what, piece, departure);
 }
 
-static bool is_beside(const struct piece *a, const struct piece *b)
-{
-    return a->quad == b->quad && a->sub == b->sub;
-}
-
-/* Pieces k and k + items are for the same slices, and make one item. */
+/* Pieces for the same slices make one item. */
 static bool run_routes(struct journey *j)
 {
     struct route route;
     struct route_item item[PIECES];
-    int32_t items = 0;
-    while (items < j->pieces && (items == 0 || !is_beside(&j->piece[0], &j->piece[items])))
-        items++;
+    int32_t items = count_items(j);
     for (int32_t k = 0; k < j->pieces; k++)
         item[k % items].vectors = (k < items ? 0 : item[k % items].vectors) + j->piece[k].vectors;
     if (!route_plan(&j->net, &j->ends, item, items, &route))
