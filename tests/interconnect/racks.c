@@ -65,11 +65,13 @@ static void nodes_carry_the_cables_between_racks_alike(void)
 
 static void the_last_node_of_a_rack_is_joined_to_the_first_of_the_next(void)
 {
+    static const int32_t racks[] = {2, 3, 4, 5, 8, 9, 16, 20, 73, 145};
     struct lpu_cable cable[32];
-    for (int32_t racks = 2; racks <= 16; racks++) {
-        struct lpu_topology t = racks_of_nine(racks);
-        for (int32_t r = 0; r < racks; r++)
-            CU_ASSERT_TRUE(lpu_topology_cables(&t, 9 * r + 8, 9 * ((r + 1) % racks), cable) >= 1);
+    for (size_t i = 0; i < sizeof racks / sizeof racks[0]; i++) {
+        struct lpu_topology t = racks_of_nine(racks[i]);
+        for (int32_t r = 0; r < racks[i]; r++)
+            CU_ASSERT_TRUE(lpu_topology_cables(&t, 9 * r + 8, 9 * ((r + 1) % racks[i]), cable) >=
+                           1);
         lpu_topology_release(&t);
     }
 }
