@@ -38,17 +38,28 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
+static void outline_bounds(struct app_lpu *lpu)
+{
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        struct bound_step step;
+        bound_step(lpu->plan, phase, &step);
+        lpu->outline.bound_cycles[phase] = step.bound;
+        for (enum bound_class of = 0; of < BOUND_CLASSES; of++)
+            lpu->outline.share_cycles[phase][of] = step.share[of];
+        bound_release(&step);
+    }
+}
+
 static void outline(struct app_lpu *lpu)
 {
-    int64_t vectors;
     lpu->outline = (struct app_lpu_outline){
         .stages = plan_stages(lpu->plan),
         .group = plan_group(lpu->plan),
         .chips = plan_chips(lpu->plan),
         .prefill_rows = plan_prefill_rows(lpu->plan),
         .length_cycles = {[PARTITION_DECODE] = plan_length_cycles(lpu->plan, PARTITION_DECODE),
-                          [PARTITION_PREFILL] = plan_length_cycles(lpu->plan, PARTITION_PREFILL)},
-        .install_bound_cycles = plan_install_bound_cycles(lpu->plan, &vectors)};
+                          [PARTITION_PREFILL] = plan_length_cycles(lpu->plan, PARTITION_PREFILL)}};
+    outline_bounds(lpu);
 }
 
 /* First rank. */
