@@ -38,19 +38,31 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
+static void outline_bounds(struct app_lpu *lpu)
+{
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        struct bound_step step;
+        if (!lpu->outline.length_cycles[phase])
+            continue;
+        bound_step(lpu->plan, phase, &step);
+        lpu->outline.bound_cycles[phase] = step.bound;
+        for (enum bound_class of = 0; of < BOUND_CLASSES; of++)
+            lpu->outline.share_cycles[phase][of] = step.share[of];
+        bound_release(&step);
+    }
+}
+
 static void outline(struct app_lpu *lpu)
 {
-    int64_t vectors;
     lpu->outline = (struct app_lpu_outline){.stages = plan_stages(lpu->plan),
                                             .group = plan_group(lpu->plan),
                                             .chips = plan_chips(lpu->plan),
-                                            .prefill_rows = plan_prefill_rows(lpu->plan),
-                                            .install_bound_cycles =
-                                                plan_install_bound_cycles(lpu->plan, &vectors)};
+                                            .prefill_rows = plan_prefill_rows(lpu->plan)};
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
         lpu->outline.length_cycles[phase] = plan_length_cycles(lpu->plan, phase);
         lpu->outline.positions[phase] = plan_positions(lpu->plan, phase);
     }
+    outline_bounds(lpu);
 }
 
 /* First rank. */

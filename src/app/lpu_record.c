@@ -84,21 +84,6 @@ static void write_candidates(struct app_run *run)
     base_free(row);
 }
 
-static void write_bounds(struct app_run *run, enum partition_phase phase)
-{
-    const struct app_lpu_program *sums = &run->lpu->sums[phase];
-    struct record_plan_bound row[] = {
-        {.resource = "weight_install", .cycles = run->lpu->outline.install_bound_cycles},
-        {.resource = "mxm_compute", .cycles = sums->busiest_compute_cycles},
-        {.resource = "vxm_alu", .cycles = sums->busiest_vxm_cycles},
-        {.resource = "link", .cycles = sums->busiest_link_cycles}};
-    size_t count = sizeof row / sizeof row[0];
-    for (size_t i = 0; i < count; i++)
-        row[i].phase = (uint8_t)app_lpu_record_phase(phase);
-    record_append(run->file, record_layout(RECORD_PLAN_BOUNDS), row,
-                  parallel_is_first() ? count : 0);
-}
-
 static void write_queues(struct app_run *run)
 {
     struct record_lpu_queue row[PROGRAM_QUEUES] = {{0}};
@@ -250,8 +235,7 @@ enum base_status app_lpu_record(struct app_run *run)
     record_set_i64(run->file, "/lpu", "clock_hz", run->scenario.lpu_chip.clock_hz);
     write_candidates(run);
     write_stages(run);
-    write_bounds(run, PARTITION_PREFILL);
-    write_bounds(run, PARTITION_DECODE);
+    app_lpu_record_bounds(run);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
     write_programs(run, RECORD_PLAN_PLACES, add_places);

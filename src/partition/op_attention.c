@@ -221,13 +221,13 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
     struct program_operand in[3] = {emit_alu_operand(0), emit_alu_operand(1)}, last[2];
     if (at->sinks)
         in[2] = emit_read(b, at->sink, 0, 2, head_walk(at, row), p,
-                          emit_at_vxm(b, false, STREAM_SINK, a.cycle));
+                          emit_at_vxm(b, true, STREAM_SINK, a.cycle));
     a = ops_lane_max(b, a, in, at->sinks ? 3 : 2, last);
     struct walk walk = emit_walk(row, 0, 1);
-    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
+    struct lane_group from = {PROGRAM_WEST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, at->row_max, 0, walk);
     from.cycle = emit_alu(b, a, last, 2, &out, 1);
-    emit_write(b, at->row_max, 0, 2, walk, a.p, from);
+    emit_write(b, at->row_max, 0, 2, walk, emit_alu_results(a), from);
     place_group(b, at->earliest);
 }
 
@@ -242,7 +242,7 @@ static void row_maxima(struct block *b, const struct attention *at)
 {
     const struct shape *s = b->shape;
     int32_t together = rows_together(b, at);
-    int32_t chunk = at->rows > 1 ? ops_lane_max_rows(s->attend_tiles) : 1;
+    int32_t chunk = ops_lane_max_rows(s->attend_tiles);
     emit_op(b, "softmax.max", true);
     for (int32_t first = 0; first < rows_of_all_heads(b, at); first += together)
         for (int32_t row = 0; row < together; row += chunk)
@@ -267,9 +267,9 @@ static void emit_sinks(struct block *b, const struct attention *at, int32_t head
     struct pattern p = emit_pattern(1, 0, rows_together(b, at), 1);
     struct walk to = weight_walk(b, at, head, 0);
     struct program_operand in[2] = {emit_read(b, at->placed_sink, 0, 2, head_walk(at, first), p,
-                                              emit_at_vxm(b, false, STREAM_SINK, 0)),
+                                              emit_at_vxm(b, true, STREAM_SINK, 0)),
                                     emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                              emit_at_vxm(b, true, STREAM_ROW, 0))};
+                                              emit_at_vxm(b, false, STREAM_ROW, 0))};
     struct alu a = {.unit = 0, .function = PROGRAM_VXM_SUB, .p = p};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
@@ -297,7 +297,7 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
         a.cycle = emit_masked(b, at, east, 8 * east, first, p);
         if (!east)
             maximum = emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                emit_at_vxm(b, true, STREAM_ROW, a.cycle));
+                                emit_at_vxm(b, false, STREAM_ROW, a.cycle));
         struct program_operand in[2] = {emit_alu_operand(8 * east), maximum};
         a.cycle = emit_alu(b, a, in, 2, NULL, 0);
         struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
@@ -452,8 +452,8 @@ static struct row_source packed_rows(struct block *b, int32_t head)
 /* Logits of the sinks, one vector a head: in all lanes, and in those of the head's place alone. */
 static void sink_tensors(struct block *b, struct attention *at)
 {
-    int32_t slice[2] = {emit_inner_slice(b, false, OPS_SLOT_ROW),
-                        emit_inner_slice(b, false, OPS_SLOT_ROW + 1)};
+    int32_t slice[2] = {emit_inner_slice(b, true, OPS_SLOT_ROW),
+                        emit_inner_slice(b, true, OPS_SLOT_ROW + 1)};
     at->sinks = b->shape->model->attention_sinks;
     if (!at->sinks)
         return;
@@ -474,7 +474,7 @@ static void row_tensors(struct block *b, struct attention *at)
         at->weight[east] =
             pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
-    at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
+    at->row_max = pair_tensor(b, "row.max", false, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
     if (at->sinks)
         at->sink_weight = pair_tensor(b, "sink", true, OPS_SLOT_BYTES, OPS_SLOT_SPARE, rows);
 }

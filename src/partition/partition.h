@@ -94,11 +94,6 @@ const struct partition_candidate *plan_candidates(const struct plan *plan, size_
 void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
                   struct program *program);
 
-/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into
- * the MXMs of stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what
- * one chip of each stage brings, summed over stages. */
-int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors);
-
 /* Decisions taken at compile time for one step, by class. */
 struct partition_decisions {
     int64_t placements; /* tensors given addresses */

@@ -74,6 +74,17 @@ static inline int32_t template_variant(const struct templates *t, enum partition
 bool template_is_compiled(const struct templates *t, enum partition_phase phase,
                           enum partition_block kind);
 
+/* The variant of a kind of block whose schedule is the shortest. */
+static inline int32_t template_shortest(const struct templates *t, enum partition_phase phase,
+                                        enum partition_block kind)
+{
+    const int64_t *length = t->length[phase][kind];
+    int32_t best = 0;
+    for (int32_t v = 1; v < TEMPLATE_VARIANTS; v++)
+        best = length[v] && (!length[best] || length[v] < length[best]) ? v : best;
+    return best;
+}
+
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);
 void templates_release(struct templates *t);

@@ -48,8 +48,13 @@ struct record_plan_place {
 
 struct record_plan_bound {
     uint8_t phase;
-    char resource[RECORD_NAME_BYTES];
-    int64_t cycles;
+    uint8_t part; /* step, stage, move, block, op */
+    int32_t stage;
+    uint8_t block; /* enum partition_block; behind its last: none */
+    char name[RECORD_NAME_BYTES];
+    int64_t cycles, bound_cycles, span_cycles, alone_cycles;
+    int64_t install_cycles, compute_cycles, vxm_cycles, sxm_cycles, link_cycles, latency_cycles;
+    uint8_t limit; /* enum bound_limit; behind its last: none */
 };
 
 struct record_lpu_queue {
