@@ -50,9 +50,10 @@ static enum bound_class class_of(const char *op)
         {"qkv.bias", BOUND_VECTORS},  {"gateup.bias", BOUND_VECTORS}, {"head.norm", BOUND_VECTORS},
         {"expert.gb", BOUND_VECTORS}, {"expert.db", BOUND_VECTORS},   {"qkv", BOUND_PRODUCTS},
         {"head", BOUND_PRODUCTS},     {"gateup", BOUND_PRODUCTS},     {"down", BOUND_PRODUCTS},
-        {"router", BOUND_PRODUCTS},   {"expert", BOUND_PRODUCTS},     {"o", BOUND_PRODUCTS},
-        {"rope", BOUND_ATTENTION},    {"kv", BOUND_ATTENTION},        {"scores", BOUND_ATTENTION},
-        {"softmax", BOUND_ATTENTION}, {"values", BOUND_ATTENTION}};
+        {"router", BOUND_PRODUCTS},   {"expert", BOUND_PRODUCTS},     {"shared.g", BOUND_PRODUCTS},
+        {"shared.d", BOUND_PRODUCTS}, {"o", BOUND_PRODUCTS},          {"rope", BOUND_ATTENTION},
+        {"kv", BOUND_ATTENTION},      {"scores", BOUND_ATTENTION},    {"softmax", BOUND_ATTENTION},
+        {"values", BOUND_ATTENTION}};
     for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
         if (strncmp(op, known[n].begins, strlen(known[n].begins)) == 0)
             return known[n].of;

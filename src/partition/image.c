@@ -116,10 +116,44 @@ static struct output expert_down_output(const struct image *m, int32_t tile, int
     return element(MODEL_WEIGHT_EXPERT_DOWN, hidden_of(m, tile, column));
 }
 
+/* Behind the experts' logits comes that of the shared one. */
 static struct output router_output(const struct image *m, int32_t tile, int32_t column)
 {
     (void)tile;
+    if (column == m->shape.experts && m->shape.model->shared_ffn)
+        return element(MODEL_WEIGHT_SHARED_ROUTER, 0);
     return element(MODEL_WEIGHT_ROUTER, column < m->shape.experts ? column : NO_INPUT);
+}
+
+/* Inner element of the shared expert. */
+static int64_t shared_of(const struct image *m, int32_t tile, int32_t lane)
+{
+    int64_t share = m->shape.model->shared_ffn / m->shape.group;
+    int64_t n = (int64_t)tile * m->shape.shared_gate_up.columns + lane;
+    return lane < m->shape.shared_gate_up.columns && n < share ? m->in->rank * share + n : NO_INPUT;
+}
+
+static struct output shared_gate_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(tile % 2 ? MODEL_WEIGHT_SHARED_UP : MODEL_WEIGHT_SHARED_GATE,
+                   shared_of(m, tile / 2, column));
+}
+
+static struct output shared_down_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(MODEL_WEIGHT_SHARED_DOWN, hidden_of(m, tile, column));
+}
+
+static struct linear_shape shared_gate_shape(const struct shape *s, enum shape_share share)
+{
+    (void)share;
+    return s->shared_gate_up;
+}
+
+static struct linear_shape shared_down_shape(const struct shape *s, enum shape_share share)
+{
+    (void)share;
+    return s->shared_down;
 }
 
 static int64_t expert_width(const struct model *model)
@@ -172,6 +206,12 @@ static const struct matrix
     matrix_down[] = {{shape_down, down_output, ffn_of, NULL, SHAPE_WHOLE, 0, 1},
                      {shape_down, down_output, ffn_of, NULL, SHAPE_FIRST, 0, 1},
                      {shape_down, down_output, ffn_of, NULL, SHAPE_SECOND, 0, 1}},
+    matrix_shared_gate = {.shape = shared_gate_shape,
+                          .output = shared_gate_output,
+                          .input = hidden_of},
+    matrix_shared_down = {.shape = shared_down_shape,
+                          .output = shared_down_output,
+                          .input = shared_of},
     matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_of},
     matrix_expert_gate[] =
         {{shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_WHOLE, 2, 0},
@@ -463,6 +503,11 @@ static const struct filler {
     {"router.w", put_matrix, &matrix_router},
     {"router.s0", put_nothing, NULL},
     {"router.bias", image_put_router_bias, NULL},
+    {"router.shared", image_put_router_shared, NULL},
+    {"shared.g.w", put_matrix, &matrix_shared_gate},
+    {"shared.g.s", put_nothing, NULL},
+    {"shared.d.w", put_matrix, &matrix_shared_down},
+    {"shared.d.s", put_nothing, NULL},
     {"router.slots", image_put_router_slots, NULL},
     {"expert.ids", image_put_expert_ids, NULL},
     {"expert.g.w", put_matrix, &matrix_expert_gate[SHAPE_WHOLE]},
@@ -523,6 +568,7 @@ static size_t longest_row(const struct model *m)
 {
     int64_t wide = m->heads * m->head_dim, longest = m->hidden > m->ffn ? m->hidden : m->ffn;
     longest = m->expert_ffn > longest ? m->expert_ffn : longest;
+    longest = m->shared_ffn > longest ? m->shared_ffn : longest;
     longest = m->experts > longest ? m->experts : longest;
     return (size_t)(wide > longest ? wide : longest);
 }
@@ -530,6 +576,7 @@ static size_t longest_row(const struct model *m)
 static size_t most_k_tiles(const struct shape *s)
 {
     int32_t most = s->hidden_tiles > s->ffn_tiles ? s->hidden_tiles : s->ffn_tiles;
+    most = s->shared_down.k_tiles > most ? s->shared_down.k_tiles : most;
     return (size_t)(s->output.k_tiles > most ? s->output.k_tiles : most);
 }
 

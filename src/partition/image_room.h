@@ -50,6 +50,7 @@ static inline int32_t image_quad_of(const struct program_tensor *t)
 /* Fillers of tables and rows of constants. `what` is a bool where there are two of a kind: sines,
  * not cosines; lower edges, not upper ones; sinks in their places, not everywhere. Else NULL. */
 void image_put_router_bias(const struct image *m, int32_t tensor, const void *what);
+void image_put_router_shared(const struct image *m, int32_t tensor, const void *what);
 void image_put_router_slots(const struct image *m, int32_t tensor, const void *what);
 void image_put_expert_ids(const struct image *m, int32_t tensor, const void *what);
 void image_put_gate_limit(const struct image *m, int32_t tensor, const void *what);

@@ -25,6 +25,15 @@ void image_put_router_bias(const struct image *m, int32_t tensor, const void *wh
     image_put_lanes(m, tensor, 0, 0);
 }
 
+/* One in the lane of the shared expert's logit. */
+void image_put_router_shared(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)what;
+    image_clear_lanes(m);
+    m->lane[m->shape.experts] = 1.0f;
+    image_put_lanes(m, tensor, 0, 0);
+}
+
 /* Vector j lies between rank j and the next. */
 void image_put_router_slots(const struct image *m, int32_t tensor, const void *what)
 {

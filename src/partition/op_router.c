@@ -389,3 +389,68 @@ struct quads ops_combine(struct block *b, const struct experts *e, const struct 
             combine_tile(b, e, y, q, tile, out.tensor[q]);
     return out;
 }
+
+int32_t ops_shared_weight(struct block *b, const struct common *c, const struct quads *product)
+{
+    struct router r = {.b = b, .common = c, .rows = b->shape->rows};
+    struct pattern p = emit_pattern(1, 0, r.rows, 1);
+    struct walk walk = emit_walk(0, 0, 1);
+    struct lane_sum sum = {.ones = c->ones};
+    emit_op(b, "shared.weight", true);
+    int32_t place =
+        row_pair(b, PROGRAM_TENSOR_CONSTANT, "router.shared", false, OPS_SLOT_SCALE_X, 1);
+    struct program_operand in[2] = {
+        read_at_vxm(&r, product->tensor[0], false, STREAM_IN, walk, p, 0),
+        read_at_vxm(&r, place, false, STREAM_SECOND, emit_walk(0, 0, 0), p, 0)};
+    sum.squares = emit_transient(b, "shared.logit", PROGRAM_DTYPE_FP16, 2);
+    sum.sums = emit_transient(b, "shared.sum", PROGRAM_DTYPE_FP32, 4);
+    struct program_operand out =
+        emit_stream(PROGRAM_WEST, OPS_STREAM_RAISE, 2, sum.squares, 0, walk);
+    struct alu a = {.function = PROGRAM_VXM_MUL, .p = p};
+    a.cycle = ops_lane_sum(b, &sum, p, emit_alu(b, a, in, 2, &out, 1));
+    in[0] = emit_stream(PROGRAM_EAST, OPS_STREAM_SUM, 4, sum.sums, 0, walk);
+    a.unit = 1, a.function = PROGRAM_VXM_TANH, a.immediate = 0.5f;
+    a.cycle = emit_alu(b, a, in, 1, NULL, 0);
+    in[0] = emit_alu_operand(1);
+    a.unit = 2, a.function = PROGRAM_VXM_OFFSET, a.immediate = 1.0f;
+    a.cycle = emit_alu(b, a, in, 1, NULL, 0);
+    in[0] = emit_alu_operand(2);
+    a.unit = 3, a.function = PROGRAM_VXM_SCALE, a.immediate = 0.5f;
+    int32_t weight = rows_of(&r, "shared.weight", true, OPS_SLOT_ROW, r.rows);
+    emit_to_rows(&r, a, in, 1, weight, true, walk);
+    place_group(b, 0);
+    return weight;
+}
+
+/* Neither of the pairs that a quad is read from. */
+struct quads ops_add_shared(struct block *b, int32_t weight, const struct quads *y,
+                            const struct quads *sum, const char *name)
+{
+    int32_t rows = b->shape->rows;
+    emit_op(b, name, true);
+    struct quads out = ops_quads_at(b, name, y->tiles, rows, 0, OPS_SLOT_Y, OPS_SLOT_X);
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        int32_t tiles = shape_tiles_of(y->tiles, SHAPE_QUADS, q);
+        if (tiles <= 0)
+            continue;
+        struct pattern p = emit_pattern(rows, 1, tiles, rows);
+        struct walk walk = emit_walk(0, 1, rows);
+        struct program_operand in[2] = {
+            emit_read(b, y->tensor[q], 0, 2, walk, p, emit_at_vxm(b, q % 2, STREAM_IN, 0)),
+            emit_read(b, weight, 0, 2, emit_walk(0, 1, 0), p,
+                      emit_at_vxm(b, true, STREAM_SECOND, 0))};
+        struct alu a = {.unit = 2 * q, .function = PROGRAM_VXM_MUL, .p = p};
+        a.cycle = emit_alu(b, a, in, 2, NULL, 0);
+        in[0] = emit_read(b, sum->tensor[q], 0, 2, walk, p,
+                          emit_at_vxm(b, q % 2, STREAM_THIRD, a.cycle));
+        in[1] = emit_alu_operand(2 * q);
+        struct lane_group from = {emit_outward(q % 2), STREAM_OUT, emit_vxm_x(b), 0};
+        struct program_operand to =
+            emit_stream(from.direction, from.stream, 2, out.tensor[q], 0, walk);
+        a.unit++, a.function = PROGRAM_VXM_ADD;
+        from.cycle = emit_alu(b, a, in, 2, &to, 1);
+        emit_write(b, out.tensor[q], 0, 2, walk, p, from);
+        place_group(b, 0);
+    }
+    return out;
+}

@@ -144,10 +144,18 @@ struct quads ops_expert_linear(struct block *b, const struct experts *e, const s
 struct quads ops_expert_bias(struct block *b, const struct experts *e, const struct quads *in,
                              const char *name);
 
+/* What the shared expert counts by, from the same logits: a row of the east for each of the step's,
+ * the sigmoid of its logit in all lanes. */
+int32_t ops_shared_weight(struct block *b, const struct common *c, const struct quads *product);
+
 /* Rows of slots by their weights into the step's rows. `in_scales`: y stands in the slots of the
  * scales, else next to the VXM; the result in the others. */
 struct quads ops_combine(struct block *b, const struct experts *e, const struct quads *y,
                          bool in_scales, const char *name);
+
+/* Rows `y`, next to the VXM, by their weights, added to `sum` in the slots of the scales. */
+struct quads ops_add_shared(struct block *b, int32_t weight, const struct quads *y,
+                            const struct quads *sum, const char *name);
 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);

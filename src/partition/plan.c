@@ -264,13 +264,12 @@ static bool try_passes(struct plan *p, struct partition_candidate *c, bool share
     return c->fits;
 }
 
-/* Biases of an MLP or of experts cannot be cut, nor can MLPs whose second share would have no
- * tiles.
- */
+/* Biases of an MLP or of experts cannot be cut, nor can shared experts, nor MLPs whose second share
+ * would have no tiles. */
 static bool has_shares(const struct plan *p)
 {
     const struct model *model = p->input.model;
-    return !model->expert_bias && !model->mlp_bias &&
+    return !model->expert_bias && !model->mlp_bias && !model->shared_ffn &&
            shape_share_tiles(&p->templates.shape[0], SHAPE_SECOND) > 0;
 }
 

@@ -39,6 +39,9 @@ static bool divides_model(const struct model *m, int32_t group, char *why)
         return refuse(why, "%lld KV heads neither divide nor are divided by a tensor group of %lld",
                       m->kv_heads, group);
     int64_t ffn = m->experts ? m->expert_ffn : m->ffn;
+    if (m->shared_ffn % group)
+        return refuse(why, "the shared expert of %lld does not divide by a tensor group of %lld",
+                      m->shared_ffn, group);
     if (ffn % group)
         return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", ffn, group);
     return true;
@@ -118,7 +121,12 @@ static void derive_mlp(struct shape *s)
     s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes, 1);
     s->down.rows = m->experts ? s->ffn_columns : 0;
     if (m->experts)
-        s->router = linear_tiles(s->hidden_tiles, m->experts, lanes, 1);
+        s->router = linear_tiles(s->hidden_tiles, m->experts + (m->shared_ffn > 0), lanes, 1);
+    if (!m->shared_ffn)
+        return;
+    s->shared_gate_up = linear_tiles(s->hidden_tiles, m->shared_ffn / s->group, lanes, 1);
+    s->shared_down = linear_tiles(s->shared_gate_up.n_tiles, m->hidden, lanes, 1);
+    s->shared_gate_up.n_tiles *= 2;
 }
 
 bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,
@@ -233,16 +241,13 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
 {
     if (!model->experts)
         return;
-    if (model->experts > chip->mxm_fp16_rows || model->experts_per_token >= model->experts)
+    int64_t logits = model->experts + (model->shared_ffn > 0);
+    if (logits > chip->mxm_fp16_rows || model->experts_per_token >= model->experts)
         base_report_add(report, NULL, 0,
-                        "%s: %lld of %lld experts a token; the LPU compiler ranks up to %d, of "
-                        "which some are left out",
+                        "%s: %lld of %lld experts a token; the LPU compiler ranks up to %d, the "
+                        "shared one counted, of which some are left out",
                         model->name, (long long)model->experts_per_token, (long long)model->experts,
                         chip->mxm_fp16_rows);
-    if (model->shared_ffn)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler has no shared expert yet; run it with --mode gpu",
-                        model->name);
 }
 
 bool shape_supports(const struct lpu_chip *chip, const struct model *model,

@@ -38,6 +38,7 @@ struct shape {
                                   bucket */
     int32_t experts, experts_per_row; /* 0: dense; gate and down are then one expert's */
     struct linear_shape qkv, output, gate, down, head, router;
+    struct linear_shape shared_gate_up, shared_down; /* of the shared expert; 0 tiles: none */
 };
 
 enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };

@@ -101,6 +101,19 @@ static struct quads build_slots(struct block *b, const struct experts *e, enum s
     return biased ? ops_expert_bias(b, e, &y, "expert.db") : y;
 }
 
+/* The shared expert's part, by its weight, added to that of the others. */
+static struct quads build_shared(struct block *b, const struct quantised *row, int32_t weight,
+                                 const struct quads *sum)
+{
+    emit_use_set(b, SET_GATE_UP);
+    struct quads y = ops_linear(b, row, b->shape->shared_gate_up, "shared.g", 0);
+    struct row_source gated = ops_gate(b, &y, OPS_SLOT_ROW);
+    emit_use_set(b, SET_DOWN);
+    struct quantised x = ops_quantise(b, &gated, 1, gated.tiles, "shared.quant");
+    y = ops_linear(b, &x, b->shape->shared_down, "shared.d", 0);
+    return ops_add_shared(b, weight, &y, sum, "shared");
+}
+
 /* The same share of every expert; each share routes for itself. */
 static void build_mixture(struct block *b, const struct template_rank *r, enum shape_share share,
                           const struct quads rows[3])
@@ -109,10 +122,13 @@ static void build_mixture(struct block *b, const struct template_rank *r, enum s
     const struct shape *step = b->shape;
     struct shape slots = *step;
     bool biased = step->model->expert_bias;
+    int32_t weight = -1;
     emit_use_set(b, SET_GATE_UP);
     struct quantised x = ops_norm_quantise(b, &r->tables, &rows[0], "mlp.norm");
     struct quads y = ops_linear(b, &x, step->router, "router", 0);
     struct experts e = ops_route(b, &r->tables, &y);
+    if (step->model->shared_ffn)
+        weight = ops_shared_weight(b, &r->tables, &y);
     y = ops_expert_linear(b, &e, &x, shape_gate_up(step, share), gate_up_name[share], 0);
     if (biased)
         y = ops_expert_bias(b, &e, &y, "expert.gb");
@@ -121,6 +137,8 @@ static void build_mixture(struct block *b, const struct template_rank *r, enum s
     y = build_slots(b, &e, share, &y, biased);
     b->shape = step;
     struct quads partial = ops_combine(b, &e, &y, biased, "combine");
+    if (step->model->shared_ffn)
+        partial = build_shared(b, &x, weight, &partial);
     ops_reduce(b, &partial, &rows[1], NULL, &rows[2], "down.sum", 0);
 }
 

@@ -105,7 +105,7 @@ const struct model rack_mixture = {.name = "mixture",
                                    .experts = 12,
                                    .experts_per_token = 5,
                                    .expert_ffn = 352,
-                                   .normalise_experts = true,
+                                   .shared_ffn = 480,
                                    .norm_epsilon = 1e-5,
                                    .rope_theta = 1e4};
 

@@ -32,7 +32,8 @@ extern const struct model rack_normed;
  * queries and keys, sinks, and windows of 72 positions but in the second layer. */
 extern const struct model rack_varied;
 
-/* Two layers of twelve narrow experts, five a token; five tiles of hidden elements. */
+/* Two layers of twelve narrow experts, five a token, weighed by the softmax of all logits, and a
+ * shared one; five tiles of hidden elements. */
 extern const struct model rack_mixture;
 
 /* Two layers of five experts, four a token, with biases, clamped gates, sinks and a window. */

@@ -12,6 +12,8 @@ import numpy as np
 from oracle import arguments, read_config, read_weights, rope_frequencies, rope_gain
 
 LANES, QUADS, BLOCK = 320, 4, 16
+# Those of which each chip has whole outputs.
+MATRICES = ("q", "k", "v", "gate", "up", "router", "shared_gate", "shared_up", "shared_router")
 ONE_127TH = np.float32(1 / 127)
 
 
@@ -186,8 +188,10 @@ class Twin:
         scale = 1 / math.sqrt(self.config.head_dim)
         bringing = ("q_norm",) if "q_norm" in layer else ("q", "q_bias")
         layer = {**layer, **{name: layer[name] * scale for name in bringing if name in layer}}
-        ready = {name: Matrix(layer[name]) for name in ("q", "k", "v", "gate", "up", "router") if name in layer}
+        ready = {name: Matrix(layer[name]) for name in MATRICES if name in layer}
         ready["o"] = split_inputs(layer["o"], self.group)
+        if "shared_down" in layer:
+            ready["shared_down"] = split_inputs(layer["shared_down"], self.group)
         if "down" in layer:
             ready["down"] = self.in_pieces(layer["down"])
         ready.update({name: [Matrix(one) for one in layer[name]] for name in ("expert_gate", "expert_up") if name in layer})
@@ -267,11 +271,22 @@ class Twin:
         order = np.argsort(-wide(logits), kind="stable")[:self.config.experts_per_token]
         weights = shares(logits, order, self.config.normalises)
         given = [self.one_expert(layer, e, x) for e in order]
+        shared = self.shared_expert(layer, x)
         for piece in range(len(given[0])):
-            row = combined([f16(running_sum([wide(one[piece][rank]) * wide(weight)
-                                             for one, weight in zip(given, weights)]))
-                            for rank in range(self.group)], row)
+            sums = [f16(running_sum([wide(one[piece][rank]) * wide(weight) for one, weight in zip(given, weights)]))
+                    for rank in range(self.group)]
+            row = combined([f16(wide(mine) + wide(other)) for mine, other in zip(sums, shared)] if shared else sums, row)
         return row
+
+    def shared_expert(self, layer, x):
+        """[chip] of what it gives, by its weight, in float32; None: there is none."""
+        if "shared_gate" not in layer:
+            return None
+        logit = wide(layer["shared_router"].times(*x))[0]
+        weight = f16((each(math.tanh, logit * np.float32(0.5)) + np.float32(1)) * np.float32(0.5))
+        inner = gated(layer["shared_gate"].times(*x), layer["shared_up"].times(*x))
+        return [wide(matrix.times(*int8_row(part))) * wide(weight)
+                for matrix, part in zip(layer["shared_down"], np.split(inner, self.group))]
 
     def one_expert(self, layer, e, x):
         """[piece][chip] of what it gives."""
