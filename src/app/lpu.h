@@ -51,12 +51,16 @@ struct app_lpu_totals {
     int64_t message_bytes, rounds;
 };
 
-/* Filled by app_lpu_compile as far as `sums`, the rest by app_lpu_execute. Sums, steps and totals
- * are the same on all ranks. */
+/* Filled by app_lpu_compile, or from an artifact, as far as `sums`, the rest by app_lpu_execute.
+ * Sums, steps and totals are the same on all ranks. */
 struct app_lpu {
     struct lpu_topology topology;
-    struct plan *plan; /* first rank; NULL elsewhere */
+    struct plan *plan; /* first rank of a compilation; NULL elsewhere */
     struct app_lpu_outline outline;
+    /* First rank: of the plan or the artifact. */
+    const struct partition_stage *stage; /* [outline.stages] */
+    const struct partition_candidate *candidate;
+    size_t candidates;
     double compile_seconds, load_seconds, execute_seconds; /* load: numbers into SRAM */
     struct parallel_block block;                           /* chips of this rank */
     struct app_lpu_chip *own;

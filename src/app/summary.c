@@ -51,7 +51,7 @@ static void print_title(const struct paint *p, const char *title)
 static char *cell_machine_lpu(const struct app_run *run)
 {
     const struct lpu_topology *t = &run->lpu->topology;
-    int32_t used = plan_chips(run->lpu->plan);
+    int32_t used = run->lpu->outline.chips;
     char *of = used < t->chips ? base_format("%" PRId32 " of ", used) : base_strdup("");
     char *text = base_format("%s%" PRId32 " %s, %" PRId32 " node%s", of, t->chips,
                              run->scenario.lpu_chip.name, t->nodes, t->nodes == 1 ? "" : "s");
@@ -327,14 +327,13 @@ static void print_candidate(const struct partition_candidate *c, bool chosen, co
 static void print_compiler(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
-    size_t count;
     int64_t bound = lpu->outline.install_bound_cycles;
-    const struct partition_candidate *c = plan_candidates(lpu->plan, &count);
+    const struct partition_candidate *c = lpu->candidate;
     int64_t decode = lpu->outline.length_cycles[PARTITION_DECODE];
     print_title(p, "LPU: compiled, then executed under the contract");
     printf("%s%-*s%sstages x group, decode step; weights alone, at full stream rate: %s cycles\n",
            p->dim, LABEL, "splits", p->off, app_text_count(bound).text);
-    for (size_t i = 0; i < count && i < 6; i++)
+    for (size_t i = 0; i < lpu->candidates && i < 6; i++)
         print_candidate(&c[i],
                         c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
     printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32 " prompt tokens\n", p->dim, LABEL,

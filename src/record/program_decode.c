@@ -391,6 +391,8 @@ static void take_head(const struct record_program_row *row, struct program *p)
     *p = (struct program){.chip = row->chip,
                           .rows = row->rows,
                           .sequences = row->sequences,
+                          .experts = row->experts,
+                          .expert_slots = row->expert_slots,
                           .length_cycles = row->length_cycles,
                           .kv_tile_positions = row->kv_tile_positions,
                           .vocabulary_first = row->vocabulary_first,

@@ -323,6 +323,8 @@ void record_programs_add(struct record_programs_writer *w, uint8_t phase, const 
                                     .placements = (int32_t)placements,
                                     .rows = p->rows,
                                     .sequences = p->sequences,
+                                    .experts = p->experts,
+                                    .expert_slots = p->expert_slots,
                                     .length_cycles = p->length_cycles,
                                     .kv_tile_positions = p->kv_tile_positions,
                                     .vocabulary_first = p->vocabulary_first,

@@ -34,6 +34,8 @@ static const struct record_column programs[] = {
     COUNT(record_program_row, vocabulary_first, "1", "first token whose embedding is here"),
     COUNT(record_program_row, vocabulary_count, "1", "tokens whose embedding is here"),
     COUNT(record_program_row, embedding_groups, "1", "groups of slices of the embedding"),
+    COUNT(record_program_row, experts, "1", "experts of a layer"),
+    COUNT(record_program_row, expert_slots, "1", "choices of a layer in a step"),
     COUNT(record_program_row, token, "1", "tensor of the key that a step ends with, -1: none"),
     COUNT(record_program_row, key_id_bits, "bits", "low bits of a key, which hold its id"),
 };

@@ -11,7 +11,7 @@ struct record_program_row {
     int32_t chip, ops, tensors, slices, placements;
     int32_t rows, sequences, kv_tile_positions, vocabulary_first, vocabulary_count,
         embedding_groups;
-    int32_t token, key_id_bits;
+    int32_t experts, expert_slots, token, key_id_bits;
     int64_t length_cycles;
     uint8_t phase, has_rows;
 };
