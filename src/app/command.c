@@ -321,14 +321,14 @@ static int apply(struct reading *r, const struct option_row *row, const char *eq
 static void file_take(struct reading *r, const char *name)
 {
     struct app_command *command = r->command;
+    bool two = r->verb->of == OF_DIFF;
     if (!command->file)
         command->file = name;
-    else if (r->verb->of == OF_DIFF && !command->other)
+    else if (two && !command->other)
         command->other = name;
     else
-        base_report_add(r->report, NULL, 0, "%s and %s: %s %s %s enough", command->file, name,
-                        r->verb->of == OF_DIFF ? "two" : "one", r->verb->wants,
-                        r->verb->of == OF_DIFF ? "are" : "is");
+        base_report_add(r->report, NULL, 0, "%s and %s: %s %s%s enough", command->file, name,
+                        two ? "two" : "one", r->verb->wants, two ? "s are" : " is");
 }
 
 /* One word of the command line; returns how many further words belong to it. */
@@ -343,9 +343,9 @@ static int word_read(struct reading *r, char **word)
     const struct option_row *row = find(name, length);
     if (row && (size_t)(name - word[0]) == strlen(dashes(row)))
         return apply(r, row, equals, word + 1);
-    size_t most = length < 31 ? length : 31;
-    base_report_add(r->report, NULL, 0, "unknown option %s; did you mean --%s? --help lists all",
-                    word[0], nearest(name, most)->name);
+    const struct option_row *near = nearest(name, length < 31 ? length : 31);
+    base_report_add(r->report, NULL, 0, "unknown option %s; did you mean %s%s? --help lists all",
+                    word[0], dashes(near), near->name);
     return 0;
 }
 

@@ -123,9 +123,29 @@ with tempfile.TemporaryDirectory() as scratch:
                           (["--chip=0", "--phase=both"], "decode or prefill")):
         done = run("show", x, *words)
         assert done.returncode == 2 and reason in done.stderr, (words, done.stderr)
+    # What another hop moves: everything behind the first transfer is shifted, and nothing else changes.
+    must("compile", SMALL, "-o", y, *QUICK, "--set", "lpu.chip.c2c_hop=500")
+    told = must("diff", x, y)
+    assert 'lpu.chip.c2c_hop: "650 cycles" -> "500 cycles"' in told and re.search(r"^  decode .* -> .* -", told, re.M), told
+    counts = [[int(n.replace(",", "")) for n in line.split()[1:]]
+              for line in told.splitlines() if line.startswith("  instructions")]
+    stepped = [re.search(rf"^{phase} .*", shown, re.M).group().split() for phase in ("decode", "prefill")]
+    assert [sum(n) - n[5] for n in counts] == [int(words[4].replace(",", "")) for words in stepped], (counts, stepped)
+    assert all(n[1] > 0 and n[2:] == [0] * 5 for n in counts), counts
+    must("compile", SMALL, "-o", y, *QUICK, "--set", "lpu.tensor_group=2")
+    told = must("diff", x, y)
+    assert 'lpu.tensor_group: "0" -> "2"' in told and "2 stages x 2" in told, told
+    for line in (r"embed.sum +0 -> +[\d,]+  \+", r"scores +[\d,]+ -> +[\d,]+  -", "chip 0 ", "layer 1 ", "link slots +"):
+        assert re.search("^  " + line, told, re.M), (line, told)
+    assert "the same, byte by byte" in must("diff", x, x)
+    y.write_bytes(whole[:-1])
+    refused(y, "truncated", words=("show",))
+    done = run("diff", x, y)
+    assert done.returncode == 5 and done.stdout == "" and "truncated" in done.stderr
 for words, reason in ((["compile", SMALL], "compile needs -o X"), (["verify"], "no artifact; try: lpusim-mp verify X"),
                       (["compile", "-o", "x"], "no configuration file"), (["run", "x", "--chip=1"], "does not go with run"),
                       ([SMALL, "-o", "x"], "-o goes with compile alone"), (["show", "x", "y"], "one artifact is enough"),
+                      (["diff", "x"], "one artifact has no difference"), (["diff", "x", "y", "z"], "two artifact"),
                       (["compile", SMALL, "--mode=gpu", "-o", "x"], "nothing to compile")):
     done = run(*words)
     assert done.returncode == 2 and reason in done.stderr, (words, done.returncode, done.stderr)
