@@ -43,7 +43,7 @@ static const char *name_of(const struct program_instruction *i)
     return program_opcode_name((enum program_opcode)i->opcode);
 }
 
-/* " x20/1 x4/22": repeats and the cycles between them; nothing where there is one. */
+/* " 20i/1 4o/22": repeats, inner and outer, and the cycles between them; nothing for one. */
 static void print_repeats(const struct program_instruction *i)
 {
     char text[64] = "";
@@ -51,8 +51,8 @@ static void print_repeats(const struct program_instruction *i)
     for (int level = 0; level < 2; level++)
         if (i->count[level] > 1)
             length +=
-                snprintf(text + length, sizeof text - (size_t)length, "%sx%" PRId32 "/%" PRId32,
-                         length ? " " : "", i->count[level], i->interval[level]);
+                snprintf(text + length, sizeof text - (size_t)length, "%s%" PRId32 "%c/%" PRId32,
+                         length ? " " : "", i->count[level], level ? 'o' : 'i', i->interval[level]);
     printf(" %-15s", text);
 }
 

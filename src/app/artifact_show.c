@@ -70,26 +70,40 @@ static void print_machine(const struct app_artifact *a, const struct lpu_topolog
     puts("");
 }
 
-/* "attention 5": a block by its place in embed, attention 0, mlp 0 in two shares, ..., head. */
-static char *block_name(const struct app_artifact *a, int32_t block)
+/* "attention 5": a block by its place in embed, attention 0, mlp 0 in two shares, ..., head. The
+ * share is said where it is `alone`. */
+static char *block_name(const struct app_artifact *a, int32_t block, bool alone)
 {
     static const char *const part[] = {"attention", "mlp", "mlp"};
+    static const char *const share[] = {"", " (1st half)", " (2nd half)"};
+    int32_t layer = (block - 1) / 3, n = (block + 2) % 3;
     if (block == 0)
         return base_strdup("embed");
-    if ((block - 1) / 3 >= a->model.layers)
+    if (layer >= a->model.layers)
         return base_strdup("head");
-    return base_format("%s %" PRId32, part[(block - 1) % 3], (block - 1) / 3);
+    return base_format("%s %" PRId32 "%s", part[n], layer, alone ? share[n] : "");
+}
+
+/* Whether a stage begins with the second share of an MLP, or ends with the first. */
+static bool begins_within(const struct partition_stage *s)
+{
+    return s->first_block > 0 && s->first_block % 3 == 0;
+}
+
+static bool ends_within(const struct partition_stage *s)
+{
+    return (s->first_block + s->blocks) % 3 == 0;
 }
 
 static void print_stage(const struct app_artifact *a, int32_t n)
 {
     const struct partition_stage *s = &a->stage[n];
-    char *first = block_name(a, s->first_block);
-    char *last = block_name(a, s->first_block + s->blocks - 1);
+    char *first = block_name(a, s->first_block, begins_within(s));
+    char *last = block_name(a, s->first_block + s->blocks - 1, ends_within(s));
     char *chips =
         base_format("%" PRId32 "-%" PRId32, s->first_chip, s->first_chip + a->outline.group - 1);
     char *blocks = base_format("%s to %s", first, last);
-    printf("%5" PRId32 "  %-9s %-28s %10s %11s %9.1f %8.1f %7.1f %7.1f\n", n, chips, blocks,
+    printf("%5" PRId32 "  %-9s %-34s %10s %11s %9.1f %8.1f %7.1f %7.1f\n", n, chips, blocks,
            app_text_count(s->end_cycle[PARTITION_DECODE] - s->start_cycle[PARTITION_DECODE]).text,
            app_text_count(s->end_cycle[PARTITION_PREFILL] - s->start_cycle[PARTITION_PREFILL]).text,
            mebibytes(s->weight_bytes), mebibytes(s->embedding_bytes), mebibytes(s->kv_bytes),
@@ -105,9 +119,10 @@ static void print_stages(const struct app_artifact *a)
     const struct lpu_chip *chip = &a->scenario.lpu_chip;
     int64_t sram =
         (int64_t)2 * chip->mem_slices_per_hemisphere * chip->vectors_per_slice * chip->lanes;
-    printf("\nstage  chips     blocks                           decode     prefill   weights  "
-           "embedded      KV  consts\n");
-    printf("%-45s %10s %11s   MiB of a chip's %.0f\n", "", "cycles", "cycles", mebibytes(sram));
+    printf(
+        "\nstage  chips     blocks                                 decode     prefill   weights  "
+        "embedded      KV  consts\n");
+    printf("%-51s %10s %11s   MiB of a chip's %.0f\n", "", "cycles", "cycles", mebibytes(sram));
     for (int32_t n = 0; n < a->outline.stages && n < MOST_STAGES; n++)
         print_stage(a, n);
     if (a->outline.stages > MOST_STAGES)

@@ -59,10 +59,15 @@ static char *lines_of(char *const *value, size_t count)
     return text;
 }
 
-static void add_configuration(struct record_artifact_writer *file, const struct scenario *scenario)
+/* Where weights matter the model goes by its folder, else by its name: the same bytes wherever that
+ * folder is. */
+static void add_configuration(struct record_artifact_writer *file, const struct app_run *run)
 {
     size_t count;
-    char **value = app_artifact_values(scenario, &count);
+    struct scenario named = run->scenario;
+    if (!named.values)
+        snprintf(named.model_path, sizeof named.model_path, "%s", run->model.name);
+    char **value = app_artifact_values(&named, &count);
     char *text = lines_of(value, count);
     record_artifact_add_text(file, "/configuration", text);
     base_free(text);
@@ -86,7 +91,7 @@ static void add_plan(struct record_artifact_writer *file, const struct app_run *
     const struct app_lpu *lpu = run->lpu;
     record_artifact_add_text(file, "/program", "lpusim-mp");
     record_artifact_add_text(file, "/version", base_version());
-    add_configuration(file, &run->scenario);
+    add_configuration(file, run);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_MODEL), &run->model, 1);
     add_layers(file, &run->model);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_OUTLINE), &lpu->outline, 1);

@@ -5,6 +5,7 @@ import hashlib
 import json
 import pathlib
 import re
+import shutil
 import tempfile
 
 import h5py
@@ -37,6 +38,10 @@ with tempfile.TemporaryDirectory() as scratch:
     for ranks in (1, 2, 3, 8):
         must("compile", SMALL, "-o", y, "--quiet", *QUICK, ranks=ranks)
         assert x.read_bytes() == y.read_bytes(), f"{ranks} ranks write other bytes"
+    there = scratch / "tiny"
+    shutil.copytree(SMALL.parent / "models" / "tiny", there)
+    must("compile", SMALL, "-o", y, "--quiet", *QUICK, "--set", f"model.path={there}")
+    assert x.read_bytes() == y.read_bytes(), "where the model is makes other bytes"
     whole = x.read_bytes()
     said = dict(line.split(" ", 1) for line in whole[:SEAL].rstrip(b"\0").decode().splitlines()[1:])
     assert int(said["bytes"]) == len(whole) and said["sha256"] == hashlib.sha256(whole[SEAL:]).hexdigest()
