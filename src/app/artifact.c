@@ -226,5 +226,7 @@ enum base_status app_artifact_take(struct app_run *run)
     for (int64_t i = 0; i < lpu->block.count; i++)
         app_artifact_programs(run->artifact, (int32_t)(lpu->block.first + i), lpu->own[i].program,
                               &run->report);
+    record_programs_close(run->artifact->programs); /* each rank has its chips' own now */
+    run->artifact->programs = NULL;
     return parallel_agree_report(&run->report, BASE_IO);
 }

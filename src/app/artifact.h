@@ -11,7 +11,7 @@
 /* What an artifact holds, read and found to agree with itself. */
 struct app_artifact {
     struct record_artifact *file;
-    struct record_programs *programs;
+    struct record_programs *programs; /* NULL once a run has taken those of its chips */
     size_t bytes;
     struct app_lpu_outline outline;
     struct partition_stage *stage; /* [outline.stages] */
@@ -48,7 +48,7 @@ enum base_status app_artifact_open(struct app_run *run);
 /* What all ranks know of a plan. */
 void app_artifact_outline(const struct app_artifact *artifact, struct app_lpu *lpu);
 
-/* Collective. Fills lpu->own[].program. */
+/* Collective, once. Fills lpu->own[].program. */
 enum base_status app_artifact_take(struct app_run *run);
 
 /* The values of a scenario as "key=value", but for those of one run alone (output, JSON, quiet);

@@ -84,6 +84,10 @@ enum base_status app_artifact_verify(struct app_run *run)
         parallel_sum_i64(&differ, 1);
         if (parallel_is_first() && !run->scenario.quiet)
             print_verdict(run, slots, differ);
+        if (differ > 0 && parallel_is_first())
+            fprintf(stderr,
+                    "lpusim-mp: the timetable and what programs send differ in %" PRId64 " slots\n",
+                    differ);
         if (differ > 0)
             run->verdict = BASE_CONTRACT;
     }
