@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "parallel/copies.h"
 
-enum { LABEL = 14, MOST_OPS = 12, MOST_GROUPS = 6 };
+enum { LABEL = 15, MOST_OPS = 12, MOST_GROUPS = 6 };
 
 static const enum partition_phase order[] = {PARTITION_DECODE, PARTITION_PREFILL};
 
@@ -64,12 +64,12 @@ static void print_causes(const struct both *b)
         const char *kept = b->x->kept[i], *other = value_of(b->y, kept);
         size_t length = strcspn(kept, "=");
         if (!other || strcmp(other, kept + length + 1))
-            printf("%-*s%.*s: %s -> %s\n", LABEL, "compiled for", (int)length, kept,
+            printf("%-*s%.*s: %s -> %s\n", LABEL, "compiled from", (int)length, kept,
                    kept + length + 1, other ? other : "not said");
     }
     for (size_t i = 0; i < b->y->kept_count; i++)
         if (!value_of(b->x, b->y->kept[i]))
-            printf("%-*s%s, not said in X\n", LABEL, "compiled for", b->y->kept[i]);
+            printf("%-*s%s, not said in X\n", LABEL, "compiled from", b->y->kept[i]);
 }
 
 static void print_steps(const struct both *b)

@@ -10,7 +10,7 @@ import tempfile
 
 import h5py
 
-from program import SMALL, must, run
+from program import CONFIGS, SMALL, must, run
 
 SEAL = 512
 QUICK = ["--set", "workload.decode_tokens=3"]
@@ -64,6 +64,14 @@ with tempfile.TemporaryDirectory() as scratch:
                             ("workload.prompt_tokens=200", "was compiled for prompts of at most")):
         done = run("run", x, "--set", setting)
         assert done.returncode == 2 and reason in done.stderr, done.stderr
+
+    # Numbers come with the weights of the model's folder, which must be the model that was compiled.
+    sums = CONFIGS / "sums.cfg"
+    must("compile", sums, "-o", y)
+    assert json.loads(must("run", y, "--json")) == json.loads(must(sums, "--json"))
+    done = run("run", y, "--set", f"model.path={there}")
+    assert done.returncode == 2 and "is not the model that" in done.stderr, done.stderr
+    assert re.search(r"^contract +0 violated$", must("verify", y), re.M)
 
     # verify counts what it executed; any number of ranks says the same.
     told = [must("verify", x, ranks=ranks) for ranks in (0, 2, 8)]
