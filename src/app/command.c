@@ -483,7 +483,7 @@ static void artifacts_print(void)
         "  show X              the plan; with --chip N the instructions of a chip");
 }
 
-void app_command_help(void)
+static void usage_print(void)
 {
     fputs(
         "usage: lpusim-mp FILE [OPTION]...\n"
@@ -499,11 +499,10 @@ void app_command_help(void)
         "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
         "and nothing else.\n",
         stdout);
-    rows_print("options", OF_BOTH, OF_BOTH);
-    rows_print("options without generate", OF_RUN, OF_BOTH);
-    rows_print("options of generate", OF_GENERATE, OF_BOTH);
-    artifacts_print();
-    rows_print("options of compile and show", 0, OF_BOTH);
+}
+
+static void examples_print(void)
+{
     fputs(
         "\nexamples\n"
         "  lpusim-mp configs/small.cfg                        seconds, one process\n"
@@ -521,5 +520,16 @@ void app_command_help(void)
         "  3  a schedule broke a promise    128 + N  stopped by signal N, file in order\n"
         "\nkeys of FILE and of --set (docs/reference.md says more)\n",
         stdout);
+}
+
+void app_command_help(void)
+{
+    usage_print();
+    rows_print("options", OF_BOTH, OF_BOTH);
+    rows_print("options without generate", OF_RUN, OF_BOTH);
+    rows_print("options of generate", OF_GENERATE, OF_BOTH);
+    artifacts_print();
+    rows_print("options of compile and show", 0, OF_BOTH);
+    examples_print();
     config_help_print(stdout);
 }
