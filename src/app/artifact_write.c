@@ -122,10 +122,12 @@ static void add_program(struct writing *w, int32_t chip, enum partition_phase ph
     program_release(&program);
 }
 
+/* Chips have much the same faults: those of the first that has any are enough. */
 static void add_programs(struct writing *w, struct record_artifact_writer *file)
 {
     w->programs = record_programs_begin();
-    for (int32_t chip = 0; chip < w->run->lpu->topology.chips; chip++)
+    for (int32_t chip = 0;
+         chip < w->run->lpu->topology.chips && base_report_is_clean(&w->run->report); chip++)
         for (int phase = 0; phase < PARTITION_PHASES; phase++)
             add_program(w, chip, (enum partition_phase)phase);
     record_programs_end(w->programs, file);
