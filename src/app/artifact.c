@@ -17,6 +17,7 @@ void app_artifact_close(struct app_artifact *a)
     record_artifact_close(a->file);
     base_free(a->stage);
     base_free(a->candidate);
+    base_free(a->bound);
     for (size_t i = 0; i < a->kept_count; i++)
         base_free(a->kept[i]);
     base_free(a->kept);
@@ -137,8 +138,8 @@ static bool plan_is_sound(const struct app_artifact *a, size_t stages)
     const struct scenario *s = &a->scenario;
     return rows_are_sound(APP_ARTIFACT_CANDIDATES, a->candidate, a->candidates) &&
            s->mode != SCENARIO_GPU && stages_are_sound(a, stages) && o->prefill_rows >= 1 &&
-           o->prefill_rows <= s->bucket.prefill_chunk && o->length_cycles[0] >= 0 &&
-           o->length_cycles[1] >= 0 && o->chips <= app_artifact_chips(a);
+           o->prefill_rows <= s->bucket.prefill_chunk && o->length_cycles[0] > 0 &&
+           o->length_cycles[1] > 0 && o->chips <= app_artifact_chips(a);
 }
 
 static bool read_plan(struct app_artifact *a, struct base_report *report)
@@ -151,7 +152,9 @@ static bool read_plan(struct app_artifact *a, struct base_report *report)
         record_artifact_rows(a->file, app_artifact_schema(APP_ARTIFACT_STAGES), &stages, report);
     a->candidate = record_artifact_rows(a->file, app_artifact_schema(APP_ARTIFACT_CANDIDATES),
                                         &a->candidates, report);
-    if (!a->stage || !a->candidate)
+    a->bound =
+        record_artifact_rows(a->file, app_artifact_schema(APP_ARTIFACT_BOUNDS), &a->bounds, report);
+    if (!a->stage || !a->candidate || !a->bound)
         return false;
     if (!plan_is_sound(a, stages))
         base_report_add(report, record_artifact_path(a->file), 0,
@@ -181,7 +184,9 @@ static bool is_of_plan(const struct app_artifact *a, const struct program *p,
                        enum partition_phase phase, struct base_report *report)
 {
     int32_t rows = phase == PARTITION_PREFILL ? a->outline.prefill_rows : a->scenario.bucket.batch;
-    bool fits = p->rows == rows && p->length_cycles == a->outline.length_cycles[phase] &&
+    bool there = a->outline.length_cycles[phase] > 0;
+    bool fits = (there ? p->rows == rows : p->instructions == 0) &&
+                p->length_cycles == a->outline.length_cycles[phase] &&
                 p->expert_slots <= rows * a->model.experts_per_token &&
                 p->experts <= a->model.experts;
     if (!fits)
@@ -197,8 +202,7 @@ bool app_artifact_programs(const struct app_artifact *a, int32_t chip,
     size_t before = report->count;
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
         struct program *p = &program[phase];
-        uint8_t recorded = (uint8_t)app_lpu_record_phase((enum partition_phase)phase);
-        if (record_programs_take(a->programs, recorded, chip, p, report) &&
+        if (record_programs_take(a->programs, (uint8_t)phase, chip, p, report) &&
             is_of_plan(a, p, (enum partition_phase)phase, report))
             program_is_valid(&a->scenario.lpu_chip, p, report);
     }

@@ -17,6 +17,8 @@ struct app_artifact {
     struct partition_stage *stage; /* [outline.stages] */
     struct partition_candidate *candidate;
     size_t candidates;
+    struct record_plan_bound *bound;
+    size_t bounds;
     struct model model;
     struct scenario scenario; /* that it was compiled for */
     char **kept;              /* the same as "key=value" */

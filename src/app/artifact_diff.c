@@ -13,8 +13,6 @@
 
 enum { LABEL = 15, MOST_OPS = 12, MOST_GROUPS = 6 };
 
-static const enum partition_phase order[] = {PARTITION_DECODE, PARTITION_PREFILL};
-
 /* Both artifacts, with what their programs add up to. */
 struct both {
     struct app_artifact *x, *y;
@@ -76,8 +74,10 @@ static void print_steps(const struct both *b)
 {
     puts("\nstep, cycles");
     for (int n = 0; n < PARTITION_PHASES; n++) {
-        printf("  %-20s", app_artifact_phase_name(order[n]));
-        print_change(b->x->outline.length_cycles[order[n]], b->y->outline.length_cycles[order[n]]);
+        if (b->x->outline.length_cycles[n] + b->y->outline.length_cycles[n] == 0)
+            continue;
+        printf("  %-20s", app_artifact_phase_name((enum partition_phase)n));
+        print_change(b->x->outline.length_cycles[n], b->y->outline.length_cycles[n]);
     }
 }
 
@@ -171,9 +171,11 @@ static void print_things(const struct both *b)
                                                            [APP_ARTIFACT_TENSORS] = "tensors",
                                                            [APP_ARTIFACT_SLOTS] = "link slots"};
     for (int n = 0; n < PARTITION_PHASES; n++) {
-        print_columns(app_artifact_phase_name(order[n]));
+        if (b->x->outline.length_cycles[n] + b->y->outline.length_cycles[n] == 0)
+            continue;
+        print_columns(app_artifact_phase_name((enum partition_phase)n));
         for (int k = 0; k < APP_ARTIFACT_THINGS; k++)
-            print_counts(thing[k], &b->comparison.changes[order[n]][k]);
+            print_counts(thing[k], &b->comparison.changes[n][k]);
     }
 }
 
@@ -210,7 +212,7 @@ static void print_difference(struct both *b)
     print_causes(b);
     print_steps(b);
     for (int n = 0; n < PARTITION_PHASES; n++)
-        print_ops(b, order[n]);
+        print_ops(b, (enum partition_phase)n);
     print_things(b);
     print_groups("instructions by op", &b->comparison.op);
     print_groups("by layer", &b->comparison.layer);

@@ -131,14 +131,15 @@ static void print_stages(const struct app_artifact *a)
 
 static void print_phases(const struct app_artifact *a, const struct app_artifact_tally *tally)
 {
-    static const enum partition_phase order[] = {PARTITION_DECODE, PARTITION_PREFILL};
     printf("\n%-10s %12s %12s %13s %9s %9s %7s\n", "step", "cycles", "time", "instructions",
            "tensors", "ops", "slots");
     for (int n = 0; n < PARTITION_PHASES; n++) {
-        const struct app_artifact_sums *sums = &tally->phase[order[n]];
-        int64_t cycles = a->outline.length_cycles[order[n]];
-        printf("%-10s %12s %12s %13s %9s %9s %7s\n", app_artifact_phase_name(order[n]),
-               app_text_count(cycles).text,
+        const struct app_artifact_sums *sums = &tally->phase[n];
+        int64_t cycles = a->outline.length_cycles[n];
+        if (cycles == 0)
+            continue;
+        printf("%-10s %12s %12s %13s %9s %9s %7s\n",
+               app_artifact_phase_name((enum partition_phase)n), app_text_count(cycles).text,
                app_text_time(machine_cycles_to_ps(&a->scenario.lpu_chip, cycles)).text,
                app_text_count(sums->instructions).text, app_text_count(sums->tensors).text,
                app_text_count(sums->ops).text, app_text_count(sums->slots).text);

@@ -20,11 +20,22 @@
 #define REAL(row, member, description) MEMBER(row, member, #member, RECORD_F64, "1", description)
 #define FLAG(row, member, description) MEMBER(row, member, #member, RECORD_U8, "1", description)
 #define TEXT(row, member, description) MEMBER(row, member, #member, RECORD_TEXT, "1", description)
-#define PHASES(row, member, description)                                                           \
-    MEMBER(row, member[PARTITION_DECODE], "decode_" #member, RECORD_I64, "cycles",                 \
-           "decode: " description),                                                                \
-        MEMBER(row, member[PARTITION_PREFILL], "prefill_" #member, RECORD_I64, "cycles",           \
-               "prefill: " description)
+#define PHASE(row, member, phase, prefix, type, units, description)                                \
+    MEMBER(row, member[phase], prefix #member, type, units, prefix ": " description)
+#define PHASES(row, member, type, units, description)                                              \
+    PHASE(row, member, PARTITION_DECODE, "decode_", type, units, description),                     \
+        PHASE(row, member, PARTITION_PREFILL, "prefill_", type, units, description),               \
+        PHASE(row, member, PARTITION_RUNG, "rung_1_", type, units, description),                   \
+        PHASE(row, member, PARTITION_RUNG + 1, "rung_2_", type, units, description),               \
+        PHASE(row, member, PARTITION_RUNG + 2, "rung_3_", type, units, description),               \
+        PHASE(row, member, PARTITION_RUNG + 3, "rung_4_", type, units, description)
+#define SHARE(phase, prefix, of, name)                                                             \
+    MEMBER(app_lpu_outline, share_cycles[phase][of], prefix name, RECORD_I64, "cycles",            \
+           "of the length of a step")
+#define SHARES(phase, prefix)                                                                      \
+    SHARE(phase, prefix, BOUND_PRODUCTS, "products"),                                              \
+        SHARE(phase, prefix, BOUND_ATTENTION, "attention"),                                        \
+        SHARE(phase, prefix, BOUND_VECTORS, "vectors"), SHARE(phase, prefix, BOUND_SUMS, "sums")
 #define END_TOKEN(n)                                                                               \
     MEMBER(model, end_token[n], "end_token_" #n, RECORD_I64, "1", "token that ends a text")
 
@@ -89,8 +100,15 @@ static const struct record_column outline[] = {
     COUNT(app_lpu_outline, group, "1", "chips that share a layer"),
     COUNT(app_lpu_outline, chips, "1", "chips in use"),
     COUNT(app_lpu_outline, prefill_rows, "tokens", "prompt positions of a prefill step"),
-    PHASES(app_lpu_outline, length_cycles, "length of a step"),
-    WIDE(app_lpu_outline, install_bound_cycles, "cycles", "least time to install all weights"),
+    PHASES(app_lpu_outline, length_cycles, RECORD_I64, "cycles", "length of a step; 0: none such"),
+    PHASES(app_lpu_outline, positions, RECORD_I32, "tokens", "that each row attends to"),
+    PHASES(app_lpu_outline, bound_cycles, RECORD_I64, "cycles", "bound of the length"),
+    SHARES(PARTITION_DECODE, "decode_"),
+    SHARES(PARTITION_PREFILL, "prefill_"),
+    SHARES(PARTITION_RUNG, "rung_1_"),
+    SHARES(PARTITION_RUNG + 1, "rung_2_"),
+    SHARES(PARTITION_RUNG + 2, "rung_3_"),
+    SHARES(PARTITION_RUNG + 3, "rung_4_"),
 };
 
 static const struct record_column stages[] = {
@@ -100,8 +118,9 @@ static const struct record_column stages[] = {
     COUNT(partition_stage, blocks, "1", "how many"),
     COUNT(partition_stage, layers, "1", "attentions"),
     COUNT(partition_stage, order, "1", "in which its layers take variants of blocks"),
-    PHASES(partition_stage, start_cycle, "start of the stage"),
-    PHASES(partition_stage, end_cycle, "end, without the transfer that follows"),
+    PHASES(partition_stage, start_cycle, RECORD_I64, "cycles", "start of the stage"),
+    PHASES(partition_stage, end_cycle, RECORD_I64, "cycles",
+           "end, without the transfer that follows"),
     WIDE(partition_stage, weight_bytes, "bytes", "weights of a chip"),
     WIDE(partition_stage, embedding_bytes, "bytes", "embedding of a chip"),
     WIDE(partition_stage, kv_bytes, "bytes", "KV cache of a chip"),
@@ -120,9 +139,10 @@ static const struct record_column candidates[] = {
 };
 
 /* A field that is added to one of these needs a column. */
+_Static_assert(BUCKET_RUNGS == 4, "columns of rungs");
 _Static_assert(sizeof(struct model) == 1072, "columns of the model");
-_Static_assert(sizeof(struct app_lpu_outline) == 40, "columns of the outline");
-_Static_assert(sizeof(struct partition_stage) == 88, "columns of stages");
+_Static_assert(sizeof(struct app_lpu_outline) == 328, "columns of the outline");
+_Static_assert(sizeof(struct partition_stage) == 152, "columns of stages");
 _Static_assert(sizeof(struct partition_candidate) == 192, "columns of candidates");
 
 #define SCHEMA(group, description, row, column)                                                    \
@@ -144,5 +164,7 @@ static const struct record_schema schemas[] = {
 const struct record_schema *app_artifact_schema(enum app_artifact_table table)
 {
     assert(table >= 0 && table < APP_ARTIFACT_TABLES);
+    if (table == APP_ARTIFACT_BOUNDS)
+        return record_layout(RECORD_PLAN_BOUNDS);
     return table == APP_ARTIFACT_TIMETABLE ? record_layout(RECORD_LPU_TIMETABLE) : &schemas[table];
 }

@@ -11,7 +11,7 @@ struct app_artifact_layer {
 };
 
 /* Rows are structures of their own name: struct model, app_artifact_layer, app_lpu_outline,
- * partition_stage, partition_candidate, record_lpu_slot. */
+ * partition_stage, partition_candidate, record_lpu_slot, record_plan_bound. */
 enum app_artifact_table {
     APP_ARTIFACT_MODEL,
     APP_ARTIFACT_LAYERS,
@@ -19,6 +19,7 @@ enum app_artifact_table {
     APP_ARTIFACT_STAGES,
     APP_ARTIFACT_CANDIDATES,
     APP_ARTIFACT_TIMETABLE,
+    APP_ARTIFACT_BOUNDS,
     APP_ARTIFACT_TABLES
 };
 

@@ -22,7 +22,9 @@ struct adding {
 
 const char *app_artifact_phase_name(enum partition_phase phase)
 {
-    return phase == PARTITION_DECODE ? "decode" : "prefill";
+    static const char *const name[PARTITION_PHASES] = {"decode", "prefill", "rung 1",
+                                                       "rung 2", "rung 3",  "rung 4"};
+    return name[phase];
 }
 
 static size_t op_number(struct app_artifact_tally *tally, const char *name)

@@ -29,7 +29,7 @@ bool app_artifact_tally_make(const struct app_artifact *artifact,
                              struct base_report *report);
 void app_artifact_tally_release(struct app_artifact_tally *tally);
 
-/* "decode", "prefill" */
+/* "decode", "prefill", "rung 1", ... */
 const char *app_artifact_phase_name(enum partition_phase phase);
 
 #endif

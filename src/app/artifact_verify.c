@@ -23,7 +23,7 @@ static struct app_lpu_slots own_slots(const struct app_run *run)
     struct app_lpu_slots slots = {0};
     const struct app_lpu *lpu = run->lpu;
     for (int64_t i = 0; i < lpu->block.count; i++)
-        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        for (int phase = 0; phase < PARTITION_RUNG; phase++)
             app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &lpu->topology,
                               (enum partition_phase)phase, &lpu->own[i].program[phase]);
     return slots;
@@ -68,7 +68,7 @@ static void print_verdict(const struct app_run *run, size_t slots, int64_t diffe
     print_rule("", t->messages, "messages between chips");
     printf("%-12s%s slots, %s\n", "timetable", app_text_count((int64_t)slots).text,
            differ ? "not those that the programs send in" : "those that the programs send in");
-    for (int phase = PARTITION_PHASES; phase-- > 0;)
+    for (int phase = PARTITION_RUNG; phase-- > 0;)
         printf("%-12s%s cycles compiled\n", phase == PARTITION_DECODE ? "decode" : "prefill",
                app_text_count(lpu->outline.length_cycles[phase]).text);
     printf("%-12s%s violated\n", "contract", app_text_count(t->violations + differ).text);

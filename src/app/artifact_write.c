@@ -99,6 +99,10 @@ static void add_plan(struct record_artifact_writer *file, const struct app_run *
                         (size_t)lpu->outline.stages);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_CANDIDATES), lpu->candidate,
                         lpu->candidates);
+    size_t bounds;
+    struct record_plan_bound *bound = app_lpu_bounds(lpu->plan, &bounds);
+    record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_BOUNDS), bound, bounds);
+    base_free(bound);
 }
 
 /* Programs of all chips under way into a file. */
@@ -115,8 +119,9 @@ static void add_program(struct writing *w, int32_t chip, enum partition_phase ph
     struct program program;
     plan_program(w->run->lpu->plan, phase, chip, &program);
     if (program_is_valid(machine, &program, &w->run->report)) {
-        record_programs_add(w->programs, (uint8_t)app_lpu_record_phase(phase), &program);
-        app_lpu_slots_add(&w->slots, machine, &w->run->lpu->topology, phase, &program);
+        record_programs_add(w->programs, (uint8_t)phase, &program);
+        if (phase < PARTITION_RUNG)
+            app_lpu_slots_add(&w->slots, machine, &w->run->lpu->topology, phase, &program);
         w->instructions += (int64_t)program.instructions;
     }
     program_release(&program);

@@ -55,9 +55,14 @@ struct execution {
     int64_t messages_between_ranks;
 };
 
-static enum partition_phase phase_of(const struct record_lpu_step *step)
+enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu, const struct record_lpu_step *step)
 {
-    return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
+    enum partition_phase phase = PARTITION_RUNG;
+    if (step->phase == RECORD_PREFILL)
+        return PARTITION_PREFILL;
+    while (phase < PARTITION_PHASES && lpu->outline.positions[phase] != step->bucket)
+        phase++;
+    return phase < PARTITION_PHASES ? phase : PARTITION_DECODE;
 }
 
 /* Positions of a sequence's prompt before that of its last token. */
@@ -71,7 +76,7 @@ static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
 /* Where a sequence stands in a decode step: its last prompt token goes through the first step
  * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
  */
-static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
+int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step)
 {
     int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
     return position > 0 ? position : 0;
@@ -90,6 +95,20 @@ static int32_t prompt_steps(const struct app_run *run)
     return run->scenario.lpu_prefill ? passes : longest;
 }
 
+/* The smallest bucket that holds the position of every sequence in a decode step. */
+static enum partition_phase bucket_of(const struct app_run *run, int32_t step)
+{
+    int32_t farthest = 0;
+    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+        int32_t position = app_lpu_position(run, s, step);
+        farthest = position > farthest ? position : farthest;
+    }
+    for (int32_t r = 0; r < run->scenario.bucket.rungs; r++)
+        if (farthest < run->scenario.bucket.rung[r])
+            return PARTITION_RUNG + (enum partition_phase)r;
+    return PARTITION_DECODE;
+}
+
 static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
                      int32_t sequence, int32_t position)
 {
@@ -99,6 +118,7 @@ static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase pha
                                  .phase = (uint8_t)app_lpu_record_phase(phase),
                                  .sequence = sequence,
                                  .position = position,
+                                 .bucket = lpu->outline.positions[phase],
                                  .start_cycle = start,
                                  .end_cycle = start + lpu->outline.length_cycles[phase]};
 }
@@ -117,7 +137,7 @@ static void list_steps(struct app_run *run)
         for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
             add_step(lpu, step++, PARTITION_PREFILL, q, row);
     for (; step < lpu->steps; step++)
-        add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
+        add_step(lpu, step, bucket_of(run, step), -1, app_lpu_position(run, 0, step));
 }
 
 /* Where the sequences of a step stand. Sequence s has cache s. */
@@ -127,7 +147,7 @@ static void stand(const struct app_run *run, const struct record_lpu_step *step,
     if (step->phase == RECORD_PREFILL)
         sequence[0] = (struct program_sequence){step->position, step->sequence};
     for (int32_t s = 0; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++)
-        sequence[s] = (struct program_sequence){decode_position(run, s, step->step), s};
+        sequence[s] = (struct program_sequence){app_lpu_position(run, s, step->step), s};
 }
 
 static struct app_lpu_chip *own_chip(struct execution *e, int32_t chip)
@@ -283,7 +303,7 @@ static void take_experts(struct execution *e, const struct program *program,
 
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
 {
-    enum partition_phase phase = phase_of(step);
+    enum partition_phase phase = app_lpu_phase_of(e->lpu, step);
     struct program_runtime runtime = {
         .token = e->token, .expert = e->expert, .expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
@@ -360,7 +380,7 @@ static void sum_step(struct execution *e, int32_t step)
 {
     struct step_sums *sums = &e->sums[step];
     struct record_lpu_step *row = &e->lpu->step[step];
-    int64_t compiled = e->lpu->outline.length_cycles[phase_of(row)];
+    int64_t compiled = e->lpu->outline.length_cycles[app_lpu_phase_of(e->lpu, row)];
     parallel_sum_i64(sums->sum, SUMS);
     parallel_max_i64(&sums->longest_cycles, 1);
     row->instructions_checked = sums->sum[INSTRUCTIONS];
@@ -410,35 +430,62 @@ static enum base_status execute_batch(struct execution *e, int32_t first, int32_
     return status == BASE_OK && e->run->stop_signal ? BASE_FAILURE : status;
 }
 
-/* Whether the steps before `next` show that all later ones are the same but for time and place. */
+/* Steps of one phase, prompts apart, follow each other: the first of those that `step` is among,
+ * and the end of them. */
+static bool are_alike(const struct app_lpu *lpu, int32_t a, int32_t b)
+{
+    return (a < lpu->prompt_steps) == (b < lpu->prompt_steps) &&
+           app_lpu_phase_of(lpu, &lpu->step[a]) == app_lpu_phase_of(lpu, &lpu->step[b]);
+}
+
+static int32_t first_alike(const struct app_lpu *lpu, int32_t step)
+{
+    int32_t first = step;
+    while (first > 0 && are_alike(lpu, first - 1, step))
+        first--;
+    return first;
+}
+
+static int32_t end_alike(const struct app_lpu *lpu, int32_t step)
+{
+    int32_t end = step + 1;
+    while (end < lpu->steps && are_alike(lpu, end, step))
+        end++;
+    return end;
+}
+
+/* Whether the steps before `next` show that all later ones of its bucket are the same but for time
+ * and place. */
 static bool may_replay(const struct execution *e, int32_t next)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps, executed = next - e->lpu->prompt_steps;
-    if (wanted == 0 || executed < wanted || executed < 2)
+    int32_t wanted = e->run->scenario.lpu_execute_steps;
+    int32_t executed = next - first_alike(e->lpu, next);
+    if (next < e->lpu->prompt_steps || wanted == 0 || executed < wanted || executed < 2)
         return false;
     const struct step_sums *a = &e->sums[next - 2], *b = &e->sums[next - 1];
     return !memcmp(a, b, sizeof *a) && e->lpu->totals.violations == 0;
 }
 
-/* The end of the batch from `first`: not beyond the phase, nor the steps asked for. Where numbers
+/* The end of the batch from `first`: not beyond its phase, nor the steps asked for. Where numbers
  * are computed ranks look at every step together. */
 static int32_t batch_end(const struct execution *e, int32_t first)
 {
     int32_t wanted = e->run->scenario.lpu_execute_steps;
     int32_t last = first + (e->run->values ? 1 : BATCH_STEPS);
-    int32_t phase_end = first < e->lpu->prompt_steps ? e->lpu->prompt_steps : e->lpu->steps;
-    int32_t asked = e->lpu->prompt_steps + (wanted > 2 ? wanted : 2);
+    int32_t phase_end = end_alike(e->lpu, first);
+    int32_t asked = first_alike(e->lpu, first) + (wanted > 2 ? wanted : 2);
     last = last < phase_end ? last : phase_end;
-    return wanted > 0 && first < asked && last > asked ? asked : last;
+    return wanted > 0 && first >= e->lpu->prompt_steps && first < asked && last > asked ? asked
+                                                                                        : last;
 }
 
-/* Steps from `first` on are closed form. */
-static void replay(struct execution *e, int32_t first)
+/* Steps [first, last) are closed form. */
+static void replay(struct execution *e, int32_t first, int32_t last)
 {
     struct program_sequence sequence[PROGRAM_SEQUENCES];
-    int32_t steps = e->lpu->steps - first, batch = e->run->scenario.bucket.batch;
+    int32_t steps = last - first, batch = e->run->scenario.bucket.batch;
     for (int32_t s = 0; s < batch; s++)
-        sequence[s] = (struct program_sequence){decode_position(e->run, s, e->lpu->steps), s};
+        sequence[s] = (struct program_sequence){app_lpu_position(e->run, s, last), s};
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
             chip_replayed(e->lpu->own[i].chip, steps, sequence, batch);
@@ -455,18 +502,18 @@ static void end_text(struct execution *e, int32_t steps)
 static enum base_status execute_all(struct execution *e)
 {
     enum base_status status = BASE_OK;
-    for (int32_t first = 0; first < e->lpu->steps && status == BASE_OK;) {
+    for (int32_t first = 0, last; first < e->lpu->steps && status == BASE_OK; first = last) {
         if (e->run->values && e->run->values->ended) {
             end_text(e, first);
             break;
         }
         if (may_replay(e, first)) {
-            replay(e, first);
-            break;
+            last = end_alike(e->lpu, first);
+            replay(e, first, last);
+            continue;
         }
-        int32_t last = batch_end(e, first);
+        last = batch_end(e, first);
         status = execute_batch(e, first, last);
-        first = last;
     }
     return status;
 }

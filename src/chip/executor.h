@@ -41,6 +41,7 @@ struct chip {
     int16_t position[PROGRAM_QUEUES];
     struct executor_program *loaded;
     size_t loads, load_capacity;
+    int32_t queued[PROGRAM_QUEUES]; /* instructions of all loaded programs */
     const struct executor_program *current;
     const struct program *program; /* of `current` */
     struct program_runtime runtime;

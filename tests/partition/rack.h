@@ -44,7 +44,9 @@ struct rack_case {
     const char *name;
     const struct model *model; /* NULL: configs/models/tiny */
     int32_t stages, group, nodes, chips_per_node;
+    int32_t racks, cables; /* of a node pair; 0: one rack, as many as there are */
     int32_t max_sequence, chunk, prompt;
+    int32_t rung[2];           /* smaller buckets; 0: none */
     int32_t batch;             /* 0: 1 */
     int32_t chips_used;        /* 0: all */
     int32_t vectors_per_slice; /* 0: the chip's */
@@ -61,7 +63,7 @@ struct rack {
     struct base_report report;
     enum base_status status;
     struct plan *plan;
-    struct program (*program)[PARTITION_PHASES]; /* [topology.chips] */
+    struct program (*program)[PARTITION_PHASES]; /* [topology.chips]; empty: no such phase */
     struct chip **chip;                          /* NULL where a chip has no instructions */
     int32_t loading;                             /* the chip whose memory is being filled */
     int32_t *expert;                             /* of the step: [layers][rows][experts a row] */

@@ -89,12 +89,14 @@ static void a_model_that_is_too_large_learns_how_many_chips_would_do(void)
 
 static void a_bucket_that_no_rack_holds_is_said_to_be_one(void)
 {
-    const struct rack_case c = {.group = 1, .vectors_per_slice = 256, .max_sequence = 8192};
+    const struct rack_case c = {
+        .group = 1, .vectors_per_slice = 256, .max_sequence = 8192, .batch = 2};
     enum base_status status;
     char *text = refusal_of(&c, &status);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_EQUAL(status, BASE_DOES_NOT_FIT);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "no number of such chips would do with this bucket"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "with bucket.batch = 2 caches of 8192 positions"));
     base_free(text);
 }
 
@@ -121,9 +123,11 @@ static void what_the_compiler_does_not_know_is_named(void)
     struct model mixed;
     tiny_with(&mixed, "mixed");
     mixed.experts = 4, mixed.experts_per_token = 2, mixed.expert_ffn = 64;
+    mixed.shared_ffn = 64;
     check_refusal(&(struct rack_case){.batch = 33},
                   "bucket.batch = 33: the LPU compiler schedules up to 32 sequences a step");
-    check_refusal(&(struct rack_case){.model = &mixed}, "mixed: the LPU compiler weighs experts");
+    check_refusal(&(struct rack_case){.model = &mixed},
+                  "mixed: the LPU compiler has no shared expert");
 }
 
 static void a_split_that_cannot_be_is_refused_with_its_reason(void)
