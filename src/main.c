@@ -16,16 +16,39 @@ static app_phase *const story[] = {
     app_compare_run,   /* where decisions were made, and what that did to time */
     app_record_end,    /* the file, complete */
     app_summary_show,  /* both machines side by side */
+    NULL,
 };
+
+/* What becomes of a schedule that is kept as a file. A run from one is the story above. */
+static app_phase *const compile_story[] = {app_input_read, app_lpu_compile, app_artifact_write,
+                                           NULL};
+static app_phase *const verify_story[] = {app_input_read, app_lpu_compile, app_lpu_execute,
+                                          app_artifact_verify, NULL};
+static app_phase *const show_story[] = {app_input_read, app_artifact_show, NULL};
+static app_phase *const diff_story[] = {app_input_read, app_artifact_diff, NULL};
+
+static app_phase *const *story_of(enum app_command_kind kind)
+{
+    switch (kind) {
+    case APP_COMMAND_COMPILE:
+        return compile_story;
+    case APP_COMMAND_VERIFY:
+        return verify_story;
+    case APP_COMMAND_SHOW:
+        return show_story;
+    case APP_COMMAND_DIFF:
+        return diff_story;
+    default:
+        return story;
+    }
+}
 
 static int tell(struct app_run *run)
 {
     enum base_status status = BASE_OK;
-    for (size_t i = 0; i < sizeof story / sizeof story[0] && !run->over; i++) {
-        status = story[i](run);
-        if (status != BASE_OK)
-            break;
-    }
+    app_phase *const *phase = story_of(run->command->kind);
+    while (*phase && status == BASE_OK && !run->over)
+        status = (*phase++)(run);
     return app_finish(run, status);
 }
 

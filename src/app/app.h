@@ -12,10 +12,11 @@
 #include "record/record.h"
 #include "serve/requests.h"
 
-struct app_lpu;     /* app/lpu.h */
-struct app_gpu;     /* app/gpu.h */
-struct app_values;  /* app/values.h */
-struct app_compare; /* app/compare.h */
+struct app_artifact; /* app/artifact.h */
+struct app_lpu;      /* app/lpu.h */
+struct app_gpu;      /* app/gpu.h */
+struct app_values;   /* app/values.h */
+struct app_compare;  /* app/compare.h */
 
 /* The request as one machine served it. */
 struct app_served {
@@ -33,9 +34,10 @@ struct app_run {
     struct scenario scenario;
     struct model model;
     struct base_report report;
-    struct record_file *file;  /* NULL: no output is wanted, or it is closed */
-    struct app_lpu *lpu;       /* NULL where the LPU does not take part */
-    struct app_values *values; /* NULL where no numbers are computed */
+    struct record_file *file;      /* NULL: no output is wanted, or it is closed */
+    struct app_artifact *artifact; /* NULL: programs are compiled */
+    struct app_lpu *lpu;           /* NULL where the LPU does not take part */
+    struct app_values *values;     /* NULL where no numbers are computed */
     struct app_gpu *gpu;
     struct app_served served[2]; /* by enum record_machine */
     struct app_compare *compare;
@@ -59,6 +61,11 @@ app_phase app_serve_request; /* the request's way through both machines' doors *
 app_phase app_compare_run;   /* where decisions were made, and what that did to time */
 app_phase app_record_end;    /* the file, complete */
 app_phase app_summary_show;  /* side by side on the terminal, and as JSON */
+
+app_phase app_artifact_write;  /* compile: plan and programs into a file */
+app_phase app_artifact_verify; /* verify: what was checked, and what was broken */
+app_phase app_artifact_show;   /* show: the plan, or a chip's instructions */
+app_phase app_artifact_diff;   /* diff: what moved, what got slower */
 
 /* Says how far the run has got. */
 void app_progress(struct app_run *run, const char *format, ...)

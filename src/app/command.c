@@ -11,17 +11,50 @@
 #include "config/ids.h"
 
 enum argument { NONE, REQUIRED, OPTIONAL };
-enum { OF_RUN = 1, OF_GENERATE = 2, OF_BOTH = OF_RUN | OF_GENERATE, MOST_ROWS = 32 };
+enum {
+    OF_RUN = 1,
+    OF_GENERATE = 2,
+    OF_BOTH = OF_RUN | OF_GENERATE,
+    OF_COMPILE = 4,
+    OF_REPLAY = 8,
+    OF_VERIFY = 16,
+    OF_DIFF = 32,
+    OF_SHOW = 64,
+    OF_ANY = 127,
+    MOST_ROWS = 32
+};
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
 
 /* The command line on its way into a command. */
 struct reading {
     struct app_command *command;
     struct base_report *report;
-    unsigned of;           /* OF_RUN or OF_GENERATE: the first word */
-    bool given[MOST_ROWS]; /* by row */
+    const struct verb *verb; /* the first word */
+    bool given[MOST_ROWS];   /* by row */
 };
 
+/* A first word, and what it wants. */
+struct verb {
+    const char *word; /* NULL: none, a file stands first */
+    unsigned of;
+    enum app_command_kind kind;
+    const char *wants, *usage; /* the file, and how to write it all */
+};
+
+static const struct verb verbs[] = {
+    {NULL, OF_RUN, APP_COMMAND_RUN, "configuration file", "configs/rack.cfg"},
+    {"generate", OF_GENERATE, APP_COMMAND_GENERATE, "configuration file",
+     "generate FILE --prompt TEXT --max-new N"},
+    {"compile", OF_COMPILE, APP_COMMAND_COMPILE, "configuration file", "compile FILE -o X"},
+    {"run", OF_REPLAY, APP_COMMAND_REPLAY, "artifact", "run X"},
+    {"verify", OF_VERIFY, APP_COMMAND_VERIFY, "artifact", "verify X"},
+    {"diff", OF_DIFF, APP_COMMAND_DIFF, "artifact", "diff X Y"},
+    {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
+};
+
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+/* An option; one whose name is a letter has one dash. */
 struct option_row {
     const char *name;
     enum argument argument;
@@ -72,7 +105,7 @@ static bool is_about(const char *override, const char *key)
 
 static void set_take(struct reading *r, const struct option_row *row, const char *value)
 {
-    for (size_t i = 0; r->of == OF_GENERATE && i < IMPLIED; i++)
+    for (size_t i = 0; r->verb->of == OF_GENERATE && i < IMPLIED; i++)
         if (is_about(value, implied[i].key))
             base_report_add(r->report, NULL, 0, "--%s %s: %s", row->name, value, implied[i].answer);
     override_add(r->command, base_strdup(value));
@@ -114,18 +147,52 @@ static void print_ids_take(struct reading *r, const struct option_row *row, cons
     r->command->print_ids = true;
 }
 
+static void artifact_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->artifact = value;
+}
+
+static void chip_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    if (!config_number_parse(value, value + strlen(value), &r->command->chip))
+        base_report_add(r->report, NULL, 0, "--%s %s: the number of a chip is wanted", row->name,
+                        value);
+}
+
+static void op_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->op = value;
+}
+
+static void queue_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->queue = value;
+}
+
+static void phase_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    if (strcmp(value, "decode") && strcmp(value, "prefill"))
+        base_report_add(r->report, NULL, 0, "--%s %s: decode or prefill is wanted", row->name,
+                        value);
+    r->command->phase = value;
+}
+
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN, key_take, .key = "run.mode",
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY, key_take, .key = "run.mode",
      .help = "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, OF_BOTH, set_take, .help = "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, OF_BOTH, key_take, .key = "run.output",
+    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY, set_take,
+     .help = "=KEY=VALUE        any option below; repeatable"},
+    {"out", REQUIRED, OF_BOTH | OF_REPLAY, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, OF_BOTH, key_take, .key = "run.seed",
+    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY, key_take, .key = "run.seed",
      .help = "=N               seed of all draws"},
-    {"json", OPTIONAL, OF_RUN, key_take, .key = "run.json", .if_alone = "-",
+    {"json", OPTIONAL, OF_RUN | OF_REPLAY, key_take, .key = "run.json", .if_alone = "-",
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, OF_BOTH, key_take, .key = "run.quiet", .if_alone = "true",
-     .help = "                no progress, no summary"},
+    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY, key_take, .key = "run.quiet",
+     .if_alone = "true", .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
      .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
     {"check", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_CHECK,
@@ -138,9 +205,18 @@ static const struct option_row rows[] = {
      .help = "=N            most tokens to generate"},
     {"print-ids", NONE, OF_GENERATE, print_ids_take,
      .help = "            token ids on one line instead of text"},
-    {"version", NONE, OF_BOTH, kind_take, .kind = APP_COMMAND_VERSION,
+    {"o", REQUIRED, OF_COMPILE, artifact_take,
+     .help = " X                    artifact to write (compile)"},
+    {"chip", REQUIRED, OF_SHOW, chip_take,
+     .help = "=N               instructions of a chip (show)"},
+    {"phase", REQUIRED, OF_SHOW, phase_take,
+     .help = "=decode|prefill those of one kind of step alone (show)"},
+    {"op", REQUIRED, OF_SHOW, op_take, .help = "=NAME              those of an op alone (show)"},
+    {"queue", REQUIRED, OF_SHOW, queue_take,
+     .help = "=NAME           those of a queue alone: \"MEM 12\" (show)"},
+    {"version", NONE, OF_ANY, kind_take, .kind = APP_COMMAND_VERSION,
      .help = "              print the version"},
-    {"help", NONE, OF_BOTH, kind_take, .kind = APP_COMMAND_HELP,
+    {"help", NONE, OF_ANY, kind_take, .kind = APP_COMMAND_HELP,
      .help = "                 print this"},
 };
 
@@ -197,15 +273,31 @@ static const char *argument_take(const struct option_row *row, const char *equal
     return row->if_alone;
 }
 
+static const char *dashes(const struct option_row *row)
+{
+    return row->name[1] ? "--" : "-";
+}
+
+/* The verb whose option it is, where it is of one alone. */
+static const struct verb *owner_of(const struct option_row *row)
+{
+    for (size_t i = 0; i < VERBS; i++)
+        if (verbs[i].of == row->of)
+            return &verbs[i];
+    return NULL;
+}
+
 static void stranger_refuse(struct reading *r, const struct option_row *row)
 {
-    if (r->of == OF_GENERATE)
-        base_report_add(r->report, NULL, 0, "--%s does not go with generate; see --help",
-                        row->name);
-    else
-        base_report_add(r->report, NULL, 0,
-                        "--%s goes with generate alone: lpusim-mp generate FILE --%s ...",
-                        row->name, row->name);
+    const struct verb *owner = owner_of(row);
+    const char *dash = dashes(row);
+    if (r->verb->word)
+        base_report_add(r->report, NULL, 0, "%s%s does not go with %s; see --help", dash, row->name,
+                        r->verb->word);
+    else if (owner)
+        base_report_add(r->report, NULL, 0, "%s%s goes with %s alone: lpusim-mp %s %s %s%s ...",
+                        dash, row->name, owner->word, owner->word,
+                        owner->wants[0] == 'a' ? "X" : "FILE", dash, row->name);
 }
 
 /* An option that is known; `word` is the one after it. Returns how many further words it took. */
@@ -214,35 +306,46 @@ static int apply(struct reading *r, const struct option_row *row, const char *eq
     int taken = 0;
     const char *value = argument_take(row, equals, word, &taken);
     r->given[row - rows] = true;
-    if (!(row->of & r->of))
+    if (!(row->of & r->verb->of))
         stranger_refuse(r, row);
     else if (row->argument == NONE && equals)
-        base_report_add(r->report, NULL, 0, "--%s takes no argument", row->name);
+        base_report_add(r->report, NULL, 0, "%s%s takes no argument", dashes(row), row->name);
     else if (row->argument == REQUIRED && !value)
-        base_report_add(r->report, NULL, 0, "--%s needs an argument; see --help", row->name);
+        base_report_add(r->report, NULL, 0, "%s%s needs an argument; see --help", dashes(row),
+                        row->name);
     else
         row->take(r, row, value);
     return taken;
+}
+
+static void file_take(struct reading *r, const char *name)
+{
+    struct app_command *command = r->command;
+    bool two = r->verb->of == OF_DIFF;
+    if (!command->file)
+        command->file = name;
+    else if (two && !command->other)
+        command->other = name;
+    else
+        base_report_add(r->report, NULL, 0, "%s and %s: %s %s%s enough", command->file, name,
+                        two ? "two" : "one", r->verb->wants, two ? "s are" : " is");
 }
 
 /* One word of the command line; returns how many further words belong to it. */
 static int word_read(struct reading *r, char **word)
 {
     if (word[0][0] != '-') {
-        if (r->command->file)
-            base_report_add(r->report, NULL, 0, "%s and %s: one configuration file is enough",
-                            r->command->file, word[0]);
-        r->command->file = word[0];
+        file_take(r, word[0]);
         return 0;
     }
     const char *name = word[0] + 1 + (word[0][1] == '-'), *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const struct option_row *row = find(name, length);
-    if (row && name == word[0] + 2)
+    if (row && (size_t)(name - word[0]) == strlen(dashes(row)))
         return apply(r, row, equals, word + 1);
-    size_t most = length < 31 ? length : 31;
-    base_report_add(r->report, NULL, 0, "unknown option %s; did you mean --%s? --help lists all",
-                    word[0], nearest(name, most)->name);
+    const struct option_row *near = nearest(name, length < 31 ? length : 31);
+    base_report_add(r->report, NULL, 0, "unknown option %s; did you mean %s%s? --help lists all",
+                    word[0], dashes(near), near->name);
     return 0;
 }
 
@@ -267,9 +370,22 @@ static void generate_require(const struct reading *r)
 static void file_require(const struct reading *r)
 {
     if (!r->command->file)
-        base_report_add(r->report, NULL, 0, "no configuration file; try: lpusim-mp %s, or --help",
-                        r->of == OF_GENERATE ? "generate FILE --prompt TEXT --max-new N"
-                                             : "configs/rack.cfg");
+        base_report_add(r->report, NULL, 0, "no %s; try: lpusim-mp %s, or --help", r->verb->wants,
+                        r->verb->usage);
+    else if (r->verb->of == OF_DIFF && !r->command->other)
+        base_report_add(r->report, NULL, 0, "one artifact has no difference; try: lpusim-mp %s",
+                        r->verb->usage);
+    if (r->verb->of == OF_COMPILE && !r->command->artifact)
+        base_report_add(r->report, NULL, 0, "compile needs -o X: the artifact to write");
+}
+
+static void show_require(const struct reading *r)
+{
+    static const char *const narrowing[] = {"phase", "op", "queue"};
+    for (size_t i = 0; i < sizeof narrowing / sizeof narrowing[0]; i++)
+        if (is_given(r, narrowing[i]) && !is_given(r, "chip"))
+            base_report_add(r->report, NULL, 0, "--%s needs --chip N: whose instructions",
+                            narrowing[i]);
 }
 
 static void implied_add(struct app_command *command)
@@ -291,23 +407,36 @@ static char *line_of(int argc, char **argv)
     return line;
 }
 
+/* The verb of the first word; the one of no word where it is none. */
+static const struct verb *verb_of(const char *word)
+{
+    for (size_t i = 1; word && i < VERBS; i++)
+        if (!strcmp(verbs[i].word, word))
+            return &verbs[i];
+    return verbs;
+}
+
+/* What is wanted together, once all words are read. */
+static void require(struct reading *r)
+{
+    file_require(r);
+    if (r->command->kind == APP_COMMAND_SHOW)
+        show_require(r);
+    if (r->command->kind == APP_COMMAND_GENERATE) {
+        generate_require(r);
+        implied_add(r->command);
+    }
+}
+
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
 {
-    struct app_command command = {.kind = APP_COMMAND_RUN, .line = line_of(argc, argv)};
-    struct reading reading = {.command = &command, .report = report, .of = OF_RUN};
-    bool generate = argc > 1 && strcmp(argv[1], "generate") == 0;
-    if (generate) {
-        command.kind = APP_COMMAND_GENERATE;
-        reading.of = OF_GENERATE;
-    }
-    for (int i = generate ? 2 : 1; i < argc; i++)
+    const struct verb *verb = verb_of(argc > 1 ? argv[1] : NULL);
+    struct app_command command = {.kind = verb->kind, .line = line_of(argc, argv), .chip = -1};
+    struct reading reading = {.command = &command, .report = report, .verb = verb};
+    for (int i = verb->word ? 2 : 1; i < argc; i++)
         i += word_read(&reading, argv + i);
-    if (command.kind <= APP_COMMAND_GENERATE)
-        file_require(&reading);
-    if (command.kind == APP_COMMAND_GENERATE) {
-        generate_require(&reading);
-        implied_add(&command);
-    }
+    if (command.kind < APP_COMMAND_VERSION)
+        require(&reading);
     if (!base_report_is_clean(report))
         command.kind = APP_COMMAND_WRONG;
     return command;
@@ -328,31 +457,52 @@ void app_command_version(void)
            base_version_compiler());
 }
 
-static void rows_print(const char *title, unsigned of)
+/* Options of some verbs: those that `of` and `mask` have in common are exactly `of`. */
+static void rows_print(const char *title, unsigned of, unsigned mask)
 {
     printf("\n%s\n", title);
     for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].of == of)
-            printf("  --%s%s\n", rows[i].name, rows[i].help);
+        if ((rows[i].of & mask) == of)
+            printf("  %s%s%s\n", dashes(&rows[i]), rows[i].name, rows[i].help);
 }
 
-void app_command_help(void)
+static void artifacts_print(void)
 {
-    fputs("usage: lpusim-mp FILE [OPTION]...\n"
-          "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
-          "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
-          "[OPTION]...\n\n"
-          "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
-          "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
-          "on any number of ranks; without mpirun one rank does it all.\n\n"
-          "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
-          "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
-          "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
-          "and nothing else.\n",
-          stdout);
-    rows_print("options", OF_BOTH);
-    rows_print("options without generate", OF_RUN);
-    rows_print("options of generate", OF_GENERATE);
+    puts(
+        "\nschedules as files (docs/artifact.md)\n"
+        "  compile FILE -o X   compile for the rack of FILE; X keeps plan, programs, timetable "
+        "and\n"
+        "                      what they were compiled from. Same input, same bytes. Takes --set,\n"
+        "                      --seed, --mode\n"
+        "  run X               execute X as FILE itself would be, without the compiler. --set and\n"
+        "                      other options may change what X was not compiled for. Weights are\n"
+        "                      not in X: with values = on they come from model.path\n"
+        "  verify X            execute a prefill and a decode step of all chips of X under the\n"
+        "                      contract, and nothing else; status 3 where a promise is broken\n"
+        "  diff X Y            what moved between X and Y, and what got slower or faster\n"
+        "  show X              the plan; with --chip N the instructions of a chip");
+}
+
+static void usage_print(void)
+{
+    fputs(
+        "usage: lpusim-mp FILE [OPTION]...\n"
+        "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
+        "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
+        "[OPTION]...\n"
+        "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n\n"
+        "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
+        "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
+        "on any number of ranks; without mpirun one rank does it all.\n\n"
+        "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
+        "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
+        "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
+        "and nothing else.\n",
+        stdout);
+}
+
+static void examples_print(void)
+{
     fputs(
         "\nexamples\n"
         "  lpusim-mp configs/small.cfg                        seconds, one process\n"
@@ -360,6 +510,7 @@ void app_command_help(void)
         "  lpusim-mp configs/rack.cfg --check                 what would run, with sources\n"
         "  lpusim-mp configs/rack.cfg --mode=gpu --set gpu.neighbour=false --json\n"
         "  lpusim-mp generate configs/sums.cfg --prompt \"347+585=\" --max-new 8\n"
+        "  lpusim-mp compile configs/rack.cfg -o rack.lpu     the schedule as a file\n"
         "  mpirun -np 8 --allow-run-as-root --oversubscribe lpusim-mp configs/rack.cfg\n"
         "                                                     as root, on fewer cores than ranks\n"
         "\nexit status\n"
@@ -369,5 +520,16 @@ void app_command_help(void)
         "  3  a schedule broke a promise    128 + N  stopped by signal N, file in order\n"
         "\nkeys of FILE and of --set (docs/reference.md says more)\n",
         stdout);
+}
+
+void app_command_help(void)
+{
+    usage_print();
+    rows_print("options", OF_BOTH, OF_BOTH);
+    rows_print("options without generate", OF_RUN, OF_BOTH);
+    rows_print("options of generate", OF_GENERATE, OF_BOTH);
+    artifacts_print();
+    rows_print("options of compile and show", 0, OF_BOTH);
+    examples_print();
     config_help_print(stdout);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/artifact.h"
 #include "app/compare.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
@@ -25,6 +26,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_record_abandon(run);
     app_values_free(run->values);
     app_lpu_free(run->lpu);
+    app_artifact_close(run->artifact);
     app_gpu_free(run->gpu);
     app_compare_free(run->compare);
     config_scenario_release(&run->scenario);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/artifact.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
 #include "app/values.h"
@@ -25,13 +26,34 @@ static enum base_status read_model(struct app_run *run)
     return parallel_agree_report(&run->report, BASE_USAGE);
 }
 
-static void name_machines(struct app_run *run)
+/* From a configuration, or from an artifact that has both. */
+static enum base_status read_input(struct app_run *run)
 {
+    enum app_command_kind kind = run->command->kind;
+    if (kind == APP_COMMAND_REPLAY || kind == APP_COMMAND_VERIFY)
+        return app_artifact_open(run);
+    enum base_status status = read_scenario(run);
+    return status == BASE_OK ? read_model(run) : status;
+}
+
+/* compile is for the LPU, whatever else the configuration is for. */
+static enum base_status name_machines(struct app_run *run)
+{
+    bool compile = run->command->kind == APP_COMMAND_COMPILE;
     bool explain = run->command->kind == APP_COMMAND_EXPLAIN;
+    if (compile && run->scenario.mode == SCENARIO_GPU)
+        base_report_add(&run->report, NULL, 0,
+                        "run.mode = gpu has nothing to compile; lpu or both is wanted");
     if (run->scenario.mode != SCENARIO_GPU || explain)
         run->lpu = app_lpu_create();
-    if (run->scenario.mode != SCENARIO_LPU && !explain)
+    if (run->scenario.mode != SCENARIO_LPU && !compile && !explain)
         run->gpu = app_gpu_create();
+    return parallel_agree_report(&run->report, BASE_USAGE);
+}
+
+static bool is_about_files(enum app_command_kind kind)
+{
+    return kind == APP_COMMAND_DIFF || kind == APP_COMMAND_SHOW;
 }
 
 static enum base_status say(struct app_run *run)
@@ -59,14 +81,14 @@ enum base_status app_input_read(struct app_run *run)
         return parallel_agree_report(&run->report, BASE_USAGE);
     if (run->command->kind == APP_COMMAND_VERSION || run->command->kind == APP_COMMAND_HELP)
         return say(run);
-    enum base_status status = read_scenario(run);
+    if (is_about_files(run->command->kind))
+        return BASE_OK;
+    enum base_status status = read_input(run);
     if (status == BASE_OK)
-        status = read_model(run);
-    if (status != BASE_OK)
-        return status;
-    name_machines(run);
-    status = app_values_open(run);
-    if (run->gpu && status == BASE_OK)
+        status = name_machines(run);
+    if (status == BASE_OK)
+        status = app_values_open(run);
+    if (status == BASE_OK && run->gpu)
         status = app_gpu_check(run);
     if (status == BASE_OK && run->command->kind == APP_COMMAND_CHECK)
         return check(run);

@@ -110,8 +110,8 @@ static void write_shares(FILE *out, const struct app_compare *compare)
 
 static void write_candidates(FILE *out, const struct app_lpu *lpu)
 {
-    size_t count = 0;
-    const struct partition_candidate *c = lpu ? plan_candidates(lpu->plan, &count) : NULL;
+    size_t count = lpu ? lpu->candidates : 0;
+    const struct partition_candidate *c = lpu ? lpu->candidate : NULL;
     fputs("  \"splits\": [", out);
     for (size_t i = 0; i < count; i++)
         fprintf(out,

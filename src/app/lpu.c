@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "app/artifact.h"
 #include "app/lpu_programs.h"
 #include "app/values.h"
 #include "base/memory.h"
@@ -63,6 +64,8 @@ static void outline(struct app_lpu *lpu)
         lpu->outline.positions[phase] = plan_positions(lpu->plan, phase);
     }
     outline_bounds(lpu);
+    lpu->stage = plan_stage(lpu->plan, 0);
+    lpu->candidate = plan_candidates(lpu->plan, &lpu->candidates);
 }
 
 /* First rank. */
@@ -83,14 +86,16 @@ static enum base_status compile(struct app_run *run)
     return status;
 }
 
-/* Collective. The first rank compiles, all know the outline. */
-static enum base_status compile_once(struct app_run *run)
+/* Collective. The first rank compiles, or all have an artifact; all know the outline. */
+static enum base_status plan_once(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
     enum base_status status = BASE_USAGE;
-    if (lpu_topology_build(&lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report) &&
-        parallel_is_first())
+    bool wired = lpu_topology_build(&lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report);
+    if (wired && run->artifact)
+        app_artifact_outline(run->artifact, lpu);
+    else if (wired && parallel_is_first())
         status = compile(run);
     status = parallel_agree_report(&run->report, status);
     parallel_broadcast(&lpu->outline, sizeof lpu->outline);
@@ -104,7 +109,8 @@ static void load_chip(struct app_run *run, struct app_lpu_chip *own)
     bool works = false, valid = true;
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
         struct program *program = &own->program[phase];
-        valid = program_is_valid(&run->scenario.lpu_chip, program, &run->report) && valid;
+        if (!run->artifact) /* those of an artifact were judged when they were read */
+            valid = program_is_valid(&run->scenario.lpu_chip, program, &run->report) && valid;
         works = works || program->instructions > 0;
     }
     if (!works || !valid)
@@ -125,7 +131,11 @@ static enum base_status load_chips(struct app_run *run)
     struct app_lpu *lpu = run->lpu;
     lpu->block = parallel_block_of(lpu->topology.chips, parallel_size(), parallel_rank());
     lpu->own = base_alloc((size_t)lpu->block.count, sizeof *lpu->own);
-    app_lpu_hand_out(lpu);
+    enum base_status status = run->artifact ? app_artifact_take(run) : BASE_OK;
+    if (status != BASE_OK)
+        return status;
+    if (!run->artifact)
+        app_lpu_hand_out(lpu);
     for (int64_t i = 0; i < lpu->block.count; i++) {
         lpu->own[i].id = (int32_t)(lpu->block.first + i);
         load_chip(run, &lpu->own[i]);
@@ -138,7 +148,8 @@ static void say_layout(const struct app_run *run)
     if (!parallel_is_first() || run->scenario.quiet)
         return;
     char *text = parallel_block_text(run->lpu->topology.chips, parallel_size(), "chips");
-    fprintf(stderr, "compiled in %.1f s: %s\n", run->lpu->compile_seconds, text);
+    fprintf(stderr, "%s in %.1f s: %s\n", run->artifact ? "loaded" : "compiled",
+            run->lpu->compile_seconds, text);
     base_free(text);
 }
 
@@ -148,7 +159,11 @@ enum base_status app_lpu_compile(struct app_run *run)
     if (!lpu)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
-    enum base_status status = compile_once(run);
+    enum base_status status = plan_once(run);
+    if (run->command->kind == APP_COMMAND_COMPILE) {
+        lpu->compile_seconds = parallel_wall_seconds() - start_s;
+        return status;
+    }
     if (status == BASE_OK && run->command->kind != APP_COMMAND_EXPLAIN)
         status = load_chips(run);
     if (status != BASE_OK || run->command->kind == APP_COMMAND_EXPLAIN)

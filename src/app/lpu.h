@@ -44,12 +44,16 @@ struct app_lpu_totals {
     int64_t message_bytes, rounds;
 };
 
-/* Filled by app_lpu_compile as far as `sums`, the rest by app_lpu_execute. Sums, steps and totals
- * are the same on all ranks. */
+/* Filled by app_lpu_compile, or from an artifact, as far as `sums`, the rest by app_lpu_execute.
+ * Sums, steps and totals are the same on all ranks. */
 struct app_lpu {
     struct lpu_topology topology;
-    struct plan *plan; /* first rank; NULL elsewhere */
+    struct plan *plan; /* first rank of a compilation; NULL elsewhere */
     struct app_lpu_outline outline;
+    /* First rank: of the plan or the artifact. */
+    const struct partition_stage *stage; /* [outline.stages] */
+    const struct partition_candidate *candidate;
+    size_t candidates;
     double compile_seconds, load_seconds, execute_seconds; /* load: numbers into SRAM */
     struct parallel_block block;                           /* chips of this rank */
     struct app_lpu_chip *own;
@@ -83,6 +87,9 @@ int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t st
 
 /* Collective. /plan and the programs under /lpu. */
 enum base_status app_lpu_record(struct app_run *run);
+
+/* Rows of /plan/bounds; base_free. */
+struct record_plan_bound *app_lpu_bounds(const struct plan *plan, size_t *count);
 
 /* Collective. /plan/bounds. */
 void app_lpu_record_bounds(struct app_run *run);

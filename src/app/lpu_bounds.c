@@ -2,6 +2,7 @@
 /* The bounds of both steps as rows of the record. */
 #include <stdio.h>
 
+#include "app/artifact.h"
 #include "app/lpu.h"
 #include "base/memory.h"
 
@@ -62,16 +63,27 @@ static void add_step(struct rows *rows, const struct bound_step *step)
         add_block(rows, &step->block[kind]);
 }
 
-void app_lpu_record_bounds(struct app_run *run)
+struct record_plan_bound *app_lpu_bounds(const struct plan *plan, size_t *count)
 {
     struct rows rows = {.count = 0};
-    for (enum partition_phase phase = 0; run->lpu->plan && phase < PARTITION_RUNG; phase++) {
+    for (enum partition_phase phase = 0; phase < PARTITION_RUNG; phase++) {
         struct bound_step step;
         rows.phase = (uint8_t)app_lpu_record_phase(phase);
-        bound_step(run->lpu->plan, phase, &step);
+        bound_step(plan, phase, &step);
         add_step(&rows, &step);
         bound_release(&step);
     }
-    record_append(run->file, record_layout(RECORD_PLAN_BOUNDS), rows.row, rows.count);
-    base_free(rows.row);
+    *count = rows.count;
+    return rows.row;
+}
+
+/* The first rank's: of its plan, or as the artifact has them. */
+void app_lpu_record_bounds(struct app_run *run)
+{
+    const struct app_artifact *artifact = parallel_is_first() ? run->artifact : NULL;
+    size_t count = artifact ? artifact->bounds : 0;
+    struct record_plan_bound *row = run->lpu->plan ? app_lpu_bounds(run->lpu->plan, &count) : NULL;
+    record_append(run->file, record_layout(RECORD_PLAN_BOUNDS), artifact ? artifact->bound : row,
+                  count);
+    base_free(row);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/lpu.h"
+#include "app/lpu_slots.h"
 #include "base/memory.h"
 #include "parallel/copies.h"
 
@@ -37,7 +38,7 @@ static int32_t layer_of(const struct app_run *run, int32_t layer)
 
 static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t number)
 {
-    const struct partition_stage *stage = plan_stage(lpu->plan, number);
+    const struct partition_stage *stage = &lpu->stage[number];
     int32_t chips = lpu->outline.group;
     return (struct record_plan_stage){.stage = number,
                                       .first_chip = stage->first_chip,
@@ -74,9 +75,8 @@ static struct record_plan_candidate candidate_row(const struct app_lpu *lpu,
 
 static void write_candidates(struct app_run *run)
 {
-    size_t count = 0;
-    const struct partition_candidate *c =
-        parallel_is_first() ? plan_candidates(run->lpu->plan, &count) : NULL;
+    size_t count = parallel_is_first() ? run->lpu->candidates : 0;
+    const struct partition_candidate *c = run->lpu->candidate;
     struct record_plan_candidate *row = base_alloc(count, sizeof *row);
     for (size_t i = 0; i < count; i++)
         row[i] = candidate_row(run->lpu, &c[i]);
@@ -183,38 +183,15 @@ static void add_instructions(struct rows *rows, const struct app_run *run,
     }
 }
 
-/* One row an outer repeat, unless the inner level has but one. */
-static void add_sends(struct rows *rows, const struct app_run *run, const struct app_lpu_chip *own,
-                      const struct program_instruction *i, struct record_lpu_slot slot)
-{
-    const struct lpu_chip *machine = &run->scenario.lpu_chip;
-    int level = i->count[0] == 1;
-    int32_t groups = level == 1 ? 1 : i->count[1];
-    slot.from_chip = own->id;
-    slot.link = i->queue - PROGRAM_QUEUE_SEND;
-    slot.to_chip = lpu_topology_peer(&run->lpu->topology, own->id, slot.link).chip;
-    slot.vectors = i->count[level];
-    slot.interval_cycles = i->interval[level];
-    for (int32_t o = 0; o < groups; o++) {
-        slot.departure_cycle =
-            i->cycle + machine->c2c_send_skew_cycles + (int64_t)o * i->interval[1];
-        slot.arrival_cycle = slot.departure_cycle + machine->c2c_hop_cycles;
-        *(struct record_lpu_slot *)rows_add(rows) = slot;
-    }
-}
-
 static void add_timetable(struct rows *rows, const struct app_run *run,
                           const struct app_lpu_chip *own, enum partition_phase phase)
 {
-    const struct program *p = &own->program[phase];
-    for (size_t n = 0; n < p->instructions; n++) {
-        const struct program_instruction *i = &p->instruction[n];
-        struct record_lpu_slot slot = {.phase = (uint8_t)app_lpu_record_phase(phase)};
-        if (i->opcode != PROGRAM_C2C_SEND)
-            continue;
-        slot.tensor = p->operand[i->operand].tensor;
-        add_sends(rows, run, own, i, slot);
-    }
+    struct app_lpu_slots slots = {0};
+    app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &run->lpu->topology, phase,
+                      &own->program[phase]);
+    for (size_t n = 0; n < slots.count; n++)
+        *(struct record_lpu_slot *)rows_add(rows) = slots.slot[n];
+    app_lpu_slots_release(&slots);
 }
 
 /* Those of prefill and of the whole bucket; smaller buckets differ from it in attention alone. */

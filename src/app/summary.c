@@ -51,7 +51,7 @@ static void print_title(const struct paint *p, const char *title)
 static char *cell_machine_lpu(const struct app_run *run)
 {
     const struct lpu_topology *t = &run->lpu->topology;
-    int32_t used = plan_chips(run->lpu->plan);
+    int32_t used = run->lpu->outline.chips;
     char *of = used < t->chips ? base_format("%" PRId32 " of ", used) : base_strdup("");
     char *text = base_format("%s%" PRId32 " %s, %" PRId32 " node%s", of, t->chips,
                              run->scenario.lpu_chip.name, t->nodes, t->nodes == 1 ? "" : "s");
@@ -374,13 +374,12 @@ static void print_ladder(const struct app_run *run, const struct paint *p)
 static void print_compiler(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
-    size_t count;
     int64_t bound = lpu->outline.bound_cycles[PARTITION_DECODE];
-    const struct partition_candidate *c = plan_candidates(lpu->plan, &count);
+    const struct partition_candidate *c = lpu->candidate;
     int64_t decode = lpu->outline.length_cycles[PARTITION_DECODE];
     print_title(p, "LPU: compiled, then executed under the contract");
     printf("%s%-*s%sstages x group, decode step\n", p->dim, LABEL, "splits", p->off);
-    for (size_t i = 0; i < count && i < 6; i++)
+    for (size_t i = 0; i < lpu->candidates && i < 6; i++)
         print_candidate(&c[i],
                         c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
     printf("%s%-*s%s%s cycles a decode step, %.2f of its bound; %s for %" PRId32 " prompt tokens\n",

@@ -18,6 +18,12 @@
 bool config_scenario_read(const char *file, const char *const *override, size_t count,
                           struct scenario *scenario, struct base_report *report);
 
+/* The same from values that were kept, "key=value", as if they stood in `file`, one a line. Files
+ * that they name need not be there. */
+bool config_scenario_restore(const char *file, const char *const *kept, size_t kept_count,
+                             const char *const *override, size_t count, struct scenario *scenario,
+                             struct base_report *report);
+
 void config_scenario_release(struct scenario *scenario);
 
 /* The value of a known key was found out after reading, and put into the scenario: its source is

@@ -111,8 +111,9 @@ static void value_take(struct reader *r, const struct option *option, const char
                        const struct given *given)
 {
     char *error = NULL;
-    bool stored = option->type == OPTION_PATH ? path_store(r, option, text, given, &error)
-                                              : option_store(option, text, r->scenario, &error);
+    bool named = option->type == OPTION_PATH && given->origin != CONFIG_KEPT;
+    bool stored = named ? path_store(r, option, text, given, &error)
+                        : option_store(option, text, r->scenario, &error);
     if (!stored)
         base_report_add(r->report, blame(given), given->line, "%s: %s", option->key, error);
     base_free(error);
@@ -318,23 +319,22 @@ static char *trimmed(const char *from, const char *end)
     return base_format("%.*s", (int)(end - from), from);
 }
 
-static void override_read(struct reader *r, const char *override)
+static void override_read(struct reader *r, const char *override, const struct given *given)
 {
-    const struct given given = {.origin = CONFIG_SET};
     const char *equals = strchr(override, '=');
     if (!equals) {
-        base_report_add(r->report, "--set", 0, "\"%s\": write key=value", override);
+        base_report_add(r->report, blame(given), given->line, "\"%s\": write key=value", override);
         return;
     }
     char *key = trimmed(override, equals);
     char *value = trimmed(equals + 1, equals + strlen(equals));
     const struct option *option = option_find(key);
     if (option)
-        value_take(r, option, value, &given);
-    else if (option_is_group(key))
-        reference_read(r, key, value, &given);
+        value_take(r, option, value, given);
+    else if (option_is_group(key) && given->origin == CONFIG_SET)
+        reference_read(r, key, value, given);
     else
-        unknown_key(r, key, &given);
+        unknown_key(r, key, given);
     base_free(key);
     base_free(value);
 }
@@ -385,6 +385,19 @@ static void section_require(struct reader *r, const struct option_section *secti
     }
 }
 
+/* What files or kept values leave to do: overrides, defaults, and a look at the whole. */
+static void finish(struct reader *r, const char *file, const char *const *override, size_t count)
+{
+    const struct given given = {.origin = CONFIG_SET};
+    for (size_t i = 0; i < count; i++)
+        override_read(r, override[i], &given);
+    defaults_take(r);
+    for (size_t i = 0; i < option_section_count; i++)
+        if (config_side_is_wanted(r->scenario, r->sources, option_sections[i].side))
+            section_require(r, &option_sections[i], file);
+    config_check(r->scenario, r->sources, r->report);
+}
+
 bool config_scenario_read(const char *file, const char *const *override, size_t count,
                           struct scenario *scenario, struct base_report *report)
 {
@@ -392,13 +405,20 @@ bool config_scenario_read(const char *file, const char *const *override, size_t 
     *scenario = (struct scenario){.sources = config_sources_new()};
     struct reader reader = {scenario, scenario->sources, report, 0};
     file_read(&reader, file, "");
-    for (size_t i = 0; i < count; i++)
-        override_read(&reader, override[i]);
-    defaults_take(&reader);
-    for (size_t i = 0; i < option_section_count; i++)
-        if (config_side_is_wanted(scenario, scenario->sources, option_sections[i].side))
-            section_require(&reader, &option_sections[i], file);
-    config_check(scenario, scenario->sources, report);
+    finish(&reader, file, override, count);
+    return report->count == faults_before;
+}
+
+bool config_scenario_restore(const char *file, const char *const *kept, size_t kept_count,
+                             const char *const *override, size_t count, struct scenario *scenario,
+                             struct base_report *report)
+{
+    size_t faults_before = report->count;
+    *scenario = (struct scenario){.sources = config_sources_new()};
+    struct reader reader = {scenario, scenario->sources, report, 0};
+    for (size_t i = 0; i < kept_count; i++)
+        override_read(&reader, kept[i], &(struct given){CONFIG_KEPT, file, (int)i + 1});
+    finish(&reader, file, override, count);
     return report->count == faults_before;
 }
 

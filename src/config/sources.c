@@ -40,6 +40,7 @@ char *config_source_text(const struct config_source *source)
 {
     switch (source->origin) {
     case CONFIG_FILE:
+    case CONFIG_KEPT:
         return base_format("%s:%d", source->file, source->line);
     case CONFIG_SET:
         return base_strdup("--set");

@@ -12,13 +12,14 @@ enum config_origin {
     CONFIG_FAULTY, /* a value was given, and refused */
     CONFIG_DEFAULT,
     CONFIG_FILE,
+    CONFIG_KEPT,    /* from an artifact, as a file with lines */
     CONFIG_SET,     /* --set */
     CONFIG_COUNTED, /* found out after reading */
 };
 
 struct config_source {
     enum config_origin origin;
-    char *file; /* owned; NULL unless CONFIG_FILE */
+    char *file; /* owned; NULL unless CONFIG_FILE or CONFIG_KEPT */
     int line;
 };
 

@@ -26,7 +26,6 @@ enum {
     WRITE_CYCLES = 2,      /* from the issue of a write until its row can be read */
     MOST_ROTATED_ROWS = 8, /* rotations of more take longer than two crossings */
     TREE_ROOT = 14,        /* unit of the last comparison in a tree of 15 */
-    ONES_LEAD = 128,       /* farther than from any slice to the VXM */
     TREE_GAP_CYCLES = 100, /* trees of one group start this far apart at least */
     SQUARE_SCALE = 64,     /* squares are summed as square / 64 */
 };
@@ -423,13 +422,13 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
     return emit_alu(b, a, both, 2, out, 2);
 }
 
-/* Ones into the fp16 array of hemisphere `east`, before the group's own rows leave their slices at
- * cycle -ONES_LEAD or later. */
+/* Ones into the fp16 array of hemisphere `east`, whole before cycle 0, in which the group's own
+ * rows stand at the VXM: they have left the slices of those rows, near the VXM, well before. */
 static void emit_ones(struct block *b, int32_t ones, bool east)
 {
     int32_t columns = b->chip->mxm_columns / 16;
     uint8_t queue = (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0));
-    int64_t load = -ONES_LEAD - columns, install = load + b->chip->mxm_load_skew_cycles + columns;
+    int64_t load = -columns, install = load + b->chip->mxm_load_skew_cycles + columns;
     struct pattern p = emit_pattern(columns, 1, 1, 0);
     struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east),
                             load + b->chip->mxm_load_skew_cycles};

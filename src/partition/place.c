@@ -242,14 +242,16 @@ static struct interval lane_interval(const struct program_instruction *i)
  * order. */
 static int64_t lane_conflict(const struct intervals *lane, struct interval want)
 {
-    for (size_t n = lane->count; n-- > 0;) {
-        const struct interval *held = &lane->at[n];
-        if (held->to <= want.from)
-            break;
-        if (held->from < want.to)
-            return held->to - want.from;
+    size_t low = 0, high = lane->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (lane->at[middle].from < want.to)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return 0;
+    const struct interval *held = low > 0 ? &lane->at[low - 1] : NULL;
+    return held && held->to > want.from ? held->to - want.from : 0;
 }
 
 static bool is_mxm(const struct program_instruction *i)
@@ -324,24 +326,42 @@ static int64_t lanes_conflict(const struct block *b, const struct interval hulls
     return worst;
 }
 
-static bool stream_conflict(const struct combs *open, const struct combs *held, int64_t shift)
+/* Cycles that a train must move on to be clear of a held one that it meets. */
+static int64_t cycles_to_clear(struct comb moved, const struct comb *held)
+{
+    int64_t step = 0;
+    do {
+        moved.phase++;
+        step++;
+    } while (combs_meet(&moved, held));
+    return step;
+}
+
+static int64_t stream_conflict(const struct combs *open, const struct combs *held, int64_t shift)
 {
     for (size_t n = 0; n < open->count; n++) {
         struct comb moved = open->at[n];
         moved.phase += shift;
         for (size_t k = held->count; k-- > 0 && held->at[k].reach >= moved.phase;)
             if (combs_meet(&moved, &held->at[k]))
-                return true;
+                return cycles_to_clear(moved, &held->at[k]);
     }
-    return false;
+    return 0;
 }
 
-static int64_t streams_conflict(const struct reservations *r, int64_t shift)
+/* Cycles that the group must move on at the least to be clear of a stream that it is not clear of;
+ * 0: there is none. The stream that was in the way last comes first. */
+static int64_t streams_conflict(const struct reservations *r, int64_t shift, int *last)
 {
-    for (int d = 0; d < DIRECTIONS; d++)
-        for (int s = 0; s < STREAMS; s++)
-            if (stream_conflict(&r->open[d][s], &r->stream[d][s], shift))
-                return 1;
+    enum { ALL = DIRECTIONS * STREAMS };
+    for (int n = 0; n < ALL; n++) {
+        int at = (*last + n) % ALL, d = at / STREAMS, s = at % STREAMS;
+        int64_t step = stream_conflict(&r->open[d][s], &r->stream[d][s], shift);
+        if (step > 0) {
+            *last = at;
+            return step;
+        }
+    }
     return 0;
 }
 
@@ -421,10 +441,11 @@ int64_t place_group(struct block *b, int64_t earliest)
     stretch_to_consumers(b);
     plane_hulls(b, hulls);
     int64_t shift = readiness(b, earliest);
+    int last = 0;
     for (int64_t step = 1; step > 0; shift += step) {
         step = lanes_conflict(b, hulls, shift);
         if (step == 0)
-            step = streams_conflict(b->busy, shift);
+            step = streams_conflict(b->busy, shift, &last);
     }
     for (size_t n = b->group_first; n < b->code.instructions; n++)
         commit_instruction(b, &b->code.instruction[n], shift);

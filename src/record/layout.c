@@ -397,8 +397,8 @@ const struct record_schema *record_layout(enum record_table table)
 
 static bool field_width_is_right(const struct record_column *column)
 {
-    static const size_t width[] = {
-        [RECORD_I64] = 8, [RECORD_I32] = 4, [RECORD_U8] = 1, [RECORD_F64] = 8};
+    static const size_t width[] = {[RECORD_I64] = 8, [RECORD_I32] = 4, [RECORD_I16] = 2,
+                                   [RECORD_U8] = 1,  [RECORD_F64] = 8, [RECORD_F32] = 4};
     return column->type == RECORD_TEXT ? column->bytes > 0 : column->bytes == width[column->type];
 }
 
@@ -418,10 +418,9 @@ bool record_schema_is_valid(const struct record_schema *table)
 
 static void print_type(FILE *stream, const struct record_column *column)
 {
-    static const char *const name[] = {[RECORD_I64] = "int64",
-                                       [RECORD_I32] = "int32",
-                                       [RECORD_U8] = "uint8",
-                                       [RECORD_F64] = "float64"};
+    static const char *const name[] = {
+        [RECORD_I64] = "int64", [RECORD_I32] = "int32",   [RECORD_I16] = "int16",
+        [RECORD_U8] = "uint8",  [RECORD_F64] = "float64", [RECORD_F32] = "float32"};
     if (column->type == RECORD_TEXT)
         fprintf(stream, "text(%zu)", column->bytes);
     else

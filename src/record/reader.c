@@ -2,12 +2,11 @@
 /* The file read back: attributes, and columns put together into rows. */
 #include "record/reader.h"
 
-#include <hdf5.h>
-
 #include <string.h>
 
 #include "base/memory.h"
 #include "record/layout.h"
+#include "record/type.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -94,21 +93,6 @@ bool record_reader_i64(const struct record_reader *reader, const char *group, co
     return read;
 }
 
-/* The type of a column in memory; close with H5Tclose. */
-static hid_t memory_type(const struct record_column *column)
-{
-    const hid_t number[] = {[RECORD_I64] = H5T_NATIVE_INT64,
-                            [RECORD_I32] = H5T_NATIVE_INT32,
-                            [RECORD_U8] = H5T_NATIVE_UINT8,
-                            [RECORD_F64] = H5T_NATIVE_DOUBLE};
-    if (column->type != RECORD_TEXT)
-        return H5Tcopy(number[column->type]);
-    hid_t text = H5Tcopy(H5T_C_S1);
-    H5Tset_size(text, column->bytes);
-    H5Tset_strpad(text, H5T_STR_NULLPAD);
-    return text;
-}
-
 static hid_t column_open(const struct record_reader *reader, const struct record_schema *schema,
                          const struct record_column *column)
 {
@@ -134,7 +118,7 @@ static int64_t column_rows(const struct record_reader *reader, const struct reco
     if (dataset < 0)
         return -1;
     hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
-    hid_t expected = memory_type(column);
+    hid_t expected = record_column_type(column, false);
     bool right = H5Tequal(type, expected) > 0 && H5Sget_simple_extent_ndims(space) == 1 &&
                  attribute_is(dataset, "units", column->units) &&
                  attribute_is(dataset, "description", column->description);
@@ -173,7 +157,7 @@ static bool column_read(const struct record_reader *reader, const struct record_
         return false;
     hsize_t start = (hsize_t)first, length = (hsize_t)count;
     hid_t space = H5Dget_space(dataset), memory = H5Screate_simple(1, &length, NULL);
-    hid_t type = memory_type(column);
+    hid_t type = record_column_type(column, false);
     void *packed = base_alloc((size_t)count, column->bytes);
     bool read = H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0 &&
                 H5Dread(dataset, type, memory, space, H5P_DEFAULT, packed) >= 0;

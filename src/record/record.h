@@ -19,8 +19,10 @@
 enum record_type {
     RECORD_I64,
     RECORD_I32,
+    RECORD_I16,
     RECORD_U8,
     RECORD_F64,
+    RECORD_F32,
     RECORD_TEXT, /* fixed length, padded with zeros */
 };
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "parallel/copies.h"
 #include "parallel/parallel.h"
+#include "record/type.h"
 
 /* Large enough that a chunk's overhead disappears, small enough that tables of a few rows cost
  * nothing: 128 KiB of int64. */
@@ -24,21 +25,6 @@ int64_t record_table_chunk_rows(void)
     return CHUNK_ROWS;
 }
 
-/* A type of the file (little-endian) or of this machine's memory; close with H5Tclose. */
-static hid_t column_type(const struct record_column *column, bool in_file)
-{
-    const hid_t numbers[][2] = {[RECORD_I64] = {H5T_NATIVE_INT64, H5T_STD_I64LE},
-                                [RECORD_I32] = {H5T_NATIVE_INT32, H5T_STD_I32LE},
-                                [RECORD_U8] = {H5T_NATIVE_UINT8, H5T_STD_U8LE},
-                                [RECORD_F64] = {H5T_NATIVE_DOUBLE, H5T_IEEE_F64LE}};
-    if (column->type != RECORD_TEXT)
-        return H5Tcopy(numbers[column->type][in_file]);
-    hid_t text = H5Tcopy(H5T_C_S1);
-    H5Tset_size(text, column->bytes);
-    H5Tset_strpad(text, H5T_STR_NULLPAD);
-    return text;
-}
-
 static hid_t chunked_properties(void)
 {
     hsize_t chunk = CHUNK_ROWS;
@@ -54,7 +40,7 @@ static hid_t column_create(struct record_file *file, hid_t group,
 {
     hsize_t none = 0, unlimited = H5S_UNLIMITED;
     hid_t space = H5Screate_simple(1, &none, &unlimited);
-    hid_t type = column_type(column, true);
+    hid_t type = record_column_type(column, true);
     hid_t properties = chunked_properties();
     hid_t dataset = record_must(
         H5Dcreate2(group, column->name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT), file,
@@ -136,7 +122,7 @@ static void column_write(struct record_file *file, const struct record_table *ta
     hid_t dataset = table->dataset[column];
     void *packed = column_pack(table->schema, description, mine.row, mine.count);
     hid_t memory = memory_space(mine.count), space = selection(dataset, mine.first, mine.count);
-    hid_t type = column_type(description, false);
+    hid_t type = record_column_type(description, false);
     hid_t collective = H5Pcreate(H5P_DATASET_XFER);
     H5Pset_dxpl_mpio(collective, H5FD_MPIO_COLLECTIVE);
     record_must(H5Dwrite(dataset, type, memory, space, collective, packed), file,

@@ -16,6 +16,7 @@ OWNERS = {
     r"(hdf5|H5[A-Za-z]*|hdf5_hl)\.h": "record",
     r"libconfig\.h": "config",
     r"jansson\.h": "model",
+    r"openssl/.*": "record",
     r"Random123/.*": "base",
 }
 # Rooms at the edge, where the preprocessor may choose between machines.

@@ -32,6 +32,7 @@ CASES = [
     ("src/base/a.c", SPDX + "#include <hwloc.h>\n", "includes hwloc.h, which belongs to src/parallel"),
     ("src/base/a.c", SPDX + "#include <hwloc/glibc-sched.h>\n", "which belongs to src/parallel"),
     ("src/chip/a.c", SPDX + "#include <jansson.h>\n", "includes jansson.h, which belongs to src/model"),
+    ("src/app/a.c", SPDX + "#include <openssl/evp.h>\n", "includes openssl/evp.h, which belongs to src/record"),
     ("src/chip/a.c", SPDX + "#include <Random123/philox.h>\n", "which belongs to src/base"),
     ("src/chip/a.c", SPDX + '#include "model/model.h"\n', "chip USES only base interconnect"),
     ("src/base/a.h", SPDX + '#include "chip/chip.h"\n', "base USES only"),

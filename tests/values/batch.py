@@ -14,6 +14,7 @@ SUMS = ["<347+585=", "<12+9=", "<5+700=", "<0+0=", "<999+1="]
 TALES = [[1, 403, 407, 261, 378], [1, 300], [1, 410, 261, 320, 353, 411, 299, 289]]
 NUMERICS = [("fp32", "off", 3, 1), ("int8", "on", 4, 2)]
 COUNT, TALE, LONG = 4, 12, 63
+MOST_OFF = 1e-3  # of a logit, whose standard deviation is 5 with sums
 
 
 pieces = [entry["piece"] for entry in json.loads((MODEL / "vocab.json").read_text())["pieces"]]
@@ -31,7 +32,8 @@ def batched(prompts, count, *words, ranks, out):
     with h5py.File(out) as file:
         table = {name: column[:] for name, column in file["lpu/tokens"].items()}
         assert (file["lpu/steps/violations"][:] == 0).all(), words
-    assert (table["token"] == table["reference"]).all() or "lpu.numerics=int8" in words, table
+    exact = "lpu.numerics=int8" not in words
+    assert not exact or ((table["token"] == table["reference"]).all() and table["worst_error"].max() < MOST_OFF), table
     return [list(table["token"][table["sequence"] == s]) for s in range(len(prompts))]
 
 
