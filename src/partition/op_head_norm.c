@@ -68,7 +68,8 @@ static void quad_roots(struct block *b, const struct common *c, const struct hea
                                              walk);
     struct alu a = {.function = PROGRAM_VXM_MUL, .immediate = 1.0f / SQUARE_SCALE, .p = p};
     int64_t raised = emit_alu(b, a, twice, 2, &out, 1);
-    struct lane_sum sum = {.ones = c->ones, .east = east, .squares = squares};
+    struct lane_sum sum = {
+        .ones = c->ones, .east = east, .squares = squares, .lead = OPS_ONES_LEAD};
     sum.sums = emit_transient(b, "head.sums", PROGRAM_DTYPE_FP32, 4);
     int64_t cycle = ops_lane_sum(b, &sum, p, raised);
     emit_roots(b, n, emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum.sums, 0, walk), p,

@@ -422,13 +422,14 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
     return emit_alu(b, a, both, 2, out, 2);
 }
 
-/* Ones into the fp16 array of hemisphere `east`, whole before cycle 0, in which the group's own
- * rows stand at the VXM: they have left the slices of those rows, near the VXM, well before. */
-static void emit_ones(struct block *b, int32_t ones, bool east)
+/* Ones into the fp16 array of hemisphere `east`, whole `lead` cycles before cycle 0, in which the
+ * group's own rows stand at the VXM: without a lead they have left the slices of rows near the VXM
+ * well before. */
+static void emit_ones(struct block *b, int32_t ones, bool east, int32_t lead)
 {
     int32_t columns = b->chip->mxm_columns / 16;
     uint8_t queue = (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0));
-    int64_t load = -columns, install = load + b->chip->mxm_load_skew_cycles + columns;
+    int64_t load = -lead - columns, install = load + b->chip->mxm_load_skew_cycles + columns;
     struct pattern p = emit_pattern(columns, 1, 1, 0);
     struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east),
                             load + b->chip->mxm_load_skew_cycles};
@@ -459,7 +460,7 @@ int64_t ops_lane_sum(struct block *b, const struct lane_sum *s, struct pattern p
     bool east = s->east;
     int64_t cycle =
         raised + emit_vxm_x(b) - emit_mxm_x(b, false) - b->chip->mxm_compute_skew_cycles;
-    emit_ones(b, s->ones, east);
+    emit_ones(b, s->ones, east, s->lead);
     struct program_operand in[2] = {
         emit_stream(emit_outward(east), OPS_STREAM_RAISE, 2, s->squares, 0, emit_walk(0, 0, 1)),
         emit_expect(s->ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0))};
@@ -490,8 +491,8 @@ static void inverse_root(struct block *b, const struct common *common, const str
     int64_t raised = emit_square_sum(b, h, p, 0, squares), c = 0;
     for (int32_t east = 0; east < 2; east++) {
         sums[east] = emit_transient(b, east ? "sums.e" : "sums.w", PROGRAM_DTYPE_FP32, 4);
-        struct lane_sum half = {common->ones, east, squares, sums[east],
-                                east ? b->chip->mxm_fp16_rows : 0};
+        struct lane_sum half = {
+            common->ones, east, squares, sums[east], east ? b->chip->mxm_fp16_rows : 0, 0};
         c = ops_lane_sum(b, &half, r, raised);
         in[east] =
             emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sums[east], 0, emit_walk(0, 0, 1));

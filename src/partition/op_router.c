@@ -245,8 +245,8 @@ static void choose(struct router *r)
 {
     struct block *b = r->b;
     struct pattern flat = emit_pattern(1, 0, r->slots, 1);
-    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
-                              {.ones = r->common->ones, .east = true}};
+    struct lane_sum sum[2] = {{.ones = r->common->expert_ids, .lead = OPS_ONES_LEAD},
+                              {.ones = r->common->ones, .east = true, .lead = OPS_ONES_LEAD}};
     struct program_operand found[2];
     struct alu copy = {.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat};
     int64_t raised = raise_choices(r, sum);
@@ -274,7 +274,7 @@ static void sum_all(struct router *r)
     struct block *b = r->b;
     struct pattern p = emit_pattern(1, 0, r->rows, 1);
     struct walk walk = emit_walk(0, 0, 1);
-    struct lane_sum sum = {.ones = r->common->ones, .east = true};
+    struct lane_sum sum = {.ones = r->common->ones, .east = true, .lead = OPS_ONES_LEAD};
     struct program_operand in[2] = {
         read_at_vxm(r, r->logits[1], true, STREAM_IN, walk, p, 0),
         read_at_vxm(r, r->chosen[0], false, STREAM_IN, emit_walk(0, 0, r->per_row), p, 0)};
@@ -395,7 +395,7 @@ int32_t ops_shared_weight(struct block *b, const struct common *c, const struct 
     struct router r = {.b = b, .common = c, .rows = b->shape->rows};
     struct pattern p = emit_pattern(1, 0, r.rows, 1);
     struct walk walk = emit_walk(0, 0, 1);
-    struct lane_sum sum = {.ones = c->ones};
+    struct lane_sum sum = {.ones = c->ones, .lead = OPS_ONES_LEAD};
     emit_op(b, "shared.weight", true);
     int32_t place =
         row_pair(b, PROGRAM_TENSOR_CONSTANT, "router.shared", false, OPS_SLOT_SCALE_X, 1);

@@ -112,12 +112,14 @@ void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_sh
  * OPS_STREAM_RAISE in hemisphere `east` in cycle `raised`; sums in all lanes come inward on
  * OPS_STREAM_SUM and stand at the VXM in the cycle that is returned. Both repeat by the outer level
  * alone. */
-enum { OPS_STREAM_SUM = 16, OPS_STREAM_RAISE = 26 };
+enum { OPS_STREAM_SUM = 16, OPS_STREAM_RAISE = 26, OPS_ONES_LEAD = 128 };
 struct lane_sum {
     int32_t ones;
     bool east;
     int32_t squares, sums; /* transient: fp16, fp32 */
     int32_t low;
+    int32_t lead; /* OPS_ONES_LEAD where the group's rows come from other slices than those next to
+                     the VXM; else 0 */
 };
 int64_t ops_lane_sum(struct block *b, const struct lane_sum *s, struct pattern p, int64_t raised);
 
