@@ -158,7 +158,7 @@ static void run_chip(struct execution *e, int64_t i)
     struct chip *chip = e->lpu->own[i].chip;
     size_t count;
     e->awake[i] = false;
-    if (chip_run(chip) == CHIP_DONE) {
+    if (chip_run(chip, INT64_MAX) == CHIP_DONE) {
         e->done[i] = true;
         e->left--;
     }
@@ -212,7 +212,7 @@ static bool begin_step(struct execution *e, const struct record_lpu_step *step)
         if (!own->chip)
             continue;
         struct program_runtime runtime = {step->position, e->token, program->rows};
-        begun = chip_begin(own->chip, program, &runtime, &e->run->report) && begun;
+        begun = chip_begin(own->chip, program, &runtime, 0, &e->run->report) && begun;
         e->left++;
     }
     return begun;

@@ -26,7 +26,8 @@ struct resident {
     int32_t *slice, *row;   /* one a sub: where its rows begin */
     int16_t *lane;          /* KV: which rows r mod 16 the sub holds; -1: not known yet */
     int32_t tile_positions; /* KV */
-    uint64_t *written;      /* KV: rows of earlier steps, `words` a sub */
+    int32_t *head;          /* KV: a sub's list of rows that open steps wrote (sram.h); -1: none */
+    uint64_t *written;      /* KV: rows of finished steps, `words` a sub */
     size_t words;
 };
 

@@ -26,13 +26,36 @@ void values_queue_put(struct values_queue *queue, int32_t step, size_t vector_by
         queue->step[queue->end] = step;
 }
 
+/* Puts vector n in front of those before it. */
+static void prefer(struct values_queue *q, size_t n, size_t vector_bytes)
+{
+    char *vector = base_alloc(vector_bytes, 1);
+    uint8_t *front = q->bytes + q->first * vector_bytes;
+    int32_t step = q->step[n];
+    memcpy(vector, q->bytes + n * vector_bytes, vector_bytes);
+    memmove(front + vector_bytes, front, (n - q->first) * vector_bytes);
+    memmove(q->step + q->first + 1, q->step + q->first, (n - q->first) * sizeof *q->step);
+    memcpy(front, vector, vector_bytes);
+    q->step[q->first] = step;
+    base_free(vector);
+}
+
 const void *values_queue_take(struct values_queue *queue, int32_t step, size_t vector_bytes)
 {
-    while (queue->first < queue->end && queue->step[queue->first] < step)
+    for (size_t n = queue->first; n < queue->end; n++) {
+        if (queue->step[n] != step)
+            continue;
+        if (n > queue->first)
+            prefer(queue, n, vector_bytes);
+        return queue->bytes + queue->first++ * vector_bytes;
+    }
+    return NULL;
+}
+
+void values_queue_drop(struct values_queue *queue, int32_t before)
+{
+    while (queue->first < queue->end && queue->step[queue->first] < before)
         queue->first++;
-    if (queue->first == queue->end || queue->step[queue->first] != step)
-        return NULL;
-    return queue->bytes + queue->first++ * vector_bytes;
 }
 
 void values_outbox_clear(struct values *values)

@@ -296,7 +296,7 @@ static bool run_both(struct rig *rig)
     enum chip_state state[2];
     for (int round = 0; round < 8; round++) {
         for (int32_t c = 0; c < 2; c++)
-            state[c] = chip_run(rig->chip[c]);
+            state[c] = chip_run(rig->chip[c], INT64_MAX);
         exchange(rig);
     }
     for (int32_t c = 0; c < 2; c++)
@@ -314,7 +314,7 @@ void rig_step(struct rig *rig, const struct program pair[2], int32_t row)
     struct base_report report = {0};
     for (int32_t c = 0; c < 2; c++) {
         chip_load(rig->chip[c], &pair[c]);
-        CU_ASSERT_TRUE_FATAL(chip_begin(rig->chip[c], &pair[c], &runtime, &report));
+        CU_ASSERT_TRUE_FATAL(chip_begin(rig->chip[c], &pair[c], &runtime, 0, &report));
     }
     while (run_both(rig))
         ;

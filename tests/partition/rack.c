@@ -220,7 +220,7 @@ static bool advance(struct rack *rack, int32_t c, bool *done)
     size_t count;
     if (*done || !rack->chip[c])
         return false;
-    *done = chip_run(rack->chip[c]) == CHIP_DONE;
+    *done = chip_run(rack->chip[c], INT64_MAX) == CHIP_DONE;
     const struct chip_message *m = chip_outbox(rack->chip[c], &count);
     for (size_t n = 0; n < count; n++)
         if (rack->chip[m[n].to_chip])
@@ -275,7 +275,7 @@ static bool begin_all(struct rack *rack, enum partition_phase phase, int32_t pos
     const struct program_runtime runtime = {position, token, rows};
     for (int32_t c = 0; c < rack->topology.chips; c++)
         if (rack->chip[c] &&
-            !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, &rack->report))
+            !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, 0, &rack->report))
             return false;
     return true;
 }
