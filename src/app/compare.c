@@ -82,12 +82,13 @@ struct app_intervals app_intervals_of(int64_t *interval_ps, size_t count)
                                   .max_ps = interval_ps[count - 1]};
 }
 
-static void add_figures(struct app_compare *compare, enum record_machine machine)
+static void add_figures(struct app_compare *compare, enum record_machine machine, int32_t batch)
 {
     const struct app_figures *f = &compare->machine[machine];
     app_compare_metric(compare, machine, "ttft", (double)f->ttft_ps / 1e6, "us");
     app_compare_metric(compare, machine, "request_time", (double)f->finished_ps / 1e6, "us");
     app_compare_metric(compare, machine, "tokens_per_second", f->tokens_per_s, "1/s");
+    app_compare_metric(compare, machine, "tokens_per_second_all", batch * f->tokens_per_s, "1/s");
     if (f->tpot.count == 0)
         return;
     app_compare_metric(compare, machine, "tpot_min", (double)f->tpot.min_ps / 1e6, "us");
@@ -113,11 +114,11 @@ enum base_status app_compare_run(struct app_run *run)
     run->compare = base_alloc(1, sizeof *run->compare);
     if (run->lpu) {
         app_compare_add_lpu(run->compare, run);
-        add_figures(run->compare, RECORD_LPU);
+        add_figures(run->compare, RECORD_LPU, run->scenario.bucket.batch);
     }
     if (run->gpu) {
         app_compare_add_gpu(run->compare, run);
-        add_figures(run->compare, RECORD_GPU);
+        add_figures(run->compare, RECORD_GPU, run->scenario.bucket.batch);
     }
     if (run->file)
         write_rows(run);

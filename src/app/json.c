@@ -127,11 +127,11 @@ static void write_values(FILE *out, const struct app_run *run)
     const struct app_values *v = run->values;
     const struct app_agreement *a = &v->agreement;
     bool fp32 = run->scenario.lpu_numerics == SCENARIO_FP32;
-    char *text = app_values_text(run);
+    char *text = app_values_texts(run);
     fprintf(out, "  \"values\": {\n    \"numerics\": \"%s\",\n    \"tokens\": [",
             fp32 ? "fp32" : "int8");
-    for (int32_t n = 0; n < v->tokens; n++)
-        fprintf(out, "%s%" PRId32, n ? ", " : "", v->token[n]);
+    for (int32_t n = 0; n < v->tokens * v->sequences; n++)
+        fprintf(out, "%s%" PRId32, n ? ", " : "", v->sequence[n / v->tokens].token[n % v->tokens]);
     fputs("],\n    \"text\": ", out);
     write_text(out, text);
     if (a->compared > 0) {

@@ -85,8 +85,8 @@ void app_lpu_sum(struct app_lpu *lpu, const struct lpu_chip *machine);
 /* Collective. Rows of the violations of own chips, and the first few as text. */
 void app_lpu_tell_violations(struct app_run *run);
 
-/* Token at a position where no numbers are computed: drawn by key. */
-int32_t app_lpu_drawn_token(const struct app_run *run, int32_t position);
+/* Token of a sequence at a position where no numbers are computed: drawn by key. */
+int32_t app_lpu_drawn_token(const struct app_run *run, int32_t sequence, int32_t position);
 
 const char *app_lpu_share_name(enum app_lpu_share share);
 

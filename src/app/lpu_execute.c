@@ -59,31 +59,74 @@ static enum partition_phase phase_of(const struct record_lpu_step *step)
     return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
 }
 
-/* The steps of the request, one behind the other. All prompt tokens but the last go through prefill
+/* Positions of a sequence's prompt before that of its last token. */
+static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
+{
+    return (run->values ? run->values->sequence[sequence].prompt_tokens
+                        : run->scenario.workload.prompt_tokens) -
+           1;
+}
+
+/* Where a sequence stands in a decode step: its last prompt token goes through the first step
+ * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
+ */
+static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
+{
+    int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
+    return position > 0 ? position : 0;
+}
+
+/* Prefill passes one sequence after the other, or as many decode steps as the longest prompt needs.
+ */
+static int32_t prompt_steps(const struct app_run *run)
+{
+    int32_t chunk = run->lpu->outline.prefill_rows, passes = 0, longest = 0;
+    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+        int32_t rows = prompt_rows(run, s);
+        passes += (rows + chunk - 1) / chunk;
+        longest = rows > longest ? rows : longest;
+    }
+    return run->scenario.lpu_prefill ? passes : longest;
+}
+
+static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
+                     int32_t sequence, int32_t position)
+{
+    int64_t start = step > 0 ? lpu->step[step - 1].end_cycle : 0;
+    lpu->step[step] =
+        (struct record_lpu_step){.step = step,
+                                 .phase = (uint8_t)app_lpu_record_phase(phase),
+                                 .sequence = sequence,
+                                 .position = position,
+                                 .start_cycle = start,
+                                 .end_cycle = start + lpu->outline.length_cycles[phase]};
+}
+
+/* The steps of the batch, one behind the other. All prompt tokens but the last go through prefill
  * passes, or through decode steps whose tokens nobody needs; the last one gives the first token. */
 static void list_steps(struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
     struct app_lpu *lpu = run->lpu;
-    int32_t chunk = s->lpu_prefill ? lpu->outline.prefill_rows : 1;
-    int32_t rows = s->workload.prompt_tokens - 1;
-    lpu->prompt_steps = (rows + chunk - 1) / chunk;
+    int32_t step = 0;
+    lpu->prompt_steps = prompt_steps(run);
     lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
     lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
-    int64_t cycle = 0;
-    for (int32_t i = 0; i < lpu->steps; i++) {
-        bool prompt = i < lpu->prompt_steps;
-        enum partition_phase phase =
-            prompt && s->lpu_prefill ? PARTITION_PREFILL : PARTITION_DECODE;
-        int64_t end = cycle + lpu->outline.length_cycles[phase];
-        int32_t position = prompt ? i * chunk : rows + i - lpu->prompt_steps;
-        lpu->step[i] = (struct record_lpu_step){.step = i,
-                                                .phase = (uint8_t)app_lpu_record_phase(phase),
-                                                .position = position,
-                                                .start_cycle = cycle,
-                                                .end_cycle = end};
-        cycle = end;
-    }
+    for (int32_t q = 0; s->lpu_prefill && q < s->bucket.batch; q++)
+        for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
+            add_step(lpu, step++, PARTITION_PREFILL, q, row);
+    for (; step < lpu->steps; step++)
+        add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
+}
+
+/* Where the sequences of a step stand. Sequence s has cache s. */
+static void stand(const struct app_run *run, const struct record_lpu_step *step,
+                  struct program_sequence sequence[PROGRAM_SEQUENCES])
+{
+    if (step->phase == RECORD_PREFILL)
+        sequence[0] = (struct program_sequence){step->position, step->sequence};
+    for (int32_t s = 0; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++)
+        sequence[s] = (struct program_sequence){decode_position(run, s, step->step), s};
 }
 
 static struct app_lpu_chip *own_chip(struct execution *e, int32_t chip)
@@ -182,28 +225,37 @@ static bool run_chips(struct execution *e)
     return ran;
 }
 
-int32_t app_lpu_drawn_token(const struct app_run *run, int32_t position)
+int32_t app_lpu_drawn_token(const struct app_run *run, int32_t sequence, int32_t position)
 {
-    uint64_t seed = (uint64_t)run->scenario.seed;
-    return (int32_t)(base_random_u64(seed, BASE_RANDOM_TOKEN, 0, (uint64_t)position) %
+    uint64_t seed = (uint64_t)run->scenario.seed, key = (uint64_t)sequence;
+    return (int32_t)(base_random_u64(seed, BASE_RANDOM_TOKEN, key, (uint64_t)position) %
                      (uint64_t)run->model.vocabulary);
 }
 
-/* Ids of the step's tokens. */
-static void take_tokens(struct execution *e, const struct record_lpu_step *step, int32_t count)
+static int32_t token_at(const struct app_run *run, int32_t sequence, int32_t position)
 {
-    for (int32_t i = 0; i < count; i++)
-        e->token[i] = e->run->values ? app_values_token(e->run, step->position + i)
-                                     : app_lpu_drawn_token(e->run, step->position + i);
+    return run->values ? app_values_token(run, sequence, position)
+                       : app_lpu_drawn_token(run, sequence, position);
+}
+
+/* Ids of the tokens of a step, whose sequences stand where `at` says. */
+static void take_tokens(struct execution *e, const struct program *program,
+                        const struct program_sequence *at)
+{
+    int32_t each = program->rows / program->sequences;
+    for (int32_t i = 0; i < program->rows; i++)
+        e->token[i] = token_at(e->run, at[i / each].cache, at[i / each].position + i % each);
 }
 
 static bool begin_step(struct execution *e, const struct record_lpu_step *step)
 {
     enum partition_phase phase = phase_of(step);
+    struct program_runtime runtime = {.token = e->token};
     bool begun = true;
     e->left = 0;
+    stand(e->run, step, runtime.sequence);
     if (e->lpu->block.count > 0)
-        take_tokens(e, step, e->lpu->own[0].program[phase].rows);
+        take_tokens(e, &e->lpu->own[0].program[phase], runtime.sequence);
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
         const struct program *program = &own->program[phase];
@@ -211,7 +263,7 @@ static bool begin_step(struct execution *e, const struct record_lpu_step *step)
         e->done[i] = !own->chip;
         if (!own->chip)
             continue;
-        struct program_runtime runtime = {step->position, e->token, program->rows};
+        runtime.tokens = program->rows;
         begun = chip_begin(own->chip, program, &runtime, 0, &e->run->report) && begun;
         e->left++;
     }
@@ -346,11 +398,13 @@ static int32_t batch_end(const struct execution *e, int32_t first)
 /* Steps from `first` on are closed form. */
 static void replay(struct execution *e, int32_t first)
 {
-    int32_t steps = e->lpu->steps - first;
-    int32_t position = e->lpu->step[first].position + steps;
+    struct program_sequence sequence[PROGRAM_SEQUENCES];
+    int32_t steps = e->lpu->steps - first, batch = e->run->scenario.bucket.batch;
+    for (int32_t s = 0; s < batch; s++)
+        sequence[s] = (struct program_sequence){decode_position(e->run, s, e->lpu->steps), s};
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
-            chip_replayed(e->lpu->own[i].chip, steps, position);
+            chip_replayed(e->lpu->own[i].chip, steps, sequence, batch);
 }
 
 /* The text has ended: there are no further steps. */

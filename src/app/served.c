@@ -21,11 +21,21 @@ static struct serve_carousel carousel_of(const struct app_run *run)
         .pcie_bytes_per_s = chip->pcie_bytes_per_s};
 }
 
+/* The batch is one request here, as long as its longest: prefill passes of the other sequences come
+ * before its first decode step, too. */
+static int64_t others_ps(const struct app_run *run, const struct serve_carousel *carousel)
+{
+    int64_t own = serve_carousel_chunks(carousel, run->scenario.workload.prompt_tokens);
+    return (run->lpu->prompt_steps - own) * carousel->chunk_ps;
+}
+
 static void serve_lpu(struct app_run *run)
 {
     struct serve_carousel carousel = carousel_of(run);
     struct app_served *served = &run->served[RECORD_LPU];
     serve_carousel_admit(&carousel, &served->request, 1, &served->times);
+    served->times.first_token_ps += others_ps(run, &carousel);
+    served->times.finished_ps += others_ps(run, &carousel);
     served->start_ps = served->times.admitted_ps +
                        serve_carousel_transfer_ps(&carousel, served->request.prompt_tokens);
 }

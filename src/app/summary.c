@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 
-enum { LABEL = 22, CELL = 38, LINE = 98 };
+enum { LABEL = 22, CELL = 38, LINE = 98, MOST_TEXTS = 4 };
 
 /* Escape sequences; empty texts without a terminal. */
 struct paint {
@@ -117,15 +117,17 @@ static char *cell_time(const struct app_figures *f, int64_t ps)
     return f->runs ? base_strdup(app_text_time(ps).text) : NULL;
 }
 
-static char *cell_rate(const struct app_figures *f)
+/* Of `sequences` that go in step. */
+static char *cell_rate(const struct app_figures *f, int32_t sequences)
 {
-    return f->runs ? base_format("%.0f", f->tokens_per_s) : NULL;
+    return f->runs ? base_format("%.0f", sequences * f->tokens_per_s) : NULL;
 }
 
 static void print_times(const struct app_run *run, const struct paint *p)
 {
     const struct app_figures *l = &run->compare->machine[RECORD_LPU];
     const struct app_figures *g = &run->compare->machine[RECORD_GPU];
+    int32_t batch = run->scenario.bucket.batch;
     print_title(p, "What a user sees");
     print_row(p, "TTFT", cell_time(l, l->ttft_ps), cell_time(g, g->ttft_ps));
     if (l->tpot.count + g->tpot.count > 0) {
@@ -134,7 +136,9 @@ static void print_times(const struct app_run *run, const struct paint *p)
         print_row(p, "     p99", cell_time(l, l->tpot.p99_ps), cell_time(g, g->tpot.p99_ps));
         print_row(p, "     max", cell_time(l, l->tpot.max_ps), cell_time(g, g->tpot.max_ps));
     }
-    print_row(p, "tokens/s", cell_rate(l), cell_rate(g));
+    print_row(p, "tokens/s", cell_rate(l, 1), cell_rate(g, 1));
+    if (batch > 1)
+        print_row(p, "tokens/s of all", cell_rate(l, batch), cell_rate(g, batch));
     print_row(p, "whole request", cell_time(l, l->finished_ps), cell_time(g, g->finished_ps));
 }
 
@@ -377,11 +381,27 @@ static void print_agreement(const struct app_values *v, const struct paint *p)
            app_values_rms_error(v));
 }
 
+/* One line a sequence, the first few of them. */
+static void print_texts(const struct app_run *run, const struct paint *p)
+{
+    const struct app_values *v = run->values;
+    const char *label = v->tokenizer ? "text" : "tokens";
+    for (int32_t s = 0; s < v->sequences && s < MOST_TEXTS; s++) {
+        char *text = app_values_text(run, s);
+        printf("%s%-*s%s", p->dim, LABEL, s ? "" : label, p->off);
+        if (run->scenario.prompt[0] && v->sequences == 1)
+            printf("%s%s%s", p->dim, run->scenario.prompt, p->off);
+        printf("%s%s%s\n", p->bold, text, p->off);
+        base_free(text);
+    }
+    if (v->sequences > MOST_TEXTS)
+        printf("%-*sand %" PRId32 " more sequences\n", LABEL, "", v->sequences - MOST_TEXTS);
+}
+
 /* What the chips computed. */
 static void print_values(const struct app_run *run, const struct paint *p)
 {
     const struct app_values *v = run->values;
-    char *text = app_values_text(run);
     bool fp32 = run->scenario.lpu_numerics == SCENARIO_FP32;
     printf("%s%-*s%snumbers of %s moved and computed by the programs\n", p->dim, LABEL, "values",
            p->off, fp32 ? "fp32" : "int8 and fp16");
@@ -389,11 +409,7 @@ static void print_values(const struct app_run *run, const struct paint *p)
         printf("%-*s", LABEL, "");
         print_agreement(v, p);
     }
-    printf("%s%-*s%s", p->dim, LABEL, v->tokenizer ? "text" : "tokens", p->off);
-    if (run->scenario.prompt[0])
-        printf("%s%s%s", p->dim, run->scenario.prompt, p->off);
-    printf("%s%s%s\n", p->bold, text, p->off);
-    base_free(text);
+    print_texts(run, p);
 }
 
 static void print_engine(const struct app_run *run, const struct paint *p)

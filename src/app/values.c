@@ -6,10 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "app/prompts.h"
 #include "base/memory.h"
 #include "chip/chip_values.h"
-#include "config/config.h"
-#include "config/ids.h"
 #include "model/utf8.h"
 #include "parallel/copies.h"
 #include "partition/image.h"
@@ -18,11 +17,14 @@ void app_values_free(struct app_values *values)
 {
     if (!values)
         return;
-    model_reference_release(values->reference);
+    for (int32_t s = 0; s < values->sequences; s++) {
+        model_reference_release(values->sequence[s].reference);
+        base_free(values->sequence[s].prompt);
+        base_free(values->sequence[s].token);
+    }
     model_weights_close(values->weights);
     tokenizer_close(values->tokenizer);
-    base_free(values->prompt);
-    base_free(values->token);
+    base_free(values->sequence);
     base_free(values->row);
     base_free(values);
 }
@@ -32,91 +34,31 @@ static bool is_generating(const struct app_run *run)
     return run->command->kind == APP_COMMAND_GENERATE;
 }
 
-/* Without words the prompt is drawn, as in runs without values. */
-static void draw_prompt(struct app_run *run)
-{
-    struct app_values *v = run->values;
-    v->prompt_tokens = run->scenario.workload.prompt_tokens;
-    v->prompt = base_alloc((size_t)v->prompt_tokens, sizeof *v->prompt);
-    for (int32_t p = 0; p < v->prompt_tokens; p++)
-        v->prompt[p] = app_lpu_drawn_token(run, p);
-}
-
-static void copy_prompt(struct app_values *v, const int32_t *ids, int32_t count)
-{
-    v->prompt_tokens = count;
-    v->prompt = base_alloc((size_t)count, sizeof *v->prompt);
-    for (int32_t p = 0; p < count; p++)
-        v->prompt[p] = ids[p];
-}
-
-static void read_prompt(struct app_run *run)
-{
-    const struct app_command *command = run->command;
-    const struct scenario *s = &run->scenario;
-    struct app_values *v = run->values;
-    const char *text = is_generating(run) ? command->prompt : s->prompt[0] ? s->prompt : NULL;
-    if (text || tokenizer_is_there(s->model_path))
-        v->tokenizer = tokenizer_open(s->model_path, &run->model, &run->report);
-    if (text && v->tokenizer)
-        tokenizer_encode(v->tokenizer, text, &v->prompt, &v->prompt_tokens, &run->report);
-    else if (is_generating(run) && command->prompt_ids)
-        copy_prompt(v, command->prompt_ids, command->prompt_id_count);
-    else if (s->prompt_ids[0] && !is_generating(run))
-        config_ids_parse("workload.prompt_ids", s->prompt_ids, &v->prompt, &v->prompt_tokens,
-                         &run->report);
-    else if (!text)
-        draw_prompt(run);
-}
-
-static void check_ids(struct app_run *run)
-{
-    const struct app_values *v = run->values;
-    for (int32_t p = 0; p < v->prompt_tokens; p++)
-        if (v->prompt[p] < 0 || v->prompt[p] >= run->model.vocabulary)
-            base_report_add(&run->report, NULL, 0,
-                            "token %" PRId32 " of the prompt is %" PRId32
-                            "; %s knows ids 0 to %" PRId64,
-                            p + 1, v->prompt[p], run->model.name, run->model.vocabulary - 1);
-}
-
-/* The prompt's length is known now: it must be what was said, and fit into the bucket. */
-static void count_prompt(struct app_run *run)
-{
-    struct workload *work = &run->scenario.workload;
-    int32_t tokens = run->values->prompt_tokens;
-    int64_t all = (int64_t)tokens + work->decode_tokens;
-    if (tokens == 0)
-        base_report_add(&run->report, NULL, 0, "the prompt has no token: %s has no begin token",
-                        run->model.name);
-    if (work->prompt_tokens > 0 && work->prompt_tokens != tokens && !is_generating(run))
-        base_report_add(&run->report, NULL, 0,
-                        "workload.prompt_tokens: %" PRId32 ", but the prompt has %" PRId32
-                        " tokens; 0 would count them",
-                        work->prompt_tokens, tokens);
-    if (all > run->scenario.bucket.max_sequence)
-        base_report_add(&run->report, NULL, 0,
-                        "%" PRId32 " prompt tokens and %" PRId32 " to generate take %" PRId64
-                        " positions; bucket.max_sequence = %" PRId32,
-                        tokens, work->decode_tokens, all, run->scenario.bucket.max_sequence);
-    if (work->prompt_tokens != tokens)
-        config_scenario_counted(&run->scenario, "workload.prompt_tokens");
-    work->prompt_tokens = tokens;
-}
-
 /* Whether the reference runs beside the chips. */
 static bool is_compared(const struct app_run *run)
 {
     return run->scenario.lpu_reference && !is_generating(run);
 }
 
-static void open_reference(struct app_run *run)
+static void open_references(struct app_run *run)
 {
     struct app_values *v = run->values;
-    bool wanted = parallel_is_first() && is_compared(run);
-    int32_t positions = v->prompt_tokens + run->scenario.workload.decode_tokens;
-    if (wanted && base_report_is_clean(&run->report))
-        v->reference = model_reference_create(&run->model, v->weights, positions);
+    bool wanted = parallel_is_first() && is_compared(run) && base_report_is_clean(&run->report);
+    for (int32_t s = 0; wanted && s < v->sequences; s++) {
+        struct app_sequence *q = &v->sequence[s];
+        int32_t positions = q->prompt_tokens + run->scenario.workload.decode_tokens;
+        q->reference = model_reference_create(&run->model, v->weights, positions);
+    }
+}
+
+static void open_sequences(struct app_values *v, const struct scenario *s)
+{
+    size_t tokens = (size_t)s->workload.decode_tokens;
+    v->sequences = s->bucket.batch;
+    v->sequence = base_alloc((size_t)v->sequences, sizeof *v->sequence);
+    for (int32_t n = 0; n < v->sequences; n++)
+        v->sequence[n].token = base_alloc(tokens, sizeof *v->sequence[n].token);
+    v->row = base_alloc(tokens * (size_t)v->sequences, sizeof *v->row);
 }
 
 enum base_status app_values_open(struct app_run *run)
@@ -124,18 +66,12 @@ enum base_status app_values_open(struct app_run *run)
     if (!run->scenario.values)
         return BASE_OK;
     struct app_values *v = run->values = base_alloc(1, sizeof *v);
-    size_t tokens = (size_t)run->scenario.workload.decode_tokens;
-    v->token = base_alloc(tokens, sizeof *v->token);
-    v->row = base_alloc(tokens, sizeof *v->row);
+    open_sequences(v, &run->scenario);
     v->agreement.first_other = -1;
     v->weights = model_weights_open(run->scenario.model_path, &run->model, &run->report);
     chip_can_compute(&run->scenario.lpu_chip, &run->report);
-    read_prompt(run);
-    if (base_report_is_clean(&run->report)) {
-        check_ids(run);
-        count_prompt(run);
-    }
-    open_reference(run);
+    app_prompts_read(run);
+    open_references(run);
     return parallel_agree_report(&run->report, BASE_USAGE);
 }
 
@@ -184,24 +120,25 @@ static const struct app_lpu_chip *token_holder(const struct app_run *run)
     return NULL;
 }
 
-static int32_t held_token(const struct app_run *run)
+static int32_t held_token(const struct app_run *run, int32_t sequence)
 {
     const struct app_lpu_chip *own = token_holder(run);
-    return own ? chip_token(own->chip, &own->program[PARTITION_DECODE]) : 0;
+    return own ? chip_token(own->chip, &own->program[PARTITION_DECODE], sequence) : 0;
 }
 
 /* Rows of a prefill pass beyond the prompt are overwritten before anything reads them: 0 will do.
  */
-int32_t app_values_token(const struct app_run *run, int32_t position)
+int32_t app_values_token(const struct app_run *run, int32_t sequence, int32_t position)
 {
     const struct app_values *v = run->values;
-    if (position < v->prompt_tokens)
-        return v->prompt[position];
-    return position == v->prompt_tokens - 1 + v->tokens ? held_token(run) : 0;
+    const struct app_sequence *q = &v->sequence[sequence];
+    if (position < q->prompt_tokens)
+        return q->prompt[position];
+    return position == q->prompt_tokens - 1 + v->tokens ? held_token(run, sequence) : 0;
 }
 
-/* Collective. Logits of the last step, whole on the first rank and NULL elsewhere. */
-static float *gather_logits(const struct app_run *run)
+/* Collective. Logits of a sequence's last step, whole on the first rank and NULL elsewhere. */
+static float *gather_logits(const struct app_run *run, int32_t sequence)
 {
     const struct app_lpu *lpu = run->lpu;
     float *mine = NULL;
@@ -210,10 +147,11 @@ static float *gather_logits(const struct app_run *run)
         struct app_lpu_chip *own = &lpu->own[i];
         const struct program *program = &own->program[PARTITION_DECODE];
         struct image_input image = image_of(run, own->id);
-        int32_t share = own->chip ? image_read_logits(&image, program, get_lanes, own, NULL) : 0;
+        int32_t share =
+            own->chip ? image_read_logits(&image, program, get_lanes, own, sequence, NULL) : 0;
         mine = base_grow(mine, &capacity, count + (size_t)share, sizeof *mine);
         if (share > 0)
-            image_read_logits(&image, program, get_lanes, own, mine + count);
+            image_read_logits(&image, program, get_lanes, own, sequence, mine + count);
         count += (size_t)share;
     }
     float *all = parallel_gather(mine, count * sizeof *mine, &bytes);
@@ -222,12 +160,12 @@ static float *gather_logits(const struct app_run *run)
 }
 
 /* First rank. The reference takes all tokens before `position` and the one there. */
-static const float *reference_logits(struct app_values *v, int32_t position)
+static const float *reference_logits(struct app_sequence *q, int32_t position)
 {
     const float *logits = NULL;
-    for (; v->fed <= position; v->fed++) {
-        int32_t p = v->fed - v->prompt_tokens;
-        logits = model_reference_step(v->reference, p < 0 ? v->prompt[v->fed] : v->token[p]);
+    for (; q->fed <= position; q->fed++) {
+        int32_t p = q->fed - q->prompt_tokens;
+        logits = model_reference_step(q->reference, p < 0 ? q->prompt[q->fed] : q->token[p]);
     }
     return logits;
 }
@@ -252,7 +190,7 @@ static void compare(const struct app_run *run, const float *logit, struct record
 {
     struct app_values *v = run->values;
     int64_t vocabulary = run->model.vocabulary;
-    const float *plain = reference_logits(v, row->position);
+    const float *plain = reference_logits(&v->sequence[row->sequence], row->position);
     double squares = 0;
     for (int64_t n = 0; n < vocabulary; n++) {
         double error = error_of(logit[n], plain[n]);
@@ -306,27 +244,43 @@ static enum base_status check_numbers(struct app_run *run, const struct record_l
     return parallel_agree_report(&run->report, BASE_FAILURE);
 }
 
-enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
+/* Collective. A sequence's token of a step, and how its logits compare. */
+static enum base_status close_sequence(struct app_run *run, const struct record_lpu_step *step,
+                                       int32_t sequence)
 {
     struct app_values *v = run->values;
-    if (step->phase != RECORD_DECODE || step->position < v->prompt_tokens - 1)
-        return BASE_OK;
-    struct record_lpu_token row = {
-        .step = step->step, .position = step->position, .token = held_token(run), .reference = -1};
+    struct app_sequence *q = &v->sequence[sequence];
+    struct record_lpu_token row = {.step = step->step,
+                                   .sequence = sequence,
+                                   .position = q->prompt_tokens - 1 + v->tokens,
+                                   .token = held_token(run, sequence),
+                                   .reference = -1};
     parallel_broadcast(&row.token, sizeof row.token);
     enum base_status status = check_known(run, &row);
     bool looked_at = is_compared(run) || is_generating(run);
-    float *logit = status == BASE_OK && looked_at ? gather_logits(run) : NULL;
-    if (v->reference && logit)
+    float *logit = status == BASE_OK && looked_at ? gather_logits(run, sequence) : NULL;
+    if (q->reference && logit)
         compare(run, logit, &row);
     if (is_generating(run) && status == BASE_OK)
         status = check_numbers(run, &row, logit);
     base_free(logit);
+    v->row[v->tokens * v->sequences + sequence] = row;
+    q->token[v->tokens] = row.token;
+    return status;
+}
+
+enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
+{
+    struct app_values *v = run->values;
+    enum base_status status = BASE_OK;
+    if (step->step < run->lpu->prompt_steps)
+        return BASE_OK;
+    for (int32_t s = 0; s < v->sequences && status == BASE_OK; s++)
+        status = close_sequence(run, step, s);
     if (status != BASE_OK)
         return status;
-    v->row[v->tokens] = row;
-    v->token[v->tokens++] = row.token;
-    v->ended = is_generating(run) && is_end(&run->model, row.token);
+    v->tokens++;
+    v->ended = is_generating(run) && is_end(&run->model, v->sequence[0].token[v->tokens - 1]);
     return BASE_OK;
 }
 
@@ -337,29 +291,44 @@ double app_values_rms_error(const struct app_values *values)
 }
 
 /* Ids on one line. */
-static char *ids_text(const struct app_values *v)
+static char *ids_text(const struct app_values *v, int32_t sequence)
 {
     char *text = base_strdup("");
     for (int32_t n = 0; n < v->tokens; n++) {
-        char *longer = base_format("%s%s%" PRId32, text, n ? " " : "", v->token[n]);
+        char *longer =
+            base_format("%s%s%" PRId32, text, n ? " " : "", v->sequence[sequence].token[n]);
         base_free(text);
         text = longer;
     }
     return text;
 }
 
-char *app_values_text(const struct app_run *run)
+char *app_values_text(const struct app_run *run, int32_t sequence)
 {
     const struct app_values *v = run->values;
+    const int32_t *token = v->sequence[sequence].token;
     int32_t count = 0;
-    while (count < v->tokens && !is_end(&run->model, v->token[count]))
+    while (count < v->tokens && !is_end(&run->model, token[count]))
         count++;
-    return v->tokenizer ? tokenizer_decode(v->tokenizer, v->token, count) : ids_text(v);
+    return v->tokenizer ? tokenizer_decode(v->tokenizer, token, count) : ids_text(v, sequence);
+}
+
+char *app_values_texts(const struct app_run *run)
+{
+    char *all = base_strdup("");
+    for (int32_t s = 0; s < run->values->sequences; s++) {
+        char *text = app_values_text(run, s);
+        char *more = base_format("%s%s%s", all, s ? "\n" : "", text);
+        base_free(text);
+        base_free(all);
+        all = more;
+    }
+    return all;
 }
 
 void app_values_print(const struct app_run *run)
 {
-    char *text = run->command->print_ids ? ids_text(run->values) : app_values_text(run);
+    char *text = run->command->print_ids ? ids_text(run->values, 0) : app_values_text(run, 0);
     puts(text);
     base_free(text);
 }
@@ -367,9 +336,9 @@ void app_values_print(const struct app_run *run)
 void app_values_record(const struct app_run *run)
 {
     const struct app_values *v = run->values;
-    char *text = app_values_text(run);
+    char *text = app_values_texts(run);
     record_append(run->file, record_layout(RECORD_LPU_TOKENS), v->row,
-                  parallel_is_first() ? (size_t)v->tokens : 0);
+                  parallel_is_first() ? (size_t)v->tokens * (size_t)v->sequences : 0);
     char *repaired = utf8_repair(text);
     record_set_text(run->file, "/lpu/tokens", "text", repaired);
     base_free(repaired);

@@ -19,40 +19,51 @@ struct app_agreement {
     int64_t logits;
 };
 
-/* Prompt and generated tokens are the same on all ranks; the comparison is the first rank's. */
+/* One of the batch: its prompt and generated tokens are the same on all ranks. */
+struct app_sequence {
+    int32_t *prompt, prompt_tokens;
+    int32_t *token;                    /* generated; room for workload.decode_tokens */
+    struct model_reference *reference; /* first rank, where wanted */
+    int32_t fed;                       /* tokens that it has taken */
+};
+
+/* The comparison is the first rank's. */
 struct app_values {
     struct model_weights *weights;
     struct tokenizer *tokenizer; /* NULL: the model has no vocab.json */
-    int32_t *prompt, prompt_tokens;
-    int32_t *token, tokens;            /* generated; room for workload.decode_tokens */
-    bool ended;                        /* the last one ends the text, and generate stops there */
-    struct model_reference *reference; /* first rank, where wanted */
-    int32_t fed;                       /* tokens that it has taken */
+    struct app_sequence *sequence;
+    int32_t sequences; /* bucket.batch */
+    int32_t tokens;    /* generated so far, by each */
+    bool ended;        /* the last one ends the text, and generate stops there */
     struct app_agreement agreement;
-    struct record_lpu_token *row; /* [tokens] */
+    struct record_lpu_token *row; /* [tokens][sequences] */
 };
 
-/* Collective. Reads weights and prompt, and sets workload.prompt_tokens by it. */
+/* Collective. Reads weights and prompts, and sets workload.prompt_tokens by the longest. */
 enum base_status app_values_open(struct app_run *run);
 void app_values_free(struct app_values *values);
 
 /* The chip computes numbers from now on; its memory is loaded. Faults go into run->report. */
 void app_values_load(struct app_run *run, struct app_lpu_chip *own);
 
-/* The token that a step takes at `position`: of the prompt, or the one that own chips hold. */
-int32_t app_values_token(const struct app_run *run, int32_t position);
+/* The token that a step takes for a sequence at `position`: of its prompt, or the one that own
+ * chips hold. */
+int32_t app_values_token(const struct app_run *run, int32_t sequence, int32_t position);
 
-/* Collective. After a step: its token, if it gave one, and how its logits compare. BASE_CONTRACT
+/* Collective. After a step: its tokens, if it gave any, and how their logits compare. BASE_CONTRACT
  * where the token is none, BASE_FAILURE where generate has logits that are no numbers. */
 enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step);
 
 /* Root mean square difference of the compared logits; 0 where none were. */
 double app_values_rms_error(const struct app_values *values);
 
-/* What generated tokens say, up to one that ends the text; free with base_free. */
-char *app_values_text(const struct app_run *run);
+/* What a sequence's generated tokens say, up to one that ends the text; free with base_free. */
+char *app_values_text(const struct app_run *run, int32_t sequence);
 
-/* Collective. /lpu/tokens, and the text as its attribute. */
+/* The texts of all sequences, a line each; free with base_free. */
+char *app_values_texts(const struct app_run *run);
+
+/* Collective. /lpu/tokens, and the texts as its attribute. */
 void app_values_record(const struct app_run *run);
 
 /* generate: text or ids on standard output. First rank. */

@@ -35,11 +35,12 @@
  * The operand that names what memory holds has index = address - program_tensor_address and the
  * strides of the address; its index_mode is that of the address. CLAMP: the address is the table's
  * first, the limit its last vector, and the index is the argument. TOKEN: sub j of n holds group
- * j * embedding_groups / n. KV: vector r of the stream becomes row r of the step. Labels on streams
- * are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0 (EXPECT) is
- * what the addresses hold then; a dump holds nothing. C2C_RECEIVE: output 0 is the stream and its
- * new label, output 1 (EXPECT) what the sender's message must name. All other results carry the
- * identity of their output operand; between ALUs a result goes by its mark. */
+ * j * embedding_groups / n. KV: vector r of the stream becomes row r of the step. CACHE and KV name
+ * the vectors of cache 0. Labels on streams are STATIC. MEM_WRITE: input 0 is the stream and what
+ * it must carry; output 0 (EXPECT) is what the addresses hold then; a dump holds nothing.
+ * C2C_RECEIVE: output 0 is the stream and its new label, output 1 (EXPECT) what the sender's
+ * message must name. All other results carry the identity of their output operand; between ALUs a
+ * result goes by its mark. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -88,15 +89,17 @@ static inline int32_t program_mxm_plane(int32_t queue)
 enum program_direction { PROGRAM_EAST = 0, PROGRAM_WEST = 1 };
 
 /* How the address of a MEM instruction follows from (i, o) and the run-time values of the step.
- * s = address + i * stride[0] + o * stride[1] throughout. */
+ * s = address + i * stride[0] + o * stride[1] throughout; `position` and `cache` are those of the
+ * sequence that the instruction names, and `width` is the number of rows of one cache. */
 enum program_address_mode {
     PROGRAM_ADDRESS_STATIC,   /* s */
     PROGRAM_ADDRESS_POSITION, /* s + position: row tables such as cos/sin */
     PROGRAM_ADDRESS_CLAMP,    /* address + clamp(position + i*stride[0] + o*stride[1] + argument, 0,
                                * limit):    mask tables */
     PROGRAM_ADDRESS_KV, /* Row r = position + argument + 16*i of the cache. Where this slice, which
-                         * holds the rows of lane `low`, owns it (program_kv_owner), address + its
-                         * local row / 16; else `limit`, the dump */
+                         * holds the rows of lane `low`, owns it (program_kv_owner), address +
+                         * cache * width + its local row / 16; else `limit`, the dump */
+    PROGRAM_ADDRESS_CACHE, /* s + cache * width: what the sequence's cache holds */
     PROGRAM_ADDRESS_TOKEN, /* address + i*stride[0] + local*stride[1], local = row of token[o] in
                             * the slices of group `low` where they own it (program_token_owner);
                             * else limit + i*stride[0], a zero row */
@@ -173,9 +176,10 @@ struct program_instruction {
     int32_t address, stride[2],
         limit; /* MEM; MXM_COMPUTE: accumulator row = address + i * stride[0] */
     int32_t argument, argument_stride;
-    int32_t low, width; /* SXM window; KV lane; TOKEN group; fp16 compute: low = first activation
-                           lane of its half */
+    int32_t low, width; /* SXM window; KV lane and rows of a cache; TOKEN group; fp16 compute: low =
+                           first activation lane of its half */
     float immediate;
+    uint8_t sequence; /* MEM: whose position and cache the address follows */
 };
 
 enum program_tensor_kind {
@@ -210,7 +214,8 @@ static inline int32_t program_dtype_planes(int32_t dtype)
 struct program_tensor {
     char name[24];
     uint8_t kind, dtype;
-    uint8_t subs, reserved;
+    uint8_t subs;
+    uint8_t caches; /* KV: caches of count / caches vectors each, one behind the other; else 0 */
     int16_t layer;
     int32_t slice;   /* first entry in program.slice; -1: no placement */
     int32_t address; /* of every sub, plus program.row[slice + j] where there is one */
@@ -239,21 +244,35 @@ struct program {
     struct program_op *op;
     size_t ops, op_capacity;
     int64_t length_cycles; /* compiled length of the step, the same on all chips */
-    int32_t rows;          /* tokens of the step: 1 in decode, the chunk in prefill */
+    int32_t rows;          /* tokens of the step: one a sequence in decode, the chunk in prefill */
+    int32_t sequences;     /* of the step, each with rows / sequences tokens one behind the other */
     /* Layout of the KV cache and of the embedding, for the run-time address modes. */
     int32_t kv_tile_positions; /* positions of one tile; tile t is in hemisphere t mod 2 */
     int32_t vocabulary_first, vocabulary_count; /* tokens whose embedding this chip holds */
     int32_t embedding_groups; /* token local/groups is the row, local%groups the group of slices */
-    int32_t token;            /* tensor of the key that a step ends with; -1: none on this chip */
-    int32_t key_id_bits;      /* low bits of a key, which hold its id; the rest is its value */
+    int32_t token; /* tensor of the keys that a step ends with, one a row; -1: none on this chip */
+    int32_t key_id_bits; /* low bits of a key, which hold its id; the rest is its value */
+};
+
+enum { PROGRAM_SEQUENCES = 32 }; /* at most, of a step */
+
+/* Where a sequence of a step stands: the row of its first token in the cache that it has. */
+struct program_sequence {
+    int32_t position, cache;
 };
 
 /* The values that are known only at run time. */
 struct program_runtime {
-    int32_t position;     /* cache row of the first token of the step */
-    const int32_t *token; /* rows tokens; used by TOKEN addresses */
+    struct program_sequence sequence[PROGRAM_SEQUENCES]; /* as many as the program has */
+    const int32_t *token;                                /* rows tokens; used by TOKEN addresses */
     int32_t tokens;
 };
+
+/* Vectors of one of a KV tensor's caches. */
+static inline int32_t program_cache_rows(const struct program_tensor *t)
+{
+    return t->caches ? t->count / t->caches : t->count;
+}
 
 /* First row of sub `sub` of a placed tensor. */
 static inline int32_t program_tensor_address(const struct program *p,

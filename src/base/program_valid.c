@@ -95,6 +95,8 @@ static void check_tensor(struct judge *j, size_t n)
     bool fits = is_text(t->name) && t->kind <= PROGRAM_TENSOR_ZERO &&
                 t->dtype <= PROGRAM_DTYPE_KEY && t->subs >= 1 && t->count >= 0 &&
                 is_within(t->valid, 0, t->count) && t->slice >= -1 &&
+                (t->kind == PROGRAM_TENSOR_KV ? t->caches > 0 && t->count % t->caches == 0
+                                              : t->caches == 0) &&
                 (t->kind == PROGRAM_TENSOR_ZERO) == (n == 0);
     if (placed)
         fits = fits && (size_t)t->slice + t->subs <= j->program->slices && t->count <= MOST_ROWS &&
@@ -113,8 +115,10 @@ static bool check_tables(struct judge *j)
            "no zero tensor, or too many of anything");
     expect(j,
            is_within(p->rows, empty ? 0 : 1, MOST_ROWS) &&
+               is_within(p->sequences, empty ? 0 : 1, PROGRAM_SEQUENCES) &&
+               (!p->sequences || p->rows % p->sequences == 0) &&
                is_within(p->length_cycles, 0, MOST_CYCLES),
-           "rows or length out of range");
+           "rows, sequences or length out of range");
     for (size_t n = 0; n < p->slices; n++)
         expect(j,
                is_within(p->slice[n], 0, PROGRAM_QUEUE_VXM - 1) &&
@@ -212,6 +216,12 @@ static bool is_memory(const struct program_instruction *i)
     return i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_MEM_WRITE;
 }
 
+/* Whether the address lies in the cache of a sequence. */
+static bool is_cached(const struct program_instruction *i)
+{
+    return i->address_mode == PROGRAM_ADDRESS_KV || i->address_mode == PROGRAM_ADDRESS_CACHE;
+}
+
 static bool check_address(struct judge *j, const struct program_instruction *i)
 {
     const struct program *p = j->program;
@@ -227,6 +237,8 @@ static bool check_address(struct judge *j, const struct program_instruction *i)
         fits = fits && p->kv_tile_positions > 0 && p->kv_tile_positions <= MOST_ROWS &&
                p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1) &&
                !i->stride[0] && !i->stride[1];
+    if (is_cached(i))
+        fits = fits && is_within(i->width, 0, MOST_ROWS);
     if (i->address_mode == PROGRAM_ADDRESS_TOKEN)
         fits =
             fits && p->embedding_groups > 0 && p->vocabulary_first >= 0 && p->vocabulary_count >= 0;
@@ -333,7 +345,7 @@ static bool check_permutation(struct judge *j, const struct program_instruction 
     return expect_field(
         j,
         (!permutes || window || (!i->low && (rotate || !i->argument))) &&
-            (window || !i->argument_stride) && (window || swap || !i->width) &&
+            (window || !i->argument_stride) && (window || swap || is_cached(i) || !i->width) &&
             (!swap || (is_within(i->width, 2, j->chip->lanes) && i->width % 2 == 0)),
         "shift, window or width of a permutation");
 }
@@ -351,6 +363,7 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
     int32_t mode = is_memory(i) ? i->address_mode : PROGRAM_ADDRESS_STATIC;
     bool owner = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_TOKEN;
     bool shift = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_CLAMP;
+    bool sequenced = mode != PROGRAM_ADDRESS_STATIC && mode != PROGRAM_ADDRESS_TOKEN;
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
     bool half = i->opcode == PROGRAM_MXM_COMPUTE && i->flags & PROGRAM_FP16;
     return expect_field(j, !half || is_within(i->low, 0, j->chip->lanes - 1),
@@ -360,6 +373,7 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
                             (owner || mode == PROGRAM_ADDRESS_CLAMP || !i->limit) &&
                             (shift || permutes || i->opcode == PROGRAM_VXM || !i->argument) &&
                             (owner || permutes || half || !i->low) &&
+                            i->sequence < (sequenced ? j->program->sequences : 1) &&
                             (i->opcode == PROGRAM_VXM || !i->mark),
                         "a field that the opcode does not use");
 }
@@ -450,9 +464,7 @@ static bool check_identity(struct judge *j, const struct program_instruction *i,
                         "operand names vectors that its tensor lacks") &&
            expect_field(j, o->index_mode == (chosen ? i->address_mode : PROGRAM_ADDRESS_STATIC),
                         "index mode of an operand") &&
-           expect_field(j,
-                        !chosen || (i->address_mode == PROGRAM_ADDRESS_KV) ==
-                                       (t->kind == PROGRAM_TENSOR_KV),
+           expect_field(j, !chosen || is_cached(i) == (t->kind == PROGRAM_TENSOR_KV),
                         "cache addresses are for KV tensors");
 }
 

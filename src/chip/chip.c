@@ -178,15 +178,43 @@ static int32_t tokens_needed(const struct program *program)
     return most;
 }
 
+/* Of the KV tensor that has the fewest; as many as there can be where there is none. */
+static int32_t least_caches(const struct program *program)
+{
+    int32_t least = PROGRAM_SEQUENCES;
+    for (size_t n = 0; n < program->tensors; n++) {
+        const struct program_tensor *t = &program->tensor[n];
+        if (t->kind == PROGRAM_TENSOR_KV && t->caches < least)
+            least = t->caches;
+    }
+    return least;
+}
+
+static void check_sequences(const struct program *program, const struct program_runtime *runtime,
+                            struct base_report *report)
+{
+    const int32_t most_positions = 1 << 24, caches = least_caches(program);
+    uint64_t taken = 0;
+    for (int32_t s = 0; s < program->sequences; s++) {
+        const struct program_sequence *at = &runtime->sequence[s];
+        bool known = at->cache >= 0 && at->cache < caches;
+        if (at->position < 0 || at->position > most_positions)
+            base_report_add(report, NULL, 0, "chip %d: a step starts at row 0 to %d, not %d",
+                            program->chip, most_positions, at->position);
+        if (!known || taken >> at->cache & 1)
+            base_report_add(report, NULL, 0,
+                            "chip %d: sequence %d has cache %d; each has one of 0 to %d for itself",
+                            program->chip, s, at->cache, caches - 1);
+        taken |= known ? UINT64_C(1) << at->cache : 0;
+    }
+}
+
 static bool runtime_fits(const struct program *program, const struct program_runtime *runtime,
                          struct base_report *report)
 {
-    const int32_t most_positions = 1 << 24;
     size_t before = report->count;
-    if (runtime->position < 0 || runtime->position > most_positions)
-        base_report_add(report, NULL, 0, "chip %d: a step starts at row 0 to %d, not %d",
-                        program->chip, most_positions, runtime->position);
     int32_t needed = tokens_needed(program);
+    check_sequences(program, runtime, report);
     if (runtime->tokens < needed || (needed && !runtime->token))
         base_report_add(report, NULL, 0, "chip %d: the program takes %d tokens, not %d",
                         program->chip, needed, runtime->token ? runtime->tokens : 0);
@@ -259,7 +287,8 @@ bool chip_begin(struct chip *chip, const struct program *program,
         clear(chip);
     assert(start >= chip->now && "a step begins after what was executed");
     const struct executor_step *of = open_step(chip, loaded, runtime, start);
-    residents_forget_from(&chip->residents, runtime->position);
+    for (int32_t s = 0; s < program->sequences; s++)
+        residents_forget_from(&chip->residents, runtime->sequence[s]);
     links_close(chip);
     overlap_check_steps(chip, of);
     return true;
@@ -510,8 +539,10 @@ struct chip_statistics chip_finish(struct chip *chip)
     return of->statistics;
 }
 
-void chip_replayed(struct chip *chip, int32_t steps, int32_t position)
+void chip_replayed(struct chip *chip, int32_t steps, const struct program_sequence *sequence,
+                   int32_t sequences)
 {
     chip->begun += steps;
-    residents_assume_before(&chip->residents, position);
+    for (int32_t s = 0; s < sequences; s++)
+        residents_assume_before(&chip->residents, sequence[s]);
 }

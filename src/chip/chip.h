@@ -112,9 +112,9 @@ void chip_load(struct chip *chip, const struct program *program);
 
 /* Starts a step of a loaded program at cycle `start` of the clock, which is the same on all chips
  * and not before a cycle that was executed; where no step is open the clock begins anew. `runtime`
- * is copied, its tokens are not: they must live until chip_finish. A step that starts at an earlier
- * row than KV rows were written forgets those rows. False, with the reason, where the run-time
- * values do not fit the program; nothing has begun. */
+ * is copied, its tokens are not: they must live until chip_finish. A sequence that starts at an
+ * earlier row than rows of its cache were written forgets those rows. False, with the reason, where
+ * the run-time values do not fit the program; nothing has begun. */
 bool chip_begin(struct chip *chip, const struct program *program,
                 const struct program_runtime *runtime, int64_t start, struct base_report *report);
 
@@ -143,9 +143,10 @@ void chip_outbox_clear(struct chip *chip);
  * still open. */
 struct chip_statistics chip_finish(struct chip *chip);
 
-/* Steps that were replayed, not executed: KV rows before `position` count as written, and `steps`
- * are added to the number of the next step. */
-void chip_replayed(struct chip *chip, int32_t steps, int32_t position);
+/* Steps that were replayed, not executed: KV rows before the positions of the sequences, in their
+ * caches, count as written, and `steps` are added to the number of the next step. */
+void chip_replayed(struct chip *chip, int32_t steps, const struct program_sequence *sequence,
+                   int32_t sequences);
 
 /* The first CHIP_VIOLATIONS_KEPT of the chip's life in the order they were found; *total counts
  * all. */

@@ -39,8 +39,8 @@ void chip_preload(struct chip *chip, const struct program *program, const struct
 void chip_peek(const struct chip *chip, const struct program *program,
                const struct chip_number *where, float *lanes);
 
-/* The id of the token in program->token, which a decode step has left there. */
-int32_t chip_token(const struct chip *chip, const struct program *program);
+/* The id of the token in row `row` of program->token, which a decode step has left there. */
+int32_t chip_token(const struct chip *chip, const struct program *program, int32_t row);
 
 /* Of all of SRAM: equal where contents are equal. */
 uint64_t chip_memory_digest(const struct chip *chip);

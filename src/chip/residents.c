@@ -38,7 +38,8 @@ static bool is_named(const struct resident *r, const struct program_tensor *t)
 static bool is_placed_as(const struct resident *r, const struct program *p,
                          const struct program_tensor *t)
 {
-    if (r->subs != t->subs || r->count != t->count || r->valid != t->valid)
+    if (r->subs != t->subs || r->count != t->count || r->valid != t->valid ||
+        r->caches != t->caches)
         return false;
     for (int32_t s = 0; s < r->subs; s++)
         if (r->slice[s] != p->slice[t->slice + s] || r->row[s] != program_tensor_address(p, t, s))
@@ -65,7 +66,9 @@ static int32_t add(struct residents *residents, const struct program *p,
                            .subs = t->subs,
                            .count = t->count,
                            .valid = t->valid,
-                           .tile_positions = p->kv_tile_positions};
+                           .tile_positions = p->kv_tile_positions,
+                           .caches = t->caches,
+                           .cache_rows = program_cache_rows(t)};
     memcpy(r->name, t->name, sizeof r->name);
     r->slice = base_alloc(t->subs, sizeof *r->slice);
     r->row = base_alloc(t->subs, sizeof *r->row);
@@ -242,14 +245,34 @@ void residents_load(struct chip *chip, struct executor_program *loaded)
         overlap_check(chip, chip->loaded[n], false);
 }
 
-int32_t residents_rows_before(const struct resident *r, int32_t sub, int32_t position)
+/* Vectors of a cache that hold positions before `position`. */
+static int32_t filled(const struct resident *r, int32_t sub, int32_t position)
 {
     if (r->lane[sub] < 0 || r->tile_positions < 16)
-        return INT32_MAX;
+        return r->cache_rows;
     int32_t side = program_is_east(r->slice[sub]), tile = position / r->tile_positions;
     int32_t rest = position % r->tile_positions - r->lane[sub];
     int32_t whole = (tile + (side ? 0 : 1)) / 2 * (r->tile_positions / 16);
-    return tile % 2 == side && rest > 0 ? whole + (rest + 15) / 16 : whole;
+    int32_t rows = tile % 2 == side && rest > 0 ? whole + (rest + 15) / 16 : whole;
+    return rows < r->cache_rows ? rows : r->cache_rows;
+}
+
+struct resident_rows residents_rows_from(const struct resident *r, int32_t sub,
+                                         struct program_sequence sequence)
+{
+    int32_t first = sequence.cache * r->cache_rows;
+    if (sequence.cache >= r->caches)
+        return (struct resident_rows){0, 0};
+    return (struct resident_rows){first + filled(r, sub, sequence.position), first + r->cache_rows};
+}
+
+struct resident_rows residents_rows_before(const struct resident *r, int32_t sub,
+                                           struct program_sequence sequence)
+{
+    int32_t first = sequence.cache * r->cache_rows;
+    if (sequence.cache >= r->caches)
+        return (struct resident_rows){0, 0};
+    return (struct resident_rows){first, first + filled(r, sub, sequence.position)};
 }
 
 void resident_write_row(struct resident *r, int32_t sub, int32_t row)
@@ -257,25 +280,33 @@ void resident_write_row(struct resident *r, int32_t sub, int32_t row)
     r->written[(size_t)sub * r->words + (size_t)row / 64] |= UINT64_C(1) << (row % 64);
 }
 
-void residents_forget_from(struct residents *residents, int32_t position)
+/* A word at a time. */
+static void forget_rows(struct resident *r, int32_t sub, struct resident_rows rows)
 {
-    for (size_t n = 0; n < residents->count; n++) {
-        struct resident *r = &residents->at[n];
-        for (int32_t s = 0; s < r->subs && r->kind == PROGRAM_TENSOR_KV; s++)
-            for (int64_t row = residents_rows_before(r, s, position); row < (int64_t)r->words * 64;
-                 row = (row / 64 + 1) * 64)
-                r->written[(size_t)s * r->words + (size_t)row / 64] &=
-                    (UINT64_C(1) << (row % 64)) - 1;
+    for (int32_t row = rows.from, end; row < rows.to; row = end) {
+        uint64_t *word = &r->written[(size_t)sub * r->words + (size_t)row / 64];
+        end = (row / 64 + 1) * 64 < rows.to ? (row / 64 + 1) * 64 : rows.to;
+        *word &= ~(UINT64_MAX >> (64 - (end - row)) << (row % 64));
     }
 }
 
-void residents_assume_before(struct residents *residents, int32_t position)
+void residents_forget_from(struct residents *residents, struct program_sequence sequence)
 {
     for (size_t n = 0; n < residents->count; n++) {
         struct resident *r = &residents->at[n];
         for (int32_t s = 0; s < r->subs && r->kind == PROGRAM_TENSOR_KV; s++)
-            for (int32_t row = 0; row < residents_rows_before(r, s, position) && row < r->count;
-                 row++)
+            forget_rows(r, s, residents_rows_from(r, s, sequence));
+    }
+}
+
+void residents_assume_before(struct residents *residents, struct program_sequence sequence)
+{
+    for (size_t n = 0; n < residents->count; n++) {
+        struct resident *r = &residents->at[n];
+        for (int32_t s = 0; s < r->subs && r->kind == PROGRAM_TENSOR_KV; s++) {
+            struct resident_rows rows = residents_rows_before(r, s, sequence);
+            for (int32_t row = rows.from; row < rows.to; row++)
                 resident_write_row(r, s, row);
+        }
     }
 }

@@ -26,8 +26,10 @@ struct resident {
     int32_t *slice, *row;   /* one a sub: where its rows begin */
     int16_t *lane;          /* KV: which rows r mod 16 the sub holds; -1: not known yet */
     int32_t tile_positions; /* KV */
-    int32_t *head;          /* KV: a sub's list of rows that open steps wrote (sram.h); -1: none */
-    uint64_t *written;      /* KV: rows of finished steps, `words` a sub */
+    int32_t caches;         /* KV: how many, of cache_rows rows each */
+    int32_t cache_rows;
+    int32_t *head;     /* KV: a sub's list of rows that open steps wrote (sram.h); -1: none */
+    uint64_t *written; /* KV: rows of finished steps, `words` a sub */
     size_t words;
 };
 
@@ -50,8 +52,17 @@ void residents_load(struct chip *chip, struct executor_program *loaded);
 /* Whether rows [from, to) of a slice hold zero vectors. */
 bool residents_are_zero(const struct residents *residents, int32_t slice, int32_t from, int32_t to);
 
-/* Rows of a KV sub that hold positions before `position`: 0..n-1. INT32_MAX: not known. */
-int32_t residents_rows_before(const struct resident *r, int32_t sub, int32_t position);
+/* Rows [from, to) of a KV sub. */
+struct resident_rows {
+    int32_t from, to;
+};
+
+/* Those of the sequence's cache that hold positions from its own on, or before it; none where there
+ * is no such cache, and all before where the sub's lane is not known. */
+struct resident_rows residents_rows_from(const struct resident *r, int32_t sub,
+                                         struct program_sequence sequence);
+struct resident_rows residents_rows_before(const struct resident *r, int32_t sub,
+                                           struct program_sequence sequence);
 
 static inline bool resident_row_is_written(const struct resident *r, int32_t sub, int32_t row)
 {
@@ -60,10 +71,10 @@ static inline bool resident_row_is_written(const struct resident *r, int32_t sub
 
 void resident_write_row(struct resident *r, int32_t sub, int32_t row);
 
-/* KV rows at `position` and after count as not written. */
-void residents_forget_from(struct residents *residents, int32_t position);
+/* KV rows of the sequence's cache at its position and after count as not written. */
+void residents_forget_from(struct residents *residents, struct program_sequence sequence);
 
-/* KV rows before `position` count as written. */
-void residents_assume_before(struct residents *residents, int32_t position);
+/* KV rows of the sequence's cache before its position count as written. */
+void residents_assume_before(struct residents *residents, struct program_sequence sequence);
 
 #endif

@@ -46,16 +46,23 @@ static int64_t clamp(int64_t value, int64_t high)
     return value < 0 ? 0 : (value > high ? high : value);
 }
 
+/* Rows from the first cache of a tensor to that of the instruction's sequence. */
+static int64_t cache_offset(const struct executor_step *of, const struct program_instruction *i)
+{
+    return (int64_t)of->runtime.sequence[i->sequence].cache * i->width;
+}
+
 static struct target kv_target(const struct executor_step *of, const struct program_instruction *i,
                                int32_t inner)
 {
-    int64_t row = (int64_t)of->runtime.position + i->argument + 16 * (int64_t)inner;
+    int64_t row =
+        (int64_t)of->runtime.sequence[i->sequence].position + i->argument + 16 * (int64_t)inner;
     int32_t local = -1;
     if (row >= 0 && row < INT32_MAX)
         local = program_kv_owner(of->program->kv_tile_positions, program_is_east(i->queue), i->low,
                                  (int32_t)row);
     return local < 0 ? (struct target){i->limit, true}
-                     : (struct target){(int64_t)i->address + local / 16, false};
+                     : (struct target){i->address + cache_offset(of, i) + local / 16, false};
 }
 
 static struct target token_target(const struct executor_step *of,
@@ -72,7 +79,7 @@ static struct target token_target(const struct executor_step *of,
 static struct target target_of(const struct run *run, int32_t k)
 {
     const struct program_instruction *i = run->instruction;
-    int64_t position = run->of->runtime.position;
+    int64_t position = run->of->runtime.sequence[i->sequence].position;
     switch (i->address_mode) {
     case PROGRAM_ADDRESS_POSITION:
         return (struct target){run_value(run, i->address + position, i->stride, k), false};
@@ -82,6 +89,9 @@ static struct target target_of(const struct run *run, int32_t k)
             false};
     case PROGRAM_ADDRESS_KV:
         return kv_target(run->of, i, run_inner(run, k));
+    case PROGRAM_ADDRESS_CACHE:
+        return (struct target){run_value(run, i->address + cache_offset(run->of, i), i->stride, k),
+                               false};
     case PROGRAM_ADDRESS_TOKEN:
         return token_target(run->of, i, run_inner(run, k), run_outer(run, k));
     default:
@@ -96,7 +106,8 @@ int64_t sram_address(const struct run *run, int32_t k)
 
 static bool is_linear(const struct program_instruction *i)
 {
-    return i->address_mode == PROGRAM_ADDRESS_STATIC || i->address_mode == PROGRAM_ADDRESS_POSITION;
+    return i->address_mode == PROGRAM_ADDRESS_STATIC ||
+           i->address_mode == PROGRAM_ADDRESS_POSITION || i->address_mode == PROGRAM_ADDRESS_CACHE;
 }
 
 static int32_t bank_of(const struct chip *chip, int64_t address)
@@ -212,7 +223,9 @@ static bool chooses_as_named(const struct run *run, const struct program_operand
     case PROGRAM_ADDRESS_CLAMP:
         return offset == 0 && i->limit == t->count - 1 && i->argument == o->index;
     case PROGRAM_ADDRESS_KV:
-        return offset == o->index && carries_its_rows(run);
+        return offset == o->index && i->width == program_cache_rows(t) && carries_its_rows(run);
+    case PROGRAM_ADDRESS_CACHE:
+        return offset == o->index && i->width == program_cache_rows(t);
     case PROGRAM_ADDRESS_TOKEN:
         return offset == o->index &&
                (int64_t)i->low * t->subs == (int64_t)o->sub * p->embedding_groups;
@@ -357,40 +370,56 @@ static void note_write(struct chip *chip, const struct run *run, const struct pr
     *head = n;
 }
 
-/* Members of a read that must have been written in an open step: not padding, not KV rows of
- * finished steps or of positions yet to come. */
-static uint64_t wanted_of(const struct chip *chip, const struct executor_step *of,
-                          const struct program_operand *o, const struct sram_rows *rows)
+/* The cache that a tensor is; NULL: none. */
+static const struct resident *cache_of(const struct chip *chip, const struct executor_step *of,
+                                       int32_t tensor)
 {
-    const struct program_tensor *t = &of->program->tensor[o->tensor];
-    const struct resident *r = NULL;
-    int32_t end = t->valid;
-    if (t->kind == PROGRAM_TENSOR_KV && of->loaded->resident[o->tensor] >= 0) {
-        r = &chip->residents.at[of->loaded->resident[o->tensor]];
-        int32_t filled = residents_rows_before(r, o->sub, of->runtime.position + of->program->rows);
-        end = filled < end ? filled : end;
-    }
-    int32_t own = r ? residents_rows_before(r, o->sub, of->runtime.position) : 0;
+    bool cache =
+        of->program->tensor[tensor].kind == PROGRAM_TENSOR_KV && of->loaded->resident[tensor] >= 0;
+    return cache ? &chip->residents.at[of->loaded->resident[tensor]] : NULL;
+}
+
+/* Rows of a cache from the position of the sequence that a read names, `ahead` rows on. */
+static struct resident_rows rows_from(const struct resident *r, const struct sram_read *read,
+                                      int32_t ahead)
+{
+    const struct program_instruction *i = &read->of->program->instruction[read->instruction];
+    struct program_sequence s = read->of->runtime.sequence[i->sequence];
+    s.position += ahead;
+    return r ? residents_rows_from(r, read->sub, s) : (struct resident_rows){0, 0};
+}
+
+static bool is_in(struct resident_rows rows, int32_t row)
+{
+    return row >= rows.from && row < rows.to;
+}
+
+/* Members of a read that must have been written in an open step: not padding, not positions yet to
+ * come, not cache rows of finished steps. Rows from its own position on a step writes itself:
+ * whatever an earlier one left there is not meant. */
+static uint64_t wanted_of(const struct chip *chip, const struct sram_read *read)
+{
+    const struct program *p = read->of->program;
+    const struct resident *r = cache_of(chip, read->of, read->tensor);
+    struct resident_rows own = rows_from(r, read, 0);
+    struct resident_rows to_come = rows_from(r, read, p->rows / p->sequences);
     uint64_t wanted = 0;
-    for (int32_t k = 0; k < rows->count; k++) {
-        int32_t row = rows->row + k * rows->step;
-        if (row < end && !(row < own && resident_row_is_written(r, o->sub, row)))
+    for (int32_t k = 0; k < read->rows.count; k++) {
+        int32_t row = read->rows.row + k * read->rows.step;
+        bool stands = r && !is_in(own, row) && resident_row_is_written(r, read->sub, row);
+        if (row < p->tensor[read->tensor].valid && !is_in(to_come, row) && !stands)
             wanted |= UINT64_C(1) << k;
     }
     return wanted;
 }
 
-/* Members of a cache read that the step itself has to write: whatever an earlier step left in the
- * rows from its position on is not meant. */
+/* Members of a read that only its own step can serve. */
 static uint64_t own_members(const struct chip *chip, const struct sram_read *read)
 {
-    if (read->of->program->tensor[read->tensor].kind != PROGRAM_TENSOR_KV)
-        return 0;
-    const struct resident *r = &chip->residents.at[read->of->loaded->resident[read->tensor]];
-    int32_t own = residents_rows_before(r, read->sub, read->of->runtime.position);
+    struct resident_rows own = rows_from(cache_of(chip, read->of, read->tensor), read, 0);
     uint64_t members = 0;
     for (int32_t k = 0; k < read->rows.count; k++)
-        if (read->rows.row + k * read->rows.step >= own)
+        if (is_in(own, read->rows.row + k * read->rows.step))
             members |= UINT64_C(1) << k;
     return members;
 }
@@ -466,7 +495,7 @@ static void note_read(struct chip *chip, const struct run *run, const struct pro
                              .tensor = o->tensor,
                              .sub = o->sub,
                              .instruction = run->number};
-    read.wanted = wanted_of(chip, run->of, o, &read.rows);
+    read.wanted = wanted_of(chip, &read);
     if (!read.wanted)
         return;
     if (s->reads >= s->read_limit)

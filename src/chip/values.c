@@ -354,11 +354,11 @@ void chip_peek(const struct chip *chip, const struct program *program,
                  plane, lanes);
 }
 
-int32_t chip_token(const struct chip *chip, const struct program *program)
+int32_t chip_token(const struct chip *chip, const struct program *program, int32_t row)
 {
     struct values *v = chip->values;
     const void *plane[NUMBERS_MOST_PLANES];
-    look(chip, program, &(struct chip_number){.tensor = program->token}, plane);
+    look(chip, program, &(struct chip_number){.tensor = program->token, .index = row}, plane);
     numbers_read_keys(&v->numbers, plane, v->result.key);
     return (int32_t)numbers_key_id(&v->numbers, v->result.key[0], program->key_id_bits);
 }

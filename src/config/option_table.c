@@ -66,9 +66,11 @@ const struct option option_table[] = {
         "tokens of the prompt; 0: as many as workload.prompt or workload.prompt_ids has"),
     TEXT_ROW("workload.prompt", prompt, "",
              "text of the prompt, where values are computed; needs vocab.json beside config.json; "
-             "empty: ids are drawn"),
-    TEXT_ROW("workload.prompt_ids", prompt_ids, "",
-             "token ids of the prompt instead of its text: \"1,403,407\""),
+             "empty: ids are drawn; with several sequences each line is a prompt"),
+    TEXT_ROW(
+        "workload.prompt_ids", prompt_ids, "",
+        "token ids of the prompt instead of its text: \"1,403,407\"; with several sequences a list "
+        "for each: \"1,403;1,7\""),
     ROW("workload.decode_tokens", workload.decode_tokens, COUNT, "1", "1048576", REQUIRED,
         "tokens to generate"),
 

@@ -278,6 +278,8 @@ struct program_operand emit_read_table(struct block *b, const struct table_read 
         i.argument = t->argument;
         i.limit = t->limit;
         i.low = t->low;
+        i.width = t->width;
+        i.sequence = (uint8_t)t->sequence;
         struct program_operand out[2] = {
             emit_stream(at.direction, at.stream + j, 1, t->label, j, walk),
             emit_expect(t->table, 1, steps)};

@@ -143,7 +143,8 @@ struct table_read {
     int32_t table, sub, subs; /* subs [sub, sub + subs) become subs 0.. of the label */
     int32_t label;
     uint8_t mode;
-    int32_t address_offset, stride[2], argument, limit, low;
+    int32_t address_offset, stride[2], argument, limit, low, width;
+    int32_t sequence;
 };
 struct program_operand emit_read_table(struct block *b, const struct table_read *t,
                                        struct walk walk, struct pattern p, struct lane_group at);

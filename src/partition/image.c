@@ -506,8 +506,8 @@ bool image_write(const struct image_input *input, const struct program *program,
     struct image m = {.in = input, .program = program, .put = put_one, .context = context};
     size_t before = report->count;
     char why[160];
-    if (!shape_derive(&m.shape, input->chip, input->model, input->bucket, input->group, 1,
-                      input->bucket->max_sequence, why)) {
+    if (!shape_derive_decode(&m.shape, input->chip, input->model, input->bucket, input->group,
+                             why)) {
         base_report_add(report, NULL, 0, "%s", why);
         return false;
     }
@@ -531,17 +531,17 @@ static int32_t logits_of(const struct program *p, int32_t q)
 }
 
 int32_t image_read_logits(const struct image_input *input, const struct program *program,
-                          image_get *get, void *context, float *logit)
+                          image_get *get, void *context, int32_t row, float *logit)
 {
     struct shape s;
     char why[160];
     if (logits_of(program, 0) < 0 ||
-        !shape_derive(&s, input->chip, input->model, input->bucket, input->group, 1,
-                      input->bucket->max_sequence, why))
+        !shape_derive_decode(&s, input->chip, input->model, input->bucket, input->group, why))
         return 0;
     float *lanes = base_alloc((size_t)input->chip->lanes, sizeof *lanes);
     for (int32_t tile = 0; logit && tile < s.head.n_tiles; tile++) {
-        get(context, logits_of(program, tile % SHAPE_QUADS), 0, tile / SHAPE_QUADS, lanes);
+        get(context, logits_of(program, tile % SHAPE_QUADS), 0, tile / SHAPE_QUADS * s.rows + row,
+            lanes);
         for (int32_t c = 0; c < s.head.columns && tile * s.head.columns + c < s.vocabulary; c++)
             logit[tile * s.head.columns + c] = lanes[c];
     }

@@ -30,10 +30,10 @@ bool image_write(const struct image_input *input, const struct program *program,
 /* Numbers of a vector in SRAM, into lanes[chip lanes]. */
 typedef void image_get(void *context, int32_t tensor, int32_t sub, int32_t index, float *lanes);
 
-/* logit[share of the vocabulary] that a decode step has left on a chip of the last stage; places
- * beyond the vocabulary are 0. Returns the share, which is the same on all chips of the group; 0
- * where the program has no logits. `logit` NULL: only the share. */
+/* logit[share of the vocabulary] that a decode step has left for row `row` on a chip of the last
+ * stage; places beyond the vocabulary are 0. Returns the share, which is the same on all chips of
+ * the group; 0 where the program has no logits. `logit` NULL: only the share. */
 int32_t image_read_logits(const struct image_input *input, const struct program *program,
-                          image_get *get, void *context, float *logit);
+                          image_get *get, void *context, int32_t row, float *logit);
 
 #endif

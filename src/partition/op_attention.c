@@ -19,6 +19,7 @@ enum {
     STREAM_QUERY = 30, /* outward activations, in the gap of the loads */
     FP16_LOAD_STREAMS = 32,
     SCORE_ROWS = 128,
+    SEQUENCE_ROWS = 512, /* of scores, in a slice, where sequences go side by side */
 };
 
 static int32_t rows_of_all_heads(const struct block *b, const struct attention *at)
@@ -35,11 +36,19 @@ static int32_t rows_of_kv_head(const struct block *b, const struct attention *at
  * possible. */
 static int32_t rows_at_once(const struct shape *s)
 {
-    int32_t rows = s->rows;
+    int32_t rows = shape_rows_each(s);
     while (rows % 2 == 0 && rows > ATTENTION_KV_LANES &&
            s->heads * s->attend_tiles * rows > SCORE_ROWS)
         rows /= 2;
     return rows;
+}
+
+/* How many groups of rows have buffers of their own, so that one's loads hide behind another's
+ * softmax: sequences of a decode step; the groups of a prefill pass take turns in one. */
+static int32_t groups_at_once(const struct shape *s)
+{
+    int32_t groups = SEQUENCE_ROWS / (s->heads * s->attend_tiles);
+    return shape_rows_each(s) > 1 || groups < 1 ? 1 : groups;
 }
 
 static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t slot_low,
@@ -63,8 +72,7 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
         struct pattern p = emit_pattern(at->rows, 1, tiles, at->rows);
         struct walk from = emit_walk(at->first, 1, s->rows);
         struct walk to = emit_walk(q * at->rows, 1, SHAPE_QUADS * at->rows);
-        int64_t c = attention_emit_rotation(b, at->common, at->first, qkv->tensor[q], q % 2, from,
-                                            p, out, to);
+        int64_t c = attention_emit_rotation(b, at, qkv->tensor[q], q % 2, from, p, out, to);
         for (int32_t east = 0; east < 2; east++)
             emit_write(b, out[east], 0, 2, to, p,
                        (struct lane_group){emit_outward(east), STREAM_OUT, emit_vxm_x(b), c});
@@ -90,15 +98,17 @@ static uint8_t mxm_queue(bool east, int32_t use)
     return (uint8_t)(PROGRAM_QUEUE_MXM + (east ? 2 * PROGRAM_MXM_QUEUES : 0) + use);
 }
 
-static void emit_cache_loads(struct block *b, bool east, int32_t cache, struct rounds r,
-                             uint8_t flags)
+/* Loads and installs of what `cache` holds of the sequence. Returns how it is called from then on.
+ */
+static int32_t emit_cache_loads(struct block *b, const struct attention *at, bool east,
+                                int32_t cache, struct rounds r, uint8_t flags)
 {
     struct pattern p = emit_pattern(r.load, 1, r.count, r.period);
-    struct lane_group at = {emit_outward(east), 0, emit_mxm_x(b, east),
-                            b->chip->mxm_load_skew_cycles};
+    int32_t rows = emit_transient(b, flags & PROGRAM_ROWS ? "v.rows" : "k.rows", PROGRAM_DTYPE_FP16,
+                                  FP16_LOAD_STREAMS);
     struct program_operand in =
-        emit_read(b, cache, 0, FP16_LOAD_STREAMS, emit_walk(0, 1, r.load), p, at);
-    struct program_operand want = emit_expect(cache, FP16_LOAD_STREAMS, emit_walk(0, 0, r.load));
+        attention_read_cache(b, at, east, cache, rows, p, b->chip->mxm_load_skew_cycles);
+    struct program_operand want = emit_expect(rows, FP16_LOAD_STREAMS, emit_walk(0, 0, r.load));
     emit(b,
          (struct program_instruction){.queue = mxm_queue(east, 0),
                                       .opcode = PROGRAM_MXM_LOAD,
@@ -114,6 +124,7 @@ static void emit_cache_loads(struct block *b, bool east, int32_t cache, struct r
                                       .count = {1, r.count},
                                       .interval = {0, r.period}},
          &want, 1, NULL, 0);
+    return rows;
 }
 
 static int64_t round_cycle(struct rounds r, int32_t round)
@@ -129,12 +140,11 @@ static void emit_scores(struct block *b, const struct attention *at, int32_t hea
     struct pattern p = emit_pattern(r.rows, 1, r.count, r.period);
     struct walk heads = emit_walk(head * r.rows, 1, 0),
                 to = emit_walk(head * r.rows, 1, rows_of_all_heads(b, at));
-    emit_cache_loads(b, east, at->key[east], r, PROGRAM_FP16);
+    int32_t keys = emit_cache_loads(b, at, east, at->key[east], r, PROGRAM_FP16);
     struct lane_group there = {emit_outward(east), STREAM_QUERY, emit_mxm_x(b, east),
                                round_cycle(r, 0) + b->chip->mxm_compute_skew_cycles};
-    struct program_operand in[2] = {
-        emit_read(b, at->query[east], 0, 2, heads, p, there),
-        emit_expect(at->key[east], FP16_LOAD_STREAMS, emit_walk(0, 0, r.load))};
+    struct program_operand in[2] = {emit_read(b, at->query[east], 0, 2, heads, p, there),
+                                    emit_expect(keys, FP16_LOAD_STREAMS, emit_walk(0, 0, r.load))};
     int32_t raw = emit_transient(b, "scores.raw", PROGRAM_DTYPE_FP32, 4);
     struct program_operand out =
         emit_stream(emit_inward(east), 0, 4, raw, 0, emit_walk(0, 1, r.rows));
@@ -163,7 +173,7 @@ static struct program_operand read_mask(struct block *b, const struct attention 
                                         int32_t row, struct pattern p, int64_t cycle)
 {
     const struct shape *s = b->shape;
-    int32_t step = s->rows > 1, first = step ? at->first + row % at->rows : 0;
+    int32_t step = at->rows > 1, first = attention_offset(b, at) + row % at->rows;
     struct table_read t = {
         .table = at->common->mask[east],
         .subs = 2,
@@ -171,7 +181,8 @@ static struct program_operand read_mask(struct block *b, const struct attention 
         .mode = PROGRAM_ADDRESS_CLAMP,
         .stride = {-2 * s->kv_tile_positions, step},
         .argument = 1 + first - (east ? s->kv_tile_positions : 0),
-        .limit = s->kv_tile_positions};
+        .limit = s->kv_tile_positions,
+        .sequence = attention_sequence(b, at)};
     return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p,
                            emit_at_vxm(b, east, STREAM_TABLE, cycle));
 }
@@ -209,7 +220,7 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
  * by row). */
 static int32_t rows_together(const struct block *b, const struct attention *at)
 {
-    return b->shape->rows > 1 ? at->rows : b->shape->heads;
+    return at->rows > 1 ? at->rows : b->shape->heads;
 }
 
 static void row_maxima(struct block *b, const struct attention *at)
@@ -231,7 +242,7 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
             all = rows_of_all_heads(b, at);
     int32_t kv = head / s->heads_per_kv, local = head % s->heads_per_kv;
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
-    struct walk to = s->rows > 1
+    struct walk to = at->rows > 1
                          ? emit_walk(kv * rows_of_kv_head(b, at) + local, all, s->heads_per_kv)
                          : emit_walk(0, all, 1);
     struct program_operand maximum;
@@ -263,7 +274,7 @@ static int64_t emit_weighted_sums(struct block *b, const struct attention *at, i
     struct rounds r =
         rounds_of(b, s->kv_tile_positions / 2, rows_of_kv_head(b, at), 2 * s->attend_tiles);
     struct pattern p = emit_pattern(r.rows, 1, 1, 0);
-    emit_cache_loads(b, east, at->value[east], r, PROGRAM_FP16 | PROGRAM_ROWS);
+    int32_t values = emit_cache_loads(b, at, east, at->value[east], r, PROGRAM_FP16 | PROGRAM_ROWS);
     for (int32_t n = 0; n < r.count; n++) {
         int64_t cycle = round_cycle(r, n);
         struct lane_group there = {emit_outward(east), STREAM_QUERY, emit_mxm_x(b, east),
@@ -271,7 +282,7 @@ static int64_t emit_weighted_sums(struct block *b, const struct attention *at, i
         struct walk walk = emit_walk(n / 2 * rows_of_all_heads(b, at) + head * r.rows, 1, 0);
         struct program_operand in[2] = {
             emit_read(b, at->weight[east], 0, 2, walk, p, there),
-            emit_expect(at->value[east], FP16_LOAD_STREAMS, emit_walk(n * r.load, 0, 0))};
+            emit_expect(values, FP16_LOAD_STREAMS, emit_walk(n * r.load, 0, 0))};
         struct program_operand out =
             emit_stream(emit_inward(east), 0, 4, sums, 0, emit_walk(0, 1, 0));
         bool last = n + 1 == r.count;
@@ -397,8 +408,7 @@ static void row_tensors(struct block *b, struct attention *at)
     at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
 }
 
-/* Rows [first, first + rows) of the step against the cache, in buffers that the next rows use
- * again. */
+/* Rows [first, first + rows) of the step against the cache of their sequence. */
 static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qkv,
                    const struct row_source out[SHAPE_QUADS])
 {
@@ -418,11 +428,25 @@ static void attend(struct block *b, struct attention head[SHAPE_QUADS], const st
             emit_scores(b, &head[h], h, east);
     row_maxima(b, at);
     emit_op(b, "softmax.exp", true);
-    for (int32_t h = 0; h < (s->rows > 1 ? s->heads : 1); h++)
+    for (int32_t h = 0; h < (at->rows > 1 ? s->heads : 1); h++)
         emit_exponentials(b, at, h);
     emit_op(b, "values", true);
     for (int32_t h = 0; h < s->kv_heads; h++)
         weighted_rows(b, &head[h], h, &out[h]);
+}
+
+/* The step's keys and values, sequence by sequence. */
+static void write_caches(struct block *b, struct attention head[SHAPE_QUADS],
+                         const struct quads *qkv)
+{
+    const struct shape *s = b->shape;
+    int32_t rows = shape_rows_each(s);
+    for (int32_t first = 0; first < s->rows; first += rows)
+        for (int32_t h = 0; h < s->kv_heads; h++) {
+            head[h].first = first, head[h].rows = rows;
+            attention_write_key(b, &head[h], qkv, h);
+            attention_write_value(b, &head[h], qkv, h);
+        }
 }
 
 int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qkv,
@@ -434,18 +458,19 @@ int32_t ops_attention(struct block *b, const struct common *c, const struct quad
         head[h].common = c;
         attention_cache_tensors(b, "k", h, head[h].key);
         attention_cache_tensors(b, "v", h, head[h].value);
-        attention_write_key(b, &head[h], qkv, h);
-        attention_write_value(b, &head[h], qkv, h);
         out[h] = packed_rows(b, h);
     }
-    int32_t rows = rows_at_once(s);
+    write_caches(b, head, qkv);
+    int32_t rows = rows_at_once(s), wave = rows * groups_at_once(s);
     struct sram before = b->sram;
+    head[0].rows = rows;
     for (int32_t first = 0; first < s->rows; first += rows) {
+        if (first > 0 && first % wave == 0) {
+            memcpy(b->sram.top, before.top, sizeof before.top);
+            head[0].earliest = b->end;
+        }
         head[0].first = first;
-        head[0].rows = rows;
-        memcpy(b->sram.top, before.top, sizeof before.top);
         attend(b, head, qkv, out);
-        head[0].earliest = b->end;
     }
     return s->kv_heads;
 }

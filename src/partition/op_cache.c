@@ -24,7 +24,7 @@ enum {
 void attention_cache_tensors(struct block *b, const char *what, int32_t head, int32_t tensor[2])
 {
     const struct shape *s = b->shape;
-    int32_t rows = s->kv_tiles / 2 * s->kv_tile_positions / ATTENTION_KV_LANES;
+    int32_t rows = s->caches * (s->kv_tiles / 2 * s->kv_tile_positions / ATTENTION_KV_LANES);
     for (int32_t east = 0; east < 2; east++) {
         int32_t slice[EMIT_OUTER_SLICES];
         for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++)
@@ -33,20 +33,37 @@ void attention_cache_tensors(struct block *b, const char *what, int32_t head, in
         snprintf(full, sizeof full, "%.8s.h%d%c", what, head, east ? 'e' : 'w');
         tensor[east] = emit_placed(b, PROGRAM_TENSOR_KV, PROGRAM_DTYPE_FP16, full, slice,
                                    EMIT_OUTER_SLICES, rows);
+        b->code.tensor[tensor[east]].caches = (uint8_t)s->caches;
     }
 }
 
-static struct program_operand read_position_table(struct block *b, int32_t table, int32_t first,
-                                                  bool east, int32_t stream, struct pattern p,
-                                                  int64_t cycle)
+struct program_operand attention_read_cache(struct block *b, const struct attention *at, bool east,
+                                            int32_t cache, int32_t rows, struct pattern p,
+                                            int64_t cycle)
+{
+    struct table_read t = {.table = cache,
+                           .subs = EMIT_OUTER_SLICES,
+                           .label = rows,
+                           .mode = PROGRAM_ADDRESS_CACHE,
+                           .stride = {1, p.n[0]},
+                           .width = program_cache_rows(&b->code.tensor[cache]),
+                           .sequence = attention_sequence(b, at)};
+    return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p,
+                           (struct lane_group){emit_outward(east), 0, emit_mxm_x(b, east), cycle});
+}
+
+static struct program_operand read_position_table(struct block *b, const struct attention *at,
+                                                  int32_t table, bool east, int32_t stream,
+                                                  struct pattern p, int64_t cycle)
 {
     int32_t label = emit_transient(b, "rotary.row", PROGRAM_DTYPE_FP16, 2);
     struct table_read t = {.table = table,
                            .subs = 2,
                            .label = label,
                            .mode = PROGRAM_ADDRESS_POSITION,
-                           .address_offset = first,
-                           .stride = {1, 0}};
+                           .address_offset = attention_offset(b, at),
+                           .stride = {1, 0},
+                           .sequence = attention_sequence(b, at)};
     return emit_read_table(b, &t, emit_walk(0, 1, 0), p, emit_at_vxm(b, east, stream, cycle));
 }
 
@@ -75,19 +92,20 @@ static int64_t emit_swap(struct block *b, bool east, int32_t tensor, struct walk
            emit_sxm_x(b, false);
 }
 
-int64_t attention_emit_rotation(struct block *b, const struct common *c, int32_t first,
-                                int32_t tensor, bool east, struct walk walk, struct pattern p,
-                                int32_t out[2], struct walk out_walk)
+int64_t attention_emit_rotation(struct block *b, const struct attention *at, int32_t tensor,
+                                bool east, struct walk walk, struct pattern p, int32_t out[2],
+                                struct walk out_walk)
 {
+    const struct common *c = at->common;
     struct program_operand copy[2], to[2];
     emit_read(b, tensor, 0, 2, walk, p,
               (struct lane_group){emit_outward(east), STREAM_TO_SXM, emit_sxm_x(b, east), 0});
     struct alu a = {.unit = 8 * east, .function = PROGRAM_VXM_MUL, .p = p};
     a.cycle = emit_swap(b, east, tensor, walk, p, 0, copy);
     struct program_operand cosine[2] = {
-        copy[0], read_position_table(b, c->cosine[!east], first, !east, STREAM_TABLE, p, a.cycle)};
+        copy[0], read_position_table(b, at, c->cosine[!east], !east, STREAM_TABLE, p, a.cycle)};
     struct program_operand sine[2] = {
-        copy[1], read_position_table(b, c->sine[!east], first, !east, STREAM_IN, p, a.cycle)};
+        copy[1], read_position_table(b, at, c->sine[!east], !east, STREAM_IN, p, a.cycle)};
     emit_alu(b, a, cosine, 2, NULL, 0);
     a.unit++;
     a.cycle = emit_alu(b, a, sine, 2, NULL, 0);
@@ -101,10 +119,10 @@ int64_t attention_emit_rotation(struct block *b, const struct common *c, int32_t
 
 /* One planned write a lane and byte plane: rows of `from` that stand at the VXM, outward, in
  * `cycle`. */
-static void emit_cache_write(struct block *b, const struct common *c, bool east, int32_t from,
+static void emit_cache_write(struct block *b, const struct attention *at, bool east, int32_t from,
                              int32_t cache, int64_t cycle)
 {
-    int32_t rows = b->shape->rows, many = rows > 1;
+    int32_t rows = at->rows, many = rows > 1;
     for (int32_t j = 0; j < EMIT_OUTER_SLICES; j++) {
         int32_t lane = j / 2, queue = emit_outer_slice(b, east, j);
         struct program_operand in =
@@ -124,18 +142,20 @@ static void emit_cache_write(struct block *b, const struct common *c, bool east,
                                           .count = {many ? rows / ATTENTION_KV_LANES : 1, 1},
                                           .interval = {many ? ATTENTION_KV_LANES : 0, 0},
                                           .address = emit_address(b, cache, j),
-                                          .limit = c->dump_row,
+                                          .limit = at->common->dump_row,
                                           .argument = many ? lane : 0,
-                                          .low = lane},
+                                          .low = lane,
+                                          .width = program_cache_rows(&b->code.tensor[cache]),
+                                          .sequence = (uint8_t)attention_sequence(b, at)},
              &in, 1, &held, 1);
     }
 }
 
-static void write_cache(struct block *b, const struct common *c, const int32_t from[2],
+static void write_cache(struct block *b, const struct attention *at, const int32_t from[2],
                         const int32_t cache[2], int64_t cycle)
 {
     for (int32_t east = 0; east < 2; east++)
-        emit_cache_write(b, c, east, from[east], cache[east], cycle);
+        emit_cache_write(b, at, east, from[east], cache[east], cycle);
     place_group(b, 0);
 }
 
@@ -146,10 +166,10 @@ void attention_write_key(struct block *b, const struct attention *at, const stru
     int32_t tile = s->heads + head, quad = tile % SHAPE_QUADS;
     int32_t key = emit_transient(b, "k.row", PROGRAM_DTYPE_FP16, 2), out[2] = {key, key};
     emit_op(b, "rope.k", true);
-    struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0);
-    int64_t c = attention_emit_rotation(b, at->common, 0, qkv->tensor[quad], quad % 2, walk,
-                                        emit_pattern(s->rows, 1, 1, 0), out, emit_walk(0, 1, 0));
-    write_cache(b, at->common, out, at->key, c);
+    struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows + at->first, 1, 0);
+    int64_t c = attention_emit_rotation(b, at, qkv->tensor[quad], quad % 2, walk,
+                                        emit_pattern(at->rows, 1, 1, 0), out, emit_walk(0, 1, 0));
+    write_cache(b, at, out, at->key, c);
 }
 
 void attention_write_value(struct block *b, const struct attention *at, const struct quads *qkv,
@@ -159,11 +179,12 @@ void attention_write_value(struct block *b, const struct attention *at, const st
     int32_t tile = s->heads + s->kv_heads + head, quad = tile % SHAPE_QUADS;
     int32_t value = emit_transient(b, "v.row", PROGRAM_DTYPE_FP16, 2), out[2] = {value, value};
     bool far = quad % 2 == 0; /* the hemisphere that the row does not come from */
-    struct pattern p = emit_pattern(s->rows, 1, 1, 0);
+    struct pattern p = emit_pattern(at->rows, 1, 1, 0);
     struct program_operand to[2];
     emit_op(b, "kv.v", true);
     struct program_operand in[2] = {
-        emit_read(b, qkv->tensor[quad], 0, 2, emit_walk(tile / SHAPE_QUADS * s->rows, 1, 0), p,
+        emit_read(b, qkv->tensor[quad], 0, 2,
+                  emit_walk(tile / SHAPE_QUADS * s->rows + at->first, 1, 0), p,
                   emit_at_vxm(b, quad % 2, STREAM_IN, 0)),
         emit_read(b, at->common->value_ones[far], 0, 2, emit_walk(0, 0, 0), p,
                   emit_at_vxm(b, far, STREAM_TABLE, 0))};
@@ -171,5 +192,5 @@ void attention_write_value(struct block *b, const struct attention *at, const st
         to[east] = emit_stream(emit_outward(east), ATTENTION_STREAM_ROTATED, 2, value, 0,
                                emit_walk(0, 1, 0));
     struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = p};
-    write_cache(b, at->common, out, at->value, emit_alu(b, a, in, 2, to, 2));
+    write_cache(b, at, out, at->value, emit_alu(b, a, in, 2, to, 2));
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
- * A decode row is short: every chip sends its whole partial row to every other, one hop, and all of
- * them add (one-shot). A prefill chunk is long: each chip adds the rows it owns (reduce-scatter),
- * then sends the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of
- * a group run the same cycles; a link carries one vector a slot. In the all-gather rank r starts
- * with place r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
+ * The rows of a decode step are few: every chip sends its whole partial rows to every other, one
+ * hop, and all of them add (one-shot). A prefill chunk is long: each chip adds the rows it owns
+ * (reduce-scatter), then sends the sums to all others (all-gather), two hops with 1/T of the bytes
+ * each. All chips of a group run the same cycles; a link carries one vector a slot. In the
+ * all-gather rank r starts with place r of eight, so that no two senders reach the same SRAM slice
+ * of a receiver at once. */
 #include "partition/ops.h"
 
 #include <assert.h>
@@ -357,7 +358,7 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     emit_op(b, name, true);
     if (group == 1) {
         add_residual(b, partial, residual, out);
-    } else if (all == 1) {
+    } else if (shape_rows_each(b->shape) == 1) {
         receive_tensors(&e, name, out->tiles);
         one_shot(&e, partial);
         sum_all(&e, (struct quad_sum){.partial = partial, .residual = residual, .out = out});
@@ -377,22 +378,22 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     }
 }
 
-/* One-shot exchange of the four byte planes of a key, then the greatest of all. */
-static void share_key(struct block *b, int32_t key, const int32_t received[])
+/* One-shot exchange of the four byte planes of every row's key, then the greatest of all. */
+static void share_keys(struct block *b, int32_t key, const int32_t received[])
 {
-    int32_t slot = (int32_t)machine_link_slot_cycles(b->chip);
-    struct pattern once = emit_pattern(1, 0, 1, 0);
-    struct walk walk = emit_walk(0, 0, 0);
+    int32_t slot = (int32_t)machine_link_slot_cycles(b->chip), rows = b->shape->rows;
+    struct pattern p = emit_pattern(rows, slot, 1, 0);
+    struct walk walk = emit_walk(0, 1, 0);
     for (int32_t sub = 0; sub < 4; sub++) {
-        int64_t cycle = (int64_t)sub * slot;
+        int64_t cycle = (int64_t)sub * rows * slot;
         struct program_operand sent =
-            emit_read(b, key, sub, 1, walk, once,
+            emit_read(b, key, sub, 1, walk, p,
                       (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
         for (int32_t peer = 0; peer < ranks(b); peer++) {
             if (peer == b->rank)
                 continue;
-            emit_send(b, peer, sent, once, cycle);
-            emit_receive(b, peer, sent, once, cycle, received[peer], sub, walk);
+            emit_send(b, peer, sent, p, cycle);
+            emit_receive(b, peer, sent, p, cycle, received[peer], sub, walk);
         }
     }
     place_exchange(b);
@@ -400,14 +401,15 @@ static void share_key(struct block *b, int32_t key, const int32_t received[])
 
 static int32_t key_tensor(struct block *b, const char *name, const int32_t *slice)
 {
-    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, name, slice, 4, 1);
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, name, slice, 4,
+                       b->shape->rows);
 }
 
 void ops_greatest_key(struct block *b, int32_t key, int32_t token)
 {
     int32_t received[PROGRAM_QUEUES], unit = 0, x = emit_vxm_x(b);
-    struct pattern once = emit_pattern(1, 0, 1, 0);
-    struct walk walk = emit_walk(0, 0, 0);
+    struct pattern p = emit_pattern(b->shape->rows, 1, 1, 0);
+    struct walk walk = emit_walk(0, 1, 0);
     struct program_operand term[PROGRAM_QUEUES];
     for (int32_t source = 0; source < ranks(b); source++) {
         int32_t slice[4];
@@ -420,11 +422,11 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
         snprintf(name, sizeof name, "key.from%d", source);
         received[source] = key_tensor(b, name, slice);
     }
-    share_key(b, key, received);
+    share_keys(b, key, received);
     for (int32_t source = 0; source < ranks(b); source++)
-        term[source] = emit_read(b, received[source], 0, 4, walk, once,
+        term[source] = emit_read(b, received[source], 0, 4, walk, p,
                                  (struct lane_group){PROGRAM_EAST, STREAM_IN + 4 * source, x, 0});
-    struct alu a = {.function = PROGRAM_VXM_MAX, .p = once};
+    struct alu a = {.function = PROGRAM_VXM_MAX, .p = p};
     int64_t c = 0;
     for (int32_t terms = ranks(b); terms > 1; terms /= 2, a.cycle = c)
         for (int32_t k = 0; k < terms / 2; k++) {
@@ -433,6 +435,6 @@ void ops_greatest_key(struct block *b, int32_t key, int32_t token)
             c = emit_alu(b, a, term + 2 * k, 2, &out, terms == 2);
             term[k] = emit_alu_key(a.unit);
         }
-    emit_write(b, token, 0, 4, walk, once, (struct lane_group){PROGRAM_WEST, STREAM_OUT, x, c});
+    emit_write(b, token, 0, 4, walk, p, (struct lane_group){PROGRAM_WEST, STREAM_OUT, x, c});
     place_group(b, 0);
 }

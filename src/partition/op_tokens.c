@@ -113,26 +113,27 @@ static int32_t four_slices(struct block *b, const char *name, int32_t slot,
     return emit_placed(b, kind, dtype, name, slice, KEY_SUBS, count);
 }
 
-/* Keys of all logits, the greatest of each lane over tiles and quads; leaves westward. Returns
- * when. */
-static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t ids, int32_t key)
+/* Keys of the logits of rows [first, first + n), the greatest of each lane over tiles and quads;
+ * leaves westward. Returns when. */
+static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t ids, int32_t key,
+                         int32_t first, int32_t n)
 {
     const struct shape *s = b->shape;
     int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), x = emit_vxm_x(b),
             base = b->rank * s->vocabulary;
     int64_t end = (int64_t)base + s->vocabulary, all = s->model->vocabulary;
-    struct pattern p = emit_pattern(tiles, 1, 1, 0);
+    struct pattern p = emit_pattern(tiles, 1, n, tiles);
+    struct walk walk = emit_walk(first, s->rows, 1);
     struct program_operand id = emit_read(b, ids, 0, KEY_SUBS, emit_walk(0, 1, 0), p,
                                           (struct lane_group){PROGRAM_EAST, STREAM_IDS, x, 0});
     struct program_operand keys[SHAPE_QUADS], pair[2],
-        out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0, emit_walk(0, 0, 0));
+        out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, key, 0, emit_walk(first, 0, 1));
     struct alu a = {
         .function = PROGRAM_VXM_KEY, .argument = (int32_t)(end < all ? end : all), .p = p};
     int64_t next = 0;
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         struct lane_group at = {emit_inward(q % 2), STREAM_VALUE + 2 * (q / 2), x, 0};
-        struct program_operand in[2] = {
-            emit_read(b, logits->tensor[q], 0, 2, emit_walk(0, 1, 0), p, at), id};
+        struct program_operand in[2] = {emit_read(b, logits->tensor[q], 0, 2, walk, p, at), id};
         a.unit = q, a.immediate = (float)(base + q * s->head.columns);
         next = emit_alu(b, a, in, 2, NULL, 0);
         keys[q] = emit_alu_key(q);
@@ -146,11 +147,11 @@ static int64_t lane_keys(struct block *b, const struct quads *logits, int32_t id
     return emit_alu(b, a, pair, 2, &out, 1);
 }
 
-/* One doubling: the key against itself rotated by `shift` lanes. Returns when the greater leaves
- * the VXM. */
-static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift, int64_t cycle)
+/* One doubling: each key against itself rotated by `shift` lanes. Returns when the first greater
+ * one leaves the VXM. */
+static int64_t fold_keys(struct block *b, int32_t from, int32_t to, int32_t shift, struct walk walk,
+                         struct pattern p, int64_t cycle)
 {
-    struct walk walk = emit_walk(0, 0, 0);
     int64_t away = emit_vxm_x(b) - emit_sxm_x(b, false), at_sxm = cycle + away;
     struct program_operand in = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, from, 0, walk),
                            copy[2];
@@ -165,38 +166,51 @@ static int64_t fold_key(struct block *b, int32_t from, int32_t to, int32_t shift
                                           .function = k ? PROGRAM_SXM_WINDOW : PROGRAM_SXM_IDENTITY,
                                           .argument = k ? shift : 0,
                                           .width = k ? b->chip->lanes : 0,
-                                          .count = {1, 1}},
+                                          .count = {p.n[0], p.n[1]},
+                                          .interval = {p.d[0], p.d[1]}},
              &in, 1, &copy[k], 1);
     }
     struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_KEY, KEY_SUBS, to, 0, walk);
     struct alu a = {.unit = 7,
                     .function = PROGRAM_VXM_MAX,
-                    .p = emit_pattern(1, 0, 1, 0),
+                    .p = p,
                     .cycle = at_sxm - b->chip->sxm_skew_cycles + b->chip->sxm_cycles + away};
     return emit_alu(b, a, copy, 2, &out, 1);
 }
 
-void ops_argmax(struct block *b, const struct common *c, const struct quads *logits)
+/* The greatest of all keys of each of n rows, into `key` and to all lanes. */
+static void greatest_keys(struct block *b, const struct quads *logits, int32_t ids, int32_t key,
+                          int32_t first, int32_t n)
 {
     int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS);
-    int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT,
-                              PROGRAM_DTYPE_INT32, tiles);
-    int32_t key = c->token, from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
-    emit_op(b, "argmax", false);
-    if (b->shape->group > 1)
-        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, 1);
-    int64_t cycle = lane_keys(b, logits, ids, from);
+    struct pattern p = emit_pattern(1, 0, n, tiles);
+    struct walk walk = emit_walk(first, 0, 1);
+    int32_t from = emit_transient(b, "key.0", PROGRAM_DTYPE_KEY, KEY_SUBS);
+    int64_t cycle = lane_keys(b, logits, ids, from, first, n);
     for (int32_t shift = 1; shift < b->chip->lanes; shift *= 2) {
         char name[24];
         snprintf(name, sizeof name, "key.%d", shift);
         bool last = 2 * shift >= b->chip->lanes;
         int32_t to = last ? key : emit_transient(b, name, PROGRAM_DTYPE_KEY, KEY_SUBS);
-        cycle = fold_key(b, from, to, shift, cycle);
+        cycle = fold_keys(b, from, to, shift, walk, p, cycle);
         from = to;
     }
-    emit_write(b, key, 0, KEY_SUBS, emit_walk(0, 0, 0), emit_pattern(1, 0, 1, 0),
+    emit_write(b, key, 0, KEY_SUBS, walk, p,
                (struct lane_group){PROGRAM_WEST, STREAM_KEY, emit_vxm_x(b), cycle});
     place_group(b, 0);
+}
+
+void ops_argmax(struct block *b, const struct common *c, const struct quads *logits)
+{
+    int32_t tiles = shape_tile_rows(logits->tiles, SHAPE_QUADS), rows = b->shape->rows;
+    int32_t ids = four_slices(b, "ids", OPS_SLOT_SCALE_X, PROGRAM_TENSOR_CONSTANT,
+                              PROGRAM_DTYPE_INT32, tiles);
+    int32_t key = c->token, chunk = ops_lane_max_rows(tiles);
+    emit_op(b, "argmax", false);
+    if (b->shape->group > 1)
+        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, rows);
+    for (int32_t row = 0; row < rows; row += chunk)
+        greatest_keys(b, logits, ids, key, row, rows - row < chunk ? rows - row : chunk);
     if (b->shape->group > 1)
         ops_greatest_key(b, key, c->token);
 }

@@ -72,9 +72,9 @@ static bool derive_shapes(struct templates *t, const struct partition_input *in,
                           int32_t rows, char *why)
 {
     const struct bucket *bucket = in->bucket;
-    return shape_derive(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, 1,
-                        bucket->max_sequence, why) &&
-           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, rows,
+    return shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group,
+                               why) &&
+           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
                         prefill_extent(in), why);
 }
 
@@ -468,6 +468,7 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
     program->chip = chip;
     program->rows = shape->rows;
+    program->sequences = shape->sequences;
     program->length_cycles = p->length[phase];
     program->kv_tile_positions = shape->kv_tile_positions;
     program->embedding_groups = SHAPE_EMBEDDING_GROUPS;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/program.h"
+
 enum { WHY_BYTES = 160, BLOCK = 16, KV_STEP = 32, LEAST_ID_BITS = 16 };
 
 static int32_t round_up(int64_t value, int32_t step)
@@ -92,10 +94,15 @@ static void derive_linears(struct shape *s)
 }
 
 bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,
-                  const struct bucket *bucket, int32_t group, int32_t rows,
+                  const struct bucket *bucket, int32_t group, int32_t sequences, int32_t rows,
                   int32_t attend_positions, char *why)
 {
-    *s = (struct shape){.chip = chip, .model = model, .group = group, .rows = rows};
+    *s = (struct shape){.chip = chip,
+                        .model = model,
+                        .group = group,
+                        .rows = sequences * rows,
+                        .sequences = sequences,
+                        .caches = bucket->batch};
     if (!divides_model(model, group, why))
         return false;
     if (model->head_dim >= chip->mxm_fp16_rows)
@@ -118,6 +125,12 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
                       "%lld positions",
                       rows, bucket->max_sequence);
     return true;
+}
+
+bool shape_derive_decode(struct shape *s, const struct lpu_chip *chip, const struct model *model,
+                         const struct bucket *bucket, int32_t group, char *why)
+{
+    return shape_derive(s, chip, model, bucket, group, bucket->batch, 1, bucket->max_sequence, why);
 }
 
 int32_t shape_attend_extent(const struct shape *s, int32_t positions)
@@ -173,10 +186,9 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
                         "compiled yet; choose bucket.max_sequence <= %lld",
                         model->name, (long long)model->sliding_window, bucket->max_sequence,
                         (long long)model->sliding_window);
-    if (bucket->batch != 1)
+    if (bucket->batch > PROGRAM_SEQUENCES)
         base_report_add(report, NULL, 0,
-                        "bucket.batch = %d: the LPU compiler schedules one sequence a step yet; "
-                        "give 1",
-                        bucket->batch);
+                        "bucket.batch = %d: the LPU compiler schedules up to %d sequences a step",
+                        bucket->batch, PROGRAM_SEQUENCES);
     return report->count == before;
 }

@@ -19,8 +19,10 @@ struct linear_shape {
 struct shape {
     const struct lpu_chip *chip;
     const struct model *model;
-    int32_t group; /* T: chips that share a layer */
-    int32_t rows;  /* M: 1 in decode, the chunk in prefill */
+    int32_t group;     /* T: chips that share a layer */
+    int32_t rows;      /* M: one a sequence in decode, the chunk in prefill */
+    int32_t sequences; /* that the rows belong to, each with equally many, one behind the other */
+    int32_t caches;    /* KV caches in SRAM, one a sequence of the bucket */
     int32_t hidden_tiles, hidden_columns;
     int32_t heads, kv_heads; /* on this chip */
     int32_t heads_per_kv, head_dim, head_columns;
@@ -36,11 +38,17 @@ struct shape {
 
 enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };
 
-/* Fills `shape` for M `rows` that attend to at least `attend_positions` keys. False, with the
- * reason in `why` (at least 160 bytes), where this split is impossible. */
+/* Fills `shape` for a step of `sequences` with `rows` tokens each, that attend to at least
+ * `attend_positions` keys. False, with the reason in `why` (at least 160 bytes), where this split
+ * is impossible. */
 bool shape_derive(struct shape *shape, const struct lpu_chip *chip, const struct model *model,
-                  const struct bucket *bucket, int32_t group, int32_t rows,
+                  const struct bucket *bucket, int32_t group, int32_t sequences, int32_t rows,
                   int32_t attend_positions, char *why);
+
+/* A decode step of the whole bucket: one token of each sequence against all positions. */
+bool shape_derive_decode(struct shape *shape, const struct lpu_chip *chip,
+                         const struct model *model, const struct bucket *bucket, int32_t group,
+                         char *why);
 
 /* Whether passes of `rows` prompt rows fill the bucket exactly, each beginning in lane 0 of the
  * cache. */
@@ -57,6 +65,12 @@ int32_t shape_attend_extent(const struct shape *shape, int32_t positions);
 static inline int32_t shape_ceil_div(int64_t a, int64_t b)
 {
     return (int32_t)((a + b - 1) / b);
+}
+
+/* Rows of the step that each sequence has. */
+static inline int32_t shape_rows_each(const struct shape *shape)
+{
+    return shape->rows / shape->sequences;
 }
 
 /* Tiles 0..tiles-1 are dealt out to `quads` columns; tile rows of the longest column. */

@@ -106,8 +106,8 @@ static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
                                              .kind = PROGRAM_TENSOR_ACTIVATION,
                                              .dtype = PROGRAM_DTYPE_KEY,
                                              .subs = 4,
-                                             .count = 1,
-                                             .valid = 1,
+                                             .count = token->count,
+                                             .valid = token->valid,
                                              .slice = common->slice + token->slice,
                                              .shared = true,
                                              .layer_step = -1},
@@ -343,7 +343,7 @@ static void cut_pieces(struct journey *j)
     for (int32_t k = 0; k < (token ? 4 : PIECES); k++) {
         int32_t quad = token ? 0 : k / 2,
                 tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, quad);
-        int32_t vectors = token ? 1 : tiles * s->rows;
+        int32_t vectors = (token ? 1 : tiles) * s->rows;
         if (vectors > 0)
             j->piece[j->pieces++] =
                 (struct piece){.quad = quad, .sub = token ? k : k % 2, .vectors = vectors};

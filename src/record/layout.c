@@ -159,7 +159,9 @@ static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, step, "prompt chunks first, then decode steps"),
     CODE(record_lpu_step, phase, phase_label,
          "kind of step; with lpu.prefill = off the prompt takes decode steps, too"),
-    INDEX(record_lpu_step, position, "KV position of the step's first token"),
+    INDEX(record_lpu_step, sequence, "whose prompt it takes, -1: a token of every sequence"),
+    INDEX(record_lpu_step, position,
+          "KV position of the step's first token, of that sequence or 0"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
     TIME(record_lpu_step, end_cycle, "cycles", "end after the start of the run"),
     CODE(record_lpu_step, executed, executed_label, "instruction by instruction, or closed form"),
@@ -170,6 +172,7 @@ static const struct record_column lpu_steps[] = {
 
 static const struct record_column lpu_tokens[] = {
     INDEX(record_lpu_token, step, "decode step that computed it, see /lpu/steps"),
+    INDEX(record_lpu_token, sequence, "sequence of the batch"),
     INDEX(record_lpu_token, position, "KV position that the step filled"),
     INDEX(record_lpu_token, token, "id of the token that the chips chose"),
     INDEX(record_lpu_token, reference,

@@ -83,14 +83,14 @@ struct record_lpu_slot {
 struct record_lpu_step {
     int32_t step;
     uint8_t phase;
-    int32_t position;
+    int32_t sequence, position; /* sequence: -1: all of the batch */
     int64_t start_cycle, end_cycle;
     uint8_t executed; /* 1: instruction by instruction; 0: replayed */
     int64_t instructions_checked, vectors_checked, violations;
 };
 
 struct record_lpu_token {
-    int32_t step, position, token, reference; /* reference: -1: not computed */
+    int32_t step, sequence, position, token, reference; /* reference: -1: not computed */
     double worst_error, rms_error;
 };
 

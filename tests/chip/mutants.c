@@ -35,10 +35,10 @@ static const struct field of_instruction[] = {
     FIELD(program_instruction, op),         FIELD(program_instruction, operand),
     FIELD(program_instruction, address),    FIELD(program_instruction, address_mode),
     FIELD(program_instruction, limit),      FIELD(program_instruction, argument),
-    FIELD(program_instruction, low),        PART(program_instruction, count, 0),
-    PART(program_instruction, count, 1),    PART(program_instruction, interval, 0),
-    PART(program_instruction, interval, 1), PART(program_instruction, stride, 0),
-    PART(program_instruction, stride, 1)};
+    FIELD(program_instruction, low),        FIELD(program_instruction, sequence),
+    PART(program_instruction, count, 0),    PART(program_instruction, count, 1),
+    PART(program_instruction, interval, 0), PART(program_instruction, interval, 1),
+    PART(program_instruction, stride, 0),   PART(program_instruction, stride, 1)};
 static const struct field of_operand[] = {
     FIELD(program_operand, kind),     FIELD(program_operand, direction),
     FIELD(program_operand, stream),   FIELD(program_operand, streams),
@@ -46,9 +46,10 @@ static const struct field of_operand[] = {
     FIELD(program_operand, tensor),   FIELD(program_operand, index),
     PART(program_operand, stride, 0), PART(program_operand, stride, 1)};
 static const struct field of_tensor[] = {
-    FIELD(program_tensor, kind),  FIELD(program_tensor, subs),      FIELD(program_tensor, layer),
-    FIELD(program_tensor, slice), FIELD(program_tensor, address),   FIELD(program_tensor, count),
-    FIELD(program_tensor, valid), FIELD(program_tensor, live_from), FIELD(program_tensor, live_to)};
+    FIELD(program_tensor, kind),   FIELD(program_tensor, subs),    FIELD(program_tensor, layer),
+    FIELD(program_tensor, slice),  FIELD(program_tensor, address), FIELD(program_tensor, count),
+    FIELD(program_tensor, caches), FIELD(program_tensor, valid),   FIELD(program_tensor, live_from),
+    FIELD(program_tensor, live_to)};
 static const struct field of_op[] = {FIELD(program_op, start_cycle), FIELD(program_op, end_cycle)};
 
 static uint64_t state = 2024;

@@ -113,7 +113,8 @@ static void cache(struct program *p, int32_t y)
                                          .address_mode = PROGRAM_ADDRESS_KV,
                                          .address = program_tensor_address(p, &p->tensor[kv], s),
                                          .limit = program_tensor_address(p, &p->tensor[dump], s),
-                                         .low = s},
+                                         .low = s,
+                                         .width = ROWS},
             once, o, 1, 1);
     }
     rig_read(p, kv, 1, along, rows, lane(PROGRAM_WEST, 12, 600, VXM));

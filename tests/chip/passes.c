@@ -91,7 +91,7 @@ static void a_step_without_its_tokens_is_refused(void)
     struct program pair[2];
     struct rig rig;
     struct base_report report = {0};
-    const struct program_runtime none = {0, NULL, 0}, before = {-1, NULL, 0};
+    const struct program_runtime none = {0}, before = {.sequence = {{-1, 0}}};
     rig_pair(pair);
     rig_start(&rig, &rig_machine);
     chip_load(rig.chip[0], &pair[0]);
@@ -116,7 +116,7 @@ static void cache_rows_count_across_steps_programs_and_replays(void)
         rig_step(&rig, position % 2 ? pair : again, position);
     CU_ASSERT_EQUAL(rig_violations(&rig), 0);
     for (int32_t c = 0; c < 2; c++)
-        chip_replayed(rig.chip[c], 30, 50);
+        chip_replayed(rig.chip[c], 30, &(struct program_sequence){50, 0}, 1);
     rig_step(&rig, pair, 50);
     CU_ASSERT_EQUAL(rig_violations(&rig), 0);
     rig_step(&rig, again, 0);

@@ -72,6 +72,7 @@ int32_t rig_tensor(struct program *p, const char *name, enum program_tensor_kind
     *t = (struct program_tensor){.kind = (uint8_t)kind,
                                  .dtype = dtype_of(subs),
                                  .subs = (uint8_t)subs,
+                                 .caches = kind == PROGRAM_TENSOR_KV,
                                  .layer = 5,
                                  .slice = first < 0 ? -1 : (int32_t)p->slices,
                                  .address = address,
@@ -227,7 +228,7 @@ void rig_seal(struct program *p)
 {
     if (p->instructions)
         qsort(p->instruction, p->instructions, sizeof *p->instruction, compare);
-    p->rows = 1;
+    p->rows = p->sequences = 1;
     for (size_t n = 0; n < p->instructions; n++) {
         const struct program_instruction *i = &p->instruction[n];
         struct program_op *op = &p->op[i->op];
@@ -310,7 +311,7 @@ static bool run_both(struct rig *rig)
 void rig_step(struct rig *rig, const struct program pair[2], int32_t row)
 {
     static const int32_t token[1] = {3};
-    const struct program_runtime runtime = {row, token, 1};
+    const struct program_runtime runtime = {.sequence = {{row, 0}}, .token = token, .tokens = 1};
     struct base_report report = {0};
     for (int32_t c = 0; c < 2; c++) {
         chip_load(rig->chip[c], &pair[c]);

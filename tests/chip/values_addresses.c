@@ -107,7 +107,8 @@ static void add_cache_writes(struct trial *t, int32_t x, int32_t cache, int32_t 
                                          .address_mode = PROGRAM_ADDRESS_KV,
                                          .address = program_tensor_address(p, &p->tensor[cache], s),
                                          .limit = program_tensor_address(p, &p->tensor[dump], s),
-                                         .low = s},
+                                         .low = s,
+                                         .width = p->tensor[cache].count},
             trial_once, o, 1, 1);
     }
 }

@@ -194,7 +194,7 @@ static int32_t choose(const float value[ROWS], const float id[ROWS], enum chip_n
               trial_lane(PROGRAM_EAST, 12, AT + ROWS - 1 + 3 * STEP, TRIAL_VXM));
     t.program[0].token = y;
     trial_step(&t, 0);
-    int32_t token = chip_token(t.rig.chip[0], &t.program[0]);
+    int32_t token = chip_token(t.rig.chip[0], &t.program[0], 0);
     trial_close(&t);
     return token;
 }

@@ -35,6 +35,18 @@ static const struct rack_case splits[] = {
     {.name = "wide, 4 stages of 1", .model = &rack_wide, .stages = 4, .group = 1, .prompt = 33},
     {.name = "odd, 1 chip", .model = &rack_odd, .stages = 1, .group = 1, .prompt = 33},
     {.name = "odd, 1 stage of 2", .model = &rack_odd, .stages = 1, .group = 2, .prompt = 33},
+    {.name = "tiny, 1 chip, batch 2", .stages = 1, .group = 1, .prompt = 33, .batch = 2},
+    {.name = "tiny, 1 stage of 4, batch 3", .stages = 1, .group = 4, .prompt = 33, .batch = 3},
+    {.name = "tiny, 2 stages of 2, batch 8", .stages = 2, .group = 2, .prompt = 33, .batch = 8},
+    {.name = "tiny, 2 nodes, batch 4",
+     .stages = 2,
+     .group = 4,
+     .nodes = 2,
+     .prompt = 2,
+     .batch = 4},
+    {.name = "tiny, long bucket, batch 4", .group = 2, .max_sequence = 2048, .batch = 4},
+    {.name = "qwen, 1 chip, batch 5", .model = &rack_qwen, .group = 1, .prompt = 33, .batch = 5},
+    {.name = "odd, 1 stage of 2, batch 2", .model = &rack_odd, .group = 2, .prompt = 2, .batch = 2},
     {.name = "odd, 2 stages of 2", .model = &rack_odd, .stages = 2, .group = 2, .prompt = 33},
 };
 enum { SPLITS = sizeof splits / sizeof splits[0] };

@@ -84,8 +84,8 @@ void loaded_open(struct loaded_group *g, int32_t chips)
     CU_ASSERT_PTR_NOT_NULL_FATAL(g->rack.plan);
     g->weights = model_weights_open(folder, &g->rack.model, &g->rack.report);
     CU_ASSERT_PTR_NOT_NULL_FATAL(g->weights);
-    CU_ASSERT_TRUE_FATAL(shape_derive(&g->shape, &g->rack.machine, &g->rack.model, &g->rack.bucket,
-                                      chips, 1, g->rack.bucket.max_sequence, why));
+    CU_ASSERT_TRUE_FATAL(shape_derive_decode(&g->shape, &g->rack.machine, &g->rack.model,
+                                             &g->rack.bucket, chips, why));
     for (int32_t rank = 0; rank < chips; rank++) {
         load(g, &g->exact[rank], rank, false);
         load(g, &g->bytes[rank], rank, true);

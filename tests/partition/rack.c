@@ -259,7 +259,7 @@ static void run_all(struct rack *rack)
 int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t position,
                   int32_t first_token)
 {
-    int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
+    int32_t rows = rack->program[0][phase].rows;
     int32_t *token = base_alloc((size_t)rows, sizeof *token);
     for (int32_t r = 0; r < rows; r++)
         token[r] = (int32_t)(((int64_t)first_token + 37 * r) % rack->model.vocabulary);
@@ -268,11 +268,13 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
     return longest;
 }
 
-static bool begin_all(struct rack *rack, enum partition_phase phase, int32_t position,
-                      const int32_t *token)
+static bool begin_all(struct rack *rack, enum partition_phase phase,
+                      const struct program_sequence *sequence, const int32_t *token)
 {
-    int32_t rows = phase == PARTITION_DECODE ? 1 : plan_prefill_rows(rack->plan);
-    const struct program_runtime runtime = {position, token, rows};
+    const struct program *any = &rack->program[0][phase];
+    struct program_runtime runtime = {.token = token, .tokens = any->rows};
+    for (int32_t s = 0; s < any->sequences; s++)
+        runtime.sequence[s] = sequence[s];
     for (int32_t c = 0; c < rack->topology.chips; c++)
         if (rack->chip[c] &&
             !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, 0, &rack->report))
@@ -294,41 +296,72 @@ static int64_t finish_all(struct rack *rack)
     return longest;
 }
 
+int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
+                            const struct program_sequence *sequence, const int32_t *token)
+{
+    CU_ASSERT_TRUE_FATAL(begin_all(rack, phase, sequence, token));
+    return finish_all(rack);
+}
+
+/* Every sequence at `position`, in the cache of its number. */
+static void stand_at(struct program_sequence sequence[PROGRAM_SEQUENCES], int32_t position)
+{
+    for (int32_t s = 0; s < PROGRAM_SEQUENCES; s++)
+        sequence[s] = (struct program_sequence){position, s};
+}
+
 int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
                          const int32_t *token)
 {
-    CU_ASSERT_TRUE_FATAL(begin_all(rack, phase, position, token));
-    return finish_all(rack);
+    struct program_sequence sequence[PROGRAM_SEQUENCES];
+    stand_at(sequence, position);
+    return rack_step_sequences(rack, phase, sequence, token);
 }
 
 bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t position,
                    const int32_t *token)
 {
-    if (!begin_all(rack, phase, position, token))
+    struct program_sequence sequence[PROGRAM_SEQUENCES];
+    stand_at(sequence, position);
+    if (!begin_all(rack, phase, sequence, token))
         return false;
     finish_all(rack);
     return true;
 }
 
+int32_t rack_token_of(const struct rack *rack, int32_t sequence)
+{
+    return chip_token(rack->chip[0], &rack->program[0][PARTITION_DECODE], sequence);
+}
+
 int32_t rack_token(const struct rack *rack)
 {
-    return chip_token(rack->chip[0], &rack->program[0][PARTITION_DECODE]);
+    return rack_token_of(rack, 0);
 }
 
 int32_t rack_prompt(struct rack *rack)
 {
     int32_t rows = plan_prefill_rows(rack->plan), steps = 0;
-    for (int32_t row = 0; row < rack->workload.prompt_tokens - 1; row += rows, steps++)
-        CU_ASSERT_EQUAL(rack_step(rack, PARTITION_PREFILL, row, 5 + row),
-                        plan_length_cycles(rack->plan, PARTITION_PREFILL));
+    int32_t *token = base_alloc((size_t)rows, sizeof *token);
+    for (int32_t s = 0; s < rack->bucket.batch; s++)
+        for (int32_t row = 0; row < rack->workload.prompt_tokens - 1; row += rows, steps++) {
+            for (int32_t r = 0; r < rows; r++)
+                token[r] = (int32_t)((5 + s + row + 37 * r) % rack->model.vocabulary);
+            const struct program_sequence at = {row, s};
+            CU_ASSERT_EQUAL(rack_step_sequences(rack, PARTITION_PREFILL, &at, token),
+                            plan_length_cycles(rack->plan, PARTITION_PREFILL));
+        }
+    base_free(token);
     return steps;
 }
 
 void rack_replayed(struct rack *rack, int32_t steps, int32_t position)
 {
+    struct program_sequence sequence[PROGRAM_SEQUENCES];
+    stand_at(sequence, position);
     for (int32_t c = 0; c < rack->topology.chips; c++)
         if (rack->chip[c])
-            chip_replayed(rack->chip[c], steps, position);
+            chip_replayed(rack->chip[c], steps, sequence, rack->bucket.batch);
 }
 
 static void print_violation(const struct chip_violation *v)

@@ -67,11 +67,12 @@ void rack_stop(struct rack *rack);
 void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *folder);
 
 /* Executes one step on all chips, each message delivered as it is sent; a receive that nobody
- * serves is given up. Returns the executed length. Tokens are a function of `first_token`. */
+ * serves is given up. All sequences are at `position`, each in the cache of its number. Returns the
+ * executed length. Tokens are a function of `first_token`. */
 int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t position,
                   int32_t first_token);
 
-/* The same with the tokens given: one, or as many as a prefill step has rows. */
+/* The same with the tokens given: one a sequence, or as many as a prefill step has rows. */
 int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t position,
                          const int32_t *token);
 
@@ -79,11 +80,16 @@ int64_t rack_step_tokens(struct rack *rack, enum partition_phase phase, int32_t 
 bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t position,
                    const int32_t *token);
 
-/* The token that the last decode step ended with. */
-int32_t rack_token(const struct rack *rack);
+/* The same with every sequence of a decode step, or the one of a prefill step, where it stands. */
+int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
+                            const struct program_sequence *sequence, const int32_t *token);
 
-/* Executes the prompt of the case: its prefill steps (all tokens but the last). Returns how many.
- */
+/* The token that the last decode step ended with, of its first sequence or of any. */
+int32_t rack_token(const struct rack *rack);
+int32_t rack_token_of(const struct rack *rack, int32_t sequence);
+
+/* Executes the prompt of the case for every sequence: its prefill steps (all tokens but the last).
+ * Returns how many. */
 int32_t rack_prompt(struct rack *rack);
 
 /* Steps that count as executed; cache rows before `position` count as written. */

@@ -127,7 +127,8 @@ static void what_the_compiler_does_not_know_is_named(void)
     gated.mlp_bias = true;
     tiny_with(&windowed, "windowed");
     windowed.sliding_window = 128;
-    check_refusal(&(struct rack_case){.batch = 2}, "bucket.batch = 2: ");
+    check_refusal(&(struct rack_case){.batch = 33},
+                  "bucket.batch = 33: the LPU compiler schedules up to 32 sequences a step");
     check_refusal(&(struct rack_case){.model = &normed},
                   "normed: the LPU compiler has no per-head");
     check_refusal(&(struct rack_case){.model = &biased}, "biased: the LPU compiler has biases on");

@@ -38,7 +38,8 @@ static void for_each_shape(int32_t rows, int32_t positions, void (*check)(const 
         for (int g = 0; g < GROUPS; g++) {
             struct shape s;
             char why[WHY_BYTES] = "";
-            if (!shape_derive(&s, rack_chip(), &model, &bucket, groups[g], rows, positions, why)) {
+            if (!shape_derive(&s, rack_chip(), &model, &bucket, groups[g], 1, rows, positions,
+                              why)) {
                 CU_ASSERT_NOT_EQUAL(strlen(why), 0);
                 continue;
             }
@@ -152,7 +153,7 @@ static void kv_tiles_are_even_and_exact_for_every_bucket(void)
         const struct bucket bucket = {positions, 1, 32};
         struct shape s;
         char why[WHY_BYTES];
-        bool derived = shape_derive(&s, chip, &model, &bucket, 1, 1, positions, why);
+        bool derived = shape_derive_decode(&s, chip, &model, &bucket, 1, why);
         CU_ASSERT_EQUAL(derived, positions % 64 == 0);
         if (!derived)
             continue;
@@ -199,8 +200,8 @@ static void a_refused_split_says_why(void)
         model.kv_heads = r->kv_heads;
         model.head_dim = r->head_dim;
         model.ffn = r->ffn;
-        CU_ASSERT_FALSE(
-            shape_derive(&s, rack_chip(), &model, &bucket, r->group, r->rows, r->positions, why));
+        CU_ASSERT_FALSE(shape_derive(&s, rack_chip(), &model, &bucket, r->group, 1, r->rows,
+                                     r->positions, why));
         CU_ASSERT_STRING_EQUAL(why, r->why);
     }
 }

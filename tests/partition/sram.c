@@ -234,8 +234,8 @@ static struct shape shape_of(const struct rack *rack)
 {
     struct shape s;
     char why[160];
-    CU_ASSERT_TRUE_FATAL(shape_derive(&s, &rack->machine, &rack->model, &rack->bucket,
-                                      plan_group(rack->plan), 1, rack->bucket.max_sequence, why));
+    CU_ASSERT_TRUE_FATAL(shape_derive_decode(&s, &rack->machine, &rack->model, &rack->bucket,
+                                             plan_group(rack->plan), why));
     return s;
 }
 

@@ -47,11 +47,11 @@ static float *read_logits(struct rack *rack)
         struct chip_of_rack own = {rack, c};
         const struct program *program = &rack->program[c][PARTITION_DECODE];
         int32_t share =
-            rack->chip[c] ? image_read_logits(&input, program, get_lanes, &own, NULL) : 0;
+            rack->chip[c] ? image_read_logits(&input, program, get_lanes, &own, 0, NULL) : 0;
         if (share == 0)
             continue;
         all = base_grow(all, &capacity, count + (size_t)share, sizeof *all);
-        image_read_logits(&input, program, get_lanes, &own, all + count);
+        image_read_logits(&input, program, get_lanes, &own, 0, all + count);
         count += (size_t)share;
     }
     CU_ASSERT_FATAL(count >= (size_t)rack->model.vocabulary);

@@ -114,7 +114,8 @@ static const struct field of_instruction[] = {
     PART(program_instruction, stride, 1),        FIELD(program_instruction, limit, false),
     FIELD(program_instruction, argument, false), FIELD(program_instruction, argument_stride, false),
     FIELD(program_instruction, low, false),      FIELD(program_instruction, width, false),
-    FIELD(program_instruction, immediate, true), FIELD(program_instruction, mark, false)};
+    FIELD(program_instruction, immediate, true), FIELD(program_instruction, mark, false),
+    FIELD(program_instruction, sequence, false)};
 static const struct field of_operand[] = {
     FIELD(program_operand, kind, false),   FIELD(program_operand, direction, false),
     FIELD(program_operand, stream, false), FIELD(program_operand, streams, false),
