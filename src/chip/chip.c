@@ -242,16 +242,14 @@ static void clear(struct chip *chip)
         values_begin(chip);
 }
 
-static struct run next_run(const struct executor_step *of)
-{
-    struct run run = order_run(of->program, of->loaded->order.entry[of->next]);
-    run.cycle += of->start;
-    return run;
-}
-
 static void look_ahead(struct executor_step *of)
 {
-    of->next_cycle = of->next < of->loaded->order.count ? next_run(of).cycle : INT64_MAX;
+    of->run.cycle = INT64_MAX;
+    if (of->next == of->loaded->order.count)
+        return;
+    of->run = order_run(of->program, of->loaded->order.entry[of->next++]);
+    of->run.of = of;
+    of->run.cycle += of->start;
 }
 
 static struct executor_step *open_step(struct chip *chip, const struct executor_program *loaded,
@@ -396,7 +394,7 @@ static struct executor_step *first_step(const struct chip *chip, int64_t until)
 {
     struct executor_step *first = NULL;
     for (size_t n = 0; n < chip->steps; n++)
-        if (chip->step[n]->next_cycle < (first ? first->next_cycle : until))
+        if (chip->step[n]->run.cycle < (first ? first->run.cycle : until))
             first = chip->step[n];
     return first;
 }
@@ -413,16 +411,14 @@ static bool compute_before(struct chip *chip, int64_t cycle)
 enum chip_state chip_run(struct chip *chip, int64_t until)
 {
     for (struct executor_step *of; (of = first_step(chip, until));) {
-        struct run run = next_run(of);
-        run.of = of;
-        if (!compute_before(chip, run.cycle))
+        const struct run *run = &of->run;
+        if (!compute_before(chip, run->cycle))
             return CHIP_WAITING;
-        if (run.instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, &run)) {
-            chip->waiting = run;
+        if (run->instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, run)) {
+            chip->waiting = *run;
             return CHIP_WAITING;
         }
-        execute(chip, &run);
-        of->next++;
+        execute(chip, run);
         look_ahead(of);
     }
     if (!compute_before(chip, until))
@@ -449,10 +445,8 @@ void chip_give_up(struct chip *chip)
 {
     if (chip->values && values_give_up(chip))
         return;
-    struct run run = chip->waiting;
-    execute(chip, &run);
-    run.of->next++;
-    look_ahead(run.of);
+    execute(chip, &chip->waiting);
+    look_ahead(chip->waiting.of);
 }
 
 void chip_deliver(struct chip *chip, const struct chip_message *message)
@@ -517,7 +511,7 @@ static struct executor_step *ending_step(const struct chip *chip)
         if (of->open && (!first || end_of(of) < end_of(first)))
             first = of;
     }
-    assert(first && first->next_cycle == INT64_MAX && "a step ends when it was executed");
+    assert(first && first->run.cycle == INT64_MAX && "a step ends when it was executed");
     return first;
 }
 

@@ -41,10 +41,10 @@ struct executor_step {
     struct program_runtime runtime;
     int32_t number;
     bool open;
-    int64_t start;      /* on the chip's clock */
-    size_t next;        /* run of the order to execute */
-    int64_t next_cycle; /* its issue on the chip's clock; INT64_MAX: all are executed */
-    int32_t *head;      /* lists of activation rows written, by loaded->head + sub */
+    int64_t start;  /* on the chip's clock */
+    struct run run; /* to execute next; its cycle is INT64_MAX where all are executed */
+    size_t next;    /* of the order, after it */
+    int32_t *head;  /* lists of activation rows written, by loaded->head + sub */
     struct executor_op *op;
     struct chip_statistics statistics;
 };

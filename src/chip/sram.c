@@ -416,9 +416,10 @@ static uint64_t wanted_of(const struct chip *chip, const struct sram_read *read)
 /* Members of a read that only its own step can serve. */
 static uint64_t own_members(const struct chip *chip, const struct sram_read *read)
 {
-    struct resident_rows own = rows_from(cache_of(chip, read->of, read->tensor), read, 0);
+    const struct resident *r = cache_of(chip, read->of, read->tensor);
+    struct resident_rows own = rows_from(r, read, 0);
     uint64_t members = 0;
-    for (int32_t k = 0; k < read->rows.count; k++)
+    for (int32_t k = 0; r && k < read->rows.count; k++)
         if (is_in(own, read->rows.row + k * read->rows.step))
             members |= UINT64_C(1) << k;
     return members;
