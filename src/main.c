@@ -9,6 +9,7 @@ static app_phase *const story[] = {
     app_input_read,    /* configuration and model, checked */
     app_record_begin,  /* the file, before any work */
     app_lpu_compile,   /* model + rack -> a program for every chip, a timetable of every link */
+    app_explain_show,  /* how near the schedule is to its bound, where asked for */
     app_lpu_execute,   /* the request, instruction by instruction, every promise checked */
     app_gpu_simulate,  /* the request, event by event, on contended links */
     app_serve_request, /* the request's way through both machines' doors */

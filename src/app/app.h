@@ -52,6 +52,7 @@ typedef enum base_status app_phase(struct app_run *run);
 app_phase app_input_read;    /* configuration and model, checked */
 app_phase app_record_begin;  /* the file, opened before any work, with provenance and model */
 app_phase app_lpu_compile;   /* model + rack -> a program for every chip, a timetable of links */
+app_phase app_explain_show;  /* with --explain: how good the schedule is, and the end */
 app_phase app_lpu_execute;   /* the request, instruction by instruction, promises checked */
 app_phase app_gpu_simulate;  /* the request, event by event, on contended links */
 app_phase app_serve_request; /* the request's way through both machines' doors */

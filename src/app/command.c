@@ -126,6 +126,8 @@ static const struct option_row rows[] = {
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
     {"quiet", NONE, OF_BOTH, key_take, .key = "run.quiet", .if_alone = "true",
      .help = "                no progress, no summary"},
+    {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
+     .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
     {"check", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_CHECK,
      .help = "                validate, print the effective configuration, run nothing"},
     {"prompt", REQUIRED, OF_GENERATE, prompt_take,

@@ -27,9 +27,10 @@ static enum base_status read_model(struct app_run *run)
 
 static void name_machines(struct app_run *run)
 {
-    if (run->scenario.mode != SCENARIO_GPU)
+    bool explain = run->command->kind == APP_COMMAND_EXPLAIN;
+    if (run->scenario.mode != SCENARIO_GPU || explain)
         run->lpu = app_lpu_create();
-    if (run->scenario.mode != SCENARIO_LPU)
+    if (run->scenario.mode != SCENARIO_LPU && !explain)
         run->gpu = app_gpu_create();
 }
 

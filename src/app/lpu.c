@@ -134,9 +134,9 @@ enum base_status app_lpu_compile(struct app_run *run)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
     enum base_status status = compile_once(run);
-    if (status == BASE_OK)
+    if (status == BASE_OK && run->command->kind != APP_COMMAND_EXPLAIN)
         status = load_chips(run);
-    if (status != BASE_OK)
+    if (status != BASE_OK || run->command->kind == APP_COMMAND_EXPLAIN)
         return status;
     lpu->compile_seconds = parallel_wall_seconds() - start_s - lpu->load_seconds;
     say_layout(run);

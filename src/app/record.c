@@ -121,6 +121,8 @@ static void try_json(struct app_run *run)
 enum base_status app_record_begin(struct app_run *run)
 {
     app_progress(run, "nothing simulated yet");
+    if (run->command->kind == APP_COMMAND_EXPLAIN)
+        return BASE_OK;
     if (parallel_is_first())
         try_json(run);
     enum base_status status = parallel_agree_report(&run->report, BASE_IO);

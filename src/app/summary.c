@@ -50,11 +50,11 @@ static void print_title(const struct paint *p, const char *title)
 
 static char *cell_machine_lpu(const struct app_run *run)
 {
-    const struct lpu_rack *rack = &run->scenario.lpu_rack;
-    int32_t used = plan_chips(run->lpu->plan), chips = run->lpu->topology.chips;
-    char *of = used < chips ? base_format("%" PRId32 " of ", used) : base_strdup("");
-    char *text = base_format("%s%" PRId32 " %s, %" PRId32 " node%s", of, chips,
-                             run->scenario.lpu_chip.name, rack->nodes, rack->nodes == 1 ? "" : "s");
+    const struct lpu_topology *t = &run->lpu->topology;
+    int32_t used = plan_chips(run->lpu->plan);
+    char *of = used < t->chips ? base_format("%" PRId32 " of ", used) : base_strdup("");
+    char *text = base_format("%s%" PRId32 " %s, %" PRId32 " node%s", of, t->chips,
+                             run->scenario.lpu_chip.name, t->nodes, t->nodes == 1 ? "" : "s");
     base_free(of);
     return text;
 }

@@ -46,13 +46,15 @@ struct lpu_chip {
     int64_t pcie_bytes_per_s;
 };
 
-/* A rack of LPU chips: nodes of fully meshed chips, node pairs joined by cables. */
+/* Racks of LPU chips: nodes of fully meshed chips, node pairs of a rack and racks joined by cables.
+ */
 struct lpu_rack {
-    int32_t nodes, chips_per_node;
-    int32_t cables_per_node_pair; /* 0: floor(32 / (nodes - 1)) */
-    int32_t chips_used;           /* 0: all */
-    int32_t pipeline_stages;      /* 0: the compiler chooses */
-    int32_t tensor_group;         /* chips that share a layer; 0: the compiler chooses */
+    int32_t racks;                 /* at most 1: there is one */
+    int32_t nodes, chips_per_node; /* nodes of one rack */
+    int32_t cables_per_node_pair;  /* 0: floor(32 / (nodes - 1)) */
+    int32_t chips_used;            /* 0: all */
+    int32_t pipeline_stages;       /* 0: the compiler chooses */
+    int32_t tensor_group;          /* chips that share a layer; 0: the compiler chooses */
 };
 
 /* The shape a schedule is compiled for. */

@@ -340,7 +340,8 @@ static bool check_permutation(struct judge *j, const struct program_instruction 
 {
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
     bool window = permutes && i->function == PROGRAM_SXM_WINDOW;
-    bool rotate = permutes && i->function == PROGRAM_SXM_ROTATE;
+    bool rotate = permutes && (i->function == PROGRAM_SXM_ROTATE ||
+                               (i->function == PROGRAM_SXM_SPREAD && i->argument >= 0));
     bool swap = permutes && i->function == PROGRAM_SXM_SWAP_HALVES;
     return expect_field(
         j,

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-enum { MOST_KEYS = 5, CHUNK_QUANTUM = 32 };
+enum { MOST_KEYS = 6, CHUNK_QUANTUM = 32 };
 
 /* A rule returns NULL, or what is wrong and what would be right (free with base_free). */
 struct rule {
@@ -44,20 +44,24 @@ static char *tokens_fit(const struct scenario *s)
                        (long long)tokens, s->bucket.max_sequence);
 }
 
+static int64_t all_chips(const struct scenario *s)
+{
+    return (int64_t)s->lpu_rack.racks * s->lpu_rack.nodes * s->lpu_rack.chips_per_node;
+}
+
 static int64_t chips_in_use(const struct scenario *s)
 {
-    int64_t all = (int64_t)s->lpu_rack.nodes * s->lpu_rack.chips_per_node;
-    return s->lpu_rack.chips_used ? s->lpu_rack.chips_used : all;
+    return s->lpu_rack.chips_used ? s->lpu_rack.chips_used : all_chips(s);
 }
 
 static char *chips_exist(const struct scenario *s)
 {
-    int64_t all = (int64_t)s->lpu_rack.nodes * s->lpu_rack.chips_per_node;
-    if (s->lpu_rack.chips_used <= all)
+    if (s->lpu_rack.chips_used <= all_chips(s))
         return NULL;
-    return base_format("%d is more than the %lld chips of the rack (%d nodes of %d)",
-                       s->lpu_rack.chips_used, (long long)all, s->lpu_rack.nodes,
-                       s->lpu_rack.chips_per_node);
+    return base_format("%d is more than the %lld chips that there are (racks x nodes x chips: "
+                       "%d x %d x %d)",
+                       s->lpu_rack.chips_used, (long long)all_chips(s), s->lpu_rack.racks,
+                       s->lpu_rack.nodes, s->lpu_rack.chips_per_node);
 }
 
 static char *group_is_power_of_two(const struct scenario *s)
@@ -107,6 +111,21 @@ static char *cables_have_links(const struct scenario *s)
         return NULL;
     return base_format("%d nodes need %lld cables a node, its chips have %lld global links",
                        s->lpu_rack.nodes, (long long)need, (long long)ports);
+}
+
+/* Outside ports are those that cables inside the rack leave free. */
+static char *racks_have_links(const struct scenario *s)
+{
+    int64_t others = s->lpu_rack.nodes - 1, cables = s->lpu_rack.cables_per_node_pair;
+    int64_t ports = (int64_t)s->lpu_rack.chips_per_node * s->lpu_chip.c2c_global_links;
+    int64_t inside = cables ? others * cables : others ? ports / others * others : 0;
+    int64_t outside = s->lpu_rack.nodes * (ports - inside);
+    if (inside > ports || s->lpu_rack.racks - 1 <= outside)
+        return NULL;
+    return base_format(
+        "%d racks need %d links a rack to the others, the cables inside a rack leave "
+        "%lld; fewer lpu.rack.cables_per_node_pair leave more",
+        s->lpu_rack.racks, s->lpu_rack.racks - 1, (long long)outside);
 }
 
 static char *lanes_are_superlanes(const struct scenario *s)
@@ -223,18 +242,24 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      tokens_fit,
      {"workload.prompt_tokens", "workload.decode_tokens", "bucket.max_sequence"}},
-    {OPTION_LPU, chips_exist, {"lpu.chips_used", "lpu.rack.nodes", "lpu.rack.chips_per_node"}},
+    {OPTION_LPU,
+     chips_exist,
+     {"lpu.chips_used", "lpu.rack.nodes", "lpu.rack.chips_per_node", "lpu.rack.racks"}},
     {OPTION_LPU, group_is_power_of_two, {"lpu.tensor_group"}},
     {OPTION_LPU, group_is_in_a_node, {"lpu.tensor_group", "lpu.rack.chips_per_node"}},
     {OPTION_LPU,
      stages_fit,
      {"lpu.pipeline_stages", "lpu.tensor_group", "lpu.chips_used", "lpu.rack.nodes",
-      "lpu.rack.chips_per_node"}},
+      "lpu.rack.chips_per_node", "lpu.rack.racks"}},
     {OPTION_LPU, mesh_has_links, {"lpu.rack.chips_per_node", "lpu.chip.c2c_local_links"}},
     {OPTION_LPU,
      cables_have_links,
      {"lpu.rack.nodes", "lpu.rack.cables_per_node_pair", "lpu.rack.chips_per_node",
       "lpu.chip.c2c_global_links"}},
+    {OPTION_LPU,
+     racks_have_links,
+     {"lpu.rack.racks", "lpu.rack.nodes", "lpu.rack.cables_per_node_pair",
+      "lpu.rack.chips_per_node", "lpu.chip.c2c_global_links"}},
     {OPTION_LPU, lanes_are_superlanes, {"lpu.chip.lanes", "lpu.chip.lanes_per_superlane"}},
     {OPTION_LPU, banks_divide_slice, {"lpu.chip.vectors_per_slice", "lpu.chip.banks_per_slice"}},
     {OPTION_LPU, planes_are_paired, {"lpu.chip.mxm_planes"}},

@@ -74,9 +74,9 @@ const struct option option_table[] = {
     ROW("workload.decode_tokens", workload.decode_tokens, COUNT, "1", "1048576", REQUIRED,
         "tokens to generate"),
 
-    ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "264", "0",
-        "chips that take part; 0: all of the rack"),
-    ROW("lpu.pipeline_stages", lpu_rack.pipeline_stages, COUNT, "0", "264", "0",
+    ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
+        "chips that take part; 0: all"),
+    ROW("lpu.pipeline_stages", lpu_rack.pipeline_stages, COUNT, "0", "10440", "0",
         "groups of layers, one after the other; 0: the compiler chooses"),
     ROW("lpu.tensor_group", lpu_rack.tensor_group, COUNT, "0", "8", "0",
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
@@ -93,11 +93,13 @@ const struct option option_table[] = {
              "of the model"),
 
     ROW("lpu.rack.nodes", lpu_rack.nodes, COUNT, "1", "33", REQUIRED,
-        "nodes; every pair is joined by cables"),
+        "nodes of a rack; every pair is joined by cables"),
     ROW("lpu.rack.chips_per_node", lpu_rack.chips_per_node, COUNT, "1", "8", "8",
         "chips of a node, fully meshed"),
     ROW("lpu.rack.cables_per_node_pair", lpu_rack.cables_per_node_pair, COUNT, "0", "32", "0",
-        "cables between two nodes; 0: floor(32 / (nodes - 1))"),
+        "cables between two nodes of a rack; 0: floor(32 / (nodes - 1))"),
+    ROW("lpu.rack.racks", lpu_rack.racks, COUNT, "1", "145", "1",
+        "racks, joined as the groups of a Dragonfly by the links that nodes leave free"),
 
     TEXT_ROW("lpu.chip.name", lpu_chip.name, REQUIRED, "name in outputs"),
     ROW("lpu.chip.clock", lpu_chip.clock_hz, FREQUENCY, "1 MHz", "10 GHz", REQUIRED, "chip clock"),

@@ -6,13 +6,29 @@
 
 static const struct lpu_port unplugged = {-1, -1};
 
+static int32_t node_ports(const struct lpu_rack *rack, const struct lpu_chip *chip)
+{
+    return rack->chips_per_node * chip->c2c_global_links;
+}
+
 static int32_t cables_of(const struct lpu_rack *rack, const struct lpu_chip *chip)
 {
     if (rack->nodes < 2)
         return 0;
     if (rack->cables_per_node_pair > 0)
         return rack->cables_per_node_pair;
-    return rack->chips_per_node * chip->c2c_global_links / (rack->nodes - 1);
+    return node_ports(rack, chip) / (rack->nodes - 1);
+}
+
+/* Global ports of a node that no cable inside its rack takes. */
+static int32_t outside_ports(const struct lpu_rack *rack, const struct lpu_chip *chip)
+{
+    return node_ports(rack, chip) - cables_of(rack, chip) * (rack->nodes - 1);
+}
+
+static int32_t racks_of(const struct lpu_rack *rack)
+{
+    return rack->racks > 1 ? rack->racks : 1;
 }
 
 static bool has_sizes(const struct lpu_rack *rack, const struct lpu_chip *chip,
@@ -22,6 +38,9 @@ static bool has_sizes(const struct lpu_rack *rack, const struct lpu_chip *chip,
     if (rack->nodes < 1 || rack->nodes > LPU_TOPOLOGY_MAX_NODES)
         base_report_add(report, NULL, 0, "a rack has 1 to %d nodes, not %d", LPU_TOPOLOGY_MAX_NODES,
                         rack->nodes);
+    if (rack->racks < 0 || rack->racks > LPU_TOPOLOGY_MAX_RACKS)
+        base_report_add(report, NULL, 0, "there are 1 to %d racks, not %d", LPU_TOPOLOGY_MAX_RACKS,
+                        rack->racks);
     if (chip->c2c_local_links < 0 || chip->c2c_local_links > 1024 || chip->c2c_global_links < 0 ||
         chip->c2c_global_links > 1024)
         base_report_add(report, NULL, 0, "a chip has 0 to 1024 links of a kind, not %d and %d",
@@ -32,18 +51,30 @@ static bool has_sizes(const struct lpu_rack *rack, const struct lpu_chip *chip,
     return report->count == before;
 }
 
-static bool has_ports(const struct lpu_rack *rack, const struct lpu_chip *chip,
-                      struct base_report *report)
+static bool has_ports_inside(const struct lpu_rack *rack, const struct lpu_chip *chip,
+                             struct base_report *report)
 {
-    int64_t ports = (int64_t)rack->chips_per_node * chip->c2c_global_links;
     int64_t cables = cables_of(rack, chip), ends = cables * (rack->nodes - 1);
-    if (rack->nodes < 2 || (cables > 0 && ends <= ports))
+    if (rack->nodes < 2 || (cables > 0 && ends <= node_ports(rack, chip)))
         return true;
     base_report_add(report, NULL, 0,
                     "%d nodes with %d cables between any two need %lld global links a node; its "
-                    "chips have %lld",
+                    "chips have %d",
                     rack->nodes, (int)(cables > 0 ? cables : 1),
-                    (long long)(cables > 0 ? ends : rack->nodes - 1), (long long)ports);
+                    (long long)(cables > 0 ? ends : rack->nodes - 1), node_ports(rack, chip));
+    return false;
+}
+
+static bool has_ports_outside(const struct lpu_rack *rack, const struct lpu_chip *chip,
+                              struct base_report *report)
+{
+    int32_t ports = rack->nodes * outside_ports(rack, chip);
+    if (racks_of(rack) - 1 <= ports)
+        return true;
+    base_report_add(report, NULL, 0,
+                    "%d racks need %d global links a rack to the others; the cables inside leave "
+                    "%d",
+                    rack->racks, rack->racks - 1, ports);
     return false;
 }
 
@@ -55,37 +86,82 @@ static struct lpu_port local_peer(const struct lpu_topology *t, int32_t chip, in
     return (struct lpu_port){chip - place + other, place < other ? place : place - 1};
 }
 
-static struct lpu_port port_of_cable(const struct lpu_topology *t, int32_t node, int32_t other,
-                                     int32_t k)
+/* Global port `port` of a node. */
+static struct lpu_port port_of_node(const struct lpu_topology *t, int32_t node, int32_t port)
 {
-    int32_t rank = other < node ? other : other - 1;
-    int32_t port = rank * t->cables_per_node_pair + k;
     return (struct lpu_port){node * t->chips_per_node + port % t->chips_per_node,
                              t->local_links + port / t->chips_per_node};
 }
 
+/* What a port inside the rack is joined to. */
+static struct lpu_port inside_peer(const struct lpu_topology *t, int32_t node, int32_t port)
+{
+    int32_t cables = t->cables_per_node_pair, place = node % t->nodes_per_rack;
+    int32_t rank = port / cables, other = rank < place ? rank : rank + 1;
+    int32_t back = place < other ? place : place - 1;
+    return port_of_node(t, node - place + other, back * cables + port % cables);
+}
+
+static int32_t inside_ports(const struct lpu_topology *t)
+{
+    return t->cables_per_node_pair * (t->nodes_per_rack - 1);
+}
+
+static struct lpu_port port_of_rack(const struct lpu_topology *t, int32_t rack, int32_t port)
+{
+    int32_t n = t->nodes_per_rack;
+    return port_of_node(t, rack * n + n - 1 - port % n, inside_ports(t) + port / n);
+}
+
+/* What outside port `port` of a rack is joined to. */
+static struct lpu_port outside_peer(const struct lpu_topology *t, int32_t rack, int32_t port)
+{
+    int32_t cables = t->cables_per_rack_pair, ahead = (t->racks - 1) / 2 * cables;
+    int32_t mirror = t->outside_ports - 1 - port;
+    if (t->racks < 2)
+        return unplugged;
+    if (port < ahead)
+        return port_of_rack(t, (rack + 1 + port / cables) % t->racks, mirror);
+    if (mirror < ahead)
+        return port_of_rack(t, (rack + t->racks - 1 - mirror / cables) % t->racks, mirror);
+    if (t->racks % 2 == 0 && port < ahead + cables)
+        return port_of_rack(t, (rack + t->racks / 2) % t->racks, 2 * ahead + cables - 1 - port);
+    return unplugged;
+}
+
 static struct lpu_port global_peer(const struct lpu_topology *t, int32_t chip, int32_t link)
 {
-    int32_t node = chip / t->chips_per_node;
+    int32_t node = chip / t->chips_per_node, n = t->nodes_per_rack;
     int32_t port = (link - t->local_links) * t->chips_per_node + chip % t->chips_per_node;
-    if (port >= t->cables_per_node_pair * (t->nodes - 1))
-        return unplugged;
-    int32_t rank = port / t->cables_per_node_pair, other = rank < node ? rank : rank + 1;
-    return port_of_cable(t, other, node, port % t->cables_per_node_pair);
+    if (port < inside_ports(t))
+        return inside_peer(t, node, port);
+    int32_t outside = (port - inside_ports(t)) * n + n - 1 - node % n;
+    return outside_peer(t, node / n, outside);
+}
+
+static void set_sizes(struct lpu_topology *t, const struct lpu_rack *rack,
+                      const struct lpu_chip *chip)
+{
+    t->racks = racks_of(rack);
+    t->nodes_per_rack = rack->nodes;
+    t->nodes = t->racks * rack->nodes;
+    t->chips_per_node = rack->chips_per_node;
+    t->chips = t->nodes * rack->chips_per_node;
+    t->local_links = chip->c2c_local_links;
+    t->links = chip->c2c_local_links + chip->c2c_global_links;
+    t->cables_per_node_pair = cables_of(rack, chip);
+    t->outside_ports = t->racks > 1 ? rack->nodes * outside_ports(rack, chip) : 0;
+    t->cables_per_rack_pair = t->racks > 1 ? t->outside_ports / (t->racks - 1) : 0;
 }
 
 bool lpu_topology_build(struct lpu_topology *topology, const struct lpu_rack *rack,
                         const struct lpu_chip *chip, struct base_report *report)
 {
     *topology = (struct lpu_topology){0};
-    if (!has_sizes(rack, chip, report) || !has_ports(rack, chip, report))
+    if (!has_sizes(rack, chip, report) || !has_ports_inside(rack, chip, report) ||
+        !has_ports_outside(rack, chip, report))
         return false;
-    topology->nodes = rack->nodes;
-    topology->chips_per_node = rack->chips_per_node;
-    topology->chips = rack->nodes * rack->chips_per_node;
-    topology->local_links = chip->c2c_local_links;
-    topology->links = chip->c2c_local_links + chip->c2c_global_links;
-    topology->cables_per_node_pair = cables_of(rack, chip);
+    set_sizes(topology, rack, chip);
     int32_t ends = topology->chips * topology->links;
     topology->peer = base_alloc((size_t)ends, sizeof *topology->peer);
     for (int32_t i = 0; i < ends; i++) {
@@ -122,108 +198,14 @@ int32_t lpu_topology_direct_links(const struct lpu_topology *topology, int32_t f
 int32_t lpu_topology_cables(const struct lpu_topology *topology, int32_t node_a, int32_t node_b,
                             struct lpu_cable *cable)
 {
-    if (node_a == node_b)
-        return 0;
-    for (int32_t k = 0; k < topology->cables_per_node_pair; k++)
-        cable[k] = (struct lpu_cable){port_of_cable(topology, node_a, node_b, k),
-                                      port_of_cable(topology, node_b, node_a, k)};
-    return topology->cables_per_node_pair;
-}
-
-void lpu_topology_distances(const struct lpu_topology *topology, int32_t chip, int32_t *hops)
-{
-    int32_t *queue = base_alloc((size_t)topology->chips, sizeof *queue);
-    int32_t head = 0, tail = 0;
-    for (int32_t i = 0; i < topology->chips; i++)
-        hops[i] = -1;
-    hops[chip] = 0;
-    queue[tail++] = chip;
-    while (head < tail) {
-        int32_t at = queue[head++];
-        for (int32_t link = 0; link < topology->links; link++) {
-            int32_t next = topology->peer[at * topology->links + link].chip;
-            if (next >= 0 && hops[next] < 0) {
-                hops[next] = hops[at] + 1;
-                queue[tail++] = next;
-            }
+    int32_t count = 0, m = topology->chips_per_node;
+    for (int32_t chip = node_a * m; chip < (node_a + 1) * m; chip++)
+        for (int32_t link = topology->local_links; link < topology->links; link++) {
+            struct lpu_port far = lpu_topology_peer(topology, chip, link);
+            if (far.chip >= 0 && far.chip / m == node_b)
+                cable[count++] = (struct lpu_cable){{chip, link}, far};
         }
-    }
-    base_free(queue);
-}
-
-/* Returns the sum of all distances; *greatest is their maximum. */
-static int64_t measure(const struct lpu_topology *topology, int32_t *greatest)
-{
-    int32_t *hops = base_alloc((size_t)topology->chips, sizeof *hops);
-    int64_t sum = 0;
-    *greatest = 0;
-    for (int32_t from = 0; from < topology->chips; from++) {
-        lpu_topology_distances(topology, from, hops);
-        for (int32_t to = 0; to < topology->chips; to++) {
-            sum += hops[to];
-            *greatest = hops[to] > *greatest ? hops[to] : *greatest;
-        }
-    }
-    base_free(hops);
-    return sum;
-}
-
-int32_t lpu_topology_diameter(const struct lpu_topology *topology)
-{
-    int32_t greatest = 0;
-    measure(topology, &greatest);
-    return greatest;
-}
-
-double lpu_topology_mean_distance(const struct lpu_topology *topology)
-{
-    int32_t greatest = 0;
-    int64_t pairs = (int64_t)topology->chips * (topology->chips - 1);
-    return pairs ? (double)measure(topology, &greatest) / (double)pairs : 0.0;
-}
-
-static bool end_is_valid(const struct lpu_topology *t, int32_t chip, int32_t link)
-{
-    struct lpu_port far = lpu_topology_peer(t, chip, link);
-    if (far.chip < 0)
-        return true;
-    struct lpu_port back = lpu_topology_peer(t, far.chip, far.link);
-    bool same_node = far.chip / t->chips_per_node == chip / t->chips_per_node;
-    return far.chip != chip && back.chip == chip && back.link == link &&
-           same_node == (link < t->local_links);
-}
-
-static int32_t count_cables(const struct lpu_topology *t, int32_t chip, int32_t node)
-{
-    int32_t count = 0;
-    for (int32_t link = 0; link < t->links; link++) {
-        int32_t far = lpu_topology_peer(t, chip, link).chip;
-        count += far >= 0 && far / t->chips_per_node == node;
-    }
     return count;
-}
-
-static bool nodes_are_joined(const struct lpu_topology *t, int32_t a, int32_t b)
-{
-    int32_t count = 0, m = t->chips_per_node;
-    for (int32_t place = 0; place < m; place++)
-        count += count_cables(t, a * m + place, b);
-    return count == (a == b ? m * (m - 1) : t->cables_per_node_pair);
-}
-
-bool lpu_topology_is_valid(const struct lpu_topology *topology)
-{
-    if (topology->chips < 1 || topology->chips != topology->nodes * topology->chips_per_node)
-        return false;
-    for (int32_t chip = 0; chip < topology->chips; chip++)
-        for (int32_t link = 0; link < topology->links; link++)
-            if (!end_is_valid(topology, chip, link))
-                return false;
-    for (int32_t a = 0; a < topology->nodes; a++)
-        for (int32_t b = 0; b < topology->nodes; b++)
-            if (!nodes_are_joined(topology, a, b))
-                return false;
-    return true;
 }
 
 struct wires lpu_topology_wires(const struct lpu_topology *topology, const struct lpu_chip *chip)

@@ -121,7 +121,8 @@ int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t add
         add_place(p, spec->slice[j],
                   address >= 0 ? address
                                : take_rows(&b->sram, spec->slice[j], spec->count, persistent));
-    b->meta[p->tensors] = (struct tensor_meta){persistent, spec->shared, spec->layer_step, 0};
+    b->meta[p->tensors] = (struct tensor_meta){
+        .persistent = persistent, .shared = spec->shared, .layer_step = spec->layer_step};
     return (int32_t)p->tensors++;
 }
 
@@ -136,6 +137,12 @@ int32_t emit_placed(struct block *b, enum program_tensor_kind kind, enum program
                                .valid = count,
                                .slice = slice};
     return emit_tensor(b, &spec, -1);
+}
+
+void emit_follow_rows(struct block *b, int32_t tensor)
+{
+    b->meta[tensor].row_ready =
+        base_alloc((size_t)b->code.tensor[tensor].count, sizeof *b->meta->row_ready);
 }
 
 int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub)
@@ -266,6 +273,16 @@ struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, i
     return emit_stream(at.direction, at.stream, n, tensor, sub, walk);
 }
 
+void emit_read_as(struct block *b, int32_t tensor, int32_t sub, struct walk walk, struct pattern p,
+                  struct program_operand carried, struct lane_group at)
+{
+    struct program_instruction i = mem_instruction(b, tensor, sub, walk, p, PROGRAM_MEM_READ);
+    struct program_operand out[2] = {carried, emit_expect(tensor, 1, walk)};
+    out[1].sub = (uint8_t)sub;
+    i.cycle = read_cycle(b, i.queue, at);
+    emit(b, i, NULL, 0, out, 2);
+}
+
 struct program_operand emit_read_table(struct block *b, const struct table_read *t,
                                        struct walk walk, struct pattern p, struct lane_group at)
 {
@@ -336,6 +353,8 @@ int64_t emit_alu(struct block *b, struct alu a, const struct program_operand *in
 
 void block_release(struct block *b)
 {
+    for (size_t n = 0; n < b->code.tensors; n++)
+        base_free(b->meta[n].row_ready);
     program_release(&b->code);
     base_free(b->meta);
     reservations_release(b->busy);

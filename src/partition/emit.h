@@ -26,6 +26,8 @@ struct tensor_meta {
     bool shared;    /* one tensor of that name and layer in a whole program */
     int8_t layer_step; /* -1: outside layers; else layer of the block + this */
     int64_t ready;     /* cycle from which all its vectors can be read */
+    int64_t
+        *row_ready; /* the same vector by vector, owned; NULL: not followed (emit_follow_rows) */
 };
 
 /* Rows of each slice: what stays in SRAM grows upward from 0, activations of the block downward
@@ -104,6 +106,10 @@ int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t add
 int32_t emit_placed(struct block *b, enum program_tensor_kind kind, enum program_dtype dtype,
                     const char *name, const int32_t *slice, int32_t subs, int32_t count);
 
+/* From now on each vector of `tensor` can be read once it is written, by an instruction for it
+ * alone, though others are still to come. */
+void emit_follow_rows(struct block *b, int32_t tensor);
+
 /* First address of sub `sub` of a placed tensor. */
 int32_t emit_address(const struct block *b, int32_t tensor, int32_t sub);
 
@@ -137,6 +143,10 @@ struct lane_group emit_at_vxm(const struct block *b, bool east, int32_t stream, 
  * Returns the operand a consumer there names. */
 struct program_operand emit_read(struct block *b, int32_t tensor, int32_t sub, int32_t n,
                                  struct walk walk, struct pattern p, struct lane_group at);
+
+/* As emit_read of one sub whose vectors the streams carry under the name `carried`. */
+void emit_read_as(struct block *b, int32_t tensor, int32_t sub, struct walk walk, struct pattern p,
+                  struct program_operand carried, struct lane_group at);
 
 /* As emit_read, from a table whose address follows run-time values; the streams carry `label`. */
 struct table_read {

@@ -226,7 +226,8 @@ static int32_t rows_together(const struct block *b, const struct attention *at)
 static void row_maxima(struct block *b, const struct attention *at)
 {
     const struct shape *s = b->shape;
-    int32_t together = rows_together(b, at), chunk = ops_lane_max_rows(s->attend_tiles);
+    int32_t together = rows_together(b, at);
+    int32_t chunk = s->rows > 1 ? ops_lane_max_rows(s->attend_tiles) : 1;
     emit_op(b, "softmax.max", true);
     for (int32_t first = 0; first < rows_of_all_heads(b, at); first += together)
         for (int32_t row = 0; row < together; row += chunk)

@@ -33,14 +33,20 @@ struct plane_work {
 struct timing {
     int32_t load, period, k_tiles, rows;
     int32_t results_at_vxm; /* cycle of the first tile's first row */
+    bool singly;            /* each tile is written by an instruction of its own */
 };
 
-static struct timing timing_of(const struct block *b, struct linear_shape s)
+/* `pace` > 0: rounds are at least so far apart, and rows can leave while others are computed. */
+static struct timing timing_of(const struct block *b, struct linear_shape s, int32_t pace)
 {
     const struct lpu_chip *chip = b->chip;
     int32_t per_cycle = chip->mxm_load_streams;
-    struct timing t = {.load = s.columns / per_cycle, .k_tiles = s.k_tiles, .rows = b->shape->rows};
+    struct timing t = {.load = s.columns / per_cycle,
+                       .k_tiles = s.k_tiles,
+                       .rows = b->shape->rows,
+                       .singly = pace > 0};
     t.period = t.load + t.rows + chip->mxm_install_cycles - chip->mxm_load_skew_cycles;
+    t.period = t.period < pace ? pace : t.period;
     int32_t last = t.k_tiles * t.period + t.load;
     t.results_at_vxm = last + chip->mxm_compute_cycles + emit_vxm_x(b) - emit_mxm_x(b, false);
     return t;
@@ -51,15 +57,17 @@ static uint8_t plane_queue(const struct plane_work *w, int32_t use)
     return (uint8_t)(PROGRAM_QUEUE_MXM + PROGRAM_MXM_QUEUES * (2 * w->east + w->local) + use);
 }
 
+int32_t ops_weight_slice(const struct block *b, bool east, int32_t local, int32_t j)
+{
+    return emit_outer_slice(b, east, 2 * j + (local + j + east + b->rotation / 2) % 2);
+}
+
 static int32_t weight_tensor(struct block *b, const struct plane_work *w, const char *name,
                              int32_t count)
 {
-    /* Planes alternate slice by slice, and take turns in who has the even ones: the second has
-     * fewer tiles. */
     int32_t slice[EMIT_OUTER_SLICES], n = b->chip->mxm_load_streams;
     for (int32_t j = 0; j < n; j++)
-        slice[j] =
-            emit_outer_slice(b, w->east, 2 * j + (w->local + j + w->east + b->rotation / 2) % 2);
+        slice[j] = ops_weight_slice(b, w->east, w->local, j);
     char full[24];
     snprintf(full, sizeof full, "%.12s.w%d", name, w->quad);
     return emit_placed(b, PROGRAM_TENSOR_WEIGHT, PROGRAM_DTYPE_INT8, full, slice, n, count);
@@ -180,7 +188,10 @@ static void write_tiles(struct block *b, const struct plane_work *w, struct timi
 {
     struct lane_group from = {emit_outward(w->east), STREAM_RESULT + 2 * w->local, emit_vxm_x(b),
                               cycle};
-    emit_write(b, tensor, 0, 2, emit_walk(0, 1, t.rows), result_pattern(t, w->tiles), from);
+    if (!t.singly)
+        emit_write(b, tensor, 0, 2, emit_walk(0, 1, t.rows), result_pattern(t, w->tiles), from);
+    for (int32_t u = 0; t.singly && u < w->tiles; u++, from.cycle += t.k_tiles * t.period)
+        emit_write(b, tensor, 0, 2, emit_walk(u, 0, 0), emit_pattern(1, 0, 1, 0), from);
 }
 
 static struct program_operand tiles_out(const struct plane_work *w, struct timing t, int32_t tensor)
@@ -240,16 +251,19 @@ static void emit_product(struct block *b, const struct plane_work work[SHAPE_QUA
     }
 }
 
-struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s,
-                        const char *name, int32_t mirror)
+static struct quads linear(struct block *b, const struct quantised *x, struct linear_shape s,
+                           const char *name, int32_t mirror, int32_t pace)
 {
     emit_op(b, name, true);
-    struct timing t = timing_of(b, s);
+    struct timing t = timing_of(b, s, pace);
     int32_t rows = shape_tile_rows(s.n_tiles, SHAPE_QUADS);
     struct plane_work work[SHAPE_QUADS];
     struct quads out = ops_inner_quads(b, name, s.n_tiles, t.rows, mirror);
-    for (int32_t q = 0; q < SHAPE_QUADS; q++)
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         prepare_plane(b, &work[q], &out, q, t, name);
+        if (t.singly && work[q].tiles > 0)
+            emit_follow_rows(b, out.tensor[q]);
+    }
     emit_product(b, work, t, x);
     struct program_operand row_scale = row_scale_at_vxm(
         b, x, t, rows, t.results_at_vxm + b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles);
@@ -264,4 +278,39 @@ struct quads ops_linear(struct block *b, const struct quantised *x, struct linea
     }
     place_group(b, 0);
     return out;
+}
+
+struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape s,
+                        const char *name, int32_t mirror)
+{
+    return linear(b, x, s, name, mirror, 0);
+}
+
+/* Cycles between the vectors of a row that leave while the product runs: a whole round, since only
+ * the gaps between loads let them pass, and a link slot. 0 where it is quicker to send them
+ * afterwards. They leave at the earliest when their tiles are there, and when they arrive after the
+ * last load of the second planes, whose slices take them. */
+static int32_t pace_of(const struct block *b, struct linear_shape s)
+{
+    int64_t slot = machine_link_slot_cycles(b->chip), period = timing_of(b, s, 0).period;
+    int64_t pace = slot > period ? slot : period, vectors = 2 * s.n_tiles;
+    int64_t tile_rows = shape_tile_rows(s.n_tiles, SHAPE_QUADS), all = tile_rows * s.k_tiles;
+    int64_t loads = (int64_t)shape_tiles_of(s.n_tiles, SHAPE_QUADS, 2) * s.k_tiles * pace;
+    if (b->shape->rows > 1 || b->shape->group == 1)
+        return 0;
+    int64_t late = (tile_rows - 1) * (s.k_tiles - 2 * SHAPE_QUADS);
+    int64_t first = (s.k_tiles + (late > 0 ? late : 0)) * pace;
+    first = loads - b->chip->c2c_hop_cycles > first ? loads - b->chip->c2c_hop_cycles : first;
+    return first + vectors * pace < all * period + vectors * slot ? (int32_t)pace : 0;
+}
+
+void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape s,
+                    const char *name, int32_t mirror, const struct quads *residual,
+                    const struct quads *out)
+{
+    char sum[24];
+    int32_t pace = pace_of(b, s);
+    struct quads partial = linear(b, x, s, name, mirror, pace);
+    snprintf(sum, sizeof sum, "%.12s.sum", name);
+    ops_reduce(b, &partial, residual, out, sum, pace);
 }

@@ -3,10 +3,11 @@
  *
  * Nothing adds or compares across lanes for free. Sums over lanes go through the MXM against ones,
  * which also spreads the sum over all lanes. Maxima go through the SXM: a 16x16 transpose brings
- * the lanes of each superlane side by side for a tree of 15 ALUs, lanes spread over superlanes do
- * it again, and a rotation by four superlanes covers the last four of twenty. The quantised row is
- * independent of the norm's root mean square, so both reductions run side by side and only the
- * row's scale needs both. */
+ * the lanes of each superlane side by side for a tree of 15 ALUs, and lanes spread over superlanes
+ * do it again. The last four of twenty superlanes come by the other SXM at once where there is one
+ * row, by a rotation afterwards where rows follow each other. The quantised row is independent of
+ * the norm's root mean square, so both reductions run side by side and only the row's scale needs
+ * both. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -53,15 +54,23 @@ static int64_t across(const struct block *b, int64_t cycle)
     return cycle + emit_vxm_x(b) - emit_sxm_x(b, false);
 }
 
-static int64_t emit_transpose(struct block *b, int32_t stream, int32_t from, int32_t to,
+static uint8_t sxm_queue(bool east, int32_t queue)
+{
+    return (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + queue);
+}
+
+/* Two streams outward at the SXM of hemisphere `east` in `cycle` to 16 pairs inward, by its second
+ * queue. Returns when they stand at the VXM. */
+static int64_t emit_transpose(struct block *b, bool east, int32_t stream, int32_t from, int32_t to,
                               struct pattern p, int64_t cycle)
 {
-    struct program_operand in = emit_stream(PROGRAM_WEST, stream, 2, from, 0, emit_walk(0, 0, 1));
+    struct program_operand in =
+        emit_stream(emit_outward(east), stream, 2, from, 0, emit_walk(0, 0, 1));
     struct program_operand out =
-        emit_stream(PROGRAM_EAST, 0, 2 * TREE_INPUTS, to, 0, emit_walk(0, 0, 1));
+        emit_stream(emit_inward(east), 0, 2 * TREE_INPUTS, to, 0, emit_walk(0, 0, 1));
     emit(b,
          (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                      .queue = PROGRAM_QUEUE_SXM + 1,
+                                      .queue = sxm_queue(east, 1),
                                       .opcode = PROGRAM_SXM_TRANSPOSE,
                                       .count = {p.n[0], p.n[1]},
                                       .interval = {p.d[0], p.d[1]}},
@@ -69,15 +78,16 @@ static int64_t emit_transpose(struct block *b, int32_t stream, int32_t from, int
     return across(b, cycle - b->chip->sxm_skew_cycles + b->chip->sxm_transpose_cycles);
 }
 
-/* A permutation by west SXM queue `queue`: streams `in` westward to `out`. Returns when they appear
- * there. */
-static int64_t emit_permute(struct block *b, int32_t queue, enum program_sxm_function function,
-                            int32_t argument, struct program_operand in, struct program_operand out,
-                            struct pattern p, int64_t cycle)
+/* A permutation by queue `queue` of the SXM of hemisphere `east`. Returns when `out` appears there.
+ */
+static int64_t emit_permute(struct block *b, bool east, int32_t queue,
+                            enum program_sxm_function function, int32_t argument,
+                            struct program_operand in, struct program_operand out, struct pattern p,
+                            int64_t cycle)
 {
     emit(b,
          (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                      .queue = (uint8_t)(PROGRAM_QUEUE_SXM + queue),
+                                      .queue = sxm_queue(east, queue),
                                       .opcode = PROGRAM_SXM_PERMUTE,
                                       .function = (uint8_t)function,
                                       .argument = argument,
@@ -87,16 +97,18 @@ static int64_t emit_permute(struct block *b, int32_t queue, enum program_sxm_fun
     return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles;
 }
 
-/* Levels of the tree over 16 transposed pairs of streams that stand at the VXM in `cycle`; all but
- * the root. Returns the cycle in which the root samples units 12 and 13. */
-static int64_t emit_tree(struct block *b, int32_t leaves, struct pattern p, int64_t cycle)
+/* Levels of the tree over 16 transposed pairs of streams that come inward from `east` and stand at
+ * the VXM in `cycle`; all but the root. Returns the cycle in which the root samples units 12 and
+ * 13. */
+static int64_t emit_tree(struct block *b, bool east, int32_t leaves, struct pattern p,
+                         int64_t cycle)
 {
     struct alu a = {.function = PROGRAM_VXM_MAX, .p = p, .cycle = cycle};
     int64_t next = 0;
     for (int32_t j = 0; j < TREE_INPUTS / 2; j++, a.unit++) {
         struct program_operand in[2];
         for (int32_t k = 0; k < 2; k++)
-            in[k] = emit_stream(PROGRAM_EAST, 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k,
+            in[k] = emit_stream(emit_inward(east), 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k,
                                 emit_walk(0, 0, 1));
         next = emit_alu(b, a, in, 2, NULL, 0);
     }
@@ -119,44 +131,86 @@ static struct alu tree_root(struct pattern p, int64_t cycle, struct program_oper
 }
 
 /* Emits `a` with its result outward on two streams as `to`. */
-static int64_t emit_outward_result(struct block *b, struct alu a, const struct program_operand *in,
-                                   int32_t inputs, int32_t to)
+static int64_t emit_outward_result(struct block *b, struct alu a, bool east,
+                                   const struct program_operand *in, int32_t inputs, int32_t to)
 {
     struct program_operand out =
-        emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, to, 0, emit_walk(0, 0, 1));
+        emit_stream(emit_outward(east), STREAM_TREE_OUT, 2, to, 0, emit_walk(0, 0, 1));
     return emit_alu(b, a, in, inputs, &out, 1);
+}
+
+static int32_t max_label(struct block *b, int32_t vectors)
+{
+    return emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2 * vectors);
+}
+
+/* What the VXM drives outward as `maxima` in `cycle`, a maximum a superlane in all of its lanes:
+ * sixteen superlanes from `first` on side by side at the SXM of hemisphere `east`, through the
+ * tree. Returns its root. */
+static struct alu over_superlanes(struct block *b, bool east, int32_t first, int32_t maxima,
+                                  struct pattern p, int64_t cycle, struct program_operand in[2])
+{
+    int32_t spread = max_label(b, 1), leaves = max_label(b, TREE_INPUTS);
+    struct walk row = emit_walk(0, 0, 1);
+    int64_t c = emit_permute(b, east, 0, PROGRAM_SXM_SPREAD, first,
+                             emit_stream(emit_outward(east), STREAM_TREE_OUT, 2, maxima, 0, row),
+                             emit_stream(emit_outward(east), STREAM_SPREAD, 2, spread, 0, row), p,
+                             across(b, cycle));
+    c = emit_transpose(b, east, STREAM_SPREAD, spread, leaves, p, c);
+    return tree_root(p, emit_tree(b, east, leaves, p, c), in);
+}
+
+/* One row: sixteen superlanes in the west and the last four in the east, one step of an ALU later,
+ * so that one tree takes both. */
+static struct alu over_both_sides(struct block *b, struct alu root, struct program_operand last[2])
+{
+    const struct pattern p = root.p;
+    int32_t west = max_label(b, 1), east = max_label(b, 1);
+    struct alu copy = {.unit = TREE_ROOT + 1, .function = PROGRAM_VXM_COPY, .p = p};
+    int64_t c = copy.cycle = emit_outward_result(b, root, false, last, 2, west);
+    last[0] = emit_alu_operand(TREE_ROOT);
+    int64_t later = emit_outward_result(b, copy, true, last, 1, east);
+    root = over_superlanes(b, false, 0, west, p, c, last);
+    copy.cycle = emit_alu(b, root, last, 2, NULL, 0);
+    last[0] = emit_alu_operand(TREE_ROOT);
+    emit_alu(b, copy, last, 1, NULL, 0);
+    root = over_superlanes(b, true, b->chip->lanes / b->chip->lanes_per_superlane - TREE_INPUTS,
+                           east, p, later, last);
+    root.cycle = emit_alu(b, root, last, 2, NULL, 0);
+    last[0] = emit_alu_operand(TREE_ROOT);
+    last[1] = emit_alu_operand(TREE_ROOT + 1);
+    root.unit = 0;
+    return root;
+}
+
+/* A train of rows, whose ALUs are at work for several rows at once: sixteen superlanes, then the
+ * window of sixteen against itself, rotated. */
+static struct alu over_rotation(struct block *b, struct alu root, struct program_operand last[2])
+{
+    const struct pattern p = root.p;
+    struct walk row = emit_walk(0, 0, 1);
+    int32_t maxima = max_label(b, 1), window = max_label(b, 1);
+    int64_t c = emit_outward_result(b, root, false, last, 2, maxima);
+    root = over_superlanes(b, false, 0, maxima, p, c, last);
+    c = across(b, emit_outward_result(b, root, false, last, 2, window));
+    last[0] = emit_stream(PROGRAM_EAST, 0, 2, max_label(b, 1), 0, row);
+    last[1] = emit_stream(PROGRAM_EAST, 2, 2, max_label(b, 1), 0, row);
+    struct program_operand from = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, window, 0, row);
+    emit_permute(b, false, 0, PROGRAM_SXM_ROTATE, 4, from, last[0], p, c);
+    c = emit_permute(b, false, 1, PROGRAM_SXM_IDENTITY, 0, from, last[1], p, c);
+    return (struct alu){
+        .unit = TREE_ROOT + 1, .function = PROGRAM_VXM_MAX, .p = p, .cycle = across(b, c)};
 }
 
 struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in,
                         int32_t inputs, struct program_operand last[2])
 {
     struct pattern p = source.flags & PROGRAM_REDUCE ? emit_reduced(source.p) : source.p;
-    struct walk row = emit_walk(0, 0, 1);
-    int32_t t[6];
-    for (int32_t k = 0; k < 6; k++)
-        t[k] = emit_transient(b, "max", PROGRAM_DTYPE_FP16, k == 1 || k == 4 ? 2 * TREE_INPUTS : 2);
-    /* Within superlanes. */
-    int64_t c = across(b, emit_outward_result(b, source, in, inputs, t[0]));
-    struct alu root = tree_root(
-        p, emit_tree(b, t[1], p, emit_transpose(b, STREAM_TREE_OUT, t[0], t[1], p, c)), last);
-    /* Over sixteen superlanes: their maxima side by side, then the same tree. */
-    c = across(b, emit_outward_result(b, root, last, 2, t[2]));
-    c = emit_permute(b, 0, PROGRAM_SXM_SPREAD, 0,
-                     emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, t[2], 0, row),
-                     emit_stream(PROGRAM_WEST, STREAM_SPREAD, 2, t[3], 0, row), p, c);
-    root = tree_root(p, emit_tree(b, t[4], p, emit_transpose(b, STREAM_SPREAD, t[3], t[4], p, c)),
-                     last);
-    /* Over the last four: the window of sixteen against itself, rotated. */
-    c = across(b, emit_outward_result(b, root, last, 2, t[5]));
-    int32_t shifted = emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2);
-    int32_t straight = emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2);
-    last[0] = emit_stream(PROGRAM_EAST, 0, 2, shifted, 0, row);
-    last[1] = emit_stream(PROGRAM_EAST, 2, 2, straight, 0, row);
-    struct program_operand from = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, t[5], 0, row);
-    emit_permute(b, 0, PROGRAM_SXM_ROTATE, 4, from, last[0], p, c);
-    c = emit_permute(b, 1, PROGRAM_SXM_IDENTITY, 0, from, last[1], p, c);
-    return (struct alu){
-        .unit = TREE_ROOT + 1, .function = PROGRAM_VXM_MAX, .p = p, .cycle = across(b, c)};
+    int32_t row = max_label(b, 1), leaves = max_label(b, TREE_INPUTS);
+    int64_t c = across(b, emit_outward_result(b, source, false, in, inputs, row));
+    c = emit_transpose(b, false, STREAM_TREE_OUT, row, leaves, p, c);
+    struct alu root = tree_root(p, emit_tree(b, false, leaves, p, c), last);
+    return p.n[1] == 1 ? over_both_sides(b, root, last) : over_rotation(b, root, last);
 }
 
 /* Emits the last comparison with its result into rows [first, ...) of `tensor`, a west row vector.

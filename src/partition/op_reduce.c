@@ -2,11 +2,11 @@
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
  * The rows of a decode step are few: every chip sends its whole partial rows to every other, one
- * hop, and all of them add (one-shot). A prefill chunk is long: each chip adds the rows it owns
- * (reduce-scatter), then sends the sums to all others (all-gather), two hops with 1/T of the bytes
- * each. All chips of a group run the same cycles; a link carries one vector a slot. In the
- * all-gather rank r starts with place r of eight, so that no two senders reach the same SRAM slice
- * of a receiver at once. */
+ * hop, and all of them add (one-shot). A single row's vectors may leave while later ones are still
+ * computed. A prefill chunk is long: each chip adds the rows it owns (reduce-scatter), then sends
+ * the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group
+ * run the same cycles; a link carries one vector a slot. In the all-gather rank r starts with place
+ * r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
 #include "partition/ops.h"
 
 #include <assert.h>
@@ -21,6 +21,8 @@ enum {
     STREAM_RESIDUAL = 18,
     STREAM_OUT = 20,
     STREAM_OWN = 22,
+    STREAM_ROW =
+        20, /* eastward, links to SRAM, one a source: clear of what products bring inward */
     FIRST_OWN_SLICE = 16, /* outer slices of the west */
     PLACES = 2 * SHAPE_QUADS,
     START_MARGIN = 104,      /* cycles from any slice to the links */
@@ -32,6 +34,7 @@ struct exchange {
     struct block *b;
     int32_t slot; /* link slot in cycles */
     int32_t rows;
+    bool east;                        /* hemisphere that received rows stand in */
     int32_t received[PROGRAM_QUEUES]; /* by source rank; none of this one */
     int32_t echo;                     /* one row that takes what nobody else samples of a scatter */
 };
@@ -46,19 +49,43 @@ static int32_t links_x(const struct block *b)
     return program_queue_position(b->chip, PROGRAM_QUEUE_SEND);
 }
 
-/* Place of the rows of each other source: tile j, row i at j * rows + i, in outer slices of the
- * east. */
+/* Number of a peer among the peers. An exchange starts in the same cycle on all chips of the group,
+ * so what they use of themselves must not depend on their rank: everything goes by this number. */
+static int32_t place_of(const struct block *b, int32_t peer)
+{
+    return peer < b->rank ? peer : peer - 1;
+}
+
+static bool holds_residual(const struct block *b, int32_t slice)
+{
+    for (int32_t n = 0; n < 4 * SHAPE_QUADS; n++)
+        if (ops_residual_slice(b, n % 2, n / 4, n / 2 % 2) == slice)
+            return true;
+    return false;
+}
+
+/* Slices for received rows: those of the second plane's weights, which have all gone by first, but
+ * for four where the residual stream may stand. */
+static void receive_slices(const struct exchange *e, int32_t slice[])
+{
+    for (int32_t j = 0, n = 0; n < 2 * ranks(e->b) - 2; j++) {
+        slice[n] = ops_weight_slice(e->b, e->east, 1, j);
+        n += !holds_residual(e->b, slice[n]);
+    }
+}
+
+/* Place of the rows of each other source: tile j, row i at j * rows + i. */
 static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
 {
+    int32_t slice[PROGRAM_QUEUES];
+    receive_slices(e, slice);
     for (int32_t source = 0; source < ranks(e->b); source++) {
-        int32_t slice[2] = {emit_outer_slice(e->b, true, 2 * source),
-                            emit_outer_slice(e->b, true, 2 * source + 1)};
         if (source == e->b->rank)
             continue;
         char full[24];
         snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
         e->received[source] = emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full,
-                                          slice, 2, tiles * e->rows);
+                                          slice + 2 * place_of(e->b, source), 2, tiles * e->rows);
     }
 }
 
@@ -104,42 +131,54 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
     return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - links_x(b))};
 }
 
-/* An exchange starts in the same cycle on all chips of the group: when all that was placed before,
- * which is the same on all of them, has ended. What a chip does for itself beside its neighbours
- * must not shift it. */
-static int64_t place_exchange(struct block *b)
-{
-    return place_group(b, b->end);
-}
-
-/* One-shot: sub `sub` of quad q to all; returns the cycles it takes on a link. */
-static int64_t share_place(struct exchange *e, const struct quads *partial, int32_t q, int32_t sub,
-                           int64_t cycle)
+/* What `peer` sends as `sent` goes into its place, byte planes by turns. */
+static void receive_rows(struct exchange *e, int32_t peer, struct program_operand sent,
+                         struct pattern p)
 {
     struct block *b = e->b;
-    int32_t tiles = shape_tiles_of(partial->tiles, SHAPE_QUADS, q), rows = e->rows;
-    struct pattern p = emit_pattern(rows, e->slot, tiles, rows * e->slot);
-    struct walk walk = emit_walk(0, 1, rows), to = emit_walk(q * rows, 1, SHAPE_QUADS * rows);
-    if (tiles <= 0)
-        return 0;
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
-    struct program_operand sent = emit_read(b, partial->tensor[q], sub, 1, walk, p, at);
-    for (int32_t peer = 0; peer < ranks(b); peer++) {
-        if (peer == b->rank)
-            continue;
-        emit_send(b, peer, sent, p, cycle);
-        emit_receive(b, peer, sent, p, cycle, e->received[peer], sub, to);
+    struct lane_group from = {PROGRAM_EAST, STREAM_ROW + place_of(b, peer), links_x(b),
+                              b->chip->c2c_hop_cycles};
+    int32_t raw = emit_transient(b, "rows.in", PROGRAM_DTYPE_INT8, 1);
+    int32_t rows = e->rows, step = p.d[0], tiles = p.n[0] / (2 * rows);
+    struct pattern plane = emit_pattern(rows, step, tiles, 2 * rows * step);
+    struct program_operand in[2] = {
+        emit_stream(from.direction, from.stream, 1, raw, 0, emit_walk(0, 1, 0)), sent};
+    in[1].kind = PROGRAM_EXPECT;
+    emit(b, link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + peer, p, from.cycle),
+         NULL, 0, in, 2);
+    from.cycle += b->chip->c2c_receive_cycles;
+    in[0].stride[1] = 2 * rows;
+    for (int32_t sub = 0; sub < 2; sub++, from.cycle += rows * step) {
+        in[0].index = sub * rows;
+        emit_store(b, in[0], e->received[peer], sub, emit_walk(0, 1, rows), plane, from);
     }
-    return (int64_t)tiles * rows * e->slot;
 }
 
-static void one_shot(struct exchange *e, const struct quads *partial)
+/* One-shot: all rows to all, tile by tile, both byte planes of each. */
+static void one_shot(struct exchange *e, const struct quads *partial, int32_t interval)
 {
-    int64_t cycle = 0;
-    for (int32_t q = 0; q < SHAPE_QUADS; q++)
-        for (int32_t sub = 0; sub < 2; sub++)
-            cycle += share_place(e, partial, q, sub, cycle);
-    place_exchange(e->b);
+    struct block *b = e->b;
+    int32_t rows = e->rows, step = interval > 0 ? interval : e->slot, pieces = 2 * partial->tiles;
+    int32_t label = emit_transient(b, "rows", PROGRAM_DTYPE_INT8, 1);
+    struct pattern p = emit_pattern(pieces * rows, step, 1, 0),
+                   piece = emit_pattern(rows, step, 1, 0);
+    struct program_operand sent =
+        emit_stream(PROGRAM_WEST, STREAM_SEND, 1, label, 0, emit_walk(0, 1, 0));
+    for (int32_t k = 0; k < pieces; k++) {
+        struct program_operand carried = sent;
+        int32_t tile = k / 2;
+        carried.index = k * rows;
+        emit_read_as(
+            b, partial->tensor[tile % SHAPE_QUADS], k % 2,
+            emit_walk(tile / SHAPE_QUADS * rows, 1, 0), piece, carried,
+            (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), (int64_t)k * rows * step});
+    }
+    for (int32_t peer = 0; peer < ranks(b); peer++)
+        if (peer != b->rank) {
+            emit_send(b, peer, sent, p, 0);
+            receive_rows(e, peer, sent, p);
+        }
+    place_group(b, interval > 0 ? 0 : b->end);
 }
 
 /* Reduce-scatter of one tile: each slot carries one vector for every rank, `step` cycles apart. */
@@ -217,7 +256,7 @@ static void read_terms(struct exchange *e, const struct quad_sum *s, struct prog
         else
             term[k] =
                 emit_read(b, e->received[k], 0, 2, emit_walk(s->q * rows, 1, SHAPE_QUADS * rows),
-                          s->p, (struct lane_group){PROGRAM_WEST, STREAM_IN + 2 * k, x, 0});
+                          s->p, emit_at_vxm(b, e->east, STREAM_IN + 2 * place_of(b, k), 0));
 }
 
 /* Terms and residual to rows of `out`, and to `own` where another hop follows. */
@@ -351,7 +390,7 @@ static void add_residual(struct block *b, const struct quads *partial, const str
 }
 
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
-                const struct quads *out, const char *name)
+                const struct quads *out, const char *name, int32_t interval)
 {
     int32_t group = ranks(b), all = b->shape->rows;
     struct exchange e = {.b = b, .slot = (int32_t)machine_link_slot_cycles(b->chip), .rows = all};
@@ -360,10 +399,11 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
         add_residual(b, partial, residual, out);
     } else if (shape_rows_each(b->shape) == 1) {
         receive_tensors(&e, name, out->tiles);
-        one_shot(&e, partial);
+        one_shot(&e, partial, interval);
         sum_all(&e, (struct quad_sum){.partial = partial, .residual = residual, .out = out});
     } else {
         e.rows = all / group;
+        e.east = true;
         receive_tensors(&e, name, out->tiles);
         struct quads own = own_tensors(&e, name, out->tiles);
         e.echo = echo_tensor(b);
@@ -396,7 +436,7 @@ static void share_keys(struct block *b, int32_t key, const int32_t received[])
             emit_receive(b, peer, sent, p, cycle, received[peer], sub, walk);
         }
     }
-    place_exchange(b);
+    place_group(b, b->end);
 }
 
 static int32_t key_tensor(struct block *b, const char *name, const int32_t *slice)

@@ -76,9 +76,21 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
 /* Quantisation of rows from `sources` (at most 4, all of equal padded_tiles). */
 struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources,
                               int32_t k_tiles, const char *name);
+
+/* The j-th slice, from the edge inward, that streams weights into plane `local` of a hemisphere.
+ * Planes alternate slice by slice, and take turns in who has the even ones: the second has fewer
+ * tiles. */
+int32_t ops_weight_slice(const struct block *b, bool east, int32_t local, int32_t j);
+
 /* y = x W on the MXM, weights int8 with a scale a column, results fp16 in quads. */
 struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape,
                         const char *name, int32_t mirror);
+
+/* As ops_linear, summed over the tensor group with `residual` (NULL: none) into `out` on all chips.
+ * Where it pays, a decode step's rows leave for the other chips while the product still runs. */
+void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape shape,
+                    const char *name, int32_t mirror, const struct quads *residual,
+                    const struct quads *out);
 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);
@@ -102,9 +114,10 @@ int32_t ops_lane_max_rows(int32_t interval);
 
 /* Sum of the tensor group's partial rows and of the residual (NULL: none): all chips end with all
  * rows of `out`. Sends and receives name their peer by its rank: queue SEND + rank, RECEIVE + rank.
- */
+ * `interval` > 0, for a single row: its vectors leave so many cycles apart as soon as they exist;
+ * 0: they leave at the rate of the links once all that was placed before has ended. */
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
-                const struct quads *out, const char *name);
+                const struct quads *out, const char *name, int32_t interval);
 
 /* Token ids to hidden rows in `out`: each chip contributes the rows that it holds. */
 void ops_embed(struct block *b, const struct common *c, const struct quads *out);

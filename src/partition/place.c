@@ -277,14 +277,25 @@ static void plane_hulls(const struct block *b, struct interval hulls[PLANES])
     }
 }
 
+static bool is_single(const struct program_instruction *i)
+{
+    return i->count[0] == 1 && i->count[1] == 1;
+}
+
+/* Cycle from which a read finds what it names. */
+static int64_t ready_for(const struct block *b, const struct program_instruction *i)
+{
+    const struct program_operand *held = &b->code.operand[i->operand + i->outputs - 1u];
+    const struct tensor_meta *meta = &b->meta[held->tensor];
+    return meta->row_ready && is_single(i) ? meta->row_ready[held->index] : meta->ready;
+}
+
 static int64_t readiness(const struct block *b, int64_t earliest)
 {
     int64_t shift = earliest;
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
-        int64_t ready = 0;
-        if (i->opcode == PROGRAM_MEM_READ)
-            ready = b->meta[b->code.operand[i->operand + i->outputs - 1u].tensor].ready;
+        int64_t ready = i->opcode == PROGRAM_MEM_READ ? ready_for(b, i) : 0;
         shift = ready - i->cycle > shift ? ready - i->cycle : shift;
     }
     return shift;
@@ -367,8 +378,11 @@ static void note_access(struct block *b, const struct program_instruction *i, in
 {
     const struct program_operand *last = &b->code.operand[i->operand + i->inputs + i->outputs - 1u];
     struct program_tensor *t = &b->code.tensor[last->tensor];
-    if (i->opcode == PROGRAM_MEM_WRITE && b->meta[last->tensor].ready < end + 1)
-        b->meta[last->tensor].ready = end + 1;
+    struct tensor_meta *meta = &b->meta[last->tensor];
+    if (i->opcode == PROGRAM_MEM_WRITE && meta->ready < end + 1)
+        meta->ready = end + 1;
+    if (i->opcode == PROGRAM_MEM_WRITE && meta->row_ready && meta->row_ready[last->index] < end + 1)
+        meta->row_ready[last->index] = end + 1;
     if (t->kind != PROGRAM_TENSOR_ACTIVATION)
         return;
     t->live_from = i->cycle < t->live_from ? i->cycle : t->live_from;

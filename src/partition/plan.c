@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "partition/assemble.h"
+#include "partition/plan.h"
 #include "partition/stages.h"
 #include "partition/template.h"
 #include "partition/transfer.h"
@@ -375,6 +376,24 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     report_no_fit(p, report, status);
     plan_release(p);
     return NULL;
+}
+
+const struct partition_input *plan_input(const struct plan *plan)
+{
+    return &plan->input;
+}
+
+const struct templates *plan_templates(const struct plan *plan)
+{
+    return &plan->templates;
+}
+
+int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase, int32_t stage)
+{
+    bool last = stage + 1 == plan->stages;
+    int64_t next = last ? plan->length[phase] : plan->stage[stage + 1].start_cycle[phase];
+    int64_t cycles = next - plan->stage[stage].end_cycle[phase];
+    return cycles > 0 ? cycles : 0;
 }
 
 int32_t plan_stages(const struct plan *plan)

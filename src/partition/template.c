@@ -70,8 +70,7 @@ static void build_attention(struct block *b, const struct template_rank *r,
     int32_t sources = ops_attention(b, &r->tables, &qkv, rows);
     emit_use_set(b, SET_OUTPUT);
     x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->output, "o", b->rotation % 2);
-    ops_reduce(b, &partial, &in, &out, "o.sum");
+    ops_linear_sum(b, &x, b->shape->output, "o", b->rotation % 2, &in, &out);
 }
 
 static void build_mlp(struct block *b, const struct template_rank *r, enum partition_phase phase)
@@ -85,8 +84,7 @@ static void build_mlp(struct block *b, const struct template_rank *r, enum parti
     struct row_source gated = ops_gate(b, &gate_up);
     emit_use_set(b, SET_DOWN);
     x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
-    struct quads partial = ops_linear(b, &x, b->shape->down, "down", b->rotation % 2);
-    ops_reduce(b, &partial, &in, &out, "down.sum");
+    ops_linear_sum(b, &x, b->shape->down, "down", b->rotation % 2, &in, &out);
 }
 
 static void build_head(struct block *b, const struct template_rank *r, enum partition_phase phase)

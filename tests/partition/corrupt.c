@@ -133,10 +133,10 @@ static void send_a_cycle_too_soon(struct program *p)
     i->interval[i->count[0] > 1 ? 0 : 1]--;
 }
 
-static void receive_under_another_name(struct program *p)
+static void receive_another_vector(struct program *p)
 {
-    struct program_instruction *i = find(p, PROGRAM_C2C_RECEIVE, 1);
-    operand(p, i, i->outputs - 1)->sub ^= 1;
+    struct program_instruction *i = find(p, PROGRAM_C2C_RECEIVE, 2);
+    operand(p, i, i->outputs - 1)->index ^= 1;
 }
 
 static void place_beyond_the_slice(struct program *p)
@@ -168,7 +168,7 @@ static const struct corruption {
     {"read the next row", read_the_next_row, CHIP_RULE_RESIDENCY, PARTITION_DECODE},
     {"install the first tile again", install_the_first_tile_again, CHIP_RULE_MXM, PARTITION_DECODE},
     {"send a cycle too soon", send_a_cycle_too_soon, CHIP_RULE_LINK, PARTITION_PREFILL},
-    {"receive under another name", receive_under_another_name, CHIP_RULE_MESSAGE, PARTITION_DECODE},
+    {"receive another vector", receive_another_vector, CHIP_RULE_MESSAGE, PARTITION_DECODE},
     {"place beyond the slice", place_beyond_the_slice, CHIP_RULE_CAPACITY, PARTITION_DECODE},
     {"promise another end", promise_another_end, CHIP_RULE_LENGTH, PARTITION_DECODE},
 };
