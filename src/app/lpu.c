@@ -48,7 +48,10 @@ static void outline(struct app_lpu *lpu)
         .prefill_rows = plan_prefill_rows(lpu->plan),
         .length_cycles = {[PARTITION_DECODE] = plan_length_cycles(lpu->plan, PARTITION_DECODE),
                           [PARTITION_PREFILL] = plan_length_cycles(lpu->plan, PARTITION_PREFILL)},
-        .install_bound_cycles = plan_install_bound_cycles(lpu->plan, &vectors)};
+        .install_bound_cycles = plan_install_bound_cycles(lpu->plan, &vectors),
+        .seats = plan_seats(lpu->plan)};
+    if (plan_interval(lpu->plan))
+        lpu->outline.interval = interval_of(plan_interval(lpu->plan));
 }
 
 /* First rank. */
@@ -62,7 +65,8 @@ static enum base_status compile(struct app_run *run)
                                     .topology = &lpu->topology,
                                     .model = &run->model,
                                     .bucket = &s->bucket,
-                                    .workload = &s->workload};
+                                    .workload = &s->workload,
+                                    .seats = s->lpu_seats};
     lpu->plan = plan_compile(&input, &run->report, &status);
     if (lpu->plan)
         outline(lpu);

@@ -7,6 +7,7 @@
 #include "chip/chip.h"
 #include "interconnect/lpu_topology.h"
 #include "parallel/parallel.h"
+#include "partition/interval.h"
 #include "partition/partition.h"
 #include "record/layout.h"
 
@@ -26,6 +27,8 @@ struct app_lpu_outline {
     int32_t prefill_rows;         /* prompt positions of a prefill step */
     int64_t length_cycles[PARTITION_PHASES];
     int64_t install_bound_cycles;
+    struct partition_seats seats;
+    struct interval_found interval; /* all 0 where one seat was asked for */
 };
 
 /* A chip of this rank with its programs, by enum partition_phase. */
@@ -62,7 +65,9 @@ struct app_lpu {
     struct app_lpu_chip *own;
     struct app_lpu_program sums[PARTITION_PHASES];
     int32_t steps, prompt_steps;
-    struct record_lpu_step *step;
+    int32_t sequences;            /* that the steps are of; a batch counts as one */
+    int32_t replay_from;          /* steps from here on may be replayed where those before hold */
+    struct record_lpu_step *step; /* by start */
     struct app_lpu_totals totals;
     char *violations;   /* the first few of the chips, a line each; "" for none */
     char *length_fault; /* the first step of another length than compiled; NULL: none */

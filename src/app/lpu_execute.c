@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/lpu.h"
+#include "app/lpu_steps.h"
 #include "app/lpu_transfers.h"
 #include "app/values.h"
 #include "base/memory.h"
@@ -46,88 +47,16 @@ struct execution {
     struct app_lpu *lpu;
     struct parallel_mail *mail;
     struct base_progress progress;
-    bool *awake, *done;     /* own chips: worth running; at the end of the step */
-    int64_t left;           /* own chips that are not done */
-    int32_t *token;         /* of the current step */
-    struct step_sums *sums; /* [steps] */
+    bool *awake, *done; /* own chips: worth running; at the cycle to which all run */
+    int64_t until;
+    int64_t left;                   /* own chips that are not done */
+    int32_t **token;                /* [steps], of those that are open */
+    int32_t *ending;                /* [steps], in the order in which they end */
+    int32_t begun, finished, limit; /* steps; none from `limit` on is begun */
+    struct step_sums *sums;         /* [steps] */
     struct app_lpu_transfers transfers;
     int64_t messages_between_ranks;
 };
-
-static enum partition_phase phase_of(const struct record_lpu_step *step)
-{
-    return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
-}
-
-/* Positions of a sequence's prompt before that of its last token. */
-static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
-{
-    return (run->values ? run->values->sequence[sequence].prompt_tokens
-                        : run->scenario.workload.prompt_tokens) -
-           1;
-}
-
-/* Where a sequence stands in a decode step: its last prompt token goes through the first step
- * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
- */
-static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
-{
-    int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
-    return position > 0 ? position : 0;
-}
-
-/* Prefill passes one sequence after the other, or as many decode steps as the longest prompt needs.
- */
-static int32_t prompt_steps(const struct app_run *run)
-{
-    int32_t chunk = run->lpu->outline.prefill_rows, passes = 0, longest = 0;
-    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
-        int32_t rows = prompt_rows(run, s);
-        passes += (rows + chunk - 1) / chunk;
-        longest = rows > longest ? rows : longest;
-    }
-    return run->scenario.lpu_prefill ? passes : longest;
-}
-
-static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
-                     int32_t sequence, int32_t position)
-{
-    int64_t start = step > 0 ? lpu->step[step - 1].end_cycle : 0;
-    lpu->step[step] =
-        (struct record_lpu_step){.step = step,
-                                 .phase = (uint8_t)app_lpu_record_phase(phase),
-                                 .sequence = sequence,
-                                 .position = position,
-                                 .start_cycle = start,
-                                 .end_cycle = start + lpu->outline.length_cycles[phase]};
-}
-
-/* The steps of the batch, one behind the other. All prompt tokens but the last go through prefill
- * passes, or through decode steps whose tokens nobody needs; the last one gives the first token. */
-static void list_steps(struct app_run *run)
-{
-    const struct scenario *s = &run->scenario;
-    struct app_lpu *lpu = run->lpu;
-    int32_t step = 0;
-    lpu->prompt_steps = prompt_steps(run);
-    lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
-    lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
-    for (int32_t q = 0; s->lpu_prefill && q < s->bucket.batch; q++)
-        for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
-            add_step(lpu, step++, PARTITION_PREFILL, q, row);
-    for (; step < lpu->steps; step++)
-        add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
-}
-
-/* Where the sequences of a step stand. Sequence s has cache s. */
-static void stand(const struct app_run *run, const struct record_lpu_step *step,
-                  struct program_sequence sequence[PROGRAM_SEQUENCES])
-{
-    if (step->phase == RECORD_PREFILL)
-        sequence[0] = (struct program_sequence){step->position, step->sequence};
-    for (int32_t s = 0; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++)
-        sequence[s] = (struct program_sequence){decode_position(run, s, step->step), s};
-}
 
 static struct app_lpu_chip *own_chip(struct execution *e, int32_t chip)
 {
@@ -201,7 +130,7 @@ static void run_chip(struct execution *e, int64_t i)
     struct chip *chip = e->lpu->own[i].chip;
     size_t count;
     e->awake[i] = false;
-    if (chip_run(chip, INT64_MAX) == CHIP_DONE) {
+    if (chip_run(chip, e->until) == CHIP_DONE) {
         e->done[i] = true;
         e->left--;
     }
@@ -238,35 +167,38 @@ static int32_t token_at(const struct app_run *run, int32_t sequence, int32_t pos
                        : app_lpu_drawn_token(run, sequence, position);
 }
 
-/* Ids of the tokens of a step, whose sequences stand where `at` says. */
-static void take_tokens(struct execution *e, const struct program *program,
-                        const struct program_sequence *at)
+/* Ids of the tokens of a step, whose sequences stand where `stand` says; owned. */
+static int32_t *take_tokens(const struct app_run *run, const struct program *program,
+                            const struct app_lpu_stand *stand)
 {
     int32_t each = program->rows / program->sequences;
+    int32_t *token = base_alloc((size_t)program->rows, sizeof *token);
     for (int32_t i = 0; i < program->rows; i++)
-        e->token[i] = token_at(e->run, at[i / each].cache, at[i / each].position + i % each);
+        token[i] =
+            token_at(run, stand->sequence[i / each], stand->at[i / each].position + i % each);
+    return token;
 }
 
-static bool begin_step(struct execution *e, const struct record_lpu_step *step)
+static bool begin_step(struct execution *e)
 {
-    enum partition_phase phase = phase_of(step);
-    struct program_runtime runtime = {.token = e->token};
+    const struct record_lpu_step *step = &e->lpu->step[e->begun];
+    enum partition_phase phase = app_lpu_step_phase(step);
+    struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
+    struct program_runtime runtime = {0};
     bool begun = true;
-    e->left = 0;
-    stand(e->run, step, runtime.sequence);
+    memcpy(runtime.sequence, stand.at, sizeof runtime.sequence);
     if (e->lpu->block.count > 0)
-        take_tokens(e, &e->lpu->own[0].program[phase], runtime.sequence);
+        runtime.token = e->token[e->begun] =
+            take_tokens(e->run, &e->lpu->own[0].program[phase], &stand);
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
-        const struct program *program = &own->program[phase];
-        e->awake[i] = own->chip != NULL;
-        e->done[i] = !own->chip;
-        if (!own->chip)
-            continue;
-        runtime.tokens = program->rows;
-        begun = chip_begin(own->chip, program, &runtime, 0, &e->run->report) && begun;
-        e->left++;
+        runtime.tokens = own->program[phase].rows;
+        if (own->chip)
+            begun = chip_begin(own->chip, &own->program[phase], &runtime, step->start_cycle,
+                               &e->run->report) &&
+                    begun;
     }
+    e->begun++;
     return begun;
 }
 
@@ -283,11 +215,17 @@ static void finish_chip(struct step_sums *sums, struct chip *chip)
         sums->longest_cycles = found.executed_length_cycles;
 }
 
-/* Executes one step on own chips. ARRIVED: it is done; else why it cannot be. */
-static enum parallel_mail_state execute_step(struct execution *e, int32_t step)
+/* Executes on own chips what is issued before cycle `until`. ARRIVED: it is done; else why it
+ * cannot be. */
+static enum parallel_mail_state run_until(struct execution *e, int64_t until)
 {
-    if (!begin_step(e, &e->lpu->step[step]))
-        return PARALLEL_MAIL_FAILED;
+    e->until = until;
+    e->left = 0;
+    for (int64_t i = 0; i < e->lpu->block.count; i++) {
+        e->awake[i] = e->lpu->own[i].chip != NULL;
+        e->done[i] = !e->awake[i];
+        e->left += e->awake[i];
+    }
     while (e->left > 0) {
         bool ran = run_chips(e);
         if (e->left == 0 || parallel_mail_receive(e->mail, read_letter, e) > 0 || ran)
@@ -296,11 +234,37 @@ static enum parallel_mail_state execute_step(struct execution *e, int32_t step)
         if (state != PARALLEL_MAIL_ARRIVED)
             return state;
     }
+    return PARALLEL_MAIL_ARRIVED;
+}
+
+static void finish_step(struct execution *e)
+{
+    int32_t step = e->ending[e->finished++];
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
             finish_chip(&e->sums[step], e->lpu->own[i].chip);
+    base_free(e->token[step]);
+    e->token[step] = NULL;
     e->lpu->step[step].executed = 1;
-    base_progress_update(&e->progress, step + 1);
+    base_progress_update(&e->progress, e->finished);
+}
+
+/* Goes on until `steps` have ended: from one cycle at which a step begins or ends to the next. */
+static enum parallel_mail_state execute_until(struct execution *e, int32_t steps)
+{
+    while (e->finished < steps) {
+        const struct record_lpu_step *ending = &e->lpu->step[e->ending[e->finished]];
+        const struct record_lpu_step *next = e->begun < e->limit ? &e->lpu->step[e->begun] : NULL;
+        bool begins = next && next->start_cycle < ending->end_cycle;
+        enum parallel_mail_state state =
+            run_until(e, begins ? next->start_cycle : ending->end_cycle);
+        if (state != PARALLEL_MAIL_ARRIVED)
+            return state;
+        if (begins && !begin_step(e))
+            return PARALLEL_MAIL_FAILED;
+        if (!begins)
+            finish_step(e);
+    }
     return PARALLEL_MAIL_ARRIVED;
 }
 
@@ -323,7 +287,7 @@ static void sum_step(struct execution *e, int32_t step)
 {
     struct step_sums *sums = &e->sums[step];
     struct record_lpu_step *row = &e->lpu->step[step];
-    int64_t compiled = e->lpu->outline.length_cycles[phase_of(row)];
+    int64_t compiled = e->lpu->outline.length_cycles[app_lpu_step_phase(row)];
     parallel_sum_i64(sums->sum, SUMS);
     parallel_max_i64(&sums->longest_cycles, 1);
     row->instructions_checked = sums->sum[INSTRUCTIONS];
@@ -340,14 +304,16 @@ static void sum_step(struct execution *e, int32_t step)
     e->lpu->totals.messages += sums->sum[MESSAGES];
 }
 
-/* Collective. Steps [first, last) are in: adds them up over ranks and writes them. */
+/* Collective. Steps first to last - 1, as they end, are in: adds them up over ranks and writes
+ * them.
+ */
 static enum base_status close_batch(struct execution *e, int32_t first, int32_t last)
 {
     enum base_status status = BASE_OK;
-    for (int32_t step = first; step < last && status == BASE_OK; step++) {
-        sum_step(e, step);
+    for (int32_t n = first; n < last && status == BASE_OK; n++) {
+        sum_step(e, e->ending[n]);
         if (e->run->values)
-            status = app_values_close_step(e->run, &e->lpu->step[step]);
+            status = app_values_close_step(e->run, &e->lpu->step[e->ending[n]]);
     }
     app_lpu_transfers_flush(&e->transfers, e->run);
     app_progress(e->run, "LPU rack, step %" PRId32 " of %" PRId32, last, e->lpu->steps);
@@ -355,12 +321,12 @@ static enum base_status close_batch(struct execution *e, int32_t first, int32_t 
     return file && status == BASE_OK ? record_flush_if_due(file, e->run->progress, 5.0) : status;
 }
 
-/* Collective. Executes steps [first, last) and meets the other ranks. */
-static enum base_status execute_batch(struct execution *e, int32_t first, int32_t last)
+/* Collective. Executes until `last` steps have ended, and meets the other ranks. Where numbers are
+ * computed they look at every step together. */
+static enum base_status execute_batch(struct execution *e)
 {
-    enum parallel_mail_state state = PARALLEL_MAIL_ARRIVED;
-    for (int32_t step = first; step < last && state == PARALLEL_MAIL_ARRIVED; step++)
-        state = execute_step(e, step);
+    int32_t first = e->finished, last = first + (e->run->values ? 1 : BATCH_STEPS);
+    enum parallel_mail_state state = execute_until(e, last < e->limit ? last : e->limit);
     bool faulty = !base_report_is_clean(&e->run->report);
     if (state == PARALLEL_MAIL_ARRIVED || faulty)
         state = parallel_mail_settle(e->mail, faulty ? BASE_FAILURE : BASE_OK, read_letter, e);
@@ -368,43 +334,48 @@ static enum base_status execute_batch(struct execution *e, int32_t first, int32_
         return explain(e);
     if (state != PARALLEL_MAIL_SETTLED)
         return parallel_agree_report(&e->run->report, BASE_FAILURE);
-    enum base_status status = close_batch(e, first, last);
+    enum base_status status = close_batch(e, first, e->finished);
     e->run->stop_signal = parallel_mail_stop_signal(e->mail);
     return status == BASE_OK && e->run->stop_signal ? BASE_FAILURE : status;
 }
 
-/* Whether the steps before `next` show that all later ones are the same but for time and place. */
-static bool may_replay(const struct execution *e, int32_t next)
+/* Whether the executed steps show that all later ones are the same but for time and place: every
+ * kind and distance of two steps that are under way together has occurred, nothing was broken, and
+ * the last two decode steps did the same. */
+static bool may_replay(const struct execution *e)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps, executed = next - e->lpu->prompt_steps;
-    if (wanted == 0 || executed < wanted || executed < 2)
-        return false;
-    const struct step_sums *a = &e->sums[next - 2], *b = &e->sums[next - 1];
-    return !memcmp(a, b, sizeof *a) && e->lpu->totals.violations == 0;
+    const struct step_sums *last[2] = {0};
+    int32_t found = 0;
+    for (int32_t n = e->lpu->replay_from; n-- > 0 && found < 2;)
+        if (e->lpu->step[n].phase == RECORD_DECODE)
+            last[found++] = &e->sums[n];
+    return found == 2 && !memcmp(last[0], last[1], sizeof *last[0]) &&
+           e->lpu->totals.violations == 0;
 }
 
-/* The end of the batch from `first`: not beyond the phase, nor the steps asked for. Where numbers
- * are computed ranks look at every step together. */
-static int32_t batch_end(const struct execution *e, int32_t first)
+static void replay_on_chips(struct execution *e, int32_t steps,
+                            const struct program_sequence *sequence)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps;
-    int32_t last = first + (e->run->values ? 1 : BATCH_STEPS);
-    int32_t phase_end = first < e->lpu->prompt_steps ? e->lpu->prompt_steps : e->lpu->steps;
-    int32_t asked = e->lpu->prompt_steps + (wanted > 2 ? wanted : 2);
-    last = last < phase_end ? last : phase_end;
-    return wanted > 0 && first < asked && last > asked ? asked : last;
-}
-
-/* Steps from `first` on are closed form. */
-static void replay(struct execution *e, int32_t first)
-{
-    struct program_sequence sequence[PROGRAM_SEQUENCES];
-    int32_t steps = e->lpu->steps - first, batch = e->run->scenario.bucket.batch;
-    for (int32_t s = 0; s < batch; s++)
-        sequence[s] = (struct program_sequence){decode_position(e->run, s, e->lpu->steps), s};
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
-            chip_replayed(e->lpu->own[i].chip, steps, sequence, batch);
+            chip_replayed(e->lpu->own[i].chip, steps, sequence,
+                          sequence ? e->run->scenario.bucket.batch : 0);
+}
+
+/* Steps from `first` on are closed form: each seat stands behind its last one. */
+static void replay(struct execution *e, int32_t first)
+{
+    bool stands[PROGRAM_CACHES] = {false};
+    for (int32_t n = e->lpu->steps; n-- > first;) {
+        const struct record_lpu_step *step = &e->lpu->step[n];
+        struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
+        for (int32_t s = 0; s < e->run->scenario.bucket.batch; s++)
+            stand.at[s].position++;
+        if (!stands[step->seat])
+            replay_on_chips(e, 0, stand.at);
+        stands[step->seat] = true;
+    }
+    replay_on_chips(e, e->lpu->steps - first, NULL);
 }
 
 /* The text has ended: there are no further steps. */
@@ -418,31 +389,47 @@ static void end_text(struct execution *e, int32_t steps)
 static enum base_status execute_all(struct execution *e)
 {
     enum base_status status = BASE_OK;
-    for (int32_t first = 0; first < e->lpu->steps && status == BASE_OK;) {
+    while (e->finished < e->lpu->steps && status == BASE_OK) {
         if (e->run->values && e->run->values->ended) {
-            end_text(e, first);
+            end_text(e, e->finished);
             break;
         }
-        if (may_replay(e, first)) {
-            replay(e, first);
+        if (e->finished == e->limit && may_replay(e)) {
+            replay(e, e->limit);
             break;
         }
-        int32_t last = batch_end(e, first);
-        status = execute_batch(e, first, last);
-        first = last;
+        if (e->finished == e->limit)
+            e->limit = e->lpu->steps;
+        status = execute_batch(e);
     }
     return status;
+}
+
+/* Steps [first, first + count) in the order of their ends; few are out of order, and not by much.
+ */
+static void list_endings(struct execution *e, int32_t first, int32_t count)
+{
+    const struct record_lpu_step *step = e->lpu->step;
+    for (int32_t n = first; n < first + count; n++) {
+        int32_t at = n;
+        for (; at > first && step[e->ending[at - 1]].end_cycle > step[n].end_cycle; at--)
+            e->ending[at] = e->ending[at - 1];
+        e->ending[at] = n;
+    }
 }
 
 static struct execution open_execution(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
-    size_t own = (size_t)lpu->block.count, rows = (size_t)run->scenario.bucket.prefill_chunk;
-    size_t batch = (size_t)run->scenario.bucket.batch;
+    size_t own = (size_t)lpu->block.count;
     struct execution e = {.run = run, .lpu = lpu, .mail = parallel_mail_open()};
     e.awake = base_alloc(own, sizeof *e.awake);
     e.done = base_alloc(own, sizeof *e.done);
-    e.token = base_alloc(rows > batch ? rows : batch, sizeof *e.token);
+    e.token = base_alloc((size_t)lpu->steps, sizeof *e.token);
+    e.ending = base_alloc((size_t)lpu->steps, sizeof *e.ending);
+    e.limit = lpu->replay_from;
+    list_endings(&e, 0, lpu->replay_from);
+    list_endings(&e, lpu->replay_from, lpu->steps - lpu->replay_from);
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);
     base_progress_begin(&e.progress, "LPU rack", "steps", lpu->steps,
                         run->scenario.quiet || !parallel_is_first());
@@ -464,7 +451,10 @@ static void close_execution(struct execution *e)
     app_lpu_transfers_release(&e->transfers);
     base_free(e->awake);
     base_free(e->done);
+    for (int32_t n = 0; n < e->begun; n++)
+        base_free(e->token[n]);
     base_free(e->token);
+    base_free(e->ending);
     base_free(e->sums);
 }
 
@@ -485,7 +475,7 @@ enum base_status app_lpu_execute(struct app_run *run)
     if (!run->lpu)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
-    list_steps(run);
+    app_lpu_list_steps(run);
     struct execution e = open_execution(run);
     enum base_status status = execute_all(&e);
     close_execution(&e);

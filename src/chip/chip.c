@@ -181,7 +181,7 @@ static int32_t tokens_needed(const struct program *program)
 /* Of the KV tensor that has the fewest; as many as there can be where there is none. */
 static int32_t least_caches(const struct program *program)
 {
-    int32_t least = PROGRAM_SEQUENCES;
+    int32_t least = PROGRAM_CACHES;
     for (size_t n = 0; n < program->tensors; n++) {
         const struct program_tensor *t = &program->tensor[n];
         if (t->kind == PROGRAM_TENSOR_KV && t->caches < least)
@@ -194,18 +194,18 @@ static void check_sequences(const struct program *program, const struct program_
                             struct base_report *report)
 {
     const int32_t most_positions = 1 << 24, caches = least_caches(program);
-    uint64_t taken = 0;
     for (int32_t s = 0; s < program->sequences; s++) {
         const struct program_sequence *at = &runtime->sequence[s];
         bool known = at->cache >= 0 && at->cache < caches;
         if (at->position < 0 || at->position > most_positions)
             base_report_add(report, NULL, 0, "chip %d: a step starts at row 0 to %d, not %d",
                             program->chip, most_positions, at->position);
-        if (!known || taken >> at->cache & 1)
+        for (int32_t other = 0; other < s && known; other++)
+            known = runtime->sequence[other].cache != at->cache;
+        if (!known)
             base_report_add(report, NULL, 0,
                             "chip %d: sequence %d has cache %d; each has one of 0 to %d for itself",
                             program->chip, s, at->cache, caches - 1);
-        taken |= known ? UINT64_C(1) << at->cache : 0;
     }
 }
 

@@ -229,6 +229,22 @@ static char *values_execute_all(const struct scenario *s)
                        s->lpu_execute_steps);
 }
 
+static char *seats_hold_one(const struct scenario *s)
+{
+    if (s->lpu_seats == 1 || (s->bucket.batch == 1 && !s->values))
+        return NULL;
+    return base_format("%d; seats are not shared yet with %s: 1", s->lpu_seats,
+                       s->values ? "values = on" : "several sequences a step");
+}
+
+static char *sequences_have_seats(const struct scenario *s)
+{
+    if (s->workload.sequences <= 1 || s->lpu_seats != 1)
+        return NULL;
+    return base_format("%d sequences share the pipeline where lpu.seats is not 1",
+                       s->workload.sequences);
+}
+
 static const struct rule rules[] = {
     {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
     {OPTION_SHARED, prompt_has_values, {"workload.prompt", "workload.prompt_ids", "values"}},
@@ -236,6 +252,8 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
+    {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch", "values"}},
+    {OPTION_LPU, sequences_have_seats, {"workload.sequences", "lpu.seats"}},
     {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},
     {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},
     {OPTION_SHARED, chunk_is_rounded, {"bucket.prefill_chunk"}},

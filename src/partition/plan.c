@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "partition/assemble.h"
 #include "partition/plan.h"
+#include "partition/interval.h"
 #include "partition/stages.h"
 #include "partition/template.h"
 #include "partition/transfer.h"
@@ -22,7 +23,8 @@ struct plan {
     struct partition_stage *stage;
     struct transfer *
         transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
-    int32_t stages, group;
+    int32_t stages, group, seats;
+    struct interval_table *interval; /* NULL where one seat was asked for */
     int64_t length[PARTITION_PHASES];
     struct partition_candidate *candidate;
     size_t candidates, candidate_capacity;
@@ -52,6 +54,7 @@ void plan_release(struct plan *plan)
     if (!plan)
         return;
     release_split(plan);
+    interval_release(plan->interval);
     base_free(plan->candidate);
     base_free(plan);
 }
@@ -69,14 +72,19 @@ static int32_t prefill_extent(const struct partition_input *in)
     return extent < in->bucket->max_sequence ? extent : in->bucket->max_sequence;
 }
 
-static bool derive_shapes(struct templates *t, const struct partition_input *in, int32_t group,
-                          int32_t rows, char *why)
+/* Each seat has caches for the sequences of a batch. */
+static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why)
 {
+    const struct partition_input *in = &p->input;
     const struct bucket *bucket = in->bucket;
-    return shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group,
-                               why) &&
-           shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
-                        prefill_extent(in), why);
+    struct shape *shape = p->templates.shape;
+    bool fits =
+        shape_derive_decode(&shape[PARTITION_DECODE], in->chip, in->model, bucket, group, why) &&
+        shape_derive(&shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
+                     prefill_extent(in), why);
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        shape[phase].caches = bucket->batch * p->seats;
+    return fits;
 }
 
 /* Where the hidden rows go between stage s and the next: the buffer that its first block reads. */
@@ -171,7 +179,7 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
     release_split(p);
     c->fits = false;
     c->prefill_rows = rows;
-    if (derive_shapes(&p->templates, &p->input, c->group, rows, c->why_not)) {
+    if (derive_shapes(p, c->group, rows, c->why_not)) {
         p->group = c->group;
         templates_build(&p->templates, 1);
         c->fits = cut_in_any_turn(p, c->stages, first, &missing);
@@ -250,8 +258,7 @@ static struct partition_candidate least_that_would_do(struct plan *p)
         char why[160];
         int64_t missing;
         release_split(p);
-        if (!group_is_allowed(p, group) ||
-            !derive_shapes(&p->templates, &p->input, group, LEAST_PREFILL_ROWS, why))
+        if (!group_is_allowed(p, group) || !derive_shapes(p, group, LEAST_PREFILL_ROWS, why))
             continue;
         templates_build(&p->templates, 1);
         for (int32_t stages = 1; stages <= blocks; stages++)
@@ -309,7 +316,77 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
     base_free(way_out);
 }
 
-/* Compiles the best split again, for all ranks of a group and both phases. */
+/* Compiles a split that fits for all ranks of a group and both phases. */
+static bool take(struct plan *p, struct partition_candidate *c)
+{
+    if (!try_rows(p, c, c->prefill_rows))
+        return false;
+    release_timeline(p);
+    templates_build(&p->templates, p->group);
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        lay_timeline(p, phase);
+    c->decode_cycles = p->length[PARTITION_DECODE];
+    return true;
+}
+
+/* Rows of the caches of a stage, by slice. */
+static void add_cache_rows(const struct plan *p, const struct partition_stage *stage,
+                           int32_t rows[PROGRAM_QUEUE_VXM])
+{
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
+        enum partition_block kind = stages_block_kind(p->input.model, n);
+        int32_t v = template_variant(&p->templates, kind, stages_block_layer(p->input.model, n));
+        const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][kind][v].code;
+        for (size_t k = 0; k < code->tensors; k++)
+            for (int32_t j = 0;
+                 code->tensor[k].kind == PROGRAM_TENSOR_KV && j < code->tensor[k].subs; j++)
+                rows[code->slice[code->tensor[k].slice + j]] += code->tensor[k].count;
+    }
+}
+
+static int32_t stage_seats(const struct plan *p, const struct partition_stage *stage)
+{
+    int32_t rows[PROGRAM_QUEUE_VXM] = {0}, cache[PROGRAM_QUEUE_VXM] = {0};
+    int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
+    add_cache_rows(p, stage, cache);
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
+        stages_add_rows(&p->templates, n, rows);
+    for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++) {
+        int32_t each = cache[slice] / p->seats, left = p->templates.capacity[slice] - rows[slice];
+        int32_t seats = each ? p->seats + left / each : most;
+        most = seats < most ? seats : most;
+    }
+    return most;
+}
+
+static int32_t seats_in_sram(const struct plan *p)
+{
+    int32_t least = stage_seats(p, &p->stage[0]);
+    for (int32_t s = 1; s < p->stages; s++) {
+        int32_t seats = stage_seats(p, &p->stage[s]);
+        least = seats < least ? seats : least;
+    }
+    return least;
+}
+
+static void find_interval(struct plan *p)
+{
+    interval_release(p->interval);
+    p->interval = interval_create(p, p->input.chip, p->input.topology->chips);
+}
+
+/* As many seats as the pipeline holds without anybody waiting, and SRAM has room for. */
+static void raise_seats(struct plan *p, struct partition_candidate *c)
+{
+    int32_t by_time = plan_seats(p).by_time, by_sram = plan_seats(p).by_sram;
+    p->seats = by_time < by_sram ? by_time : by_sram;
+    if (p->seats == 1)
+        return;
+    while (!take(p, c))
+        p->seats--;
+    find_interval(p);
+}
+
 static void take_best(struct plan *p)
 {
     struct partition_candidate *best = NULL;
@@ -322,12 +399,11 @@ static void take_best(struct plan *p)
         release_split(p);
         return;
     }
-    try_rows(p, best, best->prefill_rows);
-    release_timeline(p);
-    templates_build(&p->templates, p->group);
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        lay_timeline(p, phase);
-    best->decode_cycles = p->length[PARTITION_DECODE];
+    take(p, best);
+    if (p->input.seats != 1)
+        find_interval(p);
+    if (p->input.seats == 0)
+        raise_seats(p, best);
 }
 
 static bool stage_is_valid(const struct plan *p, int32_t s)
@@ -366,6 +442,7 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
         return NULL;
     struct plan *p = base_alloc(1, sizeof *p);
     p->input = *input;
+    p->seats = input->seats ? input->seats : 1;
     list_candidates(p);
     take_best(p);
     if (p->stages) {
@@ -376,6 +453,20 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     report_no_fit(p, report, status);
     plan_release(p);
     return NULL;
+}
+
+struct partition_seats plan_seats(const struct plan *plan)
+{
+    struct partition_seats seats = {.placed = plan->seats, .by_sram = seats_in_sram(plan)};
+    if (plan->interval)
+        seats.by_time =
+            (int32_t)(plan->length[PARTITION_DECODE] / interval_of(plan->interval).cycles);
+    return seats;
+}
+
+const struct interval_table *plan_interval(const struct plan *plan)
+{
+    return plan->interval;
 }
 
 const struct partition_input *plan_input(const struct plan *plan)
@@ -519,7 +610,7 @@ int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors)
 {
     int64_t bytes = 0;
     for (int32_t s = 0; s < plan->stages; s++)
-        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes;
+        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes / plan->seats;
     *vectors = bytes / plan->input.chip->lanes;
     return *vectors / (2 * plan->input.chip->streams_per_direction);
 }

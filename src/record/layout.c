@@ -162,6 +162,7 @@ static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, sequence, "whose prompt it takes, -1: a token of every sequence"),
     INDEX(record_lpu_step, position,
           "KV position of the step's first token, of that sequence or 0"),
+    INDEX(record_lpu_step, seat, "cache of that sequence, or of the first of the batch"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
     TIME(record_lpu_step, end_cycle, "cycles", "end after the start of the run"),
     CODE(record_lpu_step, executed, executed_label, "instruction by instruction, or closed form"),

@@ -84,6 +84,7 @@ struct record_lpu_step {
     int32_t step;
     uint8_t phase;
     int32_t sequence, position; /* sequence: -1: all of the batch */
+    int32_t seat;               /* cache of the first sequence */
     int64_t start_cycle, end_cycle;
     uint8_t executed; /* 1: instruction by instruction; 0: replayed */
     int64_t instructions_checked, vectors_checked, violations;

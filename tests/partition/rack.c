@@ -113,7 +113,8 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
         or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
     CU_ASSERT_TRUE_FATAL(
         lpu_topology_build(&rack->topology, &rack->layout, &rack->machine, &rack->report));
-    struct partition_input input = {.chip = &rack->machine,
+    struct partition_input input = {.seats = 1,
+                                    .chip = &rack->machine,
                                     .rack = &rack->layout,
                                     .topology = &rack->topology,
                                     .model = &rack->model,

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lists the steps of a run: one behind the other, or as the seats of the pipeline allow. */
+#include "app/lpu_steps.h"
+
+#include "app/lpu_flight.h"
+#include "app/values.h"
+#include "base/memory.h"
+#include "parallel/copies.h"
+
+/* Positions of a sequence's prompt before that of its last token. */
+static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
+{
+    return (run->values ? run->values->sequence[sequence].prompt_tokens
+                        : run->scenario.workload.prompt_tokens) -
+           1;
+}
+
+/* Where a sequence stands in a decode step: its last prompt token goes through the first step
+ * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
+ */
+static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
+{
+    int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
+    return position > 0 ? position : 0;
+}
+
+/* Prefill passes one sequence after the other, or as many decode steps as the longest prompt needs.
+ */
+static int32_t prompt_steps(const struct app_run *run)
+{
+    int32_t chunk = run->lpu->outline.prefill_rows, passes = 0, longest = 0;
+    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+        int32_t rows = prompt_rows(run, s);
+        passes += (rows + chunk - 1) / chunk;
+        longest = rows > longest ? rows : longest;
+    }
+    return run->scenario.lpu_prefill ? passes : longest;
+}
+
+static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
+                     int32_t sequence, int32_t position)
+{
+    int64_t start = step > 0 ? lpu->step[step - 1].end_cycle : 0;
+    lpu->step[step] =
+        (struct record_lpu_step){.step = step,
+                                 .phase = (uint8_t)app_lpu_record_phase(phase),
+                                 .sequence = sequence,
+                                 .seat = sequence > 0 ? sequence : 0,
+                                 .position = position,
+                                 .start_cycle = start,
+                                 .end_cycle = start + lpu->outline.length_cycles[phase]};
+}
+
+/* The steps of the batch, one behind the other. All prompt tokens but the last go through prefill
+ * passes, or through decode steps whose tokens nobody needs; the last one gives the first token. */
+static void list_one_by_one(struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    struct app_lpu *lpu = run->lpu;
+    int32_t step = 0;
+    lpu->sequences = 1;
+    lpu->prompt_steps = prompt_steps(run);
+    lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
+    lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
+    for (int32_t q = 0; s->lpu_prefill && q < s->bucket.batch; q++)
+        for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
+            add_step(lpu, step++, PARTITION_PREFILL, q, row);
+    for (; step < lpu->steps; step++)
+        add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
+}
+
+/* The step at which `wanted` decode steps of each sequence are behind. */
+static int32_t asked_from(const struct app_lpu *lpu, int32_t wanted)
+{
+    int64_t left = (int64_t)(wanted > 2 ? wanted : 2) * lpu->sequences;
+    int32_t step = 0;
+    for (; step < lpu->steps && left > 0; step++)
+        left -= step >= lpu->prompt_steps || lpu->sequences > 1
+                    ? lpu->step[step].phase == RECORD_DECODE
+                    : 0;
+    return step;
+}
+
+static int32_t replay_from(const struct app_run *run)
+{
+    int32_t wanted = run->scenario.lpu_execute_steps;
+    if (wanted == 0)
+        return run->lpu->steps;
+    int32_t known = app_lpu_flight_known_from(run->lpu), asked = asked_from(run->lpu, wanted);
+    return known > asked ? known : asked;
+}
+
+static void share_steps(struct app_lpu *lpu)
+{
+    parallel_broadcast(&lpu->steps, sizeof lpu->steps);
+    parallel_broadcast(&lpu->prompt_steps, sizeof lpu->prompt_steps);
+    parallel_broadcast(&lpu->sequences, sizeof lpu->sequences);
+    if (!parallel_is_first())
+        lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
+    parallel_broadcast(lpu->step, (size_t)lpu->steps * sizeof *lpu->step);
+}
+
+void app_lpu_list_steps(struct app_run *run)
+{
+    bool flight = run->scenario.lpu_seats != 1;
+    if (!flight)
+        list_one_by_one(run);
+    else if (parallel_is_first())
+        app_lpu_list_flight(run);
+    if (flight)
+        share_steps(run->lpu);
+    run->lpu->replay_from = replay_from(run);
+}
+
+struct app_lpu_stand app_lpu_stand_of(const struct app_run *run, const struct record_lpu_step *step)
+{
+    struct app_lpu_stand stand = {.at[0] = {step->position, step->seat},
+                                  .sequence[0] = step->sequence > 0 ? step->sequence : 0};
+    for (int32_t s = 1; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++) {
+        stand.at[s] = (struct program_sequence){decode_position(run, s, step->step), s};
+        stand.sequence[s] = s;
+    }
+    return stand;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The steps of a run: when each begins, and where its sequences stand. */
+#ifndef APP_LPU_STEPS_H
+#define APP_LPU_STEPS_H
+
+#include "app/lpu.h"
+
+/* Collective. Lists lpu->step and says from which on they may be replayed. */
+void app_lpu_list_steps(struct app_run *run);
+
+/* Where the sequences of a step stand, and whose tokens they are. */
+struct app_lpu_stand {
+    struct program_sequence at[PROGRAM_SEQUENCES];
+    int32_t sequence[PROGRAM_SEQUENCES];
+};
+struct app_lpu_stand app_lpu_stand_of(const struct app_run *run,
+                                      const struct record_lpu_step *step);
+
+static inline enum partition_phase app_lpu_step_phase(const struct record_lpu_step *step)
+{
+    return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
+}
+
+#endif
