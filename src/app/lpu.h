@@ -73,6 +73,15 @@ struct app_lpu {
     char *length_fault; /* the first step of another length than compiled; NULL: none */
 };
 
+/* From token to token of a sequence where all seats decode: nobody's next step begins before its
+ * token is there, and steps begin no closer than the interval. */
+static inline int64_t app_lpu_token_cycles(const struct app_lpu_outline *outline)
+{
+    int64_t turn = outline->seats.placed * outline->interval.cycles;
+    int64_t latency = outline->length_cycles[PARTITION_DECODE];
+    return turn > latency ? turn : latency;
+}
+
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
 

@@ -101,6 +101,30 @@ static void write_bounds(struct app_run *run, enum partition_phase phase)
                   parallel_is_first() ? count : 0);
 }
 
+/* A row where several sequences may share the pipeline. */
+static void write_seats(struct app_run *run)
+{
+    const struct app_lpu_outline *o = &run->lpu->outline;
+    const struct interval_found *f = &o->interval;
+    struct record_plan_seats row = {.latency_cycles = o->length_cycles[PARTITION_DECODE],
+                                    .interval_cycles = f->cycles,
+                                    .busiest_cycles = f->busiest_cycles,
+                                    .chip = f->chip,
+                                    .first_layer = layer_of(run, f->first.layer),
+                                    .second_layer = layer_of(run, f->second.layer),
+                                    .seats = o->seats.placed,
+                                    .seats_by_time = o->seats.by_time,
+                                    .seats_by_sram = o->seats.by_sram,
+                                    .token_cycles = app_lpu_token_cycles(o),
+                                    .prefill_interval_cycles = f->prefill_cycles,
+                                    .prefill_starts = f->prefill_starts};
+    copy_name(row.resource, f->thing);
+    copy_name(row.first, f->first.name);
+    copy_name(row.second, f->second.name);
+    record_append(run->file, record_layout(RECORD_PLAN_SEATS), &row,
+                  parallel_is_first() && f->cycles > 0 ? 1 : 0);
+}
+
 static void write_queues(struct app_run *run)
 {
     struct record_lpu_queue row[PROGRAM_QUEUES] = {{0}};
@@ -253,6 +277,7 @@ enum base_status app_lpu_record(struct app_run *run)
     write_stages(run);
     write_bounds(run, PARTITION_PREFILL);
     write_bounds(run, PARTITION_DECODE);
+    write_seats(run);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
     write_programs(run, RECORD_PLAN_PLACES, add_places);

@@ -122,3 +122,17 @@ struct app_lpu_stand app_lpu_stand_of(const struct app_run *run, const struct re
     }
     return stand;
 }
+
+int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from)
+{
+    int32_t rows = run->scenario.workload.prompt_tokens - 1;
+    bool seats = run->scenario.lpu_seats != 1;
+    for (int32_t n = from; n < run->lpu->steps; n++) {
+        const struct record_lpu_step *step = &run->lpu->step[n];
+        if (seats ? step->sequence == sequence && step->phase == RECORD_DECODE &&
+                        step->position >= rows
+                  : n >= run->lpu->prompt_steps)
+            return n;
+    }
+    return -1;
+}

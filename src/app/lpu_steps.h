@@ -16,6 +16,10 @@ struct app_lpu_stand {
 struct app_lpu_stand app_lpu_stand_of(const struct app_run *run,
                                       const struct record_lpu_step *step);
 
+/* Where the decode steps of a sequence that give tokens end: the next from number `from` on that
+ * does, or -1. A batch is sequence 0. */
+int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from);
+
 static inline enum partition_phase app_lpu_step_phase(const struct record_lpu_step *step)
 {
     return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;

@@ -331,6 +331,46 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
            lpu->outline.prefill_rows);
 }
 
+static char *user_text(const struct interval_user *user)
+{
+    return user->layer < 0 ? base_format("%.24s", user->name)
+                           : base_format("%.24s of layer %" PRId32, user->name, user->layer);
+}
+
+/* What determines the interval. */
+static void print_interval(const struct app_lpu_outline *o)
+{
+    const struct interval_found *f = &o->interval;
+    char *first = user_text(&f->first), *second = user_text(&f->second);
+    printf("%-*sone cycle less: %s of chip %" PRId32 ", %s against %s;\n", LABEL, "", f->thing,
+           f->chip, first, second);
+    printf("%-*sthe busiest unit alone: %s cycles a step\n", LABEL, "",
+           app_text_count(f->busiest_cycles).text);
+    base_free(first);
+    base_free(second);
+}
+
+static void print_seats(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu_outline *o = &run->lpu->outline;
+    const struct interval_found *f = &o->interval;
+    if (f->cycles == 0)
+        return;
+    double token = (double)app_lpu_token_cycles(o), hz = (double)run->scenario.lpu_chip.clock_hz;
+    printf("%s%-*s%sL = %s cycles, P = %s: seats by time %" PRId32 ", by SRAM %" PRId32
+           "; placed %" PRId32 "\n",
+           p->dim, LABEL, "in flight", p->off,
+           app_text_count(o->length_cycles[PARTITION_DECODE]).text, app_text_count(f->cycles).text,
+           o->seats.by_time, o->seats.by_sram, o->seats.placed);
+    print_interval(o);
+    printf("%-*sall seats decoding: a token each %s cycles, %.0f tokens/s a user, %.0f of all\n",
+           LABEL, "", app_text_count(app_lpu_token_cycles(o)).text, hz / token,
+           o->seats.placed * hz / token);
+    printf("%-*sa prefill pass takes %" PRId32 " starts of decode steps, %.1f where passes follow\n"
+           "%-*seach other\n",
+           LABEL, "", f->prefill_starts, (double)f->prefill_cycles / (double)f->cycles, LABEL, "");
+}
+
 static void print_equality(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
@@ -437,6 +477,7 @@ static void print_summary(const struct app_run *run)
     print_decisions(run, p);
     if (run->lpu) {
         print_compiler(run, p);
+        print_seats(run, p);
         print_contract(run, p);
     }
     if (run->values)

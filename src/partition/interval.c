@@ -273,12 +273,22 @@ bool interval_allows(const struct interval_table *t, enum partition_phase first,
     return distance >= t->reach[first] || t->range[first][second][distance] == 0;
 }
 
-static bool may_repeat(const struct interval_table *t, int64_t interval)
+static bool may_repeat(const struct interval_table *t, enum partition_phase phase, int64_t interval)
 {
-    for (int64_t d = interval; d < t->reach[PARTITION_DECODE]; d += interval)
-        if (!interval_allows(t, PARTITION_DECODE, PARTITION_DECODE, d))
+    for (int64_t d = interval; d < t->reach[phase]; d += interval)
+        if (!interval_allows(t, phase, phase, d))
             return false;
     return true;
+}
+
+/* The least interval, not below `least`, at which steps of a phase may follow each other. */
+static int64_t least_interval(const struct interval_table *t, enum partition_phase phase,
+                              int64_t least)
+{
+    int64_t interval = least > 0 ? least : 1;
+    while (!may_repeat(t, phase, interval))
+        interval++;
+    return interval;
 }
 
 static void name_thing(int32_t thing, char *name)
@@ -339,6 +349,29 @@ static void explain(struct interval_table *t, const struct plan *plan,
             return;
 }
 
+/* Starts of a train of decode steps, `offset` cycles after a pass began and every interval before
+ * and after, that the pass forbids. */
+static int32_t blocked_at(const struct interval_table *t, int64_t offset)
+{
+    int32_t blocked = 0;
+    for (int64_t d = offset; d < t->reach[PARTITION_PREFILL]; d += t->found.cycles)
+        blocked += !interval_allows(t, PARTITION_PREFILL, PARTITION_DECODE, d);
+    for (int64_t d = t->found.cycles - offset; d < t->reach[PARTITION_DECODE]; d += t->found.cycles)
+        blocked += !interval_allows(t, PARTITION_DECODE, PARTITION_PREFILL, d);
+    return blocked;
+}
+
+/* At the least, over all ways to fit the pass in. */
+static int32_t blocked_by_prefill(const struct interval_table *table)
+{
+    int32_t least = INT32_MAX;
+    for (int64_t offset = 0; offset < table->found.cycles; offset++) {
+        int32_t blocked = blocked_at(table, offset);
+        least = blocked < least ? blocked : least;
+    }
+    return least;
+}
+
 struct interval_table *interval_create(const struct plan *plan, const struct lpu_chip *machine,
                                        int32_t chips)
 {
@@ -351,9 +384,9 @@ struct interval_table *interval_create(const struct plan *plan, const struct lpu
     for (int32_t chip = 0; chip < chips; chip++)
         add_chip(t, plan, machine, chip);
     sum_up(t);
-    t->found.cycles = t->found.busiest_cycles > 0 ? t->found.busiest_cycles : 1;
-    while (!may_repeat(t, t->found.cycles))
-        t->found.cycles++;
+    t->found.cycles = least_interval(t, PARTITION_DECODE, t->found.busiest_cycles);
+    t->found.prefill_cycles = least_interval(t, PARTITION_PREFILL, t->found.busiest_cycles);
+    t->found.prefill_starts = blocked_by_prefill(t);
     explain(t, plan, machine, chips);
     return t;
 }
@@ -371,26 +404,4 @@ void interval_release(struct interval_table *table)
 struct interval_found interval_of(const struct interval_table *table)
 {
     return table->found;
-}
-
-/* Starts of a train of decode steps, `offset` cycles after a pass began and every interval before
- * and after, that the pass forbids. */
-static int32_t blocked_at(const struct interval_table *t, int64_t offset)
-{
-    int32_t blocked = 0;
-    for (int64_t d = offset; d < t->reach[PARTITION_PREFILL]; d += t->found.cycles)
-        blocked += !interval_allows(t, PARTITION_PREFILL, PARTITION_DECODE, d);
-    for (int64_t d = t->found.cycles - offset; d < t->reach[PARTITION_DECODE]; d += t->found.cycles)
-        blocked += !interval_allows(t, PARTITION_DECODE, PARTITION_PREFILL, d);
-    return blocked;
-}
-
-int32_t interval_blocked_by_prefill(const struct interval_table *table)
-{
-    int32_t least = INT32_MAX;
-    for (int64_t offset = 0; offset < table->found.cycles; offset++) {
-        int32_t blocked = blocked_at(table, offset);
-        least = blocked < least ? blocked : least;
-    }
-    return least;
 }

@@ -22,6 +22,8 @@ struct interval_found {
     int32_t chip;
     char thing[INTERVAL_NAME_BYTES];
     struct interval_user first, second;
+    int64_t prefill_cycles; /* prefill passes may begin every so many cycles */
+    int32_t prefill_starts; /* starts of decode steps at the interval that a pass alone forbids */
 };
 
 struct interval_table; /* opaque: distances that are forbidden, for each pair of phases */
@@ -36,9 +38,5 @@ struct interval_found interval_of(const struct interval_table *table);
 /* Whether a step of phase `second` may begin `distance` >= 0 cycles after one of phase `first`. */
 bool interval_allows(const struct interval_table *table, enum partition_phase first,
                      enum partition_phase second, int64_t distance);
-
-/* How many starts of decode steps that follow each other at the interval a prefill pass takes, at
- * the least. */
-int32_t interval_blocked_by_prefill(const struct interval_table *table);
 
 #endif

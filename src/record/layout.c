@@ -107,6 +107,28 @@ static const struct record_column plan_bounds[] = {
     TIME(record_plan_bound, cycles, "cycles", "shortest step if this alone were the limit"),
 };
 
+static const struct record_column plan_seats[] = {
+    TIME(record_plan_seats, latency_cycles, "cycles", "L: length of a decode step"),
+    TIME(record_plan_seats, interval_cycles, "cycles", "P: decode steps may begin so far apart"),
+    TIME(record_plan_seats, busiest_cycles, "cycles",
+         "claims of a step on the busiest queue, plane or stream: no interval is less"),
+    INDEX(record_plan_seats, chip, "where one cycle less than P would collide"),
+    TEXT(record_plan_seats, resource, "in what"),
+    TEXT(record_plan_seats, first, "op or tensor of the earlier step"),
+    INDEX(record_plan_seats, first_layer, "its layer, -1: of none"),
+    TEXT(record_plan_seats, second, "op or tensor of the later step"),
+    INDEX(record_plan_seats, second_layer, "its layer, -1: of none"),
+    COUNT(record_plan_seats, seats, "sequences", "that have caches in SRAM"),
+    COUNT(record_plan_seats, seats_by_time, "sequences", "floor(L / P): nobody waits"),
+    COUNT(record_plan_seats, seats_by_sram, "sequences", "that the fullest chip has room for"),
+    TIME(record_plan_seats, token_cycles, "cycles",
+         "from token to token of a sequence where all seats decode: L, or seats x P"),
+    TIME(record_plan_seats, prefill_interval_cycles, "cycles",
+         "prefill passes may begin so far apart"),
+    COUNT(record_plan_seats, prefill_starts, "1",
+          "starts of decode steps, P apart, that a prefill pass takes by itself"),
+};
+
 static const struct record_column lpu_queues[] = {
     INDEX(record_lpu_queue, queue, "instruction queue"),
     INDEX(record_lpu_queue, position, "place of its unit on the chip, from west to east"),
@@ -327,6 +349,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
               record_plan_place, plan_places),
     [RECORD_PLAN_BOUNDS] =
         TABLE("/plan/bounds", "lower bounds of a step by resource", record_plan_bound, plan_bounds),
+    [RECORD_PLAN_SEATS] =
+        TABLE("/plan/seats", "how sequences share the pipeline; empty for one seat",
+              record_plan_seats, plan_seats),
     [RECORD_LPU_QUEUES] =
         TABLE("/lpu/queues", "instruction queues of a chip", record_lpu_queue, lpu_queues),
     [RECORD_LPU_OPS] =

@@ -52,6 +52,16 @@ struct record_plan_bound {
     int64_t cycles;
 };
 
+struct record_plan_seats {
+    int64_t latency_cycles, interval_cycles, busiest_cycles;
+    int32_t chip;
+    char resource[RECORD_NAME_BYTES], first[RECORD_NAME_BYTES], second[RECORD_NAME_BYTES];
+    int32_t first_layer, second_layer;
+    int32_t seats, seats_by_time, seats_by_sram;
+    int64_t token_cycles, prefill_interval_cycles;
+    int32_t prefill_starts;
+};
+
 struct record_lpu_queue {
     int32_t queue, position;
     char name[RECORD_NAME_BYTES];
