@@ -274,6 +274,36 @@ static struct executor_step *open_step(struct chip *chip, const struct executor_
     return of;
 }
 
+/* An open step that works on the same cache, at its row or beyond; NULL: none. */
+static const struct executor_step *
+user_of_cache(const struct chip *chip, const struct executor_step *of, struct program_sequence at)
+{
+    for (size_t n = 0; n < chip->steps; n++) {
+        const struct executor_step *other = chip->step[n];
+        for (int32_t s = 0; other != of && other->open && s < other->program->sequences; s++)
+            if (other->runtime.sequence[s].cache == at.cache &&
+                other->runtime.sequence[s].position >= at.position)
+                return other;
+    }
+    return NULL;
+}
+
+/* A sequence goes on where its last step was, or its cache is another's. */
+static void check_caches(struct chip *chip, const struct executor_step *of)
+{
+    for (int32_t s = 0; s < of->program->sequences; s++) {
+        struct program_sequence at = of->runtime.sequence[s];
+        const struct executor_step *other = user_of_cache(chip, of, at);
+        if (!other)
+            continue;
+        struct chip_violation *v =
+            executor_report(chip, of, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, of->start);
+        snprintf(v->expected, sizeof v->expected, "cache %d free from row %d on", at.cache,
+                 at.position);
+        snprintf(v->found, sizeof v->found, "step %d that works there", other->number);
+    }
+}
+
 bool chip_begin(struct chip *chip, const struct program *program,
                 const struct program_runtime *runtime, int64_t start, struct base_report *report)
 {
@@ -288,6 +318,7 @@ bool chip_begin(struct chip *chip, const struct program *program,
     for (int32_t s = 0; s < program->sequences; s++)
         residents_forget_from(&chip->residents, runtime->sequence[s]);
     links_close(chip);
+    check_caches(chip, of);
     overlap_check_steps(chip, of);
     return true;
 }
