@@ -378,12 +378,13 @@ static void find_interval(struct plan *p)
 /* As many seats as the pipeline holds without anybody waiting, and SRAM has room for. */
 static void raise_seats(struct plan *p, struct partition_candidate *c)
 {
-    int32_t by_time = plan_seats(p).by_time, by_sram = plan_seats(p).by_sram;
-    p->seats = by_time < by_sram ? by_time : by_sram;
+    int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
+    p->seats = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
     if (p->seats == 1)
         return;
-    while (!take(p, c))
+    while (!try_rows(p, c, c->prefill_rows))
         p->seats--;
+    take(p, c);
     find_interval(p);
 }
 
