@@ -10,7 +10,8 @@
 
 enum { PHASES = PARTITION_PHASES };
 
-static const char *const block_name[PARTITION_BLOCKS] = {"embedding", "attention", "mlp", "head"};
+static const char *const block_name[PARTITION_BLOCKS] = {"embedding",    "attention",    "mlp",
+                                                         "mlp, share 1", "mlp, share 2", "head"};
 
 static double over(int64_t cycles, int64_t bound)
 {

@@ -58,6 +58,8 @@ static void write_head(FILE *out, const struct app_run *run)
     fprintf(out, "{\n  \"program\": \"lpusim-mp %s\",\n  \"model\": ", base_version());
     write_text(out, run->model.name);
     fprintf(out, ",\n  \"parameters\": %" PRId64 ",\n", model_parameter_count(&run->model));
+    fprintf(out, "  \"active_parameters\": %" PRId64 ",\n",
+            model_active_parameter_count(&run->model));
     fprintf(out, "  \"prompt_tokens\": %" PRId32 ",\n  \"output_tokens\": %" PRId32 ",\n",
             run->scenario.workload.prompt_tokens, run->scenario.workload.decode_tokens);
     fprintf(out, "  \"seed\": %" PRId64 ",\n", run->scenario.seed);

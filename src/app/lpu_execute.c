@@ -51,6 +51,7 @@ struct execution {
     int64_t until;
     int64_t left;                   /* own chips that are not done */
     int32_t **token;                /* [steps], of those that are open */
+    int32_t **expert;               /* the same: [layers][rows][experts a token]; NULL: none */
     int32_t *ending;                /* [steps], in the order in which they end */
     int32_t begun, finished, limit; /* steps; none from `limit` on is begun */
     struct step_sums *sums;         /* [steps] */
@@ -179,17 +180,59 @@ static int32_t *take_tokens(const struct app_run *run, const struct program *pro
     return token;
 }
 
+/* Different experts of a sequence's token at `position` in a layer, by a shuffle that stops at the
+ * last one. */
+static void draw_experts(const struct app_run *run, int32_t layer, int32_t sequence,
+                         int32_t position, int32_t *id)
+{
+    uint64_t seed = (uint64_t)run->scenario.seed;
+    uint64_t entity = (uint64_t)layer * PROGRAM_SEQUENCES + (uint64_t)sequence;
+    int32_t all = (int32_t)run->model.experts, chosen = (int32_t)run->model.experts_per_token;
+    int32_t *left = base_alloc((size_t)all, sizeof *left);
+    for (int32_t n = 0; n < all; n++)
+        left[n] = n;
+    for (int32_t n = 0; n < chosen; n++) {
+        uint64_t place = (uint64_t)position * (uint64_t)chosen + (uint64_t)n;
+        uint64_t drawn = base_random_u64(seed, BASE_RANDOM_EXPERT, entity, place);
+        int32_t k = (int32_t)(drawn % (uint64_t)(all - n));
+        id[n] = left[k];
+        left[k] = left[all - n - 1];
+    }
+    base_free(left);
+}
+
+/* Of all layers and rows of the step: [layers][rows][experts a token]; owned. NULL where none are
+ * drawn. */
+static int32_t *take_experts(const struct app_run *run, const struct program *program,
+                             const struct app_lpu_stand *stand)
+{
+    const struct model *model = &run->model;
+    int32_t rows = program->rows, each = rows / program->sequences;
+    size_t choices = (size_t)(model->layers * rows * model->experts_per_token);
+    if (!choices || run->values)
+        return NULL;
+    int32_t *expert = base_alloc(choices, sizeof *expert);
+    for (int32_t n = 0; n < (int32_t)model->layers * rows; n++) {
+        int32_t s = n % rows / each;
+        draw_experts(run, n / rows, stand->sequence[s], stand->at[s].position + n % rows % each,
+                     expert + n * model->experts_per_token);
+    }
+    return expert;
+}
+
 static bool begin_step(struct execution *e)
 {
     const struct record_lpu_step *step = &e->lpu->step[e->begun];
     enum partition_phase phase = app_lpu_step_phase(step);
     struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
-    struct program_runtime runtime = {0};
+    struct program_runtime runtime = {.expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
     memcpy(runtime.sequence, stand.at, sizeof runtime.sequence);
-    if (e->lpu->block.count > 0)
-        runtime.token = e->token[e->begun] =
-            take_tokens(e->run, &e->lpu->own[0].program[phase], &stand);
+    if (e->lpu->block.count > 0) {
+        const struct program *any = &e->lpu->own[0].program[phase];
+        runtime.token = e->token[e->begun] = take_tokens(e->run, any, &stand);
+        runtime.expert = e->expert[e->begun] = take_experts(e->run, any, &stand);
+    }
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
         runtime.tokens = own->program[phase].rows;
@@ -244,7 +287,8 @@ static void finish_step(struct execution *e)
         if (e->lpu->own[i].chip)
             finish_chip(&e->sums[step], e->lpu->own[i].chip);
     base_free(e->token[step]);
-    e->token[step] = NULL;
+    base_free(e->expert[step]);
+    e->token[step] = e->expert[step] = NULL;
     e->lpu->step[step].executed = 1;
     base_progress_update(&e->progress, e->finished);
 }
@@ -426,6 +470,7 @@ static struct execution open_execution(struct app_run *run)
     e.awake = base_alloc(own, sizeof *e.awake);
     e.done = base_alloc(own, sizeof *e.done);
     e.token = base_alloc((size_t)lpu->steps, sizeof *e.token);
+    e.expert = base_alloc((size_t)lpu->steps, sizeof *e.expert);
     e.ending = base_alloc((size_t)lpu->steps, sizeof *e.ending);
     e.limit = lpu->replay_from;
     list_endings(&e, 0, lpu->replay_from);
@@ -451,9 +496,12 @@ static void close_execution(struct execution *e)
     app_lpu_transfers_release(&e->transfers);
     base_free(e->awake);
     base_free(e->done);
-    for (int32_t n = 0; n < e->begun; n++)
+    for (int32_t n = 0; n < e->begun; n++) {
         base_free(e->token[n]);
+        base_free(e->expert[n]);
+    }
     base_free(e->token);
+    base_free(e->expert);
     base_free(e->ending);
     base_free(e->sums);
 }

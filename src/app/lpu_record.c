@@ -38,13 +38,11 @@ static int32_t layer_of(const struct app_run *run, int32_t layer)
 static struct record_plan_stage stage_row(const struct app_lpu *lpu, int32_t number)
 {
     const struct partition_stage *stage = plan_stage(lpu->plan, number);
-    int32_t chips = lpu->outline.group, layers = 0;
-    for (int32_t block = stage->first_block; block < stage->first_block + stage->blocks; block++)
-        layers += block % 2 == 1; /* the attention blocks, between embedding and head */
+    int32_t chips = lpu->outline.group;
     return (struct record_plan_stage){.stage = number,
                                       .first_chip = stage->first_chip,
                                       .chips = chips,
-                                      .layers = layers,
+                                      .layers = stage->layers,
                                       .weight_bytes =
                                           (stage->weight_bytes + stage->embedding_bytes) * chips,
                                       .kv_bytes = stage->kv_bytes * chips};

@@ -69,6 +69,7 @@ static struct record_model_op op_row(const struct model_graph *graph, size_t op)
                                   .n = from->n,
                                   .kv_positions = from->kv_positions,
                                   .weight_elements = from->weight_elements,
+                                  .expected_elements = from->expected_elements,
                                   .multiply_adds = from->multiply_adds};
     snprintf(row.name, sizeof row.name, "%s", model_op_name(from));
     return row;
@@ -92,6 +93,7 @@ static void write_model(struct app_run *run)
     record_set_text(run->file, "/model", "name", model->name);
     record_set_text(run->file, "/model", "architecture", model->architecture);
     record_set_i64(run->file, "/model", "parameters", model_parameter_count(model));
+    record_set_i64(run->file, "/model", "active_parameters", model_active_parameter_count(model));
     write_graph(run->file,
                 model_graph_build(model, bucket->prefill_chunk, bucket->max_sequence, true, 0));
     write_graph(run->file, model_graph_build(model, bucket->batch, bucket->max_sequence, false,

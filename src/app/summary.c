@@ -79,11 +79,23 @@ static char *cell_steps(int32_t prompt, const char *gives, int32_t decode)
     return base_format("%" PRId32 " prompt%s, %" PRId32 " decode", prompt, gives, decode);
 }
 
+/* "1,100,048,384 parameters", and of a mixture how many of them a token passes through. */
+static char *parameters_text(const struct model *model)
+{
+    struct app_text all = app_text_count(model_parameter_count(model));
+    struct app_text active = app_text_count(model_active_parameter_count(model));
+    if (!model->experts)
+        return base_format("%s parameters", all.text);
+    return base_format("%s parameters, %s of them active for a token", all.text, active.text);
+}
+
 static void print_head(const struct app_run *run, const struct paint *p)
 {
     const struct scenario *s = &run->scenario;
-    printf("\n%slpusim-mp %s%s  %s, %s parameters\n", p->bold, base_version(), p->off,
-           run->model.name, app_text_count(model_parameter_count(&run->model)).text);
+    char *parameters = parameters_text(&run->model);
+    printf("\n%slpusim-mp %s%s  %s, %s\n", p->bold, base_version(), p->off, run->model.name,
+           parameters);
+    base_free(parameters);
     printf("%" PRId32 " prompt tokens, %" PRId32 " to generate; bucket: %" PRId32
            " positions, batch %" PRId32 ", prefill chunk %" PRId32 "\n\n",
            s->workload.prompt_tokens, s->workload.decode_tokens, s->bucket.max_sequence,

@@ -36,11 +36,14 @@
  * strides of the address; its index_mode is that of the address. CLAMP: the address is the table's
  * first, the limit its last vector, and the index is the argument. TOKEN: sub j of n holds group
  * j * embedding_groups / n. KV: vector r of the stream becomes row r of the step. CACHE and KV name
- * the vectors of cache 0. Labels on streams are STATIC. MEM_WRITE: input 0 is the stream and what
- * it must carry; output 0 (EXPECT) is what the addresses hold then; a dump holds nothing.
- * C2C_RECEIVE: output 0 is the stream and its new label, output 1 (EXPECT) what the sender's
- * message must name. All other results carry the identity of their output operand; between ALUs a
- * result goes by its mark. */
+ * the vectors of cache 0. EXPERT: outputs are stream, ids (EXPECT) and table: row n of ids, a
+ * number in lane 0, is the expert of slot n; `limit` vectors of the table belong to each expert,
+ * and the label's vectors are those of slot after slot: low * width * stride[1] + index of the
+ * table, and so on. A queue knows an id program_expert_delay_cycles after its row is written.
+ * Labels on streams are STATIC. MEM_WRITE: input 0 is the stream and what it must carry; output 0
+ * (EXPECT) is what the addresses hold then; a dump holds nothing. C2C_RECEIVE: output 0 is the
+ * stream and its new label, output 1 (EXPECT) what the sender's message must name. All other
+ * results carry the identity of their output operand; between ALUs a result goes by its mark. */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H
 
@@ -99,10 +102,12 @@ enum program_address_mode {
     PROGRAM_ADDRESS_KV, /* Row r = position + argument + 16*i of the cache. Where this slice, which
                          * holds the rows of lane `low`, owns it (program_kv_owner), address +
                          * cache * width + its local row / 16; else `limit`, the dump */
-    PROGRAM_ADDRESS_CACHE, /* s + cache * width: what the sequence's cache holds */
-    PROGRAM_ADDRESS_TOKEN, /* address + i*stride[0] + local*stride[1], local = row of token[o] in
-                            * the slices of group `low` where they own it (program_token_owner);
-                            * else limit + i*stride[0], a zero row */
+    PROGRAM_ADDRESS_CACHE,  /* s + cache * width: what the sequence's cache holds */
+    PROGRAM_ADDRESS_TOKEN,  /* address + i*stride[0] + local*stride[1], local = row of token[o] in
+                             * the slices of group `low` where they own it (program_token_owner);
+                             * else limit + i*stride[0], a zero row */
+    PROGRAM_ADDRESS_EXPERT, /* address + i*stride[0] + (o mod width)*stride[1] + id*limit, id = the
+                             * expert that the step has chosen for slot low + o / width */
 };
 
 enum program_vxm_function {
@@ -155,7 +160,8 @@ enum program_operand_kind {
 };
 
 /* One operand; its vector at (i, o) is index + i * stride[0] + o * stride[1]. A negative stride is
- * fine. `index_mode` KV: the index follows the cache row as the address does; TOKEN likewise. */
+ * fine. `index_mode` KV: the index follows the cache row as the address does; TOKEN and EXPERT
+ * likewise. */
 struct program_operand {
     uint8_t kind, direction, stream, streams;
     uint8_t sub, index_mode;
@@ -177,8 +183,9 @@ struct program_instruction {
     int32_t address, stride[2],
         limit; /* MEM; MXM_COMPUTE: accumulator row = address + i * stride[0] */
     int32_t argument, argument_stride;
-    int32_t low, width; /* SXM window; KV lane and rows of a cache; TOKEN group; fp16 compute: low =
-                           first activation lane of its half */
+    int32_t low,
+        width; /* SXM window; KV lane and rows of a cache; TOKEN group; EXPERT slot and outer
+                  repeats a slot; fp16 compute: low = first activation lane of its half */
     float immediate;
     uint8_t sequence; /* MEM: whose position and cache the address follows */
 };
@@ -251,6 +258,8 @@ struct program {
     int32_t kv_tile_positions; /* positions of one tile; tile t is in hemisphere t mod 2 */
     int32_t vocabulary_first, vocabulary_count; /* tokens whose embedding this chip holds */
     int32_t embedding_groups; /* token local/groups is the row, local%groups the group of slices */
+    int32_t experts;          /* ids of EXPERT addresses are 0 to experts - 1 */
+    int32_t expert_slots;     /* choices of a layer in a step: rows x experts a row */
     int32_t token; /* tensor of the keys that a step ends with, one a row; -1: none on this chip */
     int32_t key_id_bits; /* low bits of a key, which hold its id; the rest is its value */
 };
@@ -270,6 +279,9 @@ struct program_runtime {
     struct program_sequence sequence[PROGRAM_SEQUENCES]; /* as many as the program has */
     const int32_t *token;                                /* rows tokens; used by TOKEN addresses */
     int32_t tokens;
+    const int32_t *expert; /* [expert_layers][expert_slots] ids; used by EXPERT addresses where no
+                              numbers are computed: a chip that computes finds them in its memory */
+    int32_t expert_layers;
 };
 
 /* Vectors of one of a KV tensor's caches. */
@@ -308,6 +320,13 @@ static inline int32_t program_token_owner(const struct program *p, int32_t group
     if (local < 0 || local >= p->vocabulary_count || local % p->embedding_groups != group)
         return -1;
     return local / p->embedding_groups;
+}
+
+/* Cycles from the write of an expert's id to the first issue whose address it may complete: it is
+ * read and reaches the farthest slice of the chip. */
+static inline int32_t program_expert_delay_cycles(const struct lpu_chip *chip)
+{
+    return chip->mem_read_cycles + 2 * chip->mem_slices_per_hemisphere + 4;
 }
 
 /* Position x of the unit that a queue belongs to. */

@@ -142,7 +142,7 @@ static struct opcode_shape shape_of(const struct lpu_chip *c, int32_t opcode)
     const int32_t links = c->c2c_local_links + c->c2c_global_links, planes = c->mxm_planes;
     const int32_t mxm = PROGRAM_QUEUE_MXM, sxm = PROGRAM_QUEUE_SXM;
     const struct opcode_shape shape[PROGRAM_OPCODES] = {
-        [PROGRAM_MEM_READ] = {0, PROGRAM_QUEUE_VXM, 1, {0, 0}, {1, 2}},
+        [PROGRAM_MEM_READ] = {0, PROGRAM_QUEUE_VXM, 1, {0, 0}, {1, 3}},
         [PROGRAM_MEM_WRITE] = {0, PROGRAM_QUEUE_VXM, 1, {1, 1}, {0, 1}},
         [PROGRAM_MXM_LOAD] = {mxm, planes, PROGRAM_MXM_QUEUES, {1, 1}, {0, 0}},
         [PROGRAM_MXM_INSTALL] = {mxm + 1, planes, PROGRAM_MXM_QUEUES, {1, 1}, {0, 0}},
@@ -222,6 +222,22 @@ static bool is_cached(const struct program_instruction *i)
     return i->address_mode == PROGRAM_ADDRESS_KV || i->address_mode == PROGRAM_ADDRESS_CACHE;
 }
 
+/* A read names its stream, the ids that complete its address, and the table that it reads. */
+static bool has_outputs_of_read(const struct program_instruction *i)
+{
+    if (i->address_mode == PROGRAM_ADDRESS_STATIC)
+        return i->outputs <= 2;
+    return i->outputs == (i->address_mode == PROGRAM_ADDRESS_EXPERT ? 3 : 2);
+}
+
+/* Whether each slot that the address takes is one of the step's. */
+static bool has_slots(const struct program *p, const struct program_instruction *i)
+{
+    return p->experts > 0 && i->limit > 0 && i->width > 0 && i->low >= 0 &&
+           is_within((int64_t)i->low + (i->count[1] - 1) / i->width, 0, p->expert_slots - 1) &&
+           is_within((int64_t)p->experts * i->limit, 1, MOST_ROWS);
+}
+
 static bool check_address(struct judge *j, const struct program_instruction *i)
 {
     const struct program *p = j->program;
@@ -229,10 +245,15 @@ static bool check_address(struct judge *j, const struct program_instruction *i)
                 is_within(i->argument, -MOST_ROWS, MOST_ROWS) &&
                 is_within(i->stride[0], -MOST_ROWS, MOST_ROWS) &&
                 is_within(i->stride[1], -MOST_ROWS, MOST_ROWS) &&
-                i->address_mode <= PROGRAM_ADDRESS_TOKEN;
+                i->address_mode <= PROGRAM_ADDRESS_EXPERT;
     if (has_runtime_address(i))
-        fits = fits && is_memory(i) && i->outputs == (i->opcode == PROGRAM_MEM_READ ? 2 : 1) &&
-               (i->opcode == PROGRAM_MEM_READ || i->address_mode == PROGRAM_ADDRESS_KV);
+        fits = fits && is_memory(i) &&
+               (i->opcode == PROGRAM_MEM_READ ||
+                (i->outputs == 1 && i->address_mode == PROGRAM_ADDRESS_KV));
+    if (i->opcode == PROGRAM_MEM_READ)
+        fits = fits && has_outputs_of_read(i);
+    if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
+        fits = fits && has_slots(p, i);
     if (i->address_mode == PROGRAM_ADDRESS_KV)
         fits = fits && p->kv_tile_positions > 0 && p->kv_tile_positions <= MOST_ROWS &&
                p->kv_tile_positions % KV_LANES == 0 && is_within(i->low, 0, KV_LANES - 1) &&
@@ -346,7 +367,9 @@ static bool check_permutation(struct judge *j, const struct program_instruction 
     return expect_field(
         j,
         (!permutes || window || (!i->low && (rotate || !i->argument))) &&
-            (window || !i->argument_stride) && (window || swap || is_cached(i) || !i->width) &&
+            (window || !i->argument_stride) &&
+            (window || swap || is_cached(i) || i->address_mode == PROGRAM_ADDRESS_EXPERT ||
+             !i->width) &&
             (!swap || (is_within(i->width, 2, j->chip->lanes) && i->width % 2 == 0)),
         "shift, window or width of a permutation");
 }
@@ -362,7 +385,8 @@ static bool check_unused(struct judge *j, const struct program_instruction *i)
     bool addressed = is_memory(i) || i->opcode == PROGRAM_MXM_COMPUTE;
     bool rows = addressed || (!i->address && !i->stride[0] && !i->stride[1]);
     int32_t mode = is_memory(i) ? i->address_mode : PROGRAM_ADDRESS_STATIC;
-    bool owner = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_TOKEN;
+    bool owner = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_TOKEN ||
+                 mode == PROGRAM_ADDRESS_EXPERT;
     bool shift = mode == PROGRAM_ADDRESS_KV || mode == PROGRAM_ADDRESS_CLAMP;
     bool sequenced = mode != PROGRAM_ADDRESS_STATIC && mode != PROGRAM_ADDRESS_TOKEN;
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
@@ -406,7 +430,7 @@ static int32_t kind_of(const struct program_instruction *i, int32_t k)
         return !output && n == 1 ? PROGRAM_EXPECT : PROGRAM_STREAM;
     case PROGRAM_MEM_READ:
     case PROGRAM_C2C_RECEIVE:
-        return n == 1 ? PROGRAM_EXPECT : PROGRAM_STREAM;
+        return n > 0 ? PROGRAM_EXPECT : PROGRAM_STREAM;
     case PROGRAM_MEM_WRITE:
         return output ? PROGRAM_EXPECT : PROGRAM_STREAM;
     default:

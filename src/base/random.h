@@ -16,6 +16,7 @@ enum base_random_purpose {
     BASE_RANDOM_HOST = 6,      /* engine overhead of a step */
     BASE_RANDOM_ARRIVAL = 7,   /* request arrivals */
     BASE_RANDOM_TOKEN = 8,     /* token ids where no values choose them */
+    BASE_RANDOM_EXPERT = 9,    /* experts of a token where no values choose them */
 };
 
 /* 64 random bits. */

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "chip/executor.h"
+#include "chip/experts.h"
 
 static void set_timing(struct chip *chip)
 {
@@ -125,8 +126,9 @@ static void list_read(struct executor_program *loaded)
     const struct program *p = loaded->program;
     for (size_t n = 0; n < p->instructions; n++) {
         const struct program_instruction *i = &p->instruction[n];
-        if (i->opcode == PROGRAM_MEM_READ)
-            loaded->is_read[p->operand[i->operand + i->outputs - 1u].tensor] = true;
+        for (uint32_t k = 1; i->opcode == PROGRAM_MEM_READ && k <= i->outputs; k++)
+            if (k == 1 || p->operand[i->operand + i->outputs - k].kind == PROGRAM_EXPECT)
+                loaded->is_read[p->operand[i->operand + i->outputs - k].tensor] = true;
     }
 }
 
@@ -309,7 +311,8 @@ bool chip_begin(struct chip *chip, const struct program *program,
 {
     const struct executor_program *loaded = find_program(chip, program);
     assert(loaded && "a program is loaded before it is begun");
-    if (!runtime_fits(program, runtime, report))
+    if (!runtime_fits(program, runtime, report) ||
+        !experts_fit(program, runtime, chip->values != NULL, report))
         return false;
     if (!executor_is_busy(chip))
         clear(chip);

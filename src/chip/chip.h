@@ -112,9 +112,9 @@ void chip_load(struct chip *chip, const struct program *program);
 
 /* Starts a step of a loaded program at cycle `start` of the clock, which is the same on all chips
  * and not before a cycle that was executed; where no step is open the clock begins anew. `runtime`
- * is copied, its tokens are not: they must live until chip_finish. A sequence that starts at an
- * earlier row than rows of its cache were written forgets those rows. False, with the reason, where
- * the run-time values do not fit the program; nothing has begun. */
+ * is copied, its tokens and experts are not: they must live until chip_finish. A sequence that
+ * starts at an earlier row than rows of its cache were written forgets those rows. False, with the
+ * reason, where the run-time values do not fit the program; nothing has begun. */
 bool chip_begin(struct chip *chip, const struct program *program,
                 const struct program_runtime *runtime, int64_t start, struct base_report *report);
 

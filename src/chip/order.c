@@ -2,8 +2,6 @@
 /* Cuts instructions into runs and sorts them once per program. */
 #include "chip/order.h"
 
-#include <stdlib.h>
-
 #include "base/memory.h"
 
 struct keyed {
@@ -49,14 +47,44 @@ struct run order_run(const struct program *program, struct order_entry entry)
                         .opens = entry.piece == 0};
 }
 
-static int compare(const void *a, const void *b)
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+
+static size_t digit_of(const struct keyed *run, int64_t least, int shift)
 {
-    const struct keyed *x = a, *y = b;
-    if (x->cycle != y->cycle)
-        return x->cycle < y->cycle ? -1 : 1;
-    if (x->entry.instruction != y->entry.instruction)
-        return x->entry.instruction < y->entry.instruction ? -1 : 1;
-    return x->entry.piece < y->entry.piece ? -1 : x->entry.piece > y->entry.piece;
+    return (size_t)((uint64_t)(run->cycle - least) >> shift) % DIGITS;
+}
+
+/* Stable, by one digit of the cycles after `least`. */
+static void sort_by_digit(const struct keyed *from, struct keyed *to, size_t count, int64_t least,
+                          int shift)
+{
+    size_t next[DIGITS + 1] = {0};
+    for (size_t n = 0; n < count; n++)
+        next[digit_of(&from[n], least, shift) + 1]++;
+    for (size_t d = 0; d < DIGITS; d++)
+        next[d + 1] += next[d];
+    for (size_t n = 0; n < count; n++)
+        to[next[digit_of(&from[n], least, shift)]++] = from[n];
+}
+
+/* By cycle; runs of one cycle stay in the order of instructions and pieces. Returns the sorted
+ * array and frees the other. */
+static struct keyed *sort_runs(struct keyed *keyed, size_t count)
+{
+    struct keyed *other = base_alloc(count, sizeof *other);
+    int64_t least = INT64_MAX, greatest = INT64_MIN;
+    for (size_t n = 0; n < count; n++) {
+        least = keyed[n].cycle < least ? keyed[n].cycle : least;
+        greatest = keyed[n].cycle > greatest ? keyed[n].cycle : greatest;
+    }
+    for (int shift = 0; count && (uint64_t)(greatest - least) >> shift; shift += DIGIT_BITS) {
+        sort_by_digit(keyed, other, count, least, shift);
+        struct keyed *sorted = other;
+        other = keyed;
+        keyed = sorted;
+    }
+    base_free(other);
+    return keyed;
 }
 
 static struct keyed *list_runs(const struct program *program, size_t count)
@@ -76,8 +104,7 @@ struct order order_create(const struct program *program)
     struct order order = {0};
     for (size_t k = 0; k < program->instructions; k++)
         order.count += pieces_of(&program->instruction[k]);
-    struct keyed *keyed = list_runs(program, order.count);
-    qsort(keyed, order.count, sizeof *keyed, compare);
+    struct keyed *keyed = sort_runs(list_runs(program, order.count), order.count);
     order.entry = base_alloc(order.count, sizeof *order.entry);
     for (size_t n = 0; n < order.count; n++)
         order.entry[n] = keyed[n].entry;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "chip/comb.h"
 #include "chip/executor.h"
+#include "chip/experts.h"
 
 enum { READ_LIMIT = 256, NO_BANK = -1 };
 
@@ -76,7 +77,18 @@ static struct target token_target(const struct executor_step *of,
                      : (struct target){i->address + step + (int64_t)local * i->stride[1], false};
 }
 
-static struct target target_of(const struct run *run, int32_t k)
+static struct target expert_target(const struct chip *chip, const struct run *run, int32_t inner,
+                                   int32_t outer)
+{
+    const struct program_instruction *i = run->instruction;
+    int64_t id =
+        experts_id(chip, run->of, executor_output(run, 1)->tensor, i->low + outer / i->width);
+    return (struct target){i->address + (int64_t)inner * i->stride[0] +
+                               (int64_t)(outer % i->width) * i->stride[1] + id * i->limit,
+                           false};
+}
+
+static struct target target_of(const struct chip *chip, const struct run *run, int32_t k)
 {
     const struct program_instruction *i = run->instruction;
     int64_t position = run->of->runtime.sequence[i->sequence].position;
@@ -94,20 +106,24 @@ static struct target target_of(const struct run *run, int32_t k)
                                false};
     case PROGRAM_ADDRESS_TOKEN:
         return token_target(run->of, i, run_inner(run, k), run_outer(run, k));
+    case PROGRAM_ADDRESS_EXPERT:
+        return expert_target(chip, run, run_inner(run, k), run_outer(run, k));
     default:
         return (struct target){run_value(run, i->address, i->stride, k), false};
     }
 }
 
-int64_t sram_address(const struct run *run, int32_t k)
+int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k)
 {
-    return target_of(run, k).address;
+    return target_of(chip, run, k).address;
 }
 
-static bool is_linear(const struct program_instruction *i)
+/* Whether the members' addresses are equally spaced; those of one slot are. */
+static bool is_linear(const struct run *run)
 {
-    return i->address_mode == PROGRAM_ADDRESS_STATIC ||
-           i->address_mode == PROGRAM_ADDRESS_POSITION || i->address_mode == PROGRAM_ADDRESS_CACHE;
+    int32_t mode = run->instruction->address_mode;
+    return mode == PROGRAM_ADDRESS_STATIC || mode == PROGRAM_ADDRESS_POSITION ||
+           mode == PROGRAM_ADDRESS_CACHE || (mode == PROGRAM_ADDRESS_EXPERT && run->level == 0);
 }
 
 static int32_t bank_of(const struct chip *chip, int64_t address)
@@ -118,18 +134,18 @@ static int32_t bank_of(const struct chip *chip, int64_t address)
 /* The bank of all accesses, or NO_BANK where they differ. */
 static int32_t common_bank(const struct chip *chip, const struct run *run)
 {
-    int32_t bank = bank_of(chip, target_of(run, 0).address);
-    if (is_linear(run->instruction))
-        return bank == bank_of(chip, target_of(run, run->count - 1).address) ? bank : NO_BANK;
+    int32_t bank = bank_of(chip, target_of(chip, run, 0).address);
+    if (is_linear(run))
+        return bank == bank_of(chip, target_of(chip, run, run->count - 1).address) ? bank : NO_BANK;
     for (int32_t k = 1; k < run->count; k++)
-        if (bank != bank_of(chip, target_of(run, k).address))
+        if (bank != bank_of(chip, target_of(chip, run, k).address))
             return NO_BANK;
     return bank;
 }
 
 static int32_t bank_at(const struct chip *chip, const struct sram_access *a, int32_t k)
 {
-    return a->bank != NO_BANK ? a->bank : bank_of(chip, target_of(&a->run, k).address);
+    return a->bank != NO_BANK ? a->bank : bank_of(chip, target_of(chip, &a->run, k).address);
 }
 
 static struct comb comb_of(const struct sram_access *a)
@@ -143,10 +159,10 @@ static void report_bank(struct chip *chip, const struct sram_access *a, int32_t 
     struct chip_violation *v = executor_report(chip, a->run.of, CHIP_RULE_BANK, a->run.number,
                                                a->first + (int64_t)i * a->run.step);
     snprintf(v->expected, sizeof v->expected, "bank %d free for row %lld", bank_at(chip, a, i),
-             (long long)target_of(&a->run, i).address);
+             (long long)target_of(chip, &a->run, i).address);
     snprintf(v->found, sizeof v->found, "a %s of row %lld",
              program_opcode_name(b->run.instruction->opcode),
-             (long long)target_of(&b->run, j).address);
+             (long long)target_of(chip, &b->run, j).address);
 }
 
 /* Reports the first cycle in which both use one bank. */
@@ -195,10 +211,12 @@ static struct chip_violation *report_place(struct chip *chip, const struct run *
     return v;
 }
 
-/* A level that does not repeat has no stride, but for the rows between two tokens. */
+/* A level that does not repeat has no stride, but for the rows between two tokens and what tells
+ * experts' slots apart. */
 static bool has_strides_of(const struct program_instruction *i, const struct program_operand *o)
 {
-    bool outer = i->count[1] > 1 || i->address_mode == PROGRAM_ADDRESS_TOKEN;
+    bool outer = i->count[1] > 1 || i->address_mode == PROGRAM_ADDRESS_TOKEN ||
+                 i->address_mode == PROGRAM_ADDRESS_EXPERT;
     return (i->count[0] == 1 || i->stride[0] == o->stride[0]) &&
            (!outer || i->stride[1] == o->stride[1]);
 }
@@ -210,6 +228,19 @@ static bool carries_its_rows(const struct run *run)
     const struct program_operand *o = &run->of->program->operand[i->operand];
     return o->index == i->argument && (i->count[0] == 1 || o->stride[0] == 16) &&
            (i->count[1] == 1 || o->stride[1] == 0);
+}
+
+/* The table has `limit` vectors for each expert; the ids are numbers of the slots, and the label
+ * goes on from slot to slot. */
+static bool chooses_experts(const struct run *run, const struct program_operand *table)
+{
+    const struct program_instruction *i = run->instruction;
+    const struct program *p = run->of->program;
+    const struct program_operand *label = executor_output(run, 0), *ids = executor_output(run, 1);
+    return (int64_t)i->limit * p->experts == p->tensor[table->tensor].valid &&
+           experts_are_ids(run->of, ids) && ids->index == i->low &&
+           label->index == table->index + (int64_t)i->low * i->width * i->stride[1] &&
+           has_strides_of(i, label);
 }
 
 /* Whether run-time values choose among the vectors as operand and tensor say. `offset` is that of
@@ -229,6 +260,8 @@ static bool chooses_as_named(const struct run *run, const struct program_operand
     case PROGRAM_ADDRESS_TOKEN:
         return offset == o->index &&
                (int64_t)i->low * t->subs == (int64_t)o->sub * p->embedding_groups;
+    case PROGRAM_ADDRESS_EXPERT:
+        return offset == o->index && chooses_experts(run, o);
     default:
         return offset == o->index;
     }
@@ -513,8 +546,8 @@ static void access_rows(struct chip *chip, const struct run *run, const struct p
     if (t->slice < 0)
         return;
     int64_t base = program_tensor_address(run->of->program, t, o->sub);
-    int64_t first = target_of(run, k).address - base;
-    int64_t last = target_of(run, k + count - 1).address - base;
+    int64_t first = target_of(chip, run, k).address - base;
+    int64_t last = target_of(chip, run, k + count - 1).address - base;
     int64_t cycle = run->cycle + (int64_t)k * run->step + skew;
     if (first < 0 || first >= t->count || last < 0 || last >= t->count) {
         snprintf(report_place(chip, run, cycle, o->index)->found, CHIP_TEXT_BYTES,
@@ -537,8 +570,8 @@ static void access_rows(struct chip *chip, const struct run *run, const struct p
 
 static void expect_zero_rows(struct chip *chip, const struct run *run, int32_t k, int32_t count)
 {
-    int64_t first = target_of(run, k).address;
-    int64_t last = target_of(run, k + count - 1).address;
+    int64_t first = target_of(chip, run, k).address;
+    int64_t last = target_of(chip, run, k + count - 1).address;
     int64_t low = first < last ? first : last, high = first < last ? last : first;
     if (residents_are_zero(&chip->residents, run->instruction->queue, (int32_t)low,
                            (int32_t)high + 1))
@@ -555,7 +588,7 @@ static void access_scattered(struct chip *chip, const struct run *run,
 {
     bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
     for (int32_t k = 0; k < run->count; k++) {
-        if (!target_of(run, k).away)
+        if (!target_of(chip, run, k).away)
             access_rows(chip, run, o, k, 1, skew);
         else if (!writes)
             expect_zero_rows(chip, run, k, 1);
@@ -565,8 +598,8 @@ static void access_scattered(struct chip *chip, const struct run *run,
 static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
 {
     for (int32_t k = 0; k < run->count;
-         k += is_linear(run->instruction) && run->count > 1 ? run->count - 1 : 1) {
-        int64_t address = target_of(run, k).address;
+         k += is_linear(run) && run->count > 1 ? run->count - 1 : 1) {
+        int64_t address = target_of(chip, run, k).address;
         if (address >= 0 && address < chip->machine->vectors_per_slice)
             continue;
         struct chip_violation *v = executor_report(chip, run->of, CHIP_RULE_CAPACITY, run->number,
@@ -579,6 +612,30 @@ static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
     return true;
 }
 
+/* The ids that complete a run's addresses were written in time for its first issue. */
+static void expect_ids(struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    const struct program_operand *ids = executor_output(run, 1);
+    int32_t first = i->low + run_outer(run, 0) / i->width,
+            last = i->low + run_outer(run, run->count - 1) / i->width;
+    int64_t known = run->cycle - program_expert_delay_cycles(chip->machine);
+    const struct program_tensor *t = &run->of->program->tensor[ids->tensor];
+    if (!experts_are_ids(run->of, ids) || last >= t->count)
+        return; /* told with the instruction's choice */
+    if (known - run->of->start < t->live_from || run->cycle - run->of->start >= t->live_to)
+        snprintf(report_place(chip, run, run->cycle, ids->index)->found, CHIP_TEXT_BYTES,
+                 "ids outside their window %lld to %lld", (long long)t->live_from,
+                 (long long)t->live_to);
+    for (int32_t sub = 0; sub < t->subs; sub++) {
+        struct program_operand one = *ids;
+        one.sub = (uint8_t)sub;
+        note_read(
+            chip, run, &one,
+            (struct sram_rows){.row = first, .step = 1, .count = last - first + 1, .cycle = known});
+    }
+}
+
 void sram_execute(struct chip *chip, const struct run *run)
 {
     const struct program_operand *o = executor_held(run);
@@ -587,12 +644,14 @@ void sram_execute(struct chip *chip, const struct run *run)
     int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
     if (run->opens)
         check_instruction(chip, run, o, skew);
+    if (run->instruction->address_mode == PROGRAM_ADDRESS_EXPERT)
+        expect_ids(chip, run);
     if (!is_in_slice(chip, run, skew))
         return;
     access_bank(chip, run, skew);
     if (t->kind == PROGRAM_TENSOR_ZERO)
         expect_zero_rows(chip, run, 0, run->count);
-    else if (is_linear(run->instruction))
+    else if (is_linear(run))
         access_rows(chip, run, o, 0, run->count, skew);
     else
         access_scattered(chip, run, o, skew);

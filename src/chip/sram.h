@@ -63,7 +63,7 @@ void sram_release(struct chip *chip);
 void sram_begin(struct executor_step *of);
 
 /* The row of its slice that member k of a MEM_READ or MEM_WRITE concerns. */
-int64_t sram_address(const struct run *run, int32_t k);
+int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k);
 
 /* A run of a MEM_READ or MEM_WRITE. */
 void sram_execute(struct chip *chip, const struct run *run);

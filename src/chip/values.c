@@ -2,6 +2,7 @@
 /* The life of a chip's values, and the units that only move them: memory and links. */
 #include "chip/values.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,7 +167,7 @@ static void read_memory(struct chip *chip, const struct act *act, int64_t cycle)
     struct values *v = chip->values;
     const struct ring_drive drive = drive_of(chip, &act->run, executor_output(&act->run, 0), 0,
                                              cycle + values_delay(chip, &act->run));
-    int64_t row = sram_address(&act->run, act->k);
+    int64_t row = sram_address(chip, &act->run, act->k);
     rings_refer(&v->streams, &drive, contents_lend(&v->contents, i->queue, row, drive.until));
 }
 
@@ -175,7 +176,7 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
     const void *vector = values_sample(chip, &act->run, executor_input(&act->run, 0), 0, cycle);
-    int64_t address = sram_address(&act->run, act->k);
+    int64_t address = sram_address(chip, &act->run, act->k);
     void *row = contents_row(&v->contents, i->queue, address);
     if (!row || row == vector)
         return;
@@ -352,6 +353,19 @@ void chip_peek(const struct chip *chip, const struct program *program,
     look(chip, program, where, plane);
     numbers_read(&chip->values->numbers, (enum program_dtype)program->tensor[where->tensor].dtype,
                  plane, lanes);
+}
+
+int64_t values_whole(const struct chip *chip, const struct program *program,
+                     const struct chip_number *where)
+{
+    const float most = 16777216.0f;
+    const struct program_tensor *t = &program->tensor[where->tensor];
+    const struct numbers first = {.lanes = 1, .wide = chip->values->numbers.wide};
+    const void *plane[NUMBERS_MOST_PLANES];
+    float number;
+    look(chip, program, where, plane);
+    numbers_read(&first, (enum program_dtype)t->dtype, plane, &number);
+    return number >= 0.0f && number < most && number == rintf(number) ? (int64_t)number : -1;
 }
 
 int32_t chip_token(const struct chip *chip, const struct program *program, int32_t row)

@@ -34,6 +34,10 @@ const struct run *values_advance(struct chip *chip, int64_t cycle);
 /* The receive that blocks takes zeros; false where none does. */
 bool values_give_up(struct chip *chip);
 
+/* The whole number in lane 0 of what memory holds now; -1 where there is none. */
+int64_t values_whole(const struct chip *chip, const struct program *program,
+                     const struct chip_number *where);
+
 /* Forgets the vectors that have left. */
 void values_outbox_clear(struct values *values);
 

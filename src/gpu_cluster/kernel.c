@@ -79,24 +79,37 @@ static const int32_t splits[] = {1, 2, 4, 8, 16};
 /* Main-loop step of every tile, elements of k; a split has at least this much. */
 static const int64_t k_step = 64;
 
-static struct gpu_kernel tiled(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
-                               int32_t bytes, const struct tile *tile, int32_t split)
+/* Rows of a product over one tile's height: how many tiles, rows in a tile (their mean), and what
+ * crosses HBM once. */
+struct strips {
+    int64_t tiles;
+    double rows, once_bytes;
+};
+
+static struct strips strips_of(int64_t m, int64_t n, int64_t k, int32_t bytes,
+                               const struct tile *tile)
+{
+    return (struct strips){.tiles = ceil_div(m, tile->m),
+                           .rows = (double)(m < tile->m ? m : tile->m),
+                           .once_bytes = (double)(m * k + n * k) * bytes + (double)(m * n) * 2.0};
+}
+
+static struct gpu_kernel tiled(const struct gpu_chip *chip, const struct strips *strips, int64_t n,
+                               int64_t k, int32_t bytes, const struct tile *tile, int32_t split)
 {
     double peak = bytes == 1 && chip->fp8_flops > 0 ? chip->fp8_flops : chip->fp16_flops;
     double rate = peak * chip->tensor_efficiency * tile->efficiency / chip->sms;
     double depth = (double)(ceil_div(ceil_div(k, split), k_step) * k_step);
-    int64_t blocks = ceil_div(m, tile->m) * ceil_div(n, tile->n) * split;
-    double rows = (double)(m < tile->m ? m : tile->m),
-           columns = (double)(n < tile->n ? n : tile->n);
+    int64_t blocks = strips->tiles * ceil_div(n, tile->n) * split;
+    double rows = strips->rows, columns = (double)(n < tile->n ? n : tile->n);
     double partial = split > 1 ? 2.0 * 4.0 * rows * columns : 0.0; /* fp32 sums out and in again */
-    double once = (double)(m * k + n * k) * bytes + (double)(m * n) * 2.0;
     return (struct gpu_kernel){
         .blocks = (int32_t)blocks,
         .blocks_per_sm = tile->blocks_per_sm,
         .split_k = split,
         .block_tensor_s = 2.0 * tile->m * tile->n * depth / rate,
         .block_l2_bytes = (rows + columns) * depth * bytes + rows * columns * 2.0 + partial,
-        .block_hbm_bytes = once / (double)blocks,
+        .block_hbm_bytes = strips->once_bytes / (double)blocks,
         .floor_ps = chip->kernel_floor_ps,
         .wave_latency_ps = chip->block_latency_ps * (split > 1 ? 2 : 1),
     };
@@ -117,17 +130,49 @@ struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_
     struct gpu_kernel best = {0};
     int64_t best_ps = INT64_MAX;
     for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
-        struct gpu_kernel whole = tiled(chip, m, n, k, bytes, &tiles[t], 1);
+        struct strips strips = strips_of(m, n, k, bytes, &tiles[t]);
+        struct gpu_kernel whole = tiled(chip, &strips, n, k, bytes, &tiles[t], 1);
         for (size_t s = 0; s < sizeof splits / sizeof *splits; s++) {
             if (!may_split(chip, &whole, k, splits[s])) {
                 break;
             }
-            struct gpu_kernel kernel = tiled(chip, m, n, k, bytes, &tiles[t], splits[s]);
+            struct gpu_kernel kernel = tiled(chip, &strips, n, k, bytes, &tiles[t], splits[s]);
             int64_t ps = gpu_kernel_ps(chip, &kernel, chip->sms);
             if (ps < best_ps) {
                 best = kernel;
                 best_ps = ps;
             }
+        }
+    }
+    return best;
+}
+
+/* An expert's rows begin a tile of their own; its weights are read if it has any. */
+static struct strips strips_of_experts(const int32_t *rows, int64_t experts, int64_t n, int64_t k,
+                                       int32_t bytes, const struct tile *tile)
+{
+    int64_t tiles_now = 0, all = 0, touched = 0;
+    for (int64_t e = 0; e < experts; e++) {
+        tiles_now += ceil_div(rows[e], tile->m);
+        all += rows[e];
+        touched += rows[e] > 0;
+    }
+    double moved = (double)(touched * n * k + all * k) * bytes + (double)(all * n) * 2.0;
+    return (struct strips){tiles_now, (double)all / (double)tiles_now, moved};
+}
+
+struct gpu_kernel gpu_kernel_grouped(const struct gpu_chip *chip, const int32_t *rows,
+                                     int64_t experts, int64_t n, int64_t k, int32_t bytes)
+{
+    struct gpu_kernel best = {0};
+    int64_t best_ps = INT64_MAX;
+    for (size_t t = 0; t < sizeof tiles / sizeof *tiles; t++) {
+        struct strips strips = strips_of_experts(rows, experts, n, k, bytes, &tiles[t]);
+        struct gpu_kernel kernel = tiled(chip, &strips, n, k, bytes, &tiles[t], 1);
+        int64_t ps = gpu_kernel_ps(chip, &kernel, chip->sms);
+        if (ps < best_ps) {
+            best = kernel;
+            best_ps = ps;
         }
     }
     return best;
@@ -165,7 +210,20 @@ static struct reach keys_of_tile(const struct gpu_attention *shape, int64_t row_
     int64_t most = ceil_div(shape->keys, attention_keys) * attention_keys;
     double spread = (double)shape->queries - (double)shape->queries / (double)row_tiles;
     double mean = (double)most - spread / 2.0;
+    if (shape->window > 0) {
+        int64_t tile_queries = ceil_div(shape->queries, row_tiles);
+        int64_t wide = ceil_div(shape->window + tile_queries - 1, attention_keys) * attention_keys;
+        most = wide < most ? wide : most;
+        mean = min2(mean, (double)most);
+    }
     return (struct reach){mean, (double)most};
+}
+
+/* Keys that any query of a sequence sees. */
+static int64_t keys_in_sight(const struct gpu_attention *shape)
+{
+    int64_t seen = shape->window + shape->queries - 1;
+    return shape->window > 0 && seen < shape->keys ? seen : shape->keys;
 }
 
 /* Tiles do unequal work: the longest sets the time of a grid of one wave, the mean that of many. A
@@ -176,14 +234,13 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
     int64_t group = shape->heads / shape->kv_heads;
     int64_t row_tiles = ceil_div(shape->queries * group, attention_rows);
     int64_t grid = shape->sequences * shape->kv_heads * row_tiles;
-    int64_t split = attention_splits(chip, grid, shape->keys);
+    int64_t keys = keys_in_sight(shape), split = attention_splits(chip, grid, keys);
     struct reach seen = keys_of_tile(shape, row_tiles);
     double blocks = (double)(grid * split), width = (double)shape->head_dim;
     double rate = chip->fp16_flops * chip->attention_efficiency / chip->sms;
     double key_s = 4.0 * (double)attention_rows * (width + softmax_width) / (double)split / rate;
     double tile_s = (double)chip->block_latency_ps / ps_per_s;
-    double kv =
-        2.0 * (double)(shape->sequences * shape->kv_heads * shape->keys) * width * shape->kv_bytes;
+    double kv = 2.0 * (double)(shape->sequences * shape->kv_heads * keys) * width * shape->kv_bytes;
     double passes = shape->queries > 1 ? prefill_passes : 1.0;
     double io = 4.0 * passes * (double)(shape->sequences * shape->heads * shape->queries) * width;
     return (struct gpu_kernel){

@@ -26,10 +26,15 @@ struct gpu_kernel {
 struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
                                   int32_t bytes);
 
-/* Attention of `queries` positions a sequence against `keys`, causal; per GPU `heads` query and
- * `kv_heads` KV heads. */
+/* Products of a mixture: y[rows of e, n] = x[rows of e, k] W_e[k, n] for every expert e with rows,
+ * in one launch. */
+struct gpu_kernel gpu_kernel_grouped(const struct gpu_chip *chip, const int32_t *rows,
+                                     int64_t experts, int64_t n, int64_t k, int32_t bytes);
+
+/* Attention of `queries` positions a sequence against `keys`, causal and, with a window, none
+ * further back; per GPU `heads` query and `kv_heads` KV heads. */
 struct gpu_attention {
-    int64_t sequences, queries, keys, heads, kv_heads, head_dim;
+    int64_t sequences, queries, keys, window, heads, kv_heads, head_dim; /* window 0: none */
     int32_t kv_bytes;
 };
 struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,

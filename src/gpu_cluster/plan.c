@@ -101,7 +101,13 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_LINEAR_DOWN:
         append_gemm(walk, GPU_OP_DOWN, op, op->n, shard(op->k, walk->tensor));
-        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+        if (walk->job->model.experts == 0) {
+            append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+        }
+        break;
+    case MODEL_LINEAR_ROUTER: /* whole on every GPU */
+    case MODEL_LINEAR_SHARED_GATE:
+        append_gemm(walk, GPU_OP_ROUTER, op, op->n, op->k);
         break;
     case MODEL_LINEAR_HEAD:
         append_gemm(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
@@ -122,7 +128,8 @@ static void emit_attention(struct walk *walk, const struct model_op *op)
     struct gpu_attention shape = {
         .sequences = sequences,
         .queries = op->rows / sequences,
-        .keys = op->kv_positions,
+        .keys = walk->graph->kv_positions,
+        .window = model_window(model, op->layer),
         .heads = shard(model->heads, walk->tensor),
         .kv_heads = local_kv_heads(walk),
         .head_dim = model->head_dim,
@@ -134,6 +141,49 @@ static void emit_attention(struct walk *walk, const struct model_op *op)
                                 .kernel = gpu_kernel_attention(&walk->job->chip, &shape),
                                 .attention = shape};
     gpu_plan_append(walk->step, entry);
+}
+
+static void append_experts(struct walk *walk, enum gpu_op name, const struct model_op *op,
+                           int64_t n, int64_t k)
+{
+    const struct gpu_job *job = walk->job;
+    struct gpu_experts shape = {
+        .rows = op->rows, .experts = job->model.experts, .chosen = op->chosen, .n = n, .k = k};
+    int32_t *rows = base_alloc((size_t)shape.experts, sizeof *rows);
+    for (int64_t i = 0; i < op->rows * op->chosen; i++) {
+        rows[i % shape.experts]++;
+    }
+    struct gpu_plan_op entry = {.action = GPU_ACTION_KERNEL,
+                                .op = name,
+                                .layer = op->layer,
+                                .kernel = gpu_kernel_grouped(&job->chip, rows, shape.experts, n, k,
+                                                             job->cluster.weight_bytes),
+                                .experts = shape};
+    gpu_plan_append(walk->step, entry);
+    base_free(rows);
+}
+
+/* Each expert is split as a dense MLP is. */
+static void emit_experts(struct walk *walk, const struct model_op *op)
+{
+    int64_t width = op->n / op->chosen;
+    if (op->linear == MODEL_LINEAR_GATE) { /* gate and up as one */
+        append_experts(walk, GPU_OP_EXPERTS_GATE_UP, op, 2 * shard(width, walk->tensor), op->k);
+    }
+    if (op->linear == MODEL_LINEAR_DOWN) {
+        append_experts(walk, GPU_OP_EXPERTS_DOWN, op, width, shard(op->k, walk->tensor));
+    }
+}
+
+/* Sums of experts, and what a shared one adds to them: all GPUs have a part of each row. */
+static void emit_combine(struct walk *walk, const struct model_op *op)
+{
+    bool is_last = op->kind == MODEL_OP_SCALE || walk->job->model.shared_ffn == 0;
+    int64_t read = op->kind == MODEL_OP_COMBINE ? op->chosen : 2;
+    append_stream(walk, GPU_OP_COMBINE, op->layer, (read + 1) * op->rows * op->n);
+    if (is_last) {
+        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, op->rows * op->n * 2);
+    }
 }
 
 /* Ops without a case are fused into a neighbour: residual adds into norms, KV writes and per-head
@@ -160,8 +210,17 @@ static void emit(struct walk *walk, const struct model_op *op)
         emit_attention(walk, op);
         break;
     case MODEL_OP_ACTIVATE:
-        append_stream(walk, GPU_OP_ACTIVATE, op->layer,
-                      3 * op->rows * shard(model->ffn, walk->tensor));
+        append_stream(walk, GPU_OP_ACTIVATE, op->layer, 3 * op->rows * shard(op->n, walk->tensor));
+        break;
+    case MODEL_OP_CHOOSE: /* fp32 logits, and what sorts the rows by expert */
+        append_stream(walk, GPU_OP_CHOOSE, op->layer, 2 * op->rows * (op->k + op->n));
+        break;
+    case MODEL_OP_EXPERTS:
+        emit_experts(walk, op);
+        break;
+    case MODEL_OP_COMBINE:
+    case MODEL_OP_SCALE:
+        emit_combine(walk, op);
         break;
     case MODEL_OP_SAMPLE:
         append_stream(walk, GPU_OP_SAMPLE, op->layer, op->rows * model->vocabulary);

@@ -18,13 +18,20 @@ enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_RING, GPU_ACTION_SEND, GPU_ACTIO
  * stage. */
 enum gpu_channel { GPU_CHANNEL_HIDDEN, GPU_CHANNEL_TOKEN, GPU_CHANNELS };
 
+/* Products of the experts that the tokens of a step choose: [rows of an expert, k] x [k, n]. */
+struct gpu_experts {
+    int64_t rows, experts, chosen, n, k; /* rows: tokens of the step; each has `chosen` experts */
+};
+
 struct gpu_plan_op {
     enum gpu_action action;
     enum gpu_op op;
     int32_t layer;
-    struct gpu_kernel
-        kernel; /* GPU_ACTION_KERNEL; of attention: for the longest context of the shape */
+    /* GPU_ACTION_KERNEL; of attention: for the longest context of the shape; of experts: for tokens
+     * spread evenly. */
+    struct gpu_kernel kernel;
     struct gpu_attention attention; /* sequences 0: not attention */
+    struct gpu_experts experts;     /* rows 0: not experts */
     int64_t bytes;                  /* ring: the whole vector; send, receive: what one GPU moves */
     int32_t ring_steps;             /* all-reduce 2 (n - 1), all-gather n - 1 */
     enum gpu_channel channel;

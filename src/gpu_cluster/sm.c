@@ -25,10 +25,24 @@ static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_
         (struct gpu_event){.time_ps = now_ps + lasts, .kind = GPU_EVENT_WAVE, .target = gpu->gpu});
 }
 
-/* Attention grows with the context: its grid is chosen anew in every step. */
-static struct gpu_kernel kernel_of(const struct gpu_world *world, const struct gpu_state *gpu)
+static struct gpu_kernel kernel_of_experts(struct gpu_world *world, const struct gpu_state *gpu)
 {
     const struct gpu_plan_op *op = gpu_host_op(world, gpu);
+    const struct gpu_experts *shape = &op->experts;
+    const int32_t *rows =
+        gpu_routing_rows(&world->routing[op->layer], shape, world->job.seed, op->layer, gpu->step);
+    return gpu_kernel_grouped(&world->job.chip, rows, shape->experts, shape->n, shape->k,
+                              world->job.cluster.weight_bytes);
+}
+
+/* Attention grows with the context and experts are chosen by tokens: their grids are chosen anew in
+ * every step. */
+static struct gpu_kernel kernel_of(struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
+    if (op->experts.rows > 0) {
+        return kernel_of_experts(world, gpu);
+    }
     if (op->attention.sequences == 0) {
         return op->kernel;
     }

@@ -222,6 +222,7 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
     world->gpu = base_alloc((size_t)world->gpus, sizeof *world->gpu);
     world->link = base_alloc((size_t)topology.wires.count, sizeof *world->link);
     world->outbox = base_alloc((size_t)partitions, sizeof *world->outbox);
+    world->routing = base_alloc((size_t)job->model.layers, sizeof *world->routing);
     world->rows.decisions = base_alloc((size_t)plan.steps * GPU_DECISION_CLASSES, sizeof(int64_t));
     open_links(world);
     for (int32_t i = 0; i < world->gpus; i++) {
@@ -259,6 +260,10 @@ void gpu_world_free(struct gpu_world *world)
     gpu_topology_release(&world->topology);
     gpu_plan_release(&world->plan);
     free_rows(&world->rows);
+    for (int64_t i = 0; i < world->job.model.layers; i++) {
+        base_free(world->routing[i].rows);
+    }
+    base_free(world->routing);
     base_free(world->outbox);
     base_free(world->link);
     base_free(world->gpu);

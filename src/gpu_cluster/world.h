@@ -11,6 +11,7 @@
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/neighbour.h"
 #include "gpu_cluster/plan.h"
+#include "gpu_cluster/routing.h"
 #include "interconnect/contended.h"
 #include "interconnect/gpu_topology.h"
 
@@ -64,6 +65,7 @@ struct gpu_outbox {
 struct gpu_world {
     struct gpu_job job;
     struct gpu_plan plan;
+    struct gpu_routing *routing; /* [layers of the model] */
     struct gpu_topology topology;
     int32_t partition, partitions;
     int32_t first_gpu, gpus;     /* GPUs of this partition */

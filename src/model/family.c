@@ -7,18 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { NO_DEFAULT = -1 };
+#include "model/family_parts.h"
 
-/* A supported model_type and what its class fixes. `kv_heads` 0: as many as heads; NO_DEFAULT:
- * required. */
-struct family {
-    const char *model_type, *architecture;
-    int64_t kv_heads, head_dim; /* head_dim 0: hidden / heads */
-    int64_t sliding_window;     /* where the key is absent */
-    bool always_qkv_bias, reads_attention_bias, reads_mlp_bias, qk_norm;
-    bool reads_window;
-    bool window_is_switched; /* by use_sliding_window, and only from layer max_window_layers on */
-};
+#define SUPPORTED "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt_oss"
 
 static const struct family families[] = {
     {.model_type = "llama",
@@ -28,25 +19,84 @@ static const struct family families[] = {
     {.model_type = "mistral",
      .architecture = "MistralForCausalLM",
      .kv_heads = 8,
-     .sliding_window = 4096,
-     .reads_window = true},
+     .windows = FAMILY_WINDOWS_ALL,
+     .sliding_window = 4096},
     {.model_type = "qwen2",
      .architecture = "Qwen2ForCausalLM",
-     .kv_heads = NO_DEFAULT,
+     .kv_heads = FAMILY_NO_DEFAULT,
      .always_qkv_bias = true,
-     .reads_window = true,
+     .windows = FAMILY_WINDOWS_LATE,
      .window_is_switched = true},
     {.model_type = "qwen3",
      .architecture = "Qwen3ForCausalLM",
-     .kv_heads = NO_DEFAULT,
+     .kv_heads = FAMILY_NO_DEFAULT,
      .head_dim = 128,
      .reads_attention_bias = true,
      .qk_norm = true,
-     .reads_window = true,
+     .windows = FAMILY_WINDOWS_LATE,
      .window_is_switched = true},
+    {.model_type = "mixtral",
+     .architecture = "MixtralForCausalLM",
+     .kv_heads = 8,
+     .theta = 1e6,
+     .epsilon = 1e-5,
+     .windows = FAMILY_WINDOWS_ALL,
+     .experts_key = "num_local_experts",
+     .width_key = "intermediate_size",
+     .always_normalised = true},
+    {.model_type = "qwen2_moe",
+     .architecture = "Qwen2MoeForCausalLM",
+     .kv_heads = 16,
+     .always_qkv_bias = true,
+     .reads_qkv_bias = true,
+     .windows = FAMILY_WINDOWS_LISTED,
+     .sliding_window = 4096,
+     .window_is_switched = true,
+     .experts_key = "num_experts",
+     .width_key = "moe_intermediate_size",
+     .may_have_dense_layers = true,
+     .has_shared_expert = true},
+    {.model_type = "qwen3_moe",
+     .architecture = "Qwen3MoeForCausalLM",
+     .kv_heads = 4,
+     .reads_attention_bias = true,
+     .qk_norm = true,
+     .windows = FAMILY_WINDOWS_ALL,
+     .sliding_window = 4096,
+     .window_is_switched = true,
+     .experts_key = "num_experts",
+     .width_key = "moe_intermediate_size",
+     .may_have_dense_layers = true},
+    {.model_type = "gpt_oss",
+     .architecture = "GptOssForCausalLM",
+     .kv_heads = 8,
+     .head_dim = 64,
+     .theta = 150000,
+     .epsilon = 1e-5,
+     .reads_attention_bias = true,
+     .has_attention_bias = true,
+     .windows = FAMILY_WINDOWS_ALTERNATING,
+     .sliding_window = 128,
+     .experts_key = "num_local_experts",
+     .width_key = "intermediate_size",
+     .always_normalised = true,
+     .is_gpt_oss = true},
 };
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
+
+/* Known families that are not built here, by the beginning of their model_type, and why. */
+static const struct {
+    const char *model_type, *why;
+} refused[] = {
+    {"deepseek", "it keeps keys and values in a latent form and routes by groups of experts"},
+    {"gemma", "it scales the embedding, has a GELU gate and norms behind attention and MLP"},
+    {"phi3", "its q, k, v and its gate and up are stored as one tensor"},
+    {"gpt2", "it has learned positions and LayerNorm"},
+    {"llama4", "it has layers without rotary positions and routes by a sigmoid"},
+};
+
+enum { REFUSED = sizeof refused / sizeof refused[0] };
 
 /* Keys that only a mixture of experts has. */
 static const char *const expert_keys[] = {"num_local_experts", "num_experts", "n_routed_experts",
@@ -70,14 +120,22 @@ static const char *expert_key_find(const struct keys *keys)
     return NULL;
 }
 
+/* Why a known family is not built here; "" of others. */
+static const char *reason_of(const char *model_type)
+{
+    for (int i = 0; i < REFUSED; i++)
+        if (strncmp(model_type, refused[i].model_type, strlen(refused[i].model_type)) == 0)
+            return refused[i].why;
+    return "";
+}
+
 static void refuse(const struct keys *keys, const struct model *model, const char *why)
 {
-    base_report_add(
-        keys->report, keys->file, 0,
-        "architecture %s (model_type %s) is not supported%s; supported are dense models "
-        "of model_type llama, mistral, qwen2, qwen3",
-        model->architecture[0] ? model->architecture : "?",
-        model->model_type[0] ? model->model_type : "?", why);
+    base_report_add(keys->report, keys->file, 0,
+                    "architecture %s (model_type %s) is not supported%s%s; supported are models "
+                    "of model_type " SUPPORTED,
+                    model->architecture[0] ? model->architecture : "?",
+                    model->model_type[0] ? model->model_type : "?", *why ? ": " : "", why);
 }
 
 /* NULL and a fault where the architecture is not one that this program knows how to build. */
@@ -90,27 +148,33 @@ static const struct family *read_family(const struct keys *keys, struct model *m
     if (keys->report->count > before)
         return NULL;
     if (!model->model_type[0]) {
-        keys_fault(keys, "model_type", "missing; one of llama, mistral, qwen2, qwen3");
+        keys_fault(keys, "model_type", "missing; one of " SUPPORTED);
         return NULL;
     }
     if (!model->architecture[0] && family)
         strcpy(model->architecture, family->architecture);
-    bool has_experts = expert_key_find(keys) != NULL;
-    if (family && !has_experts && strcmp(model->architecture, family->architecture) == 0)
+    const char *expert_key = family && !family->experts_key ? expert_key_find(keys) : NULL;
+    if (family && !expert_key && strcmp(model->architecture, family->architecture) == 0)
         return family;
-    refuse(keys, model, has_experts ? " (a mixture of experts)" : "");
+    if (expert_key)
+        keys_fault(keys, expert_key, "must be absent: a model of this model_type has no experts");
+    else
+        refuse(keys, model, reason_of(model->model_type));
     return NULL;
 }
 
 static void read_shapes(const struct keys *keys, const struct family *family, struct model *model)
 {
-    model->layers = keys_integer(keys, "num_hidden_layers", 1, MODEL_MOST_LAYERS, NO_DEFAULT);
-    model->hidden = keys_integer(keys, "hidden_size", 1, MODEL_MOST_HIDDEN, NO_DEFAULT);
-    model->ffn = keys_integer(keys, "intermediate_size", 1, MODEL_MOST_FFN, NO_DEFAULT);
-    model->vocabulary = keys_integer(keys, "vocab_size", 1, MODEL_MOST_VOCABULARY, NO_DEFAULT);
+    model->layers =
+        keys_integer(keys, "num_hidden_layers", 1, MODEL_MOST_LAYERS, FAMILY_NO_DEFAULT);
+    model->hidden = keys_integer(keys, "hidden_size", 1, MODEL_MOST_HIDDEN, FAMILY_NO_DEFAULT);
+    model->ffn = keys_integer(keys, "intermediate_size", 1, MODEL_MOST_FFN, FAMILY_NO_DEFAULT);
+    model->vocabulary =
+        keys_integer(keys, "vocab_size", 1, MODEL_MOST_VOCABULARY, FAMILY_NO_DEFAULT);
     model->max_positions =
-        keys_integer(keys, "max_position_embeddings", 1, MODEL_MOST_POSITIONS, NO_DEFAULT);
-    model->heads = keys_integer(keys, "num_attention_heads", 1, MODEL_MOST_HEADS, NO_DEFAULT);
+        keys_integer(keys, "max_position_embeddings", 1, MODEL_MOST_POSITIONS, FAMILY_NO_DEFAULT);
+    model->heads =
+        keys_integer(keys, "num_attention_heads", 1, MODEL_MOST_HEADS, FAMILY_NO_DEFAULT);
     int64_t kv_heads = family->kv_heads ? family->kv_heads : model->heads;
     model->kv_heads = keys_integer(keys, "num_key_value_heads", 1, MODEL_MOST_HEADS, kv_heads);
 }
@@ -133,103 +197,20 @@ static void read_head_dim(const struct keys *keys, const struct family *family, 
 
 static void read_switches(const struct keys *keys, const struct family *family, struct model *model)
 {
-    bool attention_bias =
-        keys_boolean(keys, "attention_bias", false) && family->reads_attention_bias;
-    model->qkv_bias = attention_bias || family->always_qkv_bias;
+    bool attention_bias = keys_boolean(keys, "attention_bias", family->has_attention_bias) &&
+                          family->reads_attention_bias;
+    bool qkv_bias = !family->reads_qkv_bias || keys_boolean(keys, "qkv_bias", true);
+    model->qkv_bias = attention_bias || (family->always_qkv_bias && qkv_bias);
     model->output_bias = attention_bias;
     model->mlp_bias = keys_boolean(keys, "mlp_bias", false) && family->reads_mlp_bias;
     model->qk_norm = family->qk_norm;
     model->tied_embeddings = keys_boolean(keys, "tie_word_embeddings", false);
-    model->norm_epsilon = keys_number(keys, "rms_norm_eps", 0, 1, 1e-6);
+    model->norm_epsilon =
+        keys_number(keys, "rms_norm_eps", 0, 1, family->epsilon > 0 ? family->epsilon : 1e-6);
     char activation[MODEL_NAME_BYTES];
     keys_string(keys, "hidden_act", activation, sizeof activation);
     if (activation[0] && strcmp(activation, "silu") && strcmp(activation, "swish"))
         keys_fault(keys, "hidden_act", "must be silu");
-}
-
-/* Older files say "type"; "default" means no scaling. */
-static void read_rope_type(const struct keys *rope, struct model *model)
-{
-    const char *key = keys_value(rope, "rope_type") ? "rope_type" : "type";
-    keys_string(rope, key, model->rope_scaling, MODEL_NAME_BYTES);
-    if (strcmp(model->rope_scaling, "default") == 0)
-        model->rope_scaling[0] = '\0';
-    const char *type = model->rope_scaling;
-    if (type[0] && strcmp(type, "linear") && strcmp(type, "llama3"))
-        keys_fault(rope, key, "is not supported; supported are default, linear, llama3");
-}
-
-static void read_rope_factors(const struct keys *rope, struct model *model)
-{
-    model->rope_factor = keys_number(rope, "factor", 0, 1e6, NAN);
-    if (strcmp(model->rope_scaling, "llama3"))
-        return;
-    model->rope_low_frequency_factor = keys_number(rope, "low_freq_factor", 0, 1e6, NAN);
-    model->rope_high_frequency_factor = keys_number(rope, "high_freq_factor", 0, 1e6, NAN);
-    if (model->rope_high_frequency_factor <= model->rope_low_frequency_factor)
-        keys_fault(rope, "high_freq_factor", "must be above low_freq_factor");
-    model->rope_original_positions =
-        keys_integer(rope, "original_max_position_embeddings", 1, MODEL_MOST_POSITIONS, NO_DEFAULT);
-}
-
-/* transformers 4 writes rope_theta and rope_scaling; 5 writes both into rope_parameters. */
-static void read_rope(const struct keys *keys, struct model *model)
-{
-    bool is_new = keys_value(keys, "rope_parameters") != NULL;
-    const char *key = is_new ? "rope_parameters" : "rope_scaling";
-    const json_t *object = keys_value(keys, key);
-    struct keys rope = *keys;
-    rope.object = object;
-    rope.prefix = is_new ? "rope_parameters." : "rope_scaling.";
-    model->rope_theta = keys_number(is_new ? &rope : keys, "rope_theta", 0, 1e12, 10000);
-    if (object && !json_is_object(object))
-        keys_fault(keys, key, "must be an object or null");
-    if (!json_is_object(object))
-        return;
-    size_t before = keys->report->count;
-    read_rope_type(&rope, model);
-    if (model->rope_scaling[0] && keys->report->count == before)
-        read_rope_factors(&rope, model);
-}
-
-static int64_t count_windowed_layers(const json_t *layer_types)
-{
-    int64_t windowed = 0;
-    for (size_t i = 0; i < json_array_size(layer_types); i++) {
-        const char *type = json_string_value(json_array_get(layer_types, i));
-        windowed += type && strcmp(type, "sliding_attention") == 0;
-    }
-    return windowed;
-}
-
-/* How many layers look through a window: by layer_types, or from layer max_window_layers on. */
-static int64_t windowed_layers(const struct keys *keys, const struct family *family,
-                               const struct model *model)
-{
-    const json_t *types = keys_value(keys, "layer_types");
-    if (types)
-        return count_windowed_layers(types);
-    if (!family->window_is_switched)
-        return model->layers;
-    int64_t first = keys_integer(keys, "max_window_layers", 0, MODEL_MOST_LAYERS, 28);
-    return first < model->layers ? model->layers - first : 0;
-}
-
-static void read_window(const struct keys *keys, const struct family *family, struct model *model)
-{
-    if (!family->reads_window)
-        return;
-    if (family->window_is_switched && !keys_boolean(keys, "use_sliding_window", false))
-        return;
-    bool is_null = json_is_null(json_object_get(keys->object, "sliding_window"));
-    int64_t missing = is_null ? 0 : family->sliding_window;
-    int64_t window = missing;
-    if (keys_value(keys, "sliding_window"))
-        window = keys_integer(keys, "sliding_window", 1, MODEL_MOST_POSITIONS, NO_DEFAULT);
-    int64_t layers = windowed_layers(keys, family, model);
-    if (window && layers && layers != model->layers)
-        keys_fault(keys, "sliding_window", "must hold for all layers or for none");
-    model->sliding_window = layers ? window : 0;
 }
 
 /* Needs shapes without faults. */
@@ -238,7 +219,7 @@ static void read_tokens(const struct keys *keys, struct model *model)
     int64_t last = model->vocabulary - 1;
     model->bos_token = -1;
     if (keys_value(keys, "bos_token_id"))
-        model->bos_token = keys_integer(keys, "bos_token_id", 0, last, NO_DEFAULT);
+        model->bos_token = keys_integer(keys, "bos_token_id", 0, last, FAMILY_NO_DEFAULT);
     model->end_tokens =
         keys_integers(keys, "eos_token_id", last, model->end_token, MODEL_MOST_END_TOKENS);
 }
@@ -255,6 +236,7 @@ void family_read(const struct keys *keys, struct model *model)
         read_tokens(keys, model);
     }
     read_switches(keys, family, model);
-    read_rope(keys, model);
-    read_window(keys, family, model);
+    family_read_rope(keys, family, model);
+    family_read_window(keys, family, model);
+    family_read_experts(keys, family, model);
 }

@@ -3,10 +3,11 @@
 #include "model/model.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "base/memory.h"
 
-enum { NOTHING = -1, MOST_OPS_A_LAYER = 18, OPS_OUTSIDE_LAYERS = 4 };
+enum { NOTHING = -1, MOST_OPS_A_LAYER = 28, OPS_OUTSIDE_LAYERS = 4 };
 
 struct builder {
     const struct model *model;
@@ -23,6 +24,8 @@ static int32_t append(struct builder *builder, struct model_op op, int32_t a, in
     op.input[0] = a;
     op.input[1] = b;
     op.input[2] = c;
+    if (op.kind != MODEL_OP_EXPERTS)
+        op.expected_elements = op.weight_elements;
     builder->graph->op[builder->graph->count] = op;
     return (int32_t)builder->graph->count++;
 }
@@ -65,12 +68,14 @@ static int32_t append_scores(struct builder *builder, int32_t rope, int32_t kv_w
 {
     const struct model *model = builder->model;
     int64_t keys = builder->graph->kv_positions, n = model->heads * model->head_dim;
-    if (model->sliding_window && model->sliding_window < keys)
-        keys = model->sliding_window;
+    int64_t window = model_window(model, builder->layer);
+    if (window && window < keys)
+        keys = window;
     struct model_op op = {.kind = MODEL_OP_ATTENTION,
                           .k = model->head_dim,
                           .n = n,
                           .kv_positions = keys,
+                          .weight_elements = model->attention_sinks ? model->heads : 0,
                           .multiply_adds = 2 * builder->rows * n * keys};
     return append(builder, op, rope, kv_write, NOTHING);
 }
@@ -97,17 +102,82 @@ static int32_t append_attention(struct builder *builder, int32_t input)
     return append_plain(builder, MODEL_OP_ADD, 0, hidden, input, o);
 }
 
-static int32_t append_mlp(struct builder *builder, int32_t input)
+/* Experts that `rows` rows touch if each chooses `chosen` of `experts`, any as likely as any other:
+ * one is left out by a row with probability 1 - chosen / experts. */
+static double expected_experts(int64_t experts, int64_t chosen, int64_t rows)
+{
+    double left_out = 1 - (double)chosen / (double)experts;
+    return (double)experts * (1 - pow(left_out, (double)rows));
+}
+
+/* k -> width of each expert that a row has chosen; `a` gives the input, `choice` the experts. */
+static int32_t append_experts(struct builder *builder, enum model_linear linear, int64_t k,
+                              int64_t width, int32_t a, int32_t choice)
 {
     const struct model *model = builder->model;
-    int64_t hidden = model->hidden, ffn = model->ffn;
-    bool bias = model->mlp_bias;
-    int32_t norm = append_norm(builder, hidden, hidden, input);
+    int64_t experts = model->experts, chosen = model->experts_per_token, rows = builder->rows;
+    int64_t each = k * width + (model->expert_bias ? width : 0);
+    int64_t most = rows < experts && rows * chosen < experts ? rows * chosen : experts;
+    double expected = expected_experts(experts, chosen, rows) * (double)each;
+    struct model_op op = {.kind = MODEL_OP_EXPERTS,
+                          .linear = linear,
+                          .k = k,
+                          .n = chosen * width,
+                          .chosen = chosen,
+                          .weight_elements = most * each,
+                          .expected_elements = llround(expected),
+                          .multiply_adds = rows * k * chosen * width};
+    return append(builder, op, a, choice, NOTHING);
+}
+
+/* The experts that the router's logits choose, and the sum of what they give. */
+static int32_t append_routed(struct builder *builder, int32_t norm)
+{
+    const struct model *model = builder->model;
+    int64_t hidden = model->hidden, ffn = model->expert_ffn, chosen = model->experts_per_token;
+    int32_t router = append_linear(builder, MODEL_LINEAR_ROUTER, hidden, model->experts,
+                                   model->router_bias, norm);
+    struct model_op choose = {
+        .kind = MODEL_OP_CHOOSE, .k = model->experts, .n = chosen, .chosen = chosen};
+    int32_t choice = append(builder, choose, router, NOTHING, NOTHING);
+    int32_t gate = append_experts(builder, MODEL_LINEAR_GATE, hidden, ffn, norm, choice);
+    int32_t up = append_experts(builder, MODEL_LINEAR_UP, hidden, ffn, norm, choice);
+    int32_t active = append_plain(builder, MODEL_OP_ACTIVATE, 0, chosen * ffn, gate, up);
+    int32_t down = append_experts(builder, MODEL_LINEAR_DOWN, ffn, hidden, active, choice);
+    struct model_op combine = {.kind = MODEL_OP_COMBINE, .n = hidden, .chosen = chosen};
+    return append(builder, combine, down, choice, NOTHING);
+}
+
+/* Gate, up, activate, down of one width. */
+static int32_t append_gated(struct builder *builder, int64_t ffn, bool bias, int32_t norm)
+{
+    int64_t hidden = builder->model->hidden;
     int32_t gate = append_linear(builder, MODEL_LINEAR_GATE, hidden, ffn, bias, norm);
     int32_t up = append_linear(builder, MODEL_LINEAR_UP, hidden, ffn, bias, norm);
     int32_t active = append_plain(builder, MODEL_OP_ACTIVATE, 0, ffn, gate, up);
-    int32_t down = append_linear(builder, MODEL_LINEAR_DOWN, ffn, hidden, bias, active);
-    return append_plain(builder, MODEL_OP_ADD, 0, hidden, input, down);
+    return append_linear(builder, MODEL_LINEAR_DOWN, ffn, hidden, bias, active);
+}
+
+/* What the shared expert gives, times the sigmoid of a logit of its own, beside the routed ones. */
+static int32_t append_shared(struct builder *builder, int32_t norm, int32_t routed)
+{
+    int64_t hidden = builder->model->hidden;
+    int32_t down = append_gated(builder, builder->model->shared_ffn, false, norm);
+    int32_t logit = append_linear(builder, MODEL_LINEAR_SHARED_GATE, hidden, 1, false, norm);
+    int32_t scaled = append_plain(builder, MODEL_OP_SCALE, 0, hidden, down, logit);
+    return append_plain(builder, MODEL_OP_ADD, 0, hidden, routed, scaled);
+}
+
+static int32_t append_mlp(struct builder *builder, int32_t input)
+{
+    const struct model *model = builder->model;
+    int64_t hidden = model->hidden;
+    int32_t norm = append_norm(builder, hidden, hidden, input);
+    int32_t last = model->experts ? append_routed(builder, norm)
+                                  : append_gated(builder, model->ffn, model->mlp_bias, norm);
+    if (model->shared_ffn)
+        last = append_shared(builder, norm, last);
+    return append_plain(builder, MODEL_OP_ADD, 0, hidden, input, last);
 }
 
 static void append_head(struct builder *builder, int64_t head_rows, int32_t input)
@@ -153,15 +223,24 @@ void model_graph_release(struct model_graph *graph)
 
 const char *model_op_name(const struct model_op *op)
 {
-    static const char *const linear[] = {
-        [MODEL_LINEAR_NONE] = "linear", [MODEL_LINEAR_Q] = "q",       [MODEL_LINEAR_K] = "k",
-        [MODEL_LINEAR_V] = "v",         [MODEL_LINEAR_O] = "o",       [MODEL_LINEAR_GATE] = "gate",
-        [MODEL_LINEAR_UP] = "up",       [MODEL_LINEAR_DOWN] = "down", [MODEL_LINEAR_HEAD] = "head"};
+    static const char *const linear[] = {[MODEL_LINEAR_NONE] = "linear",
+                                         [MODEL_LINEAR_Q] = "q",
+                                         [MODEL_LINEAR_K] = "k",
+                                         [MODEL_LINEAR_V] = "v",
+                                         [MODEL_LINEAR_O] = "o",
+                                         [MODEL_LINEAR_GATE] = "gate",
+                                         [MODEL_LINEAR_UP] = "up",
+                                         [MODEL_LINEAR_DOWN] = "down",
+                                         [MODEL_LINEAR_HEAD] = "head",
+                                         [MODEL_LINEAR_ROUTER] = "router",
+                                         [MODEL_LINEAR_SHARED_GATE] = "shared_gate"};
     static const char *const kind[] = {
         [MODEL_OP_EMBED] = "embed",       [MODEL_OP_NORM] = "norm",
         [MODEL_OP_LINEAR] = "linear",     [MODEL_OP_ROPE] = "rope",
         [MODEL_OP_KV_WRITE] = "kv_write", [MODEL_OP_ATTENTION] = "attention",
         [MODEL_OP_ACTIVATE] = "activate", [MODEL_OP_ADD] = "add",
-        [MODEL_OP_SAMPLE] = "sample"};
-    return op->kind == MODEL_OP_LINEAR ? linear[op->linear] : kind[op->kind];
+        [MODEL_OP_SAMPLE] = "sample",     [MODEL_OP_CHOOSE] = "choose",
+        [MODEL_OP_SCALE] = "scale",       [MODEL_OP_COMBINE] = "combine"};
+    bool is_linear = op->kind == MODEL_OP_LINEAR || op->kind == MODEL_OP_EXPERTS;
+    return is_linear ? linear[op->linear] : kind[op->kind];
 }

@@ -26,18 +26,59 @@ static bool has_valid_inputs(const struct model_op *op, size_t index)
     return (used == 0) == (index == 0);
 }
 
+static bool is_of_experts(const struct model_op *op)
+{
+    return op->kind == MODEL_OP_CHOOSE || op->kind == MODEL_OP_EXPERTS ||
+           op->kind == MODEL_OP_COMBINE;
+}
+
+/* Only experts can be expected to be fewer than the most; the chosen ones divide a row. */
+static bool has_valid_weights(const struct model_op *op)
+{
+    int64_t most = op->weight_elements, expected = op->expected_elements;
+    if (op->kind == MODEL_OP_EXPERTS ? expected > most || expected < 1 : expected != most)
+        return false;
+    if (is_of_experts(op) != (op->chosen > 0) || op->chosen < 0)
+        return false;
+    return most >= 0 && (op->kind != MODEL_OP_EXPERTS || op->n % op->chosen == 0);
+}
+
 static bool has_valid_shape(const struct model_op *op)
 {
-    bool is_linear = op->kind == MODEL_OP_LINEAR;
+    bool is_experts = op->kind == MODEL_OP_EXPERTS, is_linear = op->kind == MODEL_OP_LINEAR;
     bool is_attention = op->kind == MODEL_OP_ATTENTION;
-    if (op->rows < 1 || op->n < 1 || op->k < 0 || op->weight_elements < 0)
+    if (op->rows < 1 || op->n < 1 || op->k < 0 || !has_valid_weights(op))
         return false;
-    if (is_linear != (op->linear != MODEL_LINEAR_NONE) || is_attention != (op->kv_positions > 0))
+    if ((is_linear || is_experts) != (op->linear != MODEL_LINEAR_NONE) ||
+        is_attention != (op->kv_positions > 0))
         return false;
-    if (is_linear)
+    if (op->kind == MODEL_OP_CHOOSE && (op->n != op->chosen || op->n > op->k))
+        return false;
+    if (is_linear || is_experts)
         return op->k > 0 && op->weight_elements >= op->k * op->n &&
                op->multiply_adds == op->rows * op->k * op->n;
     return op->multiply_adds == (is_attention ? 2 * op->rows * op->n * op->kv_positions : 0);
+}
+
+/* Whether the second input is the choice that an op of experts goes by. */
+static bool goes_by_choice(const struct model_graph *graph, const struct model_op *op)
+{
+    if (count_inputs(op) != 2)
+        return false;
+    const struct model_op *choice = &graph->op[op->input[1]];
+    return choice->kind == MODEL_OP_CHOOSE && choice->chosen == op->chosen;
+}
+
+/* Experts read one row, or one of each expert before them; COMBINE reads one of each. */
+static bool fits_experts(const struct model_graph *graph, const struct model_op *op)
+{
+    if (!goes_by_choice(graph, op))
+        return false;
+    const struct model_op *from = &graph->op[op->input[0]];
+    if (op->kind == MODEL_OP_COMBINE)
+        return from->kind == MODEL_OP_EXPERTS && from->n == op->chosen * op->n;
+    bool is_within = from->kind == MODEL_OP_ACTIVATE;
+    return from->n == (is_within ? op->chosen * op->k : op->k);
 }
 
 /* Each input has as many elements a row as its reader expects. */
@@ -48,7 +89,13 @@ static bool fits_inputs(const struct model_graph *graph, const struct model_op *
         width += graph->op[op->input[i]].n;
     switch (op->kind) {
     case MODEL_OP_LINEAR:
+    case MODEL_OP_CHOOSE:
         return width == op->k;
+    case MODEL_OP_EXPERTS:
+    case MODEL_OP_COMBINE:
+        return fits_experts(graph, op);
+    case MODEL_OP_SCALE:
+        return count_inputs(op) == 2 && graph->op[op->input[0]].n == op->n && width == op->n + 1;
     case MODEL_OP_NORM:
         return width == op->n && op->k > 0 && op->n % op->k == 0;
     case MODEL_OP_ROPE:
@@ -64,7 +111,8 @@ static bool fits_inputs(const struct model_graph *graph, const struct model_op *
 
 static bool is_known(const struct model_op *op)
 {
-    return (unsigned)op->kind <= MODEL_OP_SAMPLE && (unsigned)op->linear <= MODEL_LINEAR_HEAD;
+    return (unsigned)op->kind <= MODEL_OP_COMBINE &&
+           (unsigned)op->linear <= MODEL_LINEAR_SHARED_GATE;
 }
 
 /* Every result but the last is read by somebody. */

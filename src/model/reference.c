@@ -2,33 +2,15 @@
 /* Weights, keys, values and the rows between operations are float. Within an operation all is
  * double, rounded once at its end, and a sum's order depends on its length alone. It is plain
  * rather than fast: every step reads all weights, and prompts go token by token. */
-#include "model/reference.h"
-
 #include <assert.h>
 #include <math.h>
 
 #include "base/memory.h"
+#include "model/reference_parts.h"
 #include "model/rotary.h"
 
 /* Sums that a dot product keeps side by side: a single one would wait for every addition. */
 enum { PARTIAL_SUMS = 8 };
-
-struct model_reference {
-    struct model model;
-    const struct model_weights *weights;
-    int64_t positions, position; /* most tokens; tokens so far */
-    double *frequency;           /* [head_dim / 2] radians a position */
-    double *cosine, *sine;       /* [head_dim / 2] at this position */
-    float *keys, *values;        /* [layers][positions][kv_heads][head_dim], keys turned */
-    float *row;                  /* [hidden] the residual stream */
-    float *normed, *update;      /* [hidden] */
-    float *query, *mixed;        /* [heads][head_dim] */
-    float *gate, *up;            /* [ffn] */
-    float *logit;                /* [vocabulary] */
-    float *weight;               /* [widest row of a weight] */
-    double *score;               /* [positions] of one head */
-    double *sum;                 /* [head_dim] */
-};
 
 static double *doubles(int64_t count)
 {
@@ -40,12 +22,17 @@ static float *floats(int64_t count)
     return base_alloc((size_t)count, sizeof(float));
 }
 
+static int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static int64_t widest_row(const struct model *model)
 {
     int64_t widest = 0;
     for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++) {
         int64_t columns = model_weight_shape(model, what).columns;
-        widest = columns > widest ? columns : widest;
+        widest = greater(columns, widest);
     }
     return widest;
 }
@@ -58,11 +45,16 @@ static void create_rows(struct model_reference *r)
     r->update = floats(hidden);
     r->query = floats(width);
     r->mixed = floats(width);
-    r->gate = floats(r->model.ffn);
-    r->up = floats(r->model.ffn);
+    int64_t widest = greater(r->model.ffn, greater(r->model.expert_ffn, r->model.shared_ffn));
+    r->gate = floats(widest);
+    r->up = floats(widest);
+    r->route = floats(r->model.experts);
+    r->expert = base_alloc((size_t)r->model.experts_per_token, sizeof *r->expert);
+    r->share = floats(r->model.experts_per_token);
+    r->total = doubles(hidden);
     r->logit = floats(r->model.vocabulary);
     r->weight = floats(widest_row(&r->model));
-    r->score = doubles(r->positions);
+    r->score = doubles(greater(r->positions, r->model.experts));
     r->sum = doubles(r->model.head_dim);
 }
 
@@ -71,7 +63,6 @@ struct model_reference *model_reference_create(const struct model *model,
                                                int32_t positions)
 {
     assert(0 < positions && positions <= MODEL_MOST_POSITIONS);
-    assert(!model->output_bias && !model->mlp_bias && !model->qk_norm);
     struct model_reference *r = base_alloc(1, sizeof *r);
     r->model = *model;
     r->weights = weights;
@@ -91,16 +82,16 @@ void model_reference_release(struct model_reference *r)
 {
     if (!r)
         return;
-    void *const held[] = {r->frequency, r->cosine, r->sine,  r->keys,  r->values, r->row,
-                          r->normed,    r->update, r->query, r->mixed, r->gate,   r->up,
-                          r->logit,     r->weight, r->score, r->sum};
+    void *const held[] = {r->frequency, r->cosine, r->sine,   r->keys,   r->values,
+                          r->row,       r->normed, r->update, r->query,  r->mixed,
+                          r->gate,      r->up,     r->route,  r->expert, r->share,
+                          r->total,     r->logit,  r->weight, r->score,  r->sum};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
         base_free(held[i]);
     base_free(r);
 }
 
-/* Products of floats are exact in double: contraction changes nothing. */
-static double dot(const float *a, const float *b, int64_t count)
+double reference_dot(const float *a, const float *b, int64_t count)
 {
     double sum[PARTIAL_SUMS] = {0};
     int64_t whole = count - count % PARTIAL_SUMS;
@@ -121,42 +112,67 @@ static void add(float *out, const float *in, int64_t count)
         out[i] += in[i];
 }
 
-static void linear(struct model_reference *r, enum model_weight what, int64_t layer,
-                   const float *in, float *out)
+void reference_linear(struct model_reference *r, enum model_weight what, int64_t layer,
+                      int64_t first, int64_t rows, const float *in, float *out)
 {
     struct model_weight_shape shape = model_weight_shape(&r->model, what);
-    for (int64_t row = 0; row < shape.rows; row++) {
-        model_weights_row(r->weights, what, layer, row, r->weight);
-        out[row] = (float)dot(r->weight, in, shape.columns);
+    for (int64_t row = 0; row < rows; row++) {
+        model_weights_row(r->weights, what, layer, first + row, r->weight);
+        out[row] = (float)reference_dot(r->weight, in, shape.columns);
     }
 }
 
-static void add_bias(struct model_reference *r, enum model_weight what, int64_t layer, float *out)
+/* All rows of a matrix, with the bias. */
+static void linear(struct model_reference *r, enum model_weight what, enum model_weight bias,
+                   int64_t layer, const float *in, float *out)
+{
+    int64_t rows = model_weight_shape(&r->model, what).rows;
+    reference_linear(r, what, layer, 0, rows, in, out);
+    reference_add_bias(r, bias, layer, 0, out);
+}
+
+void reference_add_bias(struct model_reference *r, enum model_weight what, int64_t layer,
+                        int64_t row, float *out)
 {
     struct model_weight_shape shape = model_weight_shape(&r->model, what);
     if (shape.rows == 0)
         return;
-    model_weights_row(r->weights, what, layer, 0, r->weight);
+    model_weights_row(r->weights, what, layer, row, r->weight);
     add(out, r->weight, shape.columns);
 }
 
-/* r->normed = r->row over its root mean square, times the weights of `what`. */
-static void norm(struct model_reference *r, enum model_weight what, int64_t layer)
+void reference_norm(struct model_reference *r, enum model_weight what, int64_t layer,
+                    const float *in, int64_t count, float *out)
 {
-    int64_t hidden = r->model.hidden;
-    double mean_square = dot(r->row, r->row, hidden) / (double)hidden;
+    double mean_square = reference_dot(in, in, count) / (double)count;
     double scale = 1 / sqrt(mean_square + r->model.norm_epsilon);
     model_weights_row(r->weights, what, layer, 0, r->weight);
-    for (int64_t i = 0; i < hidden; i++)
-        r->normed[i] = (float)((double)r->row[i] * scale * (double)r->weight[i]);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (float)((double)in[i] * scale * (double)r->weight[i]);
+}
+
+/* r->normed: the residual stream, normed. */
+static void norm_row(struct model_reference *r, enum model_weight what, int64_t layer)
+{
+    reference_norm(r, what, layer, r->row, r->model.hidden, r->normed);
+}
+
+/* Each head by itself. */
+static void norm_heads(struct model_reference *r, enum model_weight what, int64_t layer,
+                       int64_t heads, float *head)
+{
+    int64_t dim = r->model.head_dim;
+    for (int64_t h = 0; h < heads && r->model.qk_norm; h++)
+        reference_norm(r, what, layer, head + h * dim, dim, head + h * dim);
 }
 
 static void set_angles(struct model_reference *r)
 {
+    double gain = model_rotary_gain(&r->model);
     for (int64_t i = 0; i < r->model.head_dim / 2; i++) {
         double angle = (double)r->position * r->frequency[i];
-        r->cosine[i] = cos(angle);
-        r->sine[i] = sin(angle);
+        r->cosine[i] = gain * cos(angle);
+        r->sine[i] = gain * sin(angle);
     }
 }
 
@@ -179,44 +195,56 @@ static int64_t cached_at(const struct model_reference *r, int64_t layer, int64_t
 }
 
 /* First position that this one sees. */
-static int64_t first_seen(const struct model_reference *r)
+static int64_t first_seen(const struct model_reference *r, int64_t layer)
 {
-    int64_t window = r->model.sliding_window;
+    int64_t window = model_window(&r->model, layer);
     return window && r->position >= window ? r->position - window + 1 : 0;
 }
 
-/* Replaces count >= 1 scores by weights that add up to 1. */
-static void softmax(double *score, int64_t count)
+void reference_softmax(double *score, int64_t count, double sink)
 {
-    double peak = score[0], total = 0;
-    for (int64_t i = 1; i < count; i++)
+    double peak = sink, total = 0;
+    for (int64_t i = 0; i < count; i++)
         peak = fmax(peak, score[i]);
     for (int64_t i = 0; i < count; i++) {
         score[i] = exp(score[i] - peak);
         total += score[i];
     }
+    total += exp(sink - peak);
     for (int64_t i = 0; i < count; i++)
         score[i] /= total;
 }
 
-/* out[head_dim]: the values of a KV head, weighted by how well their keys fit the query. */
-static void attend(struct model_reference *r, int64_t layer, int64_t kv_head, const float *query,
-                   float *out)
+/* r->mixed of a head: the values of its KV head, weighted by how well their keys fit the query.
+ */
+static void attend(struct model_reference *r, int64_t layer, int64_t head, double sink)
 {
-    int64_t dim = r->model.head_dim, first = first_seen(r), seen = r->position + 1 - first;
-    int64_t stride = r->model.kv_heads * dim;
+    const struct model *model = &r->model;
+    int64_t dim = model->head_dim, first = first_seen(r, layer), seen = r->position + 1 - first;
+    int64_t stride = model->kv_heads * dim, kv_head = head / (model->heads / model->kv_heads);
     const float *key = r->keys + cached_at(r, layer, first) + kv_head * dim;
     const float *value = r->values + cached_at(r, layer, first) + kv_head * dim;
     for (int64_t p = 0; p < seen; p++)
-        r->score[p] = dot(query, key + p * stride, dim) / sqrt((double)dim);
-    softmax(r->score, seen);
+        r->score[p] =
+            reference_dot(r->query + head * dim, key + p * stride, dim) / sqrt((double)dim);
+    reference_softmax(r->score, seen, sink);
     for (int64_t i = 0; i < dim; i++)
         r->sum[i] = 0;
     for (int64_t p = 0; p < seen; p++)
         for (int64_t i = 0; i < dim; i++)
             r->sum[i] += r->score[p] * (double)value[p * stride + i];
     for (int64_t i = 0; i < dim; i++)
-        out[i] = (float)r->sum[i];
+        r->mixed[head * dim + i] = (float)r->sum[i];
+}
+
+/* r->mixed of all heads. */
+static void attend_all(struct model_reference *r, int64_t layer)
+{
+    bool has_sinks = r->model.attention_sinks;
+    if (has_sinks)
+        model_weights_row(r->weights, MODEL_WEIGHT_SINKS, layer, 0, r->weight);
+    for (int64_t h = 0; h < r->model.heads; h++)
+        attend(r, layer, h, has_sinks ? (double)r->weight[h] : -INFINITY);
 }
 
 static void add_attention(struct model_reference *r, int64_t layer)
@@ -224,39 +252,23 @@ static void add_attention(struct model_reference *r, int64_t layer)
     const struct model *model = &r->model;
     float *key = r->keys + cached_at(r, layer, r->position);
     float *value = r->values + cached_at(r, layer, r->position);
-    norm(r, MODEL_WEIGHT_ATTENTION_NORM, layer);
-    linear(r, MODEL_WEIGHT_Q, layer, r->normed, r->query);
-    linear(r, MODEL_WEIGHT_K, layer, r->normed, key);
-    linear(r, MODEL_WEIGHT_V, layer, r->normed, value);
-    add_bias(r, MODEL_WEIGHT_Q_BIAS, layer, r->query);
-    add_bias(r, MODEL_WEIGHT_K_BIAS, layer, key);
-    add_bias(r, MODEL_WEIGHT_V_BIAS, layer, value);
+    norm_row(r, MODEL_WEIGHT_ATTENTION_NORM, layer);
+    linear(r, MODEL_WEIGHT_Q, MODEL_WEIGHT_Q_BIAS, layer, r->normed, r->query);
+    linear(r, MODEL_WEIGHT_K, MODEL_WEIGHT_K_BIAS, layer, r->normed, key);
+    linear(r, MODEL_WEIGHT_V, MODEL_WEIGHT_V_BIAS, layer, r->normed, value);
+    norm_heads(r, MODEL_WEIGHT_Q_NORM, layer, model->heads, r->query);
+    norm_heads(r, MODEL_WEIGHT_K_NORM, layer, model->kv_heads, key);
     turn(r, r->query, model->heads);
     turn(r, key, model->kv_heads);
-    for (int64_t h = 0; h < model->heads; h++) {
-        int64_t kv_head = h / (model->heads / model->kv_heads), at = h * model->head_dim;
-        attend(r, layer, kv_head, r->query + at, r->mixed + at);
-    }
-    linear(r, MODEL_WEIGHT_O, layer, r->mixed, r->update);
+    attend_all(r, layer);
+    linear(r, MODEL_WEIGHT_O, MODEL_WEIGHT_O_BIAS, layer, r->mixed, r->update);
     add(r->row, r->update, model->hidden);
-}
-
-/* r->gate = silu(r->gate) * r->up. */
-static void activate(struct model_reference *r)
-{
-    for (int64_t i = 0; i < r->model.ffn; i++) {
-        double gate = r->gate[i];
-        r->gate[i] = (float)(gate / (1 + exp(-gate)) * (double)r->up[i]);
-    }
 }
 
 static void add_mlp(struct model_reference *r, int64_t layer)
 {
-    norm(r, MODEL_WEIGHT_MLP_NORM, layer);
-    linear(r, MODEL_WEIGHT_GATE, layer, r->normed, r->gate);
-    linear(r, MODEL_WEIGHT_UP, layer, r->normed, r->up);
-    activate(r);
-    linear(r, MODEL_WEIGHT_DOWN, layer, r->gate, r->update);
+    norm_row(r, MODEL_WEIGHT_MLP_NORM, layer);
+    reference_mlp(r, layer);
     add(r->row, r->update, r->model.hidden);
 }
 
@@ -271,8 +283,8 @@ const float *model_reference_step(struct model_reference *r, int32_t token)
         add_mlp(r, layer);
     }
     r->position++;
-    norm(r, MODEL_WEIGHT_FINAL_NORM, 0);
-    linear(r, MODEL_WEIGHT_HEAD, 0, r->normed, r->logit);
+    norm_row(r, MODEL_WEIGHT_FINAL_NORM, 0);
+    reference_linear(r, MODEL_WEIGHT_HEAD, 0, 0, r->model.vocabulary, r->normed, r->logit);
     return r->logit;
 }
 

@@ -19,8 +19,35 @@ static double llama3_frequency(const struct model *model, double plain)
     return kept * plain + (1 - kept) * plain / model->rope_factor;
 }
 
-static double scaled_frequency(const struct model *model, double plain)
+/* The pair (a real number) that turns so many times over the original context. */
+static double pair_of_turns(const struct model *model, double turns)
 {
+    double positions = (double)model->rope_original_positions;
+    return (double)model->head_dim * log(positions / (turns * two_pi)) /
+           (2 * log(model->rope_theta));
+}
+
+/* yarn: pairs before the one that turns beta_fast times are kept, those behind the one that turns
+ * beta_slow times are slowed by `factor`, and in between the two are blended along a ramp. */
+static double yarn_frequency(const struct model *model, double plain, double pair)
+{
+    double first = pair_of_turns(model, model->rope_beta_fast);
+    double last = pair_of_turns(model, model->rope_beta_slow);
+    if (model->rope_truncate) {
+        first = floor(first);
+        last = ceil(last);
+    }
+    first = fmax(first, 0);
+    last = fmin(last, (double)(model->head_dim - 1));
+    double width = last - first == 0 ? 0.001 : last - first;
+    double slowed = fmin(fmax((pair - first) / width, 0), 1);
+    return (1 - slowed) * plain + slowed * plain / model->rope_factor;
+}
+
+static double scaled_frequency(const struct model *model, double plain, int64_t pair)
+{
+    if (strcmp(model->rope_scaling, "yarn") == 0)
+        return yarn_frequency(model, plain, (double)pair);
     if (strcmp(model->rope_scaling, "linear") == 0)
         return plain / model->rope_factor;
     if (strcmp(model->rope_scaling, "llama3") == 0)
@@ -32,6 +59,11 @@ void model_rotary_frequencies(const struct model *model, double *frequency)
 {
     for (int64_t i = 0; i < model->head_dim / 2; i++) {
         double exponent = -2 * (double)i / (double)model->head_dim;
-        frequency[i] = scaled_frequency(model, pow(model->rope_theta, exponent));
+        frequency[i] = scaled_frequency(model, pow(model->rope_theta, exponent), i);
     }
+}
+
+double model_rotary_gain(const struct model *model)
+{
+    return strcmp(model->rope_scaling, "yarn") == 0 ? model->rope_attention_factor : 1;
 }

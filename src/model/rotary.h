@@ -9,4 +9,7 @@
  * i + head_dim / 2 in the order of Hugging Face checkpoints. Needs model_is_valid. */
 void model_rotary_frequencies(const struct model *model, double *frequency);
 
+/* Factor of every cosine and sine: yarn's attention factor, 1 of other scalings. */
+double model_rotary_gain(const struct model *model);
+
 #endif

@@ -11,11 +11,13 @@
 
 #include "base/status.h"
 
-/* How elements are stored; OTHER holds the types that are no weights here (integers, fp8, ...). */
+/* How elements are stored; OTHER holds the types that are no weights here (integers, fp8, ...). U8
+ * holds packed weights. */
 enum safetensors_type {
     SAFETENSORS_F32,
     SAFETENSORS_F16,
     SAFETENSORS_BF16,
+    SAFETENSORS_U8,
     SAFETENSORS_OTHER,
 };
 

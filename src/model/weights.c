@@ -4,85 +4,38 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/half.h"
 #include "base/memory.h"
 #include "model/shards.h"
+#include "model/weight_tensors.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they lie");
 
-enum { SHOWN_CHARACTERS = 120 };
-
-/* A size of a shape; ONE marks the rows of a vector. */
-enum extent { ONE, HIDDEN, Q_WIDTH, KV_WIDTH, FFN, VOCABULARY };
-
-static const struct {
-    const char *name; /* within its layer where is_layered */
-    bool is_layered;
-    enum extent rows, columns;
-} kinds[MODEL_WEIGHTS] = {
-    [MODEL_WEIGHT_EMBEDDING] = {"model.embed_tokens.weight", false, VOCABULARY, HIDDEN},
-    [MODEL_WEIGHT_ATTENTION_NORM] = {"input_layernorm.weight", true, ONE, HIDDEN},
-    [MODEL_WEIGHT_Q] = {"self_attn.q_proj.weight", true, Q_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_K] = {"self_attn.k_proj.weight", true, KV_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_V] = {"self_attn.v_proj.weight", true, KV_WIDTH, HIDDEN},
-    [MODEL_WEIGHT_O] = {"self_attn.o_proj.weight", true, HIDDEN, Q_WIDTH},
-    [MODEL_WEIGHT_Q_BIAS] = {"self_attn.q_proj.bias", true, ONE, Q_WIDTH},
-    [MODEL_WEIGHT_K_BIAS] = {"self_attn.k_proj.bias", true, ONE, KV_WIDTH},
-    [MODEL_WEIGHT_V_BIAS] = {"self_attn.v_proj.bias", true, ONE, KV_WIDTH},
-    [MODEL_WEIGHT_MLP_NORM] = {"post_attention_layernorm.weight", true, ONE, HIDDEN},
-    [MODEL_WEIGHT_GATE] = {"mlp.gate_proj.weight", true, FFN, HIDDEN},
-    [MODEL_WEIGHT_UP] = {"mlp.up_proj.weight", true, FFN, HIDDEN},
-    [MODEL_WEIGHT_DOWN] = {"mlp.down_proj.weight", true, HIDDEN, FFN},
-    [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false, ONE, HIDDEN},
-    [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false, VOCABULARY, HIDDEN},
-};
+enum { SHOWN_CHARACTERS = 120, SCALE_BIAS = 127 };
 
 /* A tensor in its mapped file; data NULL where the model has none. */
 struct place {
     enum safetensors_type type;
     const unsigned char *data;
+    const unsigned char *scale; /* of packed data, one a block; else NULL */
 };
 
 struct model_weights {
     struct model model;
     struct shards shards;
-    struct place *place; /* [layers][MODEL_WEIGHTS]; weights outside the layers are in layer 0 */
+    struct place *place; /* [layers][places_of]; weights outside the layers are in layer 0 */
 };
 
-static int64_t extent_of(const struct model *model, enum extent extent)
-{
-    switch (extent) {
-    case ONE:
-        return 1;
-    case HIDDEN:
-        return model->hidden;
-    case Q_WIDTH:
-        return model->heads * model->head_dim;
-    case KV_WIDTH:
-        return model->kv_heads * model->head_dim;
-    case FFN:
-        return model->ffn;
-    case VOCABULARY:
-        return model->vocabulary;
-    }
-    return 0;
-}
+enum { EXPERT_MATRICES = MODEL_WEIGHT_EXPERT_DOWN - MODEL_WEIGHT_EXPERT_GATE + 1 };
 
-static bool is_qkv_bias(enum model_weight what)
+/* The first expert's place is the weight's own; those of the others follow all weights. */
+static int64_t places_of(const struct model *model)
 {
-    return what == MODEL_WEIGHT_Q_BIAS || what == MODEL_WEIGHT_K_BIAS ||
-           what == MODEL_WEIGHT_V_BIAS;
-}
-
-struct model_weight_shape model_weight_shape(const struct model *model, enum model_weight what)
-{
-    if (is_qkv_bias(what) && !model->qkv_bias)
-        return (struct model_weight_shape){0};
-    return (struct model_weight_shape){.rows = extent_of(model, kinds[what].rows),
-                                       .columns = extent_of(model, kinds[what].columns)};
+    return MODEL_WEIGHTS + (model->experts > 1 ? EXPERT_MATRICES * (model->experts - 1) : 0);
 }
 
 /* The tensor that holds a weight. */
@@ -93,27 +46,27 @@ static enum model_weight source_of(const struct model *model, enum model_weight 
 }
 
 static struct place *place_of(const struct model_weights *weights, enum model_weight what,
-                              int64_t layer)
+                              int64_t layer, int64_t expert)
 {
     enum model_weight source = source_of(&weights->model, what);
-    int64_t block = kinds[source].is_layered ? layer : 0;
-    return &weights->place[block * MODEL_WEIGHTS + source];
+    struct place *block =
+        weights->place + (weight_is_layered(source) ? layer : 0) * places_of(&weights->model);
+    if (expert == 0)
+        return &block[source];
+    int64_t matrix = (int64_t)source - MODEL_WEIGHT_EXPERT_GATE;
+    return &block[MODEL_WEIGHTS + (expert - 1) * EXPERT_MATRICES + matrix];
 }
 
-/* Free with base_free. */
-static char *name_of(enum model_weight what, int64_t layer)
+/* "[172, 64]"; free with base_free. */
+static char *shape_text(const int64_t *size, int32_t sizes)
 {
-    if (kinds[what].is_layered)
-        return base_format("model.layers.%" PRId64 ".%s", layer, kinds[what].name);
-    return base_strdup(kinds[what].name);
-}
-
-/* "[172, 64]", or "[64]" of a vector; free with base_free. */
-static char *shape_text(enum model_weight what, struct model_weight_shape shape)
-{
-    if (kinds[what].rows == ONE)
-        return base_format("[%" PRId64 "]", shape.columns);
-    return base_format("[%" PRId64 ", %" PRId64 "]", shape.rows, shape.columns);
+    char *text = base_strdup("[");
+    for (int32_t i = 0; i < sizes; i++) {
+        char *longer = base_format("%s%" PRId64 "%s", text, size[i], i + 1 < sizes ? ", " : "]");
+        base_free(text);
+        text = longer;
+    }
+    return text;
 }
 
 /* As shape_text, of the shape in a file. */
@@ -126,69 +79,107 @@ static char *found_text(const json_t *shape)
     return text;
 }
 
-/* Adds a fault where the tensor NAME is not as the model needs it. */
-static void check_tensor(const char *name, const char *expected,
-                         const struct safetensors_tensor *tensor, struct base_report *report)
+static bool is_float(enum safetensors_type type)
 {
-    char *found = found_text(tensor->shape);
+    return type == SAFETENSORS_F32 || type == SAFETENSORS_F16 || type == SAFETENSORS_BF16;
+}
+
+/* A tensor NAME that must be there, of so many sizes and of numbers or, packed, of bytes. Its data,
+ * or NULL and a fault. */
+static const unsigned char *find_tensor(const struct shards *shards, const char *name,
+                                        const int64_t *size, int32_t sizes, bool is_packed,
+                                        enum safetensors_type *type, struct base_report *report)
+{
+    struct safetensors_tensor tensor = {0};
+    char *expected = shape_text(size, sizes);
+    size_t before = report->count;
+    if (!shards_find(shards, name, &tensor)) {
+        base_report_add(report, tensor.file, 0, "%s: missing, expected shape %s", name, expected);
+        base_free(expected);
+        return NULL;
+    }
+    char *found = found_text(tensor.shape);
     if (strcmp(found, expected) != 0)
-        base_report_add(report, tensor->file, 0, "%s: shape %s, expected %s", name, found,
-                        expected);
-    if (tensor->type == SAFETENSORS_OTHER)
-        base_report_add(report, tensor->file, 0, "%s: dtype %s, expected F32, F16 or BF16", name,
-                        tensor->type_name);
+        base_report_add(report, tensor.file, 0, "%s: shape %s, expected %s", name, found, expected);
+    if (is_packed ? tensor.type != SAFETENSORS_U8 : !is_float(tensor.type))
+        base_report_add(report, tensor.file, 0, "%s: dtype %s, expected %s", name, tensor.type_name,
+                        is_packed ? "U8" : "F32, F16 or BF16");
     base_free(found);
+    base_free(expected);
+    *type = tensor.type;
+    return report->count == before ? tensor.data : NULL;
+}
+
+/* NAME_blocks and NAME_scales, in which one scale belongs to each block. */
+static void find_packed(const struct shards *shards, const char *name,
+                        const struct weight_layout *layout, struct place *place,
+                        struct base_report *report)
+{
+    char *blocks = base_format("%s_blocks", name), *scales = base_format("%s_scales", name);
+    place->data =
+        find_tensor(shards, blocks, layout->size, layout->sizes, true, &place->type, report);
+    place->scale =
+        find_tensor(shards, scales, layout->size, layout->sizes - 1, true, &place->type, report);
+    base_free(blocks);
+    base_free(scales);
+}
+
+/* Whether the files have NAME as blocks and not as numbers. */
+static bool is_packed(const struct model_weights *weights, enum model_weight what, const char *name)
+{
+    struct safetensors_tensor tensor;
+    if (!weight_may_be_packed(&weights->model, what) ||
+        shards_find(&weights->shards, name, &tensor))
+        return false;
+    char *blocks = base_format("%s_blocks", name);
+    bool is_there = shards_find(&weights->shards, blocks, &tensor);
+    base_free(blocks);
+    return is_there;
 }
 
 static void find_weight(struct model_weights *weights, enum model_weight what, int64_t layer,
-                        struct base_report *report)
+                        int64_t expert, struct base_report *report)
 {
-    struct safetensors_tensor tensor;
-    char *name = name_of(what, layer);
-    char *expected = shape_text(what, model_weight_shape(&weights->model, what));
-    if (shards_find(&weights->shards, name, &tensor))
-        check_tensor(name, expected, &tensor, report);
+    const struct model *model = &weights->model;
+    struct place *place = place_of(weights, what, layer, expert);
+    char *name = weight_tensor_name(model, what, layer, expert);
+    bool packed = is_packed(weights, what, name);
+    struct weight_layout layout = weight_layout(model, what, packed);
+    if (packed)
+        find_packed(&weights->shards, name, &layout, place, report);
     else
-        base_report_add(report, tensor.file, 0, "%s: missing, expected shape %s", name, expected);
-    *place_of(weights, what, layer) = (struct place){tensor.type, tensor.data};
-    base_free(expected);
+        place->data = find_tensor(&weights->shards, name, layout.size, layout.sizes, false,
+                                  &place->type, report);
     base_free(name);
 }
 
-static void find_weights(struct model_weights *weights, struct base_report *report)
+/* All tensors of a weight; none where the model has none or holds it as another weight. Of experts
+ * only the first fault of a layer. */
+static void find_all(struct model_weights *weights, enum model_weight what,
+                     struct base_report *report)
 {
-    for (enum model_weight what = 0; what < MODEL_WEIGHTS; what++) {
-        int64_t layers = kinds[what].is_layered ? weights->model.layers : 1;
-        bool is_needed = model_weight_shape(&weights->model, what).rows > 0 &&
-                         source_of(&weights->model, what) == what;
-        for (int64_t layer = 0; is_needed && layer < layers; layer++)
-            find_weight(weights, what, layer, report);
+    const struct model *model = &weights->model;
+    if (model_weight_shape(model, what).rows == 0 || source_of(model, what) != what)
+        return;
+    int64_t layers = weight_is_layered(what) ? model->layers : 1;
+    int64_t tensors = weight_layout(model, what, false).tensors;
+    for (int64_t layer = 0; layer < layers; layer++) {
+        size_t before = report->count;
+        for (int64_t expert = 0; expert < tensors && report->count == before; expert++)
+            find_weight(weights, what, layer, expert, report);
     }
-}
-
-/* Whether every weight of the model has a row in enum model_weight. */
-static bool is_supported(const char *path, const struct model *model, struct base_report *report)
-{
-    if (!model->output_bias && !model->mlp_bias && !model->qk_norm)
-        return true;
-    base_report_add(report, path, 0,
-                    "weights of a %s with %s cannot be read; supported are llama, mistral and "
-                    "qwen2 without biases but those of q, k and v",
-                    model->model_type, model->qk_norm ? "norms of q and k" : "biases");
-    return false;
 }
 
 struct model_weights *model_weights_open(const char *path, const struct model *model,
                                          struct base_report *report)
 {
-    if (!is_supported(path, model, report))
-        return NULL;
     size_t before = report->count;
     struct model_weights *weights = base_alloc(1, sizeof *weights);
     weights->model = *model;
-    weights->place = base_alloc((size_t)model->layers * MODEL_WEIGHTS, sizeof *weights->place);
-    if (shards_open(&weights->shards, path, report))
-        find_weights(weights, report);
+    weights->place = base_alloc((size_t)(model->layers * places_of(model)), sizeof *weights->place);
+    bool is_open = shards_open(&weights->shards, path, report);
+    for (enum model_weight what = 0; is_open && what < MODEL_WEIGHTS; what++)
+        find_all(weights, what, report);
     if (report->count == before)
         return weights;
     model_weights_close(weights);
@@ -204,25 +195,50 @@ void model_weights_close(struct model_weights *weights)
     base_free(weights);
 }
 
-static void convert_halves(enum safetensors_type type, const unsigned char *data, int64_t count,
-                           float *out)
+static float element_at(const struct place *place, int64_t index)
 {
-    for (int64_t i = 0; i < count; i++) {
-        uint16_t bits;
-        memcpy(&bits, data + 2 * i, sizeof bits);
-        out[i] = type == SAFETENSORS_F16 ? base_half_to_float(bits) : base_bfloat_to_float(bits);
+    float wide;
+    uint16_t bits;
+    if (place->type == SAFETENSORS_F32) {
+        memcpy(&wide, place->data + 4 * index, sizeof wide);
+        return wide;
+    }
+    memcpy(&bits, place->data + 2 * index, sizeof bits);
+    return place->type == SAFETENSORS_F16 ? base_half_to_float(bits) : base_bfloat_to_float(bits);
+}
+
+/* Row `row` of a packed tensor: of a byte the lower half comes first; a half is a sign, two bits of
+ * exponent and one of mantissa; a scale is a power of two. */
+static void unpack(const struct place *place, int64_t row, int64_t columns, float *out)
+{
+    static const float magnitude[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    int64_t first = row * columns;
+    for (int64_t c = 0; c < columns; c++) {
+        unsigned byte = place->data[(first + c) / 2];
+        unsigned half = c % 2 ? byte >> 4 : byte & 15;
+        float value = half & 8 ? -magnitude[half & 7] : magnitude[half];
+        out[c] = ldexpf(value, place->scale[(first + c) / WEIGHT_PACK] - SCALE_BIAS);
     }
 }
 
 void model_weights_row(const struct model_weights *weights, enum model_weight what, int64_t layer,
                        int64_t row, float *out)
 {
-    struct model_weight_shape shape = model_weight_shape(&weights->model, what);
+    const struct model *model = &weights->model;
+    struct model_weight_shape shape = model_weight_shape(model, what);
     assert(0 <= row && row < shape.rows);
-    assert(!kinds[what].is_layered || (0 <= layer && layer < weights->model.layers));
-    const struct place *place = place_of(weights, what, layer);
-    if (place->type == SAFETENSORS_F32)
-        memcpy(out, place->data + 4 * row * shape.columns, 4 * (size_t)shape.columns);
+    assert(!weight_is_layered(what) || (0 <= layer && layer < model->layers));
+    bool packed = place_of(weights, what, layer, 0)->scale != NULL;
+    struct weight_layout layout = weight_layout(model, what, packed);
+    int64_t expert = row / layout.expert_rows;
+    int64_t at =
+        layout.first + expert * layout.expert_stride + row % layout.expert_rows * layout.row_stride;
+    const struct place *place = place_of(weights, what, layer, layout.tensors > 1 ? expert : 0);
+    if (packed)
+        unpack(place, at, shape.columns, out);
+    else if (place->type == SAFETENSORS_F32 && layout.column_stride == 1)
+        memcpy(out, place->data + 4 * at, 4 * (size_t)shape.columns);
     else
-        convert_halves(place->type, place->data + 2 * row * shape.columns, shape.columns, out);
+        for (int64_t c = 0; c < shape.columns; c++)
+            out[c] = element_at(place, at + c * layout.column_stride);
 }

@@ -5,7 +5,8 @@
 
 #include "model/model.h"
 
-/* What a tensor is to the model. Matrices have the checkpoint's shape [outputs, inputs]. */
+/* What a tensor is to the model. Matrices have the checkpoint's shape [outputs, inputs]; those of
+ * experts lie one below the other: row r of expert e is row e x outputs + r. */
 enum model_weight {
     MODEL_WEIGHT_EMBEDDING,      /* [vocabulary, hidden] */
     MODEL_WEIGHT_ATTENTION_NORM, /* [hidden]; from here on one a layer */
@@ -16,12 +17,32 @@ enum model_weight {
     MODEL_WEIGHT_Q_BIAS, /* [heads x head_dim] */
     MODEL_WEIGHT_K_BIAS, /* [kv_heads x head_dim] */
     MODEL_WEIGHT_V_BIAS,
-    MODEL_WEIGHT_MLP_NORM,   /* [hidden] */
-    MODEL_WEIGHT_GATE,       /* [ffn, hidden] */
-    MODEL_WEIGHT_UP,         /* [ffn, hidden] */
-    MODEL_WEIGHT_DOWN,       /* [hidden, ffn]; up to here one a layer */
-    MODEL_WEIGHT_FINAL_NORM, /* [hidden] */
-    MODEL_WEIGHT_HEAD,       /* [vocabulary, hidden]; the embedding where the two are tied */
+    MODEL_WEIGHT_O_BIAS,           /* [hidden] */
+    MODEL_WEIGHT_Q_NORM,           /* [head_dim], one for all heads */
+    MODEL_WEIGHT_K_NORM,           /* [head_dim] */
+    MODEL_WEIGHT_SINKS,            /* [heads] */
+    MODEL_WEIGHT_MLP_NORM,         /* [hidden] */
+    MODEL_WEIGHT_GATE,             /* [ffn, hidden] */
+    MODEL_WEIGHT_UP,               /* [ffn, hidden] */
+    MODEL_WEIGHT_DOWN,             /* [hidden, ffn] */
+    MODEL_WEIGHT_GATE_BIAS,        /* [ffn] */
+    MODEL_WEIGHT_UP_BIAS,          /* [ffn] */
+    MODEL_WEIGHT_DOWN_BIAS,        /* [hidden] */
+    MODEL_WEIGHT_ROUTER,           /* [experts, hidden] */
+    MODEL_WEIGHT_ROUTER_BIAS,      /* [experts] */
+    MODEL_WEIGHT_EXPERT_GATE,      /* [experts x expert_ffn, hidden] */
+    MODEL_WEIGHT_EXPERT_UP,        /* [experts x expert_ffn, hidden] */
+    MODEL_WEIGHT_EXPERT_DOWN,      /* [experts x hidden, expert_ffn] */
+    MODEL_WEIGHT_EXPERT_GATE_BIAS, /* [experts, expert_ffn] */
+    MODEL_WEIGHT_EXPERT_UP_BIAS,   /* [experts, expert_ffn] */
+    MODEL_WEIGHT_EXPERT_DOWN_BIAS, /* [experts, hidden] */
+    MODEL_WEIGHT_SHARED_GATE,      /* [shared_ffn, hidden] */
+    MODEL_WEIGHT_SHARED_UP,        /* [shared_ffn, hidden] */
+    MODEL_WEIGHT_SHARED_DOWN,      /* [hidden, shared_ffn] */
+    MODEL_WEIGHT_SHARED_ROUTER, /* [hidden]: the logit by whose sigmoid the shared expert counts; up
+                                   to here one a layer */
+    MODEL_WEIGHT_FINAL_NORM,    /* [hidden] */
+    MODEL_WEIGHT_HEAD,          /* [vocabulary, hidden]; the embedding where the two are tied */
     MODEL_WEIGHTS
 };
 
@@ -34,13 +55,13 @@ struct model_weight_shape {
 
 struct model_weight_shape model_weight_shape(const struct model *model, enum model_weight what);
 
-/* Maps the weights of MODEL, stored as F32, F16 or BF16 under the names of Hugging Face's Llama and
- * Qwen2. PATH: the model's folder or its config.json, as for model_read; beside it lies
- * model.safetensors or, where that is absent, model.safetensors.index.json and its files. They must
- * not shrink while they are open. Tensors that the model does not need are ignored but must be well
- * formed. Models with biases on o or the MLP, or with norms of q and k, are refused. Every fault
- * goes to `report` by file and tensor. Returns NULL where there was one; else release with
- * model_weights_close. Needs model_is_valid. */
+/* Maps the weights of MODEL, stored as F32, F16 or BF16 under Hugging Face's names of its family;
+ * the experts of a gpt_oss may also be MXFP4 (names that end in _blocks and _scales). PATH: the
+ * model's folder or its config.json, as for model_read; beside it lies model.safetensors or, where
+ * that is absent, model.safetensors.index.json and its files. They must not shrink while they are
+ * open. Tensors that the model does not need are ignored but must be well formed. Every fault goes
+ * to `report` by file and tensor, of experts the first one of a layer. Returns NULL where there was
+ * one; else release with model_weights_close. Needs model_is_valid. */
 struct model_weights *model_weights_open(const char *path, const struct model *model,
                                          struct base_report *report);
 

@@ -3,7 +3,6 @@
  * cycles. */
 #include "partition/assemble.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -141,19 +140,46 @@ void assemble_append(struct program *program, const struct block *block,
     base_free(tensor);
 }
 
-static int by_queue_and_cycle(const void *a, const void *b)
+static bool is_before(const struct program_instruction *x, const struct program_instruction *y)
 {
-    const struct program_instruction *x = a, *y = b;
-    if (x->queue != y->queue)
-        return x->queue < y->queue ? -1 : 1;
-    if (x->cycle != y->cycle)
-        return x->cycle < y->cycle ? -1 : 1;
-    return x->operand < y->operand ? -1 : x->operand > y->operand;
+    return x->cycle != y->cycle ? x->cycle < y->cycle : x->operand < y->operand;
+}
+
+/* Instructions of one queue; blocks come in the order of time, so that most are in place. */
+static void sort_queue(struct program_instruction *i, size_t count)
+{
+    for (size_t n = 1; n < count; n++) {
+        struct program_instruction moved = i[n];
+        size_t k = n;
+        for (; k > 0 && is_before(&moved, &i[k - 1]); k--)
+            i[k] = i[k - 1];
+        i[k] = moved;
+    }
+}
+
+static void sort_instructions(struct program *p)
+{
+    size_t first[PROGRAM_QUEUES + 1] = {0}, next[PROGRAM_QUEUES];
+    struct program_instruction *sorted = base_alloc(p->instructions, sizeof *sorted);
+    for (size_t n = 0; n < p->instructions; n++)
+        first[p->instruction[n].queue + 1]++;
+    for (size_t q = 0; q < PROGRAM_QUEUES; q++) {
+        next[q] = first[q];
+        first[q + 1] += first[q];
+    }
+    for (size_t n = 0; n < p->instructions; n++)
+        sorted[next[p->instruction[n].queue]++] = p->instruction[n];
+    for (size_t q = 0; q < PROGRAM_QUEUES; q++)
+        sort_queue(sorted + first[q], first[q + 1] - first[q]);
+    base_free(p->instruction);
+    p->instruction = sorted;
+    p->instruction_capacity = p->instructions;
 }
 
 void assemble_finish(struct program *program)
 {
     if (program->instructions)
-        qsort(program->instruction, program->instructions, sizeof *program->instruction,
-              by_queue_and_cycle);
+        sort_instructions(program);
+    program->operand = base_realloc(program->operand, program->operands, sizeof *program->operand);
+    program->operand_capacity = program->operands;
 }

@@ -17,7 +17,7 @@ struct assemble_place {
 void assemble_append(struct program *program, const struct block *block,
                      const struct assemble_place *place);
 
-/* Sorts instructions by (queue, cycle) once all blocks are in. */
+/* Sorts instructions by (queue, cycle) once all blocks are in, and gives back idle memory. */
 void assemble_finish(struct program *program);
 
 #endif

@@ -13,6 +13,8 @@ struct attention {
     int32_t key[2], value[2]; /* by hemisphere */
     int32_t query[2], score[2], weight[2];
     int32_t row_max;
+    bool sinks;
+    int32_t sink, placed_sink, sink_weight;
     int32_t first, rows; /* rows of the step that are attended to together, all of one sequence */
     int64_t earliest;    /* their buffers are free from this cycle on */
 };
@@ -47,7 +49,7 @@ int64_t attention_emit_rotation(struct block *b, const struct attention *at, int
                                 struct walk out_walk);
 
 /* Keys and values of a KV head, of the rows of `at`, go into the cache of their sequence. */
-void attention_write_key(struct block *b, const struct attention *at, const struct quads *qkv,
+void attention_write_key(struct block *b, const struct attention *at, const struct quads *qk,
                          int32_t head);
 void attention_write_value(struct block *b, const struct attention *at, const struct quads *qkv,
                            int32_t head);

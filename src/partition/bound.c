@@ -19,7 +19,7 @@ static int32_t shortest(const struct templates *t, enum partition_phase phase,
                         enum partition_block kind)
 {
     int32_t best = 0;
-    for (int32_t v = 1; v < EMIT_SETS; v++)
+    for (int32_t v = 1; v < TEMPLATE_VARIANTS; v++)
         if (t->length[phase][kind][v] && t->length[phase][kind][v] < t->length[phase][kind][best])
             best = v;
     return best;
@@ -50,6 +50,18 @@ static void note_compiled(const struct templates *t, enum partition_phase phase,
         note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);
 }
 
+static struct stages_unit unit_at(const struct plan *plan, const struct partition_stage *at,
+                                  int32_t block)
+{
+    return stages_unit(plan_templates(plan), block, at->first_block + at->blocks, at->order);
+}
+
+static struct stages_unit first_unit(const struct plan *plan, int32_t stage)
+{
+    const struct partition_stage *at = plan_stage(plan, stage);
+    return unit_at(plan, at, at->first_block);
+}
+
 /* What leaves a stage: rows of the residual stream, or the key of a token; 0: nothing has to. */
 static int64_t moving_vectors(const struct plan *plan, enum partition_phase phase, int32_t stage)
 {
@@ -57,22 +69,11 @@ static int64_t moving_vectors(const struct plan *plan, enum partition_phase phas
     const struct shape *s = &plan_templates(plan)->shape[phase];
     int64_t hidden = bound_ceil(2 * in->model->hidden, in->chip->lanes) * s->rows;
     int32_t stages = plan_stages(plan), head = stages_block_count(in->model) - 1;
+    if (stage + 1 < stages && first_unit(plan, stage + 1).kind == PARTITION_MLP_SECOND)
+        hidden *= 2;
     if (phase == PARTITION_DECODE)
         return stage + 1 < stages ? hidden : stages > 1 ? 4 : 0;
     return stage + 1 < stages && plan_stage(plan, stage + 1)->first_block < head ? hidden : 0;
-}
-
-static const struct bound_block *block_of(const struct plan *plan, const struct bound_step *step,
-                                          int32_t n)
-{
-    enum partition_block kind = stages_block_kind(plan_input(plan)->model, n);
-    return &step->block[kind];
-}
-
-static bool is_left_out(const struct plan *plan, enum partition_phase phase, int32_t n)
-{
-    return phase == PARTITION_PREFILL &&
-           stages_block_kind(plan_input(plan)->model, n) == PARTITION_HEAD;
 }
 
 /* Blocks one after the other; the last one's sums may go on without being known here. */
@@ -83,10 +84,12 @@ static void bound_stage_of(const struct bound_machine *m, const struct plan *pla
     const struct bound_block *last = NULL;
     struct bound_stage *stage = &step->stage[s];
     int64_t vectors = moving_vectors(plan, step->phase, s);
-    for (int32_t n = at->first_block; n < at->first_block + at->blocks; n++) {
-        if (is_left_out(plan, step->phase, n))
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
+        struct stages_unit u = unit_at(plan, at, n);
+        n = u.next;
+        if (step->phase == PARTITION_PREFILL && u.kind == PARTITION_HEAD)
             continue;
-        last = block_of(plan, step, n);
+        last = &step->block[u.kind];
         stage->bound += last->end;
     }
     stage->cycles = at->end_cycle[step->phase] - at->start_cycle[step->phase];
@@ -113,7 +116,7 @@ void bound_step(const struct plan *plan, enum partition_phase phase, struct boun
                                 .start = plan_input(plan)->chip->sync_cycles,
                                 .cycles = plan_length_cycles(plan, phase)};
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
-        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
+        if (!template_is_compiled(t, phase, kind))
             continue;
         bound_block(&m, &t->shape[phase], kind, &step->block[kind]);
         note_compiled(t, phase, &step->block[kind]);

@@ -250,16 +250,42 @@ static void attention(struct walk_state *w)
     exchange(w, "o.sum");
 }
 
+/* Inner columns of a chip's share of an MLP. */
+static int64_t inner_columns(const struct shape *s, enum shape_share share)
+{
+    int64_t all = s->model->ffn / s->group;
+    int64_t from = (int64_t)shape_share_first(s, share) * s->ffn_columns;
+    int64_t to = from + (int64_t)shape_share_tiles(s, share) * s->ffn_columns;
+    return (to < all ? to : all) - from;
+}
+
+static void mlp_share(struct walk_state *w, enum shape_share share)
+{
+    static const char *const name[][3] = {{"gateup", "down", "down.sum"},
+                                          {"gateup.1", "down.1", "down.1.sum"},
+                                          {"gateup.2", "down.2", "down.2.sum"}};
+    int64_t hidden = w->s->model->hidden, columns = inner_columns(w->s, share);
+    norm(w, "mlp.norm");
+    linear(w, name[share][0], hidden, 2 * columns);
+    vector_op(w, "gate", 3, 4 * bound_ceil(columns, w->m->chip->lanes) * w->s->rows);
+    requantise(w, "mlp.quant", columns);
+    linear(w, name[share][1], columns, hidden);
+    exchange(w, name[share][2]);
+}
+
 static void mlp(struct walk_state *w)
 {
-    const struct model *model = w->s->model;
-    int64_t ffn = model->ffn / w->s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
-    norm(w, "mlp.norm");
-    linear(w, "gateup", model->hidden, 2 * ffn);
-    vector_op(w, "gate", 3, 4 * tiles * w->s->rows);
-    requantise(w, "mlp.quant", ffn);
-    linear(w, "down", ffn, model->hidden);
-    exchange(w, "down.sum");
+    mlp_share(w, SHAPE_WHOLE);
+}
+
+static void mlp_first(struct walk_state *w)
+{
+    mlp_share(w, SHAPE_FIRST);
+}
+
+static void mlp_second(struct walk_state *w)
+{
+    mlp_share(w, SHAPE_SECOND);
 }
 
 /* The greatest key of a chip; the group's is found on the way back to the first stage. */
@@ -292,8 +318,8 @@ static void embed(struct walk_state *w)
 void bound_block(const struct bound_machine *m, const struct shape *shape,
                  enum partition_block kind, struct bound_block *block)
 {
-    static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {embed, attention, mlp,
-                                                                        head};
+    static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {
+        embed, attention, mlp, mlp_first, mlp_second, head};
     struct walk_state w = {.m = m, .s = shape, .b = block};
     *block = (struct bound_block){.kind = kind};
     walk[kind](&w);

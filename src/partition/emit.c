@@ -309,6 +309,25 @@ struct program_operand emit_read_table(struct block *b, const struct table_read 
     return emit_stream(at.direction, at.stream, t->subs, t->label, 0, walk);
 }
 
+struct program_operand emit_read_expert(struct block *b, const struct expert_read *e,
+                                        struct walk walk, struct pattern p, struct lane_group at)
+{
+    for (int32_t j = 0; j < e->subs; j++) {
+        struct program_instruction i = mem_instruction(b, e->table, j, walk, p, PROGRAM_MEM_READ);
+        i.cycle = read_cycle(b, i.queue, at);
+        i.address_mode = PROGRAM_ADDRESS_EXPERT;
+        i.limit = e->per_expert;
+        i.width = e->repeats_a_slot;
+        struct program_operand out[3] = {
+            emit_stream(at.direction, at.stream + j, 1, e->label, j, walk),
+            emit_expect(e->ids, 1, emit_walk(0, 0, 0)), emit_expect(e->table, 1, walk)};
+        out[2].sub = (uint8_t)j;
+        out[1].index_mode = out[2].index_mode = PROGRAM_ADDRESS_EXPERT;
+        emit(b, i, NULL, 0, out, 3);
+    }
+    return emit_stream(at.direction, at.stream, e->subs, e->label, 0, walk);
+}
+
 void emit_store(struct block *b, struct program_operand carried, int32_t tensor, int32_t sub,
                 struct walk walk, struct pattern p, struct lane_group from)
 {

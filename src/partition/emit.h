@@ -44,6 +44,7 @@ struct block {
     const struct lpu_chip *chip;
     int32_t rank;     /* place in the tensor group */
     int32_t rotation; /* variant of the block: which set of slices its first op leaves free */
+    int32_t window;   /* positions that attention sees, 0: all; also part of the variant */
     int32_t set;      /* the set that the op being emitted leaves free for its rows */
     struct program code;
     struct tensor_meta *meta; /* one a tensor */
@@ -158,6 +159,17 @@ struct table_read {
 };
 struct program_operand emit_read_table(struct block *b, const struct table_read *t,
                                        struct walk walk, struct pattern p, struct lane_group at);
+
+/* As emit_read, from a table with `per_expert` vectors of each expert. The outer repeats go from
+ * slot to slot, `repeats_a_slot` each; `walk` is that of the label, whose first vector is the first
+ * slot's first, and within a slot that of the table. */
+struct expert_read {
+    int32_t table, subs, label;
+    int32_t ids; /* the tensor with an id a slot */
+    int32_t per_expert, repeats_a_slot;
+};
+struct program_operand emit_read_expert(struct block *b, const struct expert_read *e,
+                                        struct walk walk, struct pattern p, struct lane_group at);
 
 /* Streams that stand at `from` to SRAM, as subs [sub, sub + n) of `tensor`. */
 void emit_write(struct block *b, int32_t tensor, int32_t sub, int32_t n, struct walk walk,

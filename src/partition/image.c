@@ -42,11 +42,14 @@ struct output {
     double factor;
 };
 
-/* How a product's tiles map to the model. */
+/* How a product's tiles map to the model. Of an MLP's share, tiles count from the first of the
+ * whole: `out` (gate and up) or `in` (down) for each inner tile. */
 struct matrix {
-    struct linear_shape (*shape)(const struct shape *s);
+    struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
     int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    enum shape_share share;
+    int32_t out, in;
 };
 
 static void put(const struct image *m, int32_t tensor, int32_t sub, int32_t index)
@@ -97,7 +100,13 @@ static struct output of_head(const struct image *m, enum model_weight weight, in
     return element(weight, exists ? head * m->shape.head_dim + column : NO_INPUT);
 }
 
-/* Which of `q`, `k`, `v` a tile of the product belongs to; queries bring the scores' scale. */
+/* The scores' scale, which queries bring: in their weights, or in the gains of their norm. */
+static double query_factor(const struct shape *s)
+{
+    return 1.0 / sqrt((double)s->head_dim);
+}
+
+/* Which of `q`, `k`, `v` a tile of the product belongs to. */
 static struct output of_qkv(const struct image *m, int32_t tile, int32_t column,
                             const enum model_weight weight[3])
 {
@@ -107,7 +116,7 @@ static struct output of_qkv(const struct image *m, int32_t tile, int32_t column,
     if (kv >= 0)
         return of_head(m, weight[kv < s->kv_heads ? 1 : 2], first_kv + kv % s->kv_heads, column);
     struct output o = of_head(m, weight[0], (int64_t)m->in->rank * s->heads + tile, column);
-    o.factor = 1.0 / sqrt((double)s->head_dim);
+    o.factor = s->model->qk_norm ? 1.0 : query_factor(s);
     return o;
 }
 
@@ -139,38 +148,34 @@ static struct output head_output(const struct image *m, int32_t tile, int32_t co
     return element(MODEL_WEIGHT_HEAD, exists ? m->in->rank * share + n : NO_INPUT);
 }
 
-static struct linear_shape qkv_shape(const struct shape *s)
+static struct linear_shape qkv_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->qkv;
 }
 
-static struct linear_shape o_shape(const struct shape *s)
+static struct linear_shape o_shape(const struct shape *s, enum shape_share share)
 {
+    (void)share;
     return s->output;
 }
 
-static struct linear_shape gate_shape(const struct shape *s)
+static struct linear_shape head_shape(const struct shape *s, enum shape_share share)
 {
-    struct linear_shape both = s->gate;
-    both.n_tiles *= 2;
-    return both;
-}
-
-static struct linear_shape down_shape(const struct shape *s)
-{
-    return s->down;
-}
-
-static struct linear_shape head_shape(const struct shape *s)
-{
+    (void)share;
     return s->head;
 }
 
-static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of},
-                           matrix_o = {o_shape, o_output, packed_of},
-                           matrix_gate = {gate_shape, gate_output, hidden_of},
-                           matrix_down = {down_shape, down_output, ffn_of},
-                           matrix_head = {head_shape, head_output, hidden_of};
+static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of, SHAPE_WHOLE, 0, 0},
+                           matrix_o = {o_shape, o_output, packed_of, SHAPE_WHOLE, 0, 0},
+                           matrix_gate[] =
+                               {{shape_gate_up, gate_output, hidden_of, SHAPE_WHOLE, 2, 0},
+                                {shape_gate_up, gate_output, hidden_of, SHAPE_FIRST, 2, 0},
+                                {shape_gate_up, gate_output, hidden_of, SHAPE_SECOND, 2, 0}},
+                           matrix_down[] = {{shape_down, down_output, ffn_of, SHAPE_WHOLE, 0, 1},
+                                            {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1},
+                                            {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1}},
+                           matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -225,13 +230,14 @@ static int32_t quad_of(const struct program_tensor *t)
 static void put_tile(const struct image *m, const struct matrix *matrix, int32_t tensor, int32_t q,
                      int32_t u)
 {
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t tile = SHAPE_QUADS * u + q + matrix->out * shape_share_first(&m->shape, matrix->share);
     const struct lpu_chip *chip = m->shape.chip;
     int32_t per = chip->mxm_load_streams, load = s.columns / per, lanes = chip->lanes;
     int32_t layer = m->program->tensor[tensor].layer;
     memset(m->scale, 0, (size_t)lanes * sizeof *m->scale);
     for (int32_t c = 0; c < s.columns; c++) {
-        struct output o = matrix->output(m, SHAPE_QUADS * u + q, c);
+        struct output o = matrix->output(m, tile, c);
         m->scale[c] = fetch_column(m, s.k_tiles * lanes, layer, &o);
         for (int32_t k = 0; k < s.k_tiles && o.exists; k++) {
             memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
@@ -246,10 +252,11 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
 {
     const struct matrix *matrix = what;
     int32_t q = quad_of(&m->program->tensor[tensor]);
-    struct linear_shape s = matrix->shape(&m->shape);
+    struct linear_shape s = matrix->shape(&m->shape, matrix->share);
+    int32_t first = matrix->in * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
     for (int32_t k = 0; k < s.k_tiles * lanes; k++)
-        m->input[k] = matrix->input(m, k / lanes, k % lanes);
+        m->input[k] = matrix->input(m, first + k / lanes, k % lanes);
     for (int32_t u = 0; u < tiles; u++)
         put_tile(m, matrix, tensor, q, u);
 }
@@ -274,20 +281,73 @@ static void put_gain(const struct image *m, int32_t tensor, const void *what)
     }
 }
 
-static void put_bias(const struct image *m, int32_t tensor, const void *what)
+static struct output qkv_bias(const struct image *m, int32_t tile, int32_t column)
 {
     static const enum model_weight weight[3] = {MODEL_WEIGHT_Q_BIAS, MODEL_WEIGHT_K_BIAS,
                                                 MODEL_WEIGHT_V_BIAS};
+    return of_qkv(m, tile, column, weight);
+}
+
+static struct output gate_bias(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(tile % 2 ? MODEL_WEIGHT_UP_BIAS : MODEL_WEIGHT_GATE_BIAS,
+                   ffn_of(m, tile / 2, column));
+}
+
+/* Biases of a product's outputs (what: struct bias); `row` of an output is its place in them. */
+struct bias {
+    struct output (*output)(const struct image *m, int32_t tile, int32_t column);
+};
+static const struct bias bias_qkv = {qkv_bias}, bias_gate = {gate_bias};
+
+static void put_bias(const struct image *m, int32_t tensor, const void *what)
+{
     const struct program_tensor *t = &m->program->tensor[tensor];
-    (void)what;
+    const struct bias *bias = what;
     for (int32_t u = 0; u < t->count; u++) {
         clear_lanes(m);
-        for (int32_t l = 0; l < m->shape.head_dim; l++) {
-            struct output o = of_qkv(m, SHAPE_QUADS * u + quad_of(t), l, weight);
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
+            struct output o = bias->output(m, SHAPE_QUADS * u + quad_of(t), l);
+            if (!o.exists)
+                continue;
             model_weights_row(m->in->weights, o.weight, t->layer, 0, m->row);
             m->lane[l] = (float)((double)m->row[o.row] * o.factor);
         }
         put(m, tensor, 0, u);
+    }
+}
+
+/* Gains of the norms of heads: queries' tiles, then keys'. */
+static void put_head_gain(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    (void)what;
+    for (int32_t u = 0; u < t->count; u++) {
+        bool query = SHAPE_QUADS * u + quad_of(t) < m->shape.heads;
+        double factor = query ? query_factor(&m->shape) : 1.0;
+        model_weights_row(m->in->weights, query ? MODEL_WEIGHT_Q_NORM : MODEL_WEIGHT_K_NORM,
+                          t->layer, 0, m->row);
+        clear_lanes(m);
+        for (int32_t l = 0; l < m->shape.head_dim; l++)
+            m->lane[l] = (float)((double)m->row[l] * factor);
+        put(m, tensor, 0, u);
+    }
+}
+
+/* Logits of the sinks of this chip's heads: in all lanes, or in those of the head's place in a
+ * packed row and -inf elsewhere (what: placed). */
+static void put_sinks(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    const struct shape *s = &m->shape;
+    model_weights_row(m->in->weights, MODEL_WEIGHT_SINKS, t->layer, 0, m->row);
+    for (int32_t head = 0; head < t->count; head++) {
+        int32_t place = head % s->heads_per_kv % s->heads_per_tile;
+        for (int32_t l = 0; l < s->chip->lanes; l++) {
+            bool here = !*(const bool *)what || l / s->head_dim == place;
+            m->lane[l] = here ? m->row[m->in->rank * s->heads + head] : -INFINITY;
+        }
+        put(m, tensor, 0, head);
     }
 }
 
@@ -346,26 +406,27 @@ static void put_rotary(const struct image *m, int32_t tensor, const void *what)
 {
     int32_t half = m->shape.head_dim / 2;
     double *frequency = base_alloc((size_t)half, sizeof *frequency);
+    double gain = model_rotary_gain(m->shape.model);
     model_rotary_frequencies(m->shape.model, frequency);
     for (int32_t position = 0; position < m->program->tensor[tensor].count; position++) {
         clear_lanes(m);
         for (int32_t l = 0; l < 2 * half; l++) {
             double angle = position * frequency[l % half];
             double sine = l < half ? -sin(angle) : sin(angle);
-            m->lane[l] = (float)(*(const bool *)what ? sine : cos(angle));
+            m->lane[l] = (float)((*(const bool *)what ? sine : cos(angle)) * gain);
         }
         put(m, tensor, 0, position);
     }
     base_free(frequency);
 }
 
-/* Row e lets the first e lanes pass. */
+/* Row e lets the first e lanes pass, or all but those (what: lower). */
 static void put_mask(const struct image *m, int32_t tensor, const void *what)
 {
-    (void)what;
+    bool lower = *(const bool *)what;
     for (int32_t e = 0; e < m->program->tensor[tensor].count; e++) {
         for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-            m->lane[l] = l < e ? 0.0f : -INFINITY;
+            m->lane[l] = (l < e) != lower ? 0.0f : -INFINITY;
         put(m, tensor, 0, e);
     }
 }
@@ -404,8 +465,11 @@ static void put_ids(const struct image *m, int32_t tensor, const void *what)
 
 static const enum model_weight attention_norm = MODEL_WEIGHT_ATTENTION_NORM,
                                mlp_norm = MODEL_WEIGHT_MLP_NORM,
-                               final_norm = MODEL_WEIGHT_FINAL_NORM;
-static const bool is_sine = true, is_cosine = false;
+                               final_norm = MODEL_WEIGHT_FINAL_NORM,
+                               output_bias = MODEL_WEIGHT_O_BIAS,
+                               down_bias = MODEL_WEIGHT_DOWN_BIAS;
+static const bool is_sine = true, is_cosine = false, is_lower = true, is_upper = false,
+                  is_placed = true, is_everywhere = false;
 
 /* How tensors are filled, by the beginning of their names; those of products before others. */
 static const struct filler {
@@ -415,13 +479,27 @@ static const struct filler {
 } fillers[] = {
     {"qkv.w", put_matrix, &matrix_qkv},
     {"qkv.s", put_nothing, NULL},
-    {"qkv.bias.b", put_bias, NULL},
+    {"qkv.bias.b", put_bias, &bias_qkv},
+    {"qk.norm.g", put_head_gain, NULL},
+    {"o.bias.b", put_gain, &output_bias},
+    {"gateup.bias.b", put_bias, &bias_gate},
+    {"down.bias.b", put_gain, &down_bias},
+    {"sink.all", put_sinks, &is_everywhere},
+    {"sink.placed", put_sinks, &is_placed},
     {"o.w", put_matrix, &matrix_o},
     {"o.s", put_nothing, NULL},
-    {"gateup.w", put_matrix, &matrix_gate},
+    {"gateup.w", put_matrix, &matrix_gate[SHAPE_WHOLE]},
     {"gateup.s", put_nothing, NULL},
-    {"down.w", put_matrix, &matrix_down},
+    {"gateup.1.w", put_matrix, &matrix_gate[SHAPE_FIRST]},
+    {"gateup.1.s", put_nothing, NULL},
+    {"gateup.2.w", put_matrix, &matrix_gate[SHAPE_SECOND]},
+    {"gateup.2.s", put_nothing, NULL},
+    {"down.w", put_matrix, &matrix_down[SHAPE_WHOLE]},
     {"down.s", put_nothing, NULL},
+    {"down.1.w", put_matrix, &matrix_down[SHAPE_FIRST]},
+    {"down.1.s", put_nothing, NULL},
+    {"down.2.w", put_matrix, &matrix_down[SHAPE_SECOND]},
+    {"down.2.s", put_nothing, NULL},
     {"head.w", put_matrix, &matrix_head},
     {"head.s", put_nothing, NULL},
     {"attn.norm.g", put_gain, &attention_norm},
@@ -431,7 +509,8 @@ static const struct filler {
     {"embedding.s", put_nothing, NULL},
     {"cos.", put_rotary, &is_cosine},
     {"sin.", put_rotary, &is_sine},
-    {"mask.", put_mask, NULL},
+    {"mask.", put_mask, &is_upper},
+    {"window.", put_mask, &is_lower},
     {"value.ones.", put_value_ones, NULL},
     {"ones", put_ones, NULL},
     {"ids", put_ids, NULL},

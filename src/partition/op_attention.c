@@ -13,7 +13,9 @@
 
 enum {
     STREAM_IN = 8, /* inward rows and tables */
+    STREAM_WINDOW = 12,
     STREAM_ROW = 16,
+    STREAM_SINK = 22, /* inward */
     STREAM_TABLE = 18,
     STREAM_OUT = 20,   /* outward results */
     STREAM_QUERY = 30, /* outward activations, in the gap of the loads */
@@ -60,7 +62,7 @@ static int32_t pair_tensor(struct block *b, const char *name, bool east, int32_t
     return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full, slice, 2, count);
 }
 
-static void rotate_queries(struct block *b, const struct attention *at, const struct quads *qkv)
+static void rotate_queries(struct block *b, const struct attention *at, const struct quads *qk)
 {
     const struct shape *s = b->shape;
     emit_op(b, "rope.q", true);
@@ -72,7 +74,7 @@ static void rotate_queries(struct block *b, const struct attention *at, const st
         struct pattern p = emit_pattern(at->rows, 1, tiles, at->rows);
         struct walk from = emit_walk(at->first, 1, s->rows);
         struct walk to = emit_walk(q * at->rows, 1, SHAPE_QUADS * at->rows);
-        int64_t c = attention_emit_rotation(b, at, qkv->tensor[q], q % 2, from, p, out, to);
+        int64_t c = attention_emit_rotation(b, at, qk->tensor[q], q % 2, from, p, out, to);
         for (int32_t east = 0; east < 2; east++)
             emit_write(b, out[east], 0, 2, to, p,
                        (struct lane_group){emit_outward(east), STREAM_OUT, emit_vxm_x(b), c});
@@ -168,23 +170,24 @@ static void emit_scores(struct block *b, const struct attention *at, int32_t hea
     place_group(b, at->earliest);
 }
 
-/* 0 where lane l of local tile i may be seen by row o, -inf elsewhere: a table of sliding edges. */
+/* 0 where lane l of local tile i may be seen by row o, -inf elsewhere: a table of sliding edges.
+ * The upper edge is the row's own position; with `window`, this is the lower one. */
 static struct program_operand read_mask(struct block *b, const struct attention *at, bool east,
-                                        int32_t row, struct pattern p, int64_t cycle)
+                                        int32_t row, struct pattern p, int32_t window)
 {
     const struct shape *s = b->shape;
     int32_t step = at->rows > 1, first = attention_offset(b, at) + row % at->rows;
-    struct table_read t = {
-        .table = at->common->mask[east],
-        .subs = 2,
-        .label = emit_transient(b, east ? "mask.e.row" : "mask.w.row", PROGRAM_DTYPE_FP16, 2),
-        .mode = PROGRAM_ADDRESS_CLAMP,
-        .stride = {-2 * s->kv_tile_positions, step},
-        .argument = 1 + first - (east ? s->kv_tile_positions : 0),
-        .limit = s->kv_tile_positions,
-        .sequence = attention_sequence(b, at)};
+    const char *name = window ? "window.row" : east ? "mask.e.row" : "mask.w.row";
+    struct table_read t = {.table = window ? at->common->window[east] : at->common->mask[east],
+                           .subs = 2,
+                           .label = emit_transient(b, name, PROGRAM_DTYPE_FP16, 2),
+                           .mode = PROGRAM_ADDRESS_CLAMP,
+                           .stride = {-2 * s->kv_tile_positions, step},
+                           .argument = 1 + first - window - (east ? s->kv_tile_positions : 0),
+                           .limit = s->kv_tile_positions,
+                           .sequence = attention_sequence(b, at)};
     return emit_read_table(b, &t, emit_walk(0, 1, p.n[0]), p,
-                           emit_at_vxm(b, east, STREAM_TABLE, cycle));
+                           emit_at_vxm(b, east, window ? STREAM_WINDOW : STREAM_TABLE, 0));
 }
 
 /* Masked scores of rows [row, ...) in hemisphere `east`, in ALU `unit`; returns when. */
@@ -192,11 +195,19 @@ static int64_t emit_masked(struct block *b, const struct attention *at, bool eas
                            int32_t row, struct pattern p)
 {
     struct walk walk = emit_walk(row, rows_of_all_heads(b, at), 1);
-    struct program_operand in[2] = {
+    struct program_operand in[3] = {
         emit_read(b, at->score[east], 0, 2, walk, p, emit_at_vxm(b, east, STREAM_IN, 0)),
         read_mask(b, at, east, row, p, 0)};
+    if (b->window)
+        in[2] = read_mask(b, at, east, row, p, b->window);
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_ADD, .p = p};
-    return emit_alu(b, a, in, 2, NULL, 0);
+    return emit_alu(b, a, in, b->window ? 3 : 2, NULL, 0);
+}
+
+/* Head of a row of all heads, and how it goes on from row to row. */
+static struct walk head_walk(const struct attention *at, int32_t row)
+{
+    return at->rows > 1 ? emit_walk(row / at->rows, 0, 0) : emit_walk(row, 0, 1);
 }
 
 static void emit_row_max(struct block *b, const struct attention *at, int32_t row, int32_t n)
@@ -206,8 +217,11 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
     struct alu a = {.unit = 2, .function = PROGRAM_VXM_MAX, .flags = PROGRAM_REDUCE, .p = p};
     for (int32_t east = 0; east < 2; east++)
         a.cycle = emit_masked(b, at, east, east, row, p);
-    struct program_operand in[2] = {emit_alu_operand(0), emit_alu_operand(1)}, last[2];
-    a = ops_lane_max(b, a, in, 2, last);
+    struct program_operand in[3] = {emit_alu_operand(0), emit_alu_operand(1)}, last[2];
+    if (at->sinks)
+        in[2] = emit_read(b, at->sink, 0, 2, head_walk(at, row), p,
+                          emit_at_vxm(b, false, STREAM_SINK, a.cycle));
+    a = ops_lane_max(b, a, in, at->sinks ? 3 : 2, last);
     struct walk walk = emit_walk(row, 0, 1);
     struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, at->row_max, 0, walk);
@@ -227,11 +241,44 @@ static void row_maxima(struct block *b, const struct attention *at)
 {
     const struct shape *s = b->shape;
     int32_t together = rows_together(b, at);
-    int32_t chunk = s->rows > 1 ? ops_lane_max_rows(s->attend_tiles) : 1;
+    int32_t chunk = at->rows > 1 ? ops_lane_max_rows(s->attend_tiles) : 1;
     emit_op(b, "softmax.max", true);
     for (int32_t first = 0; first < rows_of_all_heads(b, at); first += together)
         for (int32_t row = 0; row < together; row += chunk)
             emit_row_max(b, at, first + row, together - row < chunk ? together - row : chunk);
+}
+
+/* Order of rows from `head` on among the weights: (head, row) becomes (row, head) within a KV head
+ * of a prefill. */
+static struct walk weight_walk(const struct block *b, const struct attention *at, int32_t head,
+                               int32_t inner)
+{
+    const struct shape *s = b->shape;
+    int32_t kv = head / s->heads_per_kv, local = head % s->heads_per_kv;
+    return at->rows > 1 ? emit_walk(kv * rows_of_kv_head(b, at) + local, inner, s->heads_per_kv)
+                        : emit_walk(0, inner, 1);
+}
+
+/* exp(sink - row maximum) in the lanes of the head's place in the packed row, 0 elsewhere. */
+static void emit_sinks(struct block *b, const struct attention *at, int32_t head)
+{
+    int32_t first = head * at->rows;
+    struct pattern p = emit_pattern(1, 0, rows_together(b, at), 1);
+    struct walk to = weight_walk(b, at, head, 0);
+    struct program_operand in[2] = {emit_read(b, at->placed_sink, 0, 2, head_walk(at, first), p,
+                                              emit_at_vxm(b, false, STREAM_SINK, 0)),
+                                    emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
+                                              emit_at_vxm(b, true, STREAM_ROW, 0))};
+    struct alu a = {.unit = 0, .function = PROGRAM_VXM_SUB, .p = p};
+    a.cycle = emit_alu(b, a, in, 2, NULL, 0);
+    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
+    struct program_operand out =
+        emit_stream(from.direction, from.stream, 2, at->sink_weight, 0, to);
+    in[0] = emit_alu_operand(0);
+    a.unit = 1, a.function = PROGRAM_VXM_EXP;
+    from.cycle = emit_alu(b, a, in, 1, &out, 1);
+    emit_write(b, at->sink_weight, 0, 2, to, p, from);
+    place_group(b, at->earliest);
 }
 
 /* exp(score - row maximum); a prefill's rows change order from (head, row) to (row, head) within a
@@ -241,11 +288,8 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
     const struct shape *s = b->shape;
     int32_t tiles = s->attend_tiles, n = rows_together(b, at), first = head * at->rows,
             all = rows_of_all_heads(b, at);
-    int32_t kv = head / s->heads_per_kv, local = head % s->heads_per_kv;
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
-    struct walk to = at->rows > 1
-                         ? emit_walk(kv * rows_of_kv_head(b, at) + local, all, s->heads_per_kv)
-                         : emit_walk(0, all, 1);
+    struct walk to = weight_walk(b, at, head, all);
     struct program_operand maximum;
     for (int32_t east = 0; east < 2; east++) {
         struct alu a = {.unit = 8 * east + 1, .function = PROGRAM_VXM_SUB, .p = p};
@@ -331,17 +375,24 @@ static int64_t emit_windows(struct block *b, bool east, int32_t sums, struct pat
            emit_sxm_x(b, false);
 }
 
-/* Adds both hemispheres and the heads of a tile, divides (a squared rsqrt), and writes packed rows.
- */
-static void emit_normalised(struct block *b, struct program_operand part[2][2], struct pattern p,
-                            int64_t cycle, const struct row_source *out, int32_t first)
+/* Adds both hemispheres and the heads of a tile, and the sinks to the denominators; divides (a
+ * squared rsqrt), and writes packed rows of KV head `head`. */
+static void emit_normalised(struct block *b, const struct attention *at, int32_t head,
+                            struct program_operand part[2][2], struct pattern p, int64_t cycle,
+                            const struct row_source *out)
 {
+    int32_t first = at->first * b->shape->tiles_per_kv;
     struct alu a = {.function = PROGRAM_VXM_ADD, .flags = PROGRAM_REDUCE, .p = p, .cycle = cycle};
     int64_t next = 0;
     for (int32_t k = 0; k < 2; k++) {
-        struct program_operand in[2] = {part[0][k], part[1][k]};
+        struct program_operand in[3] = {part[0][k], part[1][k]};
+        bool sinks = k && at->sinks;
+        if (sinks)
+            in[2] = emit_read(b, at->sink_weight, 0, 2,
+                              emit_walk(head * rows_of_kv_head(b, at), 1, p.n[0]), p,
+                              emit_at_vxm(b, true, STREAM_SINK, cycle));
         a.unit = k;
-        next = emit_alu(b, a, in, 2, NULL, 0);
+        next = emit_alu(b, a, in, sinks ? 3 : 2, NULL, 0);
     }
     struct program_operand num = emit_alu_operand(0), den = emit_alu_operand(1);
     a = (struct alu){.unit = 2, .function = PROGRAM_VXM_RSQRT, .p = emit_reduced(p), .cycle = next};
@@ -375,7 +426,7 @@ static void weighted_rows(struct block *b, const struct attention *at, int32_t h
         cycle = emit_weighted_sums(b, at, head, east, sums);
         cycle = emit_windows(b, east, sums, p, cycle, part[east]);
     }
-    emit_normalised(b, part, p, cycle, to, at->first * s->tiles_per_kv);
+    emit_normalised(b, at, head, part, p, cycle, to);
     place_group(b, at->earliest);
 }
 
@@ -397,26 +448,44 @@ static struct row_source packed_rows(struct block *b, int32_t head)
                                .k_step = 1};
 }
 
+/* Logits of the sinks, one vector a head: in all lanes, and in those of the head's place alone. */
+static void sink_tensors(struct block *b, struct attention *at)
+{
+    int32_t slice[2] = {emit_inner_slice(b, false, OPS_SLOT_ROW),
+                        emit_inner_slice(b, false, OPS_SLOT_ROW + 1)};
+    at->sinks = b->shape->model->attention_sinks;
+    if (!at->sinks)
+        return;
+    at->sink = emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16, "sink.all", slice, 2,
+                           b->shape->heads);
+    at->placed_sink = emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16, "sink.placed",
+                                  slice, 2, b->shape->heads);
+}
+
+/* Scores leave slot X to the table of lower edges where there is a window. */
 static void row_tensors(struct block *b, struct attention *at)
 {
     int32_t rows = rows_of_all_heads(b, at), tiles = b->shape->attend_tiles;
+    int32_t slot = b->window ? OPS_SLOT_SCALE_Y : OPS_SLOT_X;
     for (int32_t east = 0; east < 2; east++) {
         at->query[east] = pair_tensor(b, "query", east, OPS_SLOT_BYTES, OPS_SLOT_SPARE, rows);
-        at->score[east] = pair_tensor(b, "score", east, OPS_SLOT_X, OPS_SLOT_X + 1, rows * tiles);
+        at->score[east] = pair_tensor(b, "score", east, slot, slot + 1, rows * tiles);
         at->weight[east] =
             pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
     at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
+    if (at->sinks)
+        at->sink_weight = pair_tensor(b, "sink", true, OPS_SLOT_BYTES, OPS_SLOT_SPARE, rows);
 }
 
 /* Rows [first, first + rows) of the step against the cache of their sequence. */
-static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qkv,
+static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qk,
                    const struct row_source out[SHAPE_QUADS])
 {
     const struct shape *s = b->shape;
     struct attention *at = &head[0];
     row_tensors(b, at);
-    rotate_queries(b, at, qkv);
+    rotate_queries(b, at, qk);
     for (int32_t h = 1; h < s->kv_heads; h++) {
         struct attention cache = head[h];
         head[h] = *at;
@@ -431,6 +500,8 @@ static void attend(struct block *b, struct attention head[SHAPE_QUADS], const st
     emit_op(b, "softmax.exp", true);
     for (int32_t h = 0; h < (at->rows > 1 ? s->heads : 1); h++)
         emit_exponentials(b, at, h);
+    for (int32_t h = 0; at->sinks && h < (at->rows > 1 ? s->heads : 1); h++)
+        emit_sinks(b, at, h);
     emit_op(b, "values", true);
     for (int32_t h = 0; h < s->kv_heads; h++)
         weighted_rows(b, &head[h], h, &out[h]);
@@ -438,20 +509,20 @@ static void attend(struct block *b, struct attention head[SHAPE_QUADS], const st
 
 /* The step's keys and values, sequence by sequence. */
 static void write_caches(struct block *b, struct attention head[SHAPE_QUADS],
-                         const struct quads *qkv)
+                         const struct quads *qk, const struct quads *qkv)
 {
     const struct shape *s = b->shape;
     int32_t rows = shape_rows_each(s);
     for (int32_t first = 0; first < s->rows; first += rows)
         for (int32_t h = 0; h < s->kv_heads; h++) {
             head[h].first = first, head[h].rows = rows;
-            attention_write_key(b, &head[h], qkv, h);
+            attention_write_key(b, &head[h], qk, h);
             attention_write_value(b, &head[h], qkv, h);
         }
 }
 
-int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qkv,
-                      struct row_source out[SHAPE_QUADS])
+int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qk,
+                      const struct quads *qkv, struct row_source out[SHAPE_QUADS])
 {
     const struct shape *s = b->shape;
     struct attention head[SHAPE_QUADS] = {{.common = c}};
@@ -461,7 +532,8 @@ int32_t ops_attention(struct block *b, const struct common *c, const struct quad
         attention_cache_tensors(b, "v", h, head[h].value);
         out[h] = packed_rows(b, h);
     }
-    write_caches(b, head, qkv);
+    write_caches(b, head, qk, qkv);
+    sink_tensors(b, &head[0]);
     int32_t rows = rows_at_once(s), wave = rows * groups_at_once(s);
     struct sram before = b->sram;
     head[0].rows = rows;
@@ -471,7 +543,7 @@ int32_t ops_attention(struct block *b, const struct common *c, const struct quad
             head[0].earliest = b->end;
         }
         head[0].first = first;
-        attend(b, head, qkv, out);
+        attend(b, head, qk, out);
     }
     return s->kv_heads;
 }

@@ -159,7 +159,7 @@ static void write_cache(struct block *b, const struct attention *at, const int32
     place_group(b, 0);
 }
 
-void attention_write_key(struct block *b, const struct attention *at, const struct quads *qkv,
+void attention_write_key(struct block *b, const struct attention *at, const struct quads *qk,
                          int32_t head)
 {
     const struct shape *s = b->shape;
@@ -167,7 +167,7 @@ void attention_write_key(struct block *b, const struct attention *at, const stru
     int32_t key = emit_transient(b, "k.row", PROGRAM_DTYPE_FP16, 2), out[2] = {key, key};
     emit_op(b, "rope.k", true);
     struct walk walk = emit_walk(tile / SHAPE_QUADS * s->rows + at->first, 1, 0);
-    int64_t c = attention_emit_rotation(b, at, qkv->tensor[quad], quad % 2, walk,
+    int64_t c = attention_emit_rotation(b, at, qk->tensor[quad], quad % 2, walk,
                                         emit_pattern(at->rows, 1, 1, 0), out, emit_walk(0, 1, 0));
     write_cache(b, at, out, at->key, c);
 }

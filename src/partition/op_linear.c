@@ -306,11 +306,11 @@ static int32_t pace_of(const struct block *b, struct linear_shape s)
 
 void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape s,
                     const char *name, int32_t mirror, const struct quads *residual,
-                    const struct quads *out)
+                    const int32_t *bias, const struct quads *out)
 {
     char sum[24];
     int32_t pace = pace_of(b, s);
     struct quads partial = linear(b, x, s, name, mirror, pace);
     snprintf(sum, sizeof sum, "%.12s.sum", name);
-    ops_reduce(b, &partial, residual, out, sum, pace);
+    ops_reduce(b, &partial, residual, bias, out, sum, pace);
 }

@@ -18,8 +18,6 @@
 enum {
     STREAM_IN = 8,        /* inward rows, two a quad of the hemisphere */
     STREAM_GAIN = 12,     /* inward constants */
-    STREAM_SUM = 16,      /* inward sums from the MXM */
-    STREAM_RAISE = 26,    /* outward, VXM to MXM */
     STREAM_OUT = 20,      /* outward rows, two a quad of the hemisphere */
     STREAM_TREE_OUT = 24, /* outward, VXM to SXM */
     STREAM_SPREAD = 28,
@@ -339,28 +337,6 @@ static void quad_sources(const struct block *b, const struct quads *q,
                                         .k_step = SHAPE_QUADS};
 }
 
-/* Gains of a norm, in quads beside the scales of linears: constants of the block. */
-static void gain_constants(struct block *b, const char *name, int32_t gain[SHAPE_QUADS])
-{
-    int32_t tiles = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS);
-    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
-        int32_t slot = q / 2 ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X;
-        int32_t slice[2] = {emit_inner_slice(b, q % 2, slot), emit_inner_slice(b, q % 2, slot + 1)};
-        char full[24];
-        snprintf(full, sizeof full, "%.12s.g%d", name, q);
-        int32_t valid = shape_tiles_of(b->shape->hidden_tiles, SHAPE_QUADS, q);
-        gain[q] = emit_tensor(b,
-                              &(struct tensor_spec){.name = full,
-                                                    .kind = PROGRAM_TENSOR_CONSTANT,
-                                                    .dtype = PROGRAM_DTYPE_FP16,
-                                                    .subs = 2,
-                                                    .count = tiles,
-                                                    .valid = valid > 0 ? valid : 0,
-                                                    .slice = slice},
-                              -1);
-    }
-}
-
 /* Rows [first, first + n): y = h * gain into quads, and their largest magnitude. */
 static void scale_and_measure(struct block *b, const struct quads *h,
                               const int32_t gain[SHAPE_QUADS], const struct quads *y, int32_t first,
@@ -414,7 +390,7 @@ static int64_t emit_square_sum(struct block *b, const struct quads *h, struct pa
     struct program_operand both[2] = {emit_alu_operand(4), emit_alu_operand(5)};
     for (int32_t east = 0; east < 2; east++)
         out[east] =
-            emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1));
+            emit_stream(emit_outward(east), OPS_STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1));
     a.flags = PROGRAM_REDUCE, a.cycle = next;
     return emit_alu(b, a, both, 2, out, 2);
 }
@@ -451,20 +427,18 @@ static void emit_ones(struct block *b, int32_t ones, bool east)
          &want, 1, NULL, 0);
 }
 
-/* Lanes of a row against ones: hemisphere `east` takes its half of the lanes. Returns when sums
- * reach the VXM. */
-static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pattern p,
-                             int64_t raised, int32_t squares, int32_t sums)
+int64_t ops_lane_sum(struct block *b, const struct lane_sum *s, struct pattern p, int64_t raised)
 {
+    bool east = s->east;
     int64_t cycle =
         raised + emit_vxm_x(b) - emit_mxm_x(b, false) - b->chip->mxm_compute_skew_cycles;
-    emit_ones(b, ones, east);
+    emit_ones(b, s->ones, east);
     struct program_operand in[2] = {
-        emit_stream(emit_outward(east), STREAM_RAISE, 2, squares, 0, emit_walk(0, 0, 1)),
-        emit_expect(ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0))};
+        emit_stream(emit_outward(east), OPS_STREAM_RAISE, 2, s->squares, 0, emit_walk(0, 0, 1)),
+        emit_expect(s->ones, EMIT_OUTER_SLICES, emit_walk(0, 0, 0))};
     in[1].sub = east ? EMIT_OUTER_SLICES : 0;
     struct program_operand out =
-        emit_stream(emit_inward(east), STREAM_SUM, 4, sums, 0, emit_walk(0, 0, 1));
+        emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, s->sums, 0, emit_walk(0, 0, 1));
     emit(b,
          (struct program_instruction){
              .cycle = cycle,
@@ -473,7 +447,7 @@ static int64_t emit_lane_sum(struct block *b, int32_t ones, bool east, struct pa
              .flags = PROGRAM_FP16 | PROGRAM_EVERY,
              .count = {p.n[0], p.n[1]},
              .interval = {p.d[0], p.d[1]},
-             .low = east ? b->chip->mxm_fp16_rows : 0},
+             .low = s->low},
          in, 2, &out, 1);
     return cycle + b->chip->mxm_compute_cycles + emit_vxm_x(b) - emit_mxm_x(b, false);
 }
@@ -489,8 +463,11 @@ static void inverse_root(struct block *b, const struct common *common, const str
     int64_t raised = emit_square_sum(b, h, p, 0, squares), c = 0;
     for (int32_t east = 0; east < 2; east++) {
         sums[east] = emit_transient(b, east ? "sums.e" : "sums.w", PROGRAM_DTYPE_FP32, 4);
-        c = emit_lane_sum(b, common->ones, east, r, raised, squares, sums[east]);
-        in[east] = emit_stream(emit_inward(east), STREAM_SUM, 4, sums[east], 0, emit_walk(0, 0, 1));
+        struct lane_sum half = {common->ones, east, squares, sums[east],
+                                east ? b->chip->mxm_fp16_rows : 0};
+        c = ops_lane_sum(b, &half, r, raised);
+        in[east] =
+            emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sums[east], 0, emit_walk(0, 0, 1));
     }
     struct alu a = {.unit = 7, .function = PROGRAM_VXM_ADD, .p = r, .cycle = c};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
@@ -534,7 +511,7 @@ struct quantised ops_norm_quantise(struct block *b, const struct common *c, cons
                                rows = b->shape->rows;
     struct quantised out = {.scale = row_vector(b, name, "scale", false, OPS_SLOT_ROW, 2)};
     byte_rows(b, name, h->tiles, out.bytes);
-    gain_constants(b, name, gain);
+    ops_hidden_constants(b, name, 'g', gain);
     /* The rest is read for the last time before the product that follows can write anything. */
     struct sram before = b->sram;
     int32_t magnitude = row_vector(b, name, "amax", false, OPS_SLOT_SCALE_X, 2);

@@ -21,6 +21,7 @@ enum {
     STREAM_RESIDUAL = 18,
     STREAM_OUT = 20,
     STREAM_OWN = 22,
+    STREAM_BIAS = 26, /* inward */
     STREAM_ROW =
         20, /* eastward, links to SRAM, one a source: clear of what products bring inward */
     FIRST_OWN_SLICE = 16, /* outer slices of the west */
@@ -237,6 +238,7 @@ static int64_t add_tree(struct block *b, struct program_operand *term, int32_t t
 /* One sum: quad q of rows [first, first + rows). */
 struct quad_sum {
     const struct quads *partial, *residual, *out, *own; /* residual, own: may be NULL */
+    const int32_t *bias;                                /* or NULL */
     int32_t q, first;
     struct pattern p;
 };
@@ -259,6 +261,22 @@ static void read_terms(struct exchange *e, const struct quad_sum *s, struct prog
                           s->p, emit_at_vxm(b, e->east, STREAM_IN + 2 * place_of(b, k), 0));
 }
 
+/* What is added to a sum of a quad's rows [first, ...) in cycle `cycle`, behind the sum itself in
+ * term[0]: the residual, and a bias with it. Returns the number of terms. */
+static int32_t read_addends(struct block *b, const struct quad_sum *s, int64_t cycle,
+                            struct program_operand *term)
+{
+    int32_t side = s->q % 2, terms = 1;
+    if (s->residual)
+        term[terms++] =
+            emit_read(b, s->residual->tensor[s->q], 0, 2, emit_walk(s->first, 1, b->shape->rows),
+                      s->p, emit_at_vxm(b, side, STREAM_RESIDUAL, cycle));
+    if (s->bias)
+        term[terms++] = emit_read(b, s->bias[s->q], 0, 2, emit_walk(0, 0, 1), s->p,
+                                  emit_at_vxm(b, side, STREAM_BIAS, cycle));
+    return terms;
+}
+
 /* Terms and residual to rows of `out`, and to `own` where another hop follows. */
 static void sum_quad(struct exchange *e, const struct quad_sum *s)
 {
@@ -272,13 +290,11 @@ static void sum_quad(struct exchange *e, const struct quad_sum *s)
                     .function = s->residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY,
                     .p = s->p,
                     .cycle = c};
-    if (s->residual)
-        term[1] = emit_read(b, s->residual->tensor[s->q], 0, 2, to, s->p,
-                            (struct lane_group){emit_inward(side), STREAM_RESIDUAL, x, c});
+    int32_t terms = read_addends(b, s, c, term);
     result[0] = emit_stream(emit_outward(side), STREAM_OUT, 2, s->out->tensor[s->q], 0, to);
     if (s->own)
         result[1] = emit_stream(PROGRAM_WEST, STREAM_OWN, 2, s->own->tensor[s->q], 0, near);
-    c = emit_alu(b, a, term, s->residual ? 2 : 1, result, s->own ? 2 : 1);
+    c = emit_alu(b, a, term, terms, result, s->own ? 2 : 1);
     emit_write(b, s->out->tensor[s->q], 0, 2, to, s->p,
                (struct lane_group){emit_outward(side), STREAM_OUT, x, c});
     if (s->own)
@@ -356,33 +372,32 @@ static void all_gather(struct exchange *e, const struct quads *own, const struct
 static int32_t echo_tensor(struct block *b)
 {
     /* Outside of the slots that partial rows come from: streams to the links pass it. */
-    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SCALE_Y + 1);
+    int32_t slice = emit_inner_slice(b, false, OPS_SLOT_SPARE);
     return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "echo", &slice, 1, 1);
 }
 
 /* A group of one: add the residual where there is one. */
-static void add_residual(struct block *b, const struct quads *partial, const struct quads *residual,
-                         const struct quads *out)
+static void add_residual(struct block *b, struct quad_sum s)
 {
+    const struct quads *partial = s.partial, *out = s.out;
     int32_t rows = b->shape->rows, x = emit_vxm_x(b);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
         if (tiles <= 0)
             continue;
         struct pattern p = emit_pattern(rows, 1, tiles, rows);
+        s.q = q, s.p = p;
         struct walk walk = emit_walk(0, 1, rows);
-        uint8_t inward = emit_inward(q % 2), outward = emit_outward(q % 2);
-        struct program_operand in[2],
+        uint8_t outward = emit_outward(q % 2);
+        struct program_operand in[3],
             to = emit_stream(outward, STREAM_OUT, 2, out->tensor[q], 0, walk);
         in[0] =
             emit_read(b, partial->tensor[q], 0, 2, walk, p,
                       (struct lane_group){emit_inward(quads_east(partial, q)), STREAM_IN, x, 0});
-        if (residual)
-            in[1] = emit_read(b, residual->tensor[q], 0, 2, walk, p,
-                              (struct lane_group){inward, STREAM_RESIDUAL, x, 0});
+        int32_t terms = read_addends(b, &s, 0, in);
         struct alu a = {
-            .unit = q, .function = residual ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY, .p = p};
-        int64_t c = emit_alu(b, a, in, residual ? 2 : 1, &to, 1);
+            .unit = q, .function = terms > 1 ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY, .p = p};
+        int64_t c = emit_alu(b, a, in, terms, &to, 1);
         emit_write(b, out->tensor[q], 0, 2, walk, p,
                    (struct lane_group){outward, STREAM_OUT, x, c});
         place_group(b, 0);
@@ -390,17 +405,18 @@ static void add_residual(struct block *b, const struct quads *partial, const str
 }
 
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
-                const struct quads *out, const char *name, int32_t interval)
+                const int32_t *bias, const struct quads *out, const char *name, int32_t interval)
 {
+    struct quad_sum sum = {.partial = partial, .residual = residual, .out = out, .bias = bias};
     int32_t group = ranks(b), all = b->shape->rows;
     struct exchange e = {.b = b, .slot = (int32_t)machine_link_slot_cycles(b->chip), .rows = all};
     emit_op(b, name, true);
     if (group == 1) {
-        add_residual(b, partial, residual, out);
+        add_residual(b, sum);
     } else if (shape_rows_each(b->shape) == 1) {
         receive_tensors(&e, name, out->tiles);
         one_shot(&e, partial, interval);
-        sum_all(&e, (struct quad_sum){.partial = partial, .residual = residual, .out = out});
+        sum_all(&e, sum);
     } else {
         e.rows = all / group;
         e.east = true;
@@ -408,11 +424,8 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
         struct quads own = own_tensors(&e, name, out->tiles);
         e.echo = echo_tensor(b);
         int64_t left = reduce_scatter(&e, partial);
-        sum_all(&e, (struct quad_sum){.partial = partial,
-                                      .residual = residual,
-                                      .out = out,
-                                      .own = &own,
-                                      .first = b->rank * e.rows});
+        sum.own = &own, sum.first = b->rank * e.rows;
+        sum_all(&e, sum);
         int64_t sums = (int64_t)out->tiles * e.rows;
         all_gather(&e, &own, out, left + b->chip->c2c_hop_cycles + sums + ROUND_TRIP_MARGIN);
     }

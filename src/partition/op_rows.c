@@ -13,8 +13,8 @@ static void inner_slices(const struct block *b, bool east, int32_t slot, int32_t
         slice[j] = emit_inner_slice(b, east, slot + j);
 }
 
-static struct quads quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows,
-                             int32_t mirror, int32_t first_slot, int32_t second_slot)
+struct quads ops_quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows,
+                          int32_t mirror, int32_t first_slot, int32_t second_slot)
 {
     struct quads quads = {.tiles = tiles, .mirror = mirror};
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
@@ -32,12 +32,34 @@ static struct quads quads_at(struct block *b, const char *name, int32_t tiles, i
 struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows,
                              int32_t mirror)
 {
-    return quads_at(b, name, tiles, rows, mirror, OPS_SLOT_X, OPS_SLOT_Y);
+    return ops_quads_at(b, name, tiles, rows, mirror, OPS_SLOT_X, OPS_SLOT_Y);
+}
+
+void ops_hidden_constants(struct block *b, const char *name, char letter,
+                          int32_t tensor[SHAPE_QUADS])
+{
+    int32_t tiles = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS);
+    for (int32_t q = 0; q < SHAPE_QUADS; q++) {
+        int32_t slot = q / 2 ? OPS_SLOT_SCALE_Y : OPS_SLOT_SCALE_X, slice[2];
+        char full[24];
+        inner_slices(b, q % 2, slot, 2, slice);
+        snprintf(full, sizeof full, "%.12s.%c%d", name, letter, q);
+        int32_t valid = shape_tiles_of(b->shape->hidden_tiles, SHAPE_QUADS, q);
+        tensor[q] = emit_tensor(b,
+                                &(struct tensor_spec){.name = full,
+                                                      .kind = PROGRAM_TENSOR_CONSTANT,
+                                                      .dtype = PROGRAM_DTYPE_FP16,
+                                                      .subs = 2,
+                                                      .count = tiles,
+                                                      .valid = valid > 0 ? valid : 0,
+                                                      .slice = slice},
+                                -1);
+    }
 }
 
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub)
 {
-    bool second = quad / 2 != buffer;
+    bool second = quad / 2 != (buffer > 0);
     int32_t slot = second ? OPS_SLOT_ROW + sub : sub ? OPS_SLOT_SPARE : OPS_SLOT_BYTES;
     struct block at = *b;
     at.set = 0;
@@ -45,7 +67,7 @@ int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, 
 }
 
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
-                          const int32_t address[2])
+                          const int32_t address[OPS_RESIDUALS])
 {
     const struct shape *s = b->shape;
     struct quads quads = {.tiles = s->hidden_tiles};
@@ -76,7 +98,8 @@ struct quads ops_bias(struct block *b, const struct quads *in, const char *name)
 {
     enum { STREAM_ROWS = 8, STREAM_BIAS = 18, STREAM_SUM = 20 };
     int32_t rows = b->shape->rows, x = emit_vxm_x(b);
-    struct quads out = quads_at(b, name, in->tiles, rows, 0, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
+    struct quads out =
+        ops_quads_at(b, name, in->tiles, rows, 0, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_Y);
     emit_op(b, name, true);
     for (int32_t q = 0; q < SHAPE_QUADS; q++) {
         int32_t tiles = shape_tiles_of(in->tiles, SHAPE_QUADS, q), slice[2];
@@ -146,19 +169,20 @@ static int32_t rows_everywhere(struct block *b, const char *name, int32_t count,
                        -1);
 }
 
-/* Ones for lane sums, in the 32 slices a hemisphere that stream when the last set is free. */
-static int32_t ones_table(struct block *b)
+/* A row for all columns of an array, in the 32 slices a hemisphere that stream when the last set is
+ * free: ones for lane sums, or ids. */
+static int32_t array_table(struct block *b, const char *name, int32_t hemispheres)
 {
     int32_t slice[2 * EMIT_OUTER_SLICES], set = b->set;
     b->set = EMIT_SETS - 1;
-    for (int32_t j = 0; j < 2 * EMIT_OUTER_SLICES; j++)
+    for (int32_t j = 0; j < hemispheres * EMIT_OUTER_SLICES; j++)
         slice[j] = emit_outer_slice(b, j >= EMIT_OUTER_SLICES, j % EMIT_OUTER_SLICES);
     b->set = set;
     return emit_tensor(b,
-                       &(struct tensor_spec){.name = "ones",
+                       &(struct tensor_spec){.name = name,
                                              .kind = PROGRAM_TENSOR_CONSTANT,
                                              .dtype = PROGRAM_DTYPE_FP16,
-                                             .subs = 2 * EMIT_OUTER_SLICES,
+                                             .subs = hemispheres * EMIT_OUTER_SLICES,
                                              .count = 1,
                                              .valid = 1,
                                              .slice = slice,
@@ -198,10 +222,14 @@ void ops_common(struct block *b, struct common *c)
         c->mask[east] = table(b, east ? "mask.e" : "mask.w", east, OPS_SLOT_Y, 2, masks);
         c->value_ones[east] =
             table(b, east ? "value.ones.e" : "value.ones.w", east, OPS_SLOT_X, 2, 1);
+        if (b->shape->window)
+            c->window[east] = table(b, east ? "window.e" : "window.w", east, OPS_SLOT_X, 2, masks);
     }
     c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
     c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
-    c->ones = ones_table(b);
+    c->ones = array_table(b, "ones", 2);
+    if (b->shape->experts)
+        c->expert_ids = array_table(b, "expert.ids", 1);
 }
 
 enum { STREAM_IN = 8, STREAM_OUT = 20 };
@@ -234,11 +262,11 @@ static void gate_pair(struct block *b, const struct quads *both, int32_t pair, i
     place_group(b, 0);
 }
 
-struct row_source ops_gate(struct block *b, const struct quads *both)
+struct row_source ops_gate(struct block *b, const struct quads *both, int32_t slot)
 {
     int32_t rows = b->shape->rows, pairs = both->tiles / 2, slice[2];
     emit_op(b, "gate", true);
-    inner_slices(b, true, OPS_SLOT_SCALE_X, 2, slice);
+    inner_slices(b, true, slot, 2, slice);
     struct row_source out = {.east = true,
                              .tiles = pairs,
                              .padded_tiles = pairs,

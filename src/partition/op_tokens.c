@@ -101,7 +101,7 @@ void ops_embed(struct block *b, const struct common *c, const struct quads *out)
         embed_quad(b, c, q, tiles, table, scale, partial.tensor[q]);
     }
     if (b->shape->group > 1)
-        ops_reduce(b, &partial, NULL, out, "embed.sum", 0);
+        ops_reduce(b, &partial, NULL, NULL, out, "embed.sum", 0);
 }
 
 static int32_t four_slices(struct block *b, const char *name, int32_t slot,

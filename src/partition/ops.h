@@ -54,20 +54,34 @@ struct row_source {
 struct common {
     int32_t zero, ones, zeros, dump_row;
     int32_t cosine[2], sine[2], mask[2], value_ones[2]; /* by hemisphere */
+    int32_t window[2];                                  /* lower edges, where layers have one */
+    int32_t expert_ids;                                 /* where there are experts */
     int32_t token;                                      /* key of the token that a step ends with */
 };
 
 void ops_common(struct block *b, struct common *common);
 
-/* Rows of quads in the set of the op, fp16. */
+/* Rows of quads, fp16, in two slots from first_slot on for quads 0 and 1, from second_slot on for
+ * the others. */
+struct quads ops_quads_at(struct block *b, const char *name, int32_t tiles, int32_t rows,
+                          int32_t mirror, int32_t first_slot, int32_t second_slot);
+
+/* The same next to the VXM. */
 struct quads ops_inner_quads(struct block *b, const char *name, int32_t tiles, int32_t rows,
                              int32_t mirror);
 
-/* The residual stream, buffer 0 or 1, at fixed addresses. Buffer 1 keeps quad q where buffer 0
- * keeps quad q ^ 2, so that one can be read while the other is written. */
+/* The residual stream at fixed addresses. Buffers 1 and 2 keep quad q where buffer 0 keeps quad
+ * q ^ 2, so that one can be read while the other is written. Buffer 2 is for what the first share
+ * of an MLP hands to the second. */
+enum { OPS_RESIDUALS = 3 };
 struct quads ops_residual(struct block *b, const char *name, int32_t buffer, int8_t layer_step,
-                          const int32_t address[2]);
+                          const int32_t address[OPS_RESIDUALS]);
 int32_t ops_residual_slice(const struct block *b, int32_t buffer, int32_t quad, int32_t sub);
+
+/* Constants of the block, a vector a hidden tile, in quads beside the scales of linears: tensors
+ * NAME.<letter><quad>, padded to equal counts. */
+void ops_hidden_constants(struct block *b, const char *name, char letter,
+                          int32_t tensor[SHAPE_QUADS]);
 
 /* RMSNorm and quantisation of the residual rows; gamma becomes a constant of the block. */
 struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h,
@@ -86,22 +100,66 @@ int32_t ops_weight_slice(const struct block *b, bool east, int32_t local, int32_
 struct quads ops_linear(struct block *b, const struct quantised *x, struct linear_shape shape,
                         const char *name, int32_t mirror);
 
-/* As ops_linear, summed over the tensor group with `residual` (NULL: none) into `out` on all chips.
- * Where it pays, a decode step's rows leave for the other chips while the product still runs. */
+/* As ops_linear, summed over the tensor group with `residual` and `bias`, as ops_reduce has them,
+ * into `out` on all chips. Where it pays, a decode step's rows leave for the other chips while the
+ * product still runs. */
 void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape shape,
                     const char *name, int32_t mirror, const struct quads *residual,
-                    const struct quads *out);
+                    const int32_t *bias, const struct quads *out);
+
+/* Half of a row's lanes, from `low` on, against ones: `squares` leave the VXM outward on
+ * OPS_STREAM_RAISE in hemisphere `east` in cycle `raised`; sums in all lanes come inward on
+ * OPS_STREAM_SUM and stand at the VXM in the cycle that is returned. Both repeat by the outer level
+ * alone. */
+enum { OPS_STREAM_SUM = 16, OPS_STREAM_RAISE = 26 };
+struct lane_sum {
+    int32_t ones;
+    bool east;
+    int32_t squares, sums; /* transient: fp16, fp32 */
+    int32_t low;
+};
+int64_t ops_lane_sum(struct block *b, const struct lane_sum *s, struct pattern p, int64_t raised);
+
+/* RMSNorm of each head of queries and keys, the first tiles of `qkv`. */
+struct quads ops_head_norm(struct block *b, const struct common *c, const struct quads *qkv,
+                           const char *name);
+
+/* What a step has chosen: slot n belongs to row n / per_row. */
+struct experts {
+    int32_t ids;    /* numbers, one a slot, in all lanes */
+    int32_t weight; /* rows of the east, one a slot, the weight in all lanes */
+    int32_t slots, per_row;
+};
+
+/* From the router's logits, one tile. */
+struct experts ops_route(struct block *b, const struct common *c, const struct quads *product);
+
+/* y = x W of each slot's expert; x has the rows of the block's shape, as many for each slot or one.
+ * Rows of the result are slots. */
+struct quads ops_expert_linear(struct block *b, const struct experts *e, const struct quantised *x,
+                               struct linear_shape shape, const char *name, int32_t mirror);
+
+/* Adds each slot's bias; the sums stand in the slots of the scales. */
+struct quads ops_expert_bias(struct block *b, const struct experts *e, const struct quads *in,
+                             const char *name);
+
+/* Rows of slots by their weights into the step's rows. `in_scales`: y stands in the slots of the
+ * scales, else next to the VXM; the result in the others. */
+struct quads ops_combine(struct block *b, const struct experts *e, const struct quads *y,
+                         bool in_scales, const char *name);
 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);
 
-/* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up. */
-struct row_source ops_gate(struct block *b, const struct quads *both);
+/* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up; into two
+ * slots of the east from `slot` on, in which the product does not stand. */
+struct row_source ops_gate(struct block *b, const struct quads *both, int32_t slot);
 
-/* Rotary embedding, KV write, scores, softmax, weighted sum: from qkv rows to packed attention
- * rows, one row_source a KV head. Returns their number. */
-int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qkv,
-                      struct row_source out[SHAPE_QUADS]);
+/* Rotary embedding, KV write, scores, softmax, weighted sum: from rows of queries and keys (`qk`)
+ * and of values (`qkv`, which also has place for the others) to packed attention rows, one
+ * row_source a KV head. Returns their number. */
+int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qk,
+                      const struct quads *qkv, struct row_source out[SHAPE_QUADS]);
 
 /* Largest lane of each row, in all lanes: appends the trees to the open group. `source` is the ALU
  * that produces the rows (its outer repeats); returns the last comparison, ready to be emitted by
@@ -112,12 +170,13 @@ struct alu ops_lane_max(struct block *b, struct alu source, const struct program
 /* Rows of a group of trees that do not run into the next one. */
 int32_t ops_lane_max_rows(int32_t interval);
 
-/* Sum of the tensor group's partial rows and of the residual (NULL: none): all chips end with all
- * rows of `out`. Sends and receives name their peer by its rank: queue SEND + rank, RECEIVE + rank.
- * `interval` > 0, for a single row: its vectors leave so many cycles apart as soon as they exist;
- * 0: they leave at the rate of the links once all that was placed before has ended. */
+/* Sum of the tensor group's partial rows, of the residual (NULL: none) and of a constant row with
+ * it (`bias`, tensors by quad; NULL: none): all chips end with all rows of `out`. Sends and
+ * receives name their peer by its rank: queue SEND + rank, RECEIVE + rank. `interval` > 0, for a
+ * single row: its vectors leave so many cycles apart as soon as they exist; 0: they leave at the
+ * rate of the links once all that was placed before has ended. */
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
-                const struct quads *out, const char *name, int32_t interval);
+                const int32_t *bias, const struct quads *out, const char *name, int32_t interval);
 
 /* Token ids to hidden rows in `out`: each chip contributes the rows that it holds. */
 void ops_embed(struct block *b, const struct common *c, const struct quads *out);

@@ -15,20 +15,26 @@
  * step). */
 enum partition_phase { PARTITION_DECODE, PARTITION_PREFILL, PARTITION_PHASES };
 
-/* The units that a pipeline is cut between: embedding, attention and MLP of each layer, head. */
+/* The units that a pipeline is cut between: embedding, attention and MLP of each layer, head. Where
+ * memory wants it, an MLP is cut, too: into two shares of its inner columns. */
 enum partition_block {
     PARTITION_EMBED,
     PARTITION_ATTENTION,
     PARTITION_MLP,
+    PARTITION_MLP_FIRST,
+    PARTITION_MLP_SECOND,
     PARTITION_HEAD,
     PARTITION_BLOCKS
 };
 
 /* One pipeline stage: `group` consecutive chips, blocks [first_block, first_block + blocks) of the
- * sequence embed, attention 0, mlp 0, attention 1, ..., head. */
+ * sequence embed, attention 0, both shares of mlp 0, attention 1, ..., head. Shares that stand in
+ * one stage are compiled as the whole. */
 struct partition_stage {
     int32_t first_chip;
     int32_t first_block, blocks;
+    int32_t layers; /* attentions */
+    int32_t order;  /* in which its layers take variants of blocks */
     int64_t start_cycle[PARTITION_PHASES],
         end_cycle[PARTITION_PHASES]; /* without the transfer that follows */
     int64_t weight_bytes, embedding_bytes, kv_bytes, constant_bytes; /* a chip, padding included */
@@ -38,6 +44,7 @@ struct partition_stage {
 struct partition_candidate {
     int32_t stages, group;
     int32_t prefill_rows; /* of one pass; a chunk takes chunk / rows passes */
+    bool shares;          /* MLPs are cut in two where that makes stages fit */
     bool fits;
     int64_t decode_cycles; /* compiled length of a decode step; 0 where it does not fit */
     int64_t missing_bytes; /* SRAM that the fullest chip lacks */

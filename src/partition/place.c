@@ -287,6 +287,9 @@ static int64_t ready_for(const struct block *b, const struct program_instruction
 {
     const struct program_operand *held = &b->code.operand[i->operand + i->outputs - 1u];
     const struct tensor_meta *meta = &b->meta[held->tensor];
+    if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
+        return b->meta[b->code.operand[i->operand + 1u].tensor].ready +
+               program_expert_delay_cycles(b->chip);
     return meta->row_ready && is_single(i) ? meta->row_ready[held->index] : meta->ready;
 }
 
@@ -389,6 +392,13 @@ static void note_access(struct block *b, const struct program_instruction *i, in
     t->live_to = end + 1 > t->live_to ? end + 1 : t->live_to;
 }
 
+/* Ids of experts are in use until the last address that they complete. */
+static void note_ids(struct block *b, const struct program_instruction *i, int64_t end)
+{
+    struct program_tensor *t = &b->code.tensor[b->code.operand[i->operand + 1u].tensor];
+    t->live_to = end + 1 > t->live_to ? end + 1 : t->live_to;
+}
+
 static void commit_instruction(struct block *b, struct program_instruction *i, int64_t shift)
 {
     i->cycle += shift;
@@ -401,6 +411,8 @@ static void commit_instruction(struct block *b, struct program_instruction *i, i
     b->end = end > b->end ? end : b->end;
     if (i->opcode == PROGRAM_MEM_READ || i->opcode == PROGRAM_MEM_WRITE)
         note_access(b, i, v.to);
+    if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
+        note_ids(b, i, v.to);
 }
 
 int64_t place_group(struct block *b, int64_t earliest)

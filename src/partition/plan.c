@@ -87,22 +87,49 @@ static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why
     return fits;
 }
 
-/* Where the hidden rows go between stage s and the next: the buffer that its first block reads. */
-static int32_t buffer_into(const struct plan *p, int32_t stage)
+static struct stages_unit unit_at(const struct plan *p, const struct partition_stage *stage,
+                                  int32_t block)
 {
-    return stages_block_kind(p->input.model, p->stage[stage].first_block) == PARTITION_MLP;
+    return stages_unit(&p->templates, block, stage->first_block + stage->blocks, stage->order);
+}
+
+/* What the first unit of a stage reads. */
+static enum transfer_what needs_of(const struct plan *p, const struct partition_stage *stage)
+{
+    switch (unit_at(p, stage, stage->first_block).kind) {
+    case PARTITION_MLP:
+    case PARTITION_MLP_FIRST:
+        return TRANSFER_AFTER_ATTENTION;
+    case PARTITION_MLP_SECOND:
+        return TRANSFER_INSIDE_MLP;
+    default:
+        return TRANSFER_AFTER_MLP;
+    }
 }
 
 static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s)
 {
     bool last = s + 1 == p->stages;
+    const struct partition_stage *to = &p->stage[last ? 0 : s + 1];
     struct transfer_request r = {.phase = phase,
                                  .from_first = p->stage[s].first_chip,
-                                 .to_first = p->stage[last ? 0 : s + 1].first_chip,
-                                 .buffer = last ? -1 : buffer_into(p, s + 1)};
+                                 .to_first = to->first_chip,
+                                 .what = last ? TRANSFER_TOKEN : needs_of(p, to)};
     if (last && (phase == PARTITION_PREFILL || s == 0))
         return true;
     return transfer_build(&p->transfer[phase][s], &p->templates, p->input.topology, &r);
+}
+
+static int64_t stage_cycles(const struct plan *p, enum partition_phase phase,
+                            const struct partition_stage *stage)
+{
+    int64_t cycles = 0;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        cycles += stages_unit_length(&p->templates, phase, u);
+        n = u.next;
+    }
+    return cycles;
 }
 
 /* Stages one after the other, each followed by its transfer. What follows a block or a transfer
@@ -115,8 +142,7 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
     for (int32_t s = 0; s < p->stages; s++) {
         struct partition_stage *stage = &p->stage[s];
         stage->start_cycle[phase] = cycle;
-        for (int32_t n = 0; n < stage->blocks; n++)
-            cycle += stages_block_length(&p->templates, phase, stage->first_block + n);
+        cycle += stage_cycles(p, phase, stage);
         stage->end_cycle[phase] = cycle;
         if (!build_transfer(p, phase, s))
             return false;
@@ -127,62 +153,71 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
     return true;
 }
 
+static const struct block *block_of(const struct plan *p, enum partition_phase phase, int32_t rank,
+                                    struct stages_unit u)
+{
+    return &p->templates.rank[rank].block[phase][u.kind][u.variant];
+}
+
+static int64_t vectors_of(const struct block *b, enum program_tensor_kind kind)
+{
+    int64_t vectors = 0;
+    for (size_t k = 0; k < b->code.tensors; k++)
+        if (b->code.tensor[k].kind == kind && b->meta[k].persistent)
+            vectors += (int64_t)b->code.tensor[k].subs * b->code.tensor[k].count;
+    return vectors;
+}
+
 /* Bytes that tensors of `kind` take in the blocks of a stage, on its first chip. */
 static int64_t stage_bytes(const struct plan *p, const struct partition_stage *stage,
                            enum program_tensor_kind kind)
 {
     int64_t vectors = 0;
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
-        enum partition_block block = stages_block_kind(p->input.model, n);
-        int32_t v = template_variant(&p->templates, block, stages_block_layer(p->input.model, n));
-        const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][block][v].code;
-        for (size_t k = 0; k < code->tensors; k++)
-            if (code->tensor[k].kind == kind &&
-                p->templates.rank[0].block[PARTITION_DECODE][block][v].meta[k].persistent)
-                vectors += (int64_t)code->tensor[k].subs * code->tensor[k].count;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        vectors += vectors_of(block_of(p, PARTITION_DECODE, 0, u), kind);
+        n = u.next;
     }
     return vectors * p->input.chip->lanes;
 }
 
-static void describe_stage(struct plan *p, int32_t s, const int32_t *first)
+static int32_t layers_of(const struct plan *p, const struct partition_stage *stage)
+{
+    int32_t layers = 0;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
+        layers += unit_at(p, stage, n).kind == PARTITION_ATTENTION;
+    return layers;
+}
+
+static void describe_stage(struct plan *p, int32_t s, const struct stages_piece *piece)
 {
     struct partition_stage *stage = &p->stage[s];
-    *stage = (struct partition_stage){
-        .first_chip = s * p->group, .first_block = first[s], .blocks = first[s + 1] - first[s]};
+    *stage = (struct partition_stage){.first_chip = s * p->group,
+                                      .first_block = piece->first,
+                                      .blocks = piece->blocks,
+                                      .order = piece->order};
+    stage->layers = layers_of(p, stage);
     stage->weight_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_WEIGHT);
     stage->embedding_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_EMBEDDING);
     stage->kv_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_KV);
     stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
 }
 
-/* Layers may begin with any variant: the first turn with which a cut fits, else the one that lacks
- * least. */
-static bool cut_in_any_turn(struct plan *p, int32_t stages, int32_t *first, int64_t *missing)
+/* Compiles a split whose prefill passes have `rows` rows as far as its decode length, with MLPs cut
+ * in two where `shares`; true where it fits. */
+static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows, bool shares)
 {
-    int64_t least = INT64_MAX;
-    for (p->templates.turn = 0; p->templates.turn < EMIT_SETS; p->templates.turn++) {
-        if (stages_cut(&p->templates, stages, first, missing))
-            return true;
-        least = *missing < least ? *missing : least;
-    }
-    p->templates.turn = 0;
-    *missing = least;
-    return false;
-}
-
-/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
- * fits. */
-static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows)
-{
-    int32_t *first = base_alloc((size_t)c->stages + 1, sizeof *first);
+    struct stages_piece *piece = base_alloc((size_t)c->stages, sizeof *piece);
     int64_t missing = 0;
     release_split(p);
     c->fits = false;
     c->prefill_rows = rows;
+    c->shares = shares;
+    p->templates.shares = shares;
     if (derive_shapes(p, c->group, rows, c->why_not)) {
         p->group = c->group;
         templates_build(&p->templates, 1);
-        c->fits = cut_in_any_turn(p, c->stages, first, &missing);
+        c->fits = stages_cut(&p->templates, c->stages, piece, &missing);
         c->missing_bytes = missing * p->input.chip->lanes;
         c->why_not[0] = '\0';
         if (!c->fits)
@@ -193,19 +228,19 @@ static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows
         p->stages = c->stages;
         p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
         for (int32_t s = 0; s < p->stages; s++)
-            describe_stage(p, s, first);
+            describe_stage(p, s, &piece[s]);
         c->fits = lay_timeline(p, PARTITION_DECODE);
         c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
         if (!c->fits)
             snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
     }
-    base_free(first);
+    base_free(piece);
     return c->fits;
 }
 
 /* A chunk goes through in one pass, or in several equal ones where its activations leave too little
  * SRAM or the last chunk of the bucket would end outside of it. */
-static bool try_split(struct plan *p, struct partition_candidate *c)
+static bool try_passes(struct plan *p, struct partition_candidate *c, bool shares)
 {
     const struct bucket *bucket = p->input.bucket;
     int32_t chunk = bucket->prefill_chunk;
@@ -213,10 +248,26 @@ static bool try_split(struct plan *p, struct partition_candidate *c)
         int32_t rows = chunk / passes;
         if (passes > 1 && (chunk % passes || !shape_is_pass(bucket, rows)))
             continue;
-        if (try_rows(p, c, rows))
+        if (try_rows(p, c, rows, shares))
             break;
     }
     return c->fits;
+}
+
+/* Neither mixtures nor biases of an MLP can be cut, nor can MLPs whose second share would have no
+ * tiles. */
+static bool has_shares(const struct plan *p)
+{
+    const struct model *model = p->input.model;
+    return !model->experts && !model->mlp_bias &&
+           shape_share_tiles(&p->templates.shape[0], SHAPE_SECOND) > 0;
+}
+
+/* MLPs are cut in two only where whole ones do not fit. */
+static bool try_split(struct plan *p, struct partition_candidate *c)
+{
+    return try_passes(p, c, false) ||
+           (c->missing_bytes > 0 && has_shares(p) && try_passes(p, c, true));
 }
 
 static void add_candidate(struct plan *p, int32_t stages, int32_t group)
@@ -236,39 +287,40 @@ static bool group_is_allowed(const struct plan *p, int32_t group)
 static void list_candidates(struct plan *p)
 {
     const struct lpu_rack *rack = p->input.rack;
-    int32_t chips = chips_of(&p->input);
+    int32_t chips = chips_of(&p->input), most = stages_most(&p->templates, p->input.model);
     for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
         int32_t stages = rack->pipeline_stages ? rack->pipeline_stages : chips / group;
         if (!group_is_allowed(p, group) || stages < 1)
             continue;
-        if (stages > stages_block_count(p->input.model))
-            stages = stages_block_count(p->input.model);
+        if (stages > most)
+            stages = most;
         if (stages * group <= chips)
             add_candidate(p, stages, group);
     }
+}
+
+/* The fewest stages of `group` chips that hold the model; 0: none do. */
+static int32_t least_stages(struct plan *p, int32_t group, bool shares)
+{
+    char why[160];
+    release_split(p);
+    p->templates.shares = shares;
+    if (!derive_shapes(p, group, LEAST_PREFILL_ROWS, why) || (shares && !has_shares(p)))
+        return 0;
+    templates_build(&p->templates, 1);
+    return stages_least(&p->templates);
 }
 
 /* The split with the fewest chips that holds the model at all; stages 0: none does. */
 static struct partition_candidate least_that_would_do(struct plan *p)
 {
     struct partition_candidate least = {.stages = 0};
-    int32_t blocks = stages_block_count(p->input.model);
-    int32_t *first = base_alloc((size_t)blocks + 1, sizeof *first);
-    for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
-        char why[160];
-        int64_t missing;
-        release_split(p);
-        if (!group_is_allowed(p, group) || !derive_shapes(p, group, LEAST_PREFILL_ROWS, why))
-            continue;
-        templates_build(&p->templates, 1);
-        for (int32_t stages = 1; stages <= blocks; stages++)
-            if (cut_in_any_turn(p, stages, first, &missing)) {
-                if (!least.stages || stages * group < least.stages * least.group)
-                    least = (struct partition_candidate){.stages = stages, .group = group};
-                break;
-            }
-    }
-    base_free(first);
+    for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2)
+        for (int shares = 0; shares < 2 && group_is_allowed(p, group); shares++) {
+            int32_t stages = least_stages(p, group, shares == 1);
+            if (stages && (!least.stages || stages * group < least.stages * least.group))
+                least = (struct partition_candidate){.stages = stages, .group = group};
+        }
     return least;
 }
 
@@ -319,7 +371,7 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
 /* Compiles a split that fits for all ranks of a group and both phases. */
 static bool take(struct plan *p, struct partition_candidate *c)
 {
-    if (!try_rows(p, c, c->prefill_rows))
+    if (!try_rows(p, c, c->prefill_rows, c->shares))
         return false;
     release_timeline(p);
     templates_build(&p->templates, p->group);
@@ -329,28 +381,28 @@ static bool take(struct plan *p, struct partition_candidate *c)
     return true;
 }
 
-/* Rows of the caches of a stage, by slice. */
-static void add_cache_rows(const struct plan *p, const struct partition_stage *stage,
+/* Adds the rows of the caches of a unit, by slice. */
+static void add_cache_rows(const struct plan *p, struct stages_unit u,
                            int32_t rows[PROGRAM_QUEUE_VXM])
 {
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
-        enum partition_block kind = stages_block_kind(p->input.model, n);
-        int32_t v = template_variant(&p->templates, kind, stages_block_layer(p->input.model, n));
-        const struct program *code = &p->templates.rank[0].block[PARTITION_DECODE][kind][v].code;
-        for (size_t k = 0; k < code->tensors; k++)
-            for (int32_t j = 0;
-                 code->tensor[k].kind == PROGRAM_TENSOR_KV && j < code->tensor[k].subs; j++)
-                rows[code->slice[code->tensor[k].slice + j]] += code->tensor[k].count;
-    }
+    const struct program *code =
+        &p->templates.rank[0].block[PARTITION_DECODE][u.kind][u.variant].code;
+    for (size_t k = 0; k < code->tensors; k++)
+        for (int32_t j = 0; code->tensor[k].kind == PROGRAM_TENSOR_KV && j < code->tensor[k].subs;
+             j++)
+            rows[code->slice[code->tensor[k].slice + j]] += code->tensor[k].count;
 }
 
 static int32_t stage_seats(const struct plan *p, const struct partition_stage *stage)
 {
     int32_t rows[PROGRAM_QUEUE_VXM] = {0}, cache[PROGRAM_QUEUE_VXM] = {0};
     int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
-    add_cache_rows(p, stage, cache);
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
-        stages_add_rows(&p->templates, n, rows);
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        add_cache_rows(p, u, cache);
+        stages_add_rows(&p->templates, u, rows);
+        n = u.next;
+    }
     for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++) {
         int32_t each = cache[slice] / p->seats, left = p->templates.capacity[slice] - rows[slice];
         int32_t seats = each ? p->seats + left / each : most;
@@ -382,7 +434,7 @@ static void raise_seats(struct plan *p, struct partition_candidate *c)
     p->seats = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
     if (p->seats == 1)
         return;
-    while (!try_rows(p, c, c->prefill_rows))
+    while (!try_rows(p, c, c->prefill_rows, c->shares))
         p->seats--;
     take(p, c);
     find_interval(p);
@@ -412,8 +464,11 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
     const struct partition_stage *stage = &p->stage[s];
     int32_t rows[PROGRAM_QUEUE_VXM] = {0};
     bool valid = stage->blocks > 0 && stage->first_chip == s * p->group;
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
-        stages_add_rows(&p->templates, n, rows);
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        stages_add_rows(&p->templates, u, rows);
+        n = u.next;
+    }
     for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++)
         valid = valid && rows[slice] <= p->templates.capacity[slice];
     /* A stage of the head alone has nothing to do in prefill. */
@@ -545,15 +600,15 @@ static void append_blocks(const struct plan *p, enum partition_phase phase, int3
     struct assemble_place at = {
         .cycle = stage->start_cycle[phase], .rows = rows, .link_of_peer = link};
     find_peers(p, stage->first_chip, rank, link);
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++) {
-        enum partition_block kind = stages_block_kind(p->input.model, n);
-        at.layer = stages_block_layer(p->input.model, n);
-        const struct block *block =
-            &t->rank[rank].block[phase][kind][template_variant(t, kind, at.layer)];
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        const struct block *block = block_of(p, phase, rank, u);
+        at.layer = u.layer;
         if (block->shape)
             assemble_append(program, block, &at);
-        at.cycle += stages_block_length(t, phase, n);
-        stages_add_rows(t, n, rows);
+        at.cycle += stages_unit_length(t, phase, u);
+        stages_add_rows(t, u, rows);
+        n = u.next;
     }
 }
 
@@ -562,9 +617,8 @@ static void append_transfers(const struct plan *p, enum partition_phase phase, i
 {
     for (int32_t s = 0; s < p->stages; s++) {
         const struct partition_stage *next = s + 1 < p->stages ? &p->stage[s + 1] : NULL;
-        struct assemble_place at = {
-            .cycle = p->stage[s].end_cycle[phase],
-            .layer = next ? stages_block_layer(p->input.model, next->first_block) : -1};
+        struct assemble_place at = {.cycle = p->stage[s].end_cycle[phase],
+                                    .layer = next ? unit_at(p, next, next->first_block).layer : -1};
         const struct transfer *x = &p->transfer[phase][s];
         for (size_t n = 0; n < x->parts; n++)
             if (x->part[n].chip == chip)
@@ -584,6 +638,8 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
     program->kv_tile_positions = shape->kv_tile_positions;
     program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
     program->key_id_bits = shape->key_id_bits;
+    program->experts = shape->experts;
+    program->expert_slots = shape->rows * shape->experts_per_row;
     program->token = -1;
     if (chip < p->group) {
         int32_t first = rank * shape->vocabulary;

@@ -38,9 +38,9 @@ static bool divides_model(const struct model *m, int32_t group, char *why)
     if (m->kv_heads % group && group % m->kv_heads)
         return refuse(why, "%lld KV heads neither divide nor are divided by a tensor group of %lld",
                       m->kv_heads, group);
-    if (m->ffn % group)
-        return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", m->ffn,
-                      group);
+    int64_t ffn = m->experts ? m->expert_ffn : m->ffn;
+    if (ffn % group)
+        return refuse(why, "the FFN of %lld does not divide by a tensor group of %lld", ffn, group);
     return true;
 }
 
@@ -81,16 +81,33 @@ static void derive_linears(struct shape *s)
     const int32_t lanes = s->chip->lanes;
     s->hidden_tiles = shape_ceil_div(m->hidden, lanes);
     s->hidden_columns = round_up(shape_ceil_div(m->hidden, s->hidden_tiles), BLOCK);
-    s->gate = linear_tiles(s->hidden_tiles, m->ffn / s->group, lanes, 1);
-    s->ffn_tiles = s->gate.n_tiles;
-    s->ffn_columns = s->gate.columns;
-    s->qkv = (struct linear_shape){s->hidden_tiles, s->heads + 2 * s->kv_heads, s->head_columns};
+    s->qkv = (struct linear_shape){.k_tiles = s->hidden_tiles,
+                                   .n_tiles = s->heads + 2 * s->kv_heads,
+                                   .columns = s->head_columns};
     s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes, 1);
-    s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes, 1);
     s->vocabulary = shape_ceil_div(m->vocabulary, s->group);
     for (s->key_id_bits = LEAST_ID_BITS; m->vocabulary > INT64_C(1) << s->key_id_bits;)
         s->key_id_bits++;
     s->head = linear_tiles(s->hidden_tiles, s->vocabulary, lanes, SHAPE_QUADS);
+}
+
+/* Gate and up of an expert take as many planes as a dense MLP's: an even number of tiles each, so
+ * that both are in the same place whatever slot the expert is chosen for. They are narrow, and so
+ * the weights of down install row by row: vectors hold outputs, not the few inputs. */
+static void derive_mlp(struct shape *s)
+{
+    const struct model *m = s->model;
+    const int32_t lanes = s->chip->lanes, step = m->experts ? 2 : 1;
+    int64_t ffn = m->experts ? m->expert_ffn : m->ffn;
+    s->experts = (int32_t)m->experts;
+    s->experts_per_row = (int32_t)m->experts_per_token;
+    s->gate = linear_tiles(s->hidden_tiles, ffn / s->group, lanes, step);
+    s->ffn_tiles = s->gate.n_tiles;
+    s->ffn_columns = s->gate.columns;
+    s->down = linear_tiles(s->ffn_tiles, m->hidden, lanes, 1);
+    s->down.rows = m->experts ? s->ffn_columns : 0;
+    if (m->experts)
+        s->router = linear_tiles(s->hidden_tiles, m->experts, lanes, 1);
 }
 
 bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct model *model,
@@ -110,11 +127,14 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
                       model->head_dim, chip->mxm_fp16_rows);
     derive_heads(s);
     derive_linears(s);
+    derive_mlp(s);
     if (!derive_kv_tiles(s, bucket, why))
         return false;
     if (s->kv_heads > SHAPE_QUADS)
         return refuse(why, "%lld KV heads on one chip; the compiler places up to %lld", s->kv_heads,
                       SHAPE_QUADS);
+    if (model->sliding_window < bucket->max_sequence)
+        s->window = (int32_t)model->sliding_window;
     s->attend_tiles = shape_attend_extent(s, attend_positions) / (2 * s->kv_tile_positions);
     if (rows > 1 && group > 1 && rows % group)
         return refuse(why, "a prefill chunk of %lld rows does not divide by a tensor group of %lld",
@@ -131,6 +151,31 @@ bool shape_derive_decode(struct shape *s, const struct lpu_chip *chip, const str
                          const struct bucket *bucket, int32_t group, char *why)
 {
     return shape_derive(s, chip, model, bucket, group, bucket->batch, 1, bucket->max_sequence, why);
+}
+
+int32_t shape_share_first(const struct shape *s, enum shape_share share)
+{
+    return share == SHAPE_SECOND ? shape_ceil_div(s->ffn_tiles, 2) : 0;
+}
+
+int32_t shape_share_tiles(const struct shape *s, enum shape_share share)
+{
+    int32_t half = shape_ceil_div(s->ffn_tiles, 2);
+    return share == SHAPE_WHOLE ? s->ffn_tiles : share == SHAPE_FIRST ? half : s->ffn_tiles - half;
+}
+
+struct linear_shape shape_gate_up(const struct shape *s, enum shape_share share)
+{
+    struct linear_shape both = s->gate;
+    both.n_tiles = 2 * shape_share_tiles(s, share);
+    return both;
+}
+
+struct linear_shape shape_down(const struct shape *s, enum shape_share share)
+{
+    struct linear_shape down = s->down;
+    down.k_tiles = shape_share_tiles(s, share);
+    return down;
 }
 
 int32_t shape_attend_extent(const struct shape *s, int32_t positions)
@@ -163,29 +208,38 @@ static void check_floor_plan(const struct lpu_chip *chip, struct base_report *re
                             part[n].key, part[n].has, part[n].known);
 }
 
+static void check_mixture(const struct lpu_chip *chip, const struct model *model,
+                          struct base_report *report)
+{
+    if (!model->experts)
+        return;
+    if (model->experts > chip->mxm_fp16_rows || model->experts_per_token >= model->experts)
+        base_report_add(report, NULL, 0,
+                        "%s: %lld of %lld experts a token; the LPU compiler ranks up to %d, of "
+                        "which some are left out",
+                        model->name, (long long)model->experts_per_token, (long long)model->experts,
+                        chip->mxm_fp16_rows);
+    if (model->shared_ffn)
+        base_report_add(report, NULL, 0,
+                        "%s: the LPU compiler has no shared expert yet; run it with --mode gpu",
+                        model->name);
+    if (!model->normalise_experts)
+        base_report_add(report, NULL, 0,
+                        "%s: the LPU compiler weighs experts by the softmax of the chosen logits, "
+                        "not of all; run it with --mode gpu",
+                        model->name);
+    if (model->clamped_gate)
+        base_report_add(report, NULL, 0,
+                        "%s: the LPU compiler has no clamped gate yet; run it with --mode gpu",
+                        model->name);
+}
+
 bool shape_supports(const struct lpu_chip *chip, const struct model *model,
                     const struct bucket *bucket, struct base_report *report)
 {
     size_t before = report->count;
     check_floor_plan(chip, report);
-    if (model->qk_norm)
-        base_report_add(
-            report, NULL, 0,
-            "%s: the LPU compiler has no per-head norm of queries and keys (qwen3) yet; "
-            "run it with --mode gpu",
-            model->name);
-    if (model->mlp_bias || model->output_bias)
-        base_report_add(
-            report, NULL, 0,
-            "%s: the LPU compiler has biases on q, k and v only, not on o or in the MLP; "
-            "run it with --mode gpu",
-            model->name);
-    if (model->sliding_window && model->sliding_window < bucket->max_sequence)
-        base_report_add(report, NULL, 0,
-                        "%s: a sliding window of %lld positions inside a bucket of %d is not "
-                        "compiled yet; choose bucket.max_sequence <= %lld",
-                        model->name, (long long)model->sliding_window, bucket->max_sequence,
-                        (long long)model->sliding_window);
+    check_mixture(chip, model, report);
     if (bucket->batch > PROGRAM_SEQUENCES)
         base_report_add(report, NULL, 0,
                         "bucket.batch = %d: the LPU compiler schedules up to %d sequences a step",

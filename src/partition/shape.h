@@ -12,6 +12,7 @@
  * outputs. */
 struct linear_shape {
     int32_t k_tiles, n_tiles, columns;
+    int32_t rows; /* of a contraction tile, where weights install row by row; else 0 */
 };
 
 /* Shapes of one chip's share of a layer. A row is a token of the step; a tile is a vector of lanes.
@@ -33,7 +34,10 @@ struct shape {
     int32_t kv_tile_positions; /* positions of a KV tile; tile t lives in hemisphere t % 2 */
     int32_t kv_tiles;          /* of the bucket */
     int32_t attend_tiles;      /* tiles a hemisphere that this program attends to */
-    struct linear_shape qkv, output, gate, down, head;
+    int32_t window;            /* positions that windowed layers see; 0: no layer has one inside the
+                                  bucket */
+    int32_t experts, experts_per_row; /* 0: dense; gate and down are then one expert's */
+    struct linear_shape qkv, output, gate, down, head, router;
 };
 
 enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };
@@ -61,6 +65,17 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
 
 /* Prefill attends to whole pairs of KV tiles: the least such extent that holds `positions`. */
 int32_t shape_attend_extent(const struct shape *shape, int32_t positions);
+
+/* Shares of an MLP's inner tiles: all of them, the first half, the second half. */
+enum shape_share { SHAPE_WHOLE, SHAPE_FIRST, SHAPE_SECOND };
+
+/* First inner tile of a share, and how many it has; a second half may have none. */
+int32_t shape_share_first(const struct shape *shape, enum shape_share share);
+int32_t shape_share_tiles(const struct shape *shape, enum shape_share share);
+
+/* Gate and up side by side, and down, of a share. */
+struct linear_shape shape_gate_up(const struct shape *shape, enum shape_share share);
+struct linear_shape shape_down(const struct shape *shape, enum shape_share share);
 
 static inline int32_t shape_ceil_div(int64_t a, int64_t b)
 {

@@ -5,20 +5,45 @@
 
 #include "partition/template.h"
 
-/* Blocks of a model: embed, attention and MLP of each layer, head. */
+/* Blocks of a model: embed, attention and both shares of the MLP of each layer, head. */
 int32_t stages_block_count(const struct model *model);
-enum partition_block stages_block_kind(const struct model *model, int32_t block);
-int32_t stages_block_layer(const struct model *model, int32_t block);
 
-/* first[0..stages] such that stage s holds blocks [first[s], first[s + 1]): each within the rows of
- * a chip, the longest decode stage as short as can be. False where no cut fits; *missing_rows is
- * then what the fullest chip of an even cut lacks, over all its slices. */
-bool stages_cut(const struct templates *t, int32_t stages, int32_t *first, int64_t *missing_rows);
+/* The most stages that these templates can be cut into. */
+int32_t stages_most(const struct templates *t, const struct model *model);
 
-/* Cycles from the start of a block to that of the next; 0 for the head in prefill. */
-int64_t stages_block_length(const struct templates *t, enum partition_phase phase, int32_t block);
+/* What is compiled as one, in which variant, and the block after it. */
+struct stages_unit {
+    enum partition_block kind;
+    int32_t layer; /* of the head: one more than there are */
+    int32_t variant;
+    int32_t next;
+};
 
-/* Adds the persistent rows of a block, by slice, to `rows`. */
-void stages_add_rows(const struct templates *t, int32_t block, int32_t rows[PROGRAM_QUEUE_VXM]);
+/* The unit that begins with `block` in a stage that ends before block `end` and takes variants in
+ * `order`. */
+struct stages_unit stages_unit(const struct templates *t, int32_t block, int32_t end,
+                               int32_t order);
+
+/* Blocks [first, first + blocks), variants in `order`. */
+struct stages_piece {
+    int32_t first, blocks, order;
+};
+
+/* Fills piece[0..stages): each within the rows of a chip, as few MLPs cut in two as can be, and
+ * then the longest decode stage as short as can be. False where no cut fits; *missing is then what
+ * the fullest chip of an even cut lacks, in vectors over all its slices. */
+bool stages_cut(const struct templates *t, int32_t stages, struct stages_piece *piece,
+                int64_t *missing);
+
+/* The fewest stages with which a cut fits; 0: none does. */
+int32_t stages_least(const struct templates *t);
+
+/* Cycles from the start of a unit to that of the next; 0 for the head in prefill. */
+int64_t stages_unit_length(const struct templates *t, enum partition_phase phase,
+                           struct stages_unit unit);
+
+/* Adds the persistent rows of a unit, by slice, to `rows`. */
+void stages_add_rows(const struct templates *t, struct stages_unit unit,
+                     int32_t rows[PROGRAM_QUEUE_VXM]);
 
 #endif

@@ -16,7 +16,7 @@ static void *copy_array(const void *from, size_t count, size_t bytes)
 }
 
 /* A block that knows the tensors of `from` and the rows that they take; no instructions yet. */
-static struct block block_after(const struct block *from, int32_t rotation)
+static struct block block_after(const struct block *from, int32_t variant)
 {
     struct block b = *from;
     const struct program *p = &from->code;
@@ -26,7 +26,8 @@ static struct block block_after(const struct block *from, int32_t rotation)
     b.meta = copy_array(from->meta, p->tensors, sizeof *from->meta);
     b.code.tensor_capacity = b.meta_capacity = p->tensors;
     b.code.slice_capacity = p->slices;
-    b.rotation = rotation;
+    b.rotation = variant % EMIT_SETS;
+    b.window = variant < EMIT_SETS ? 0 : from->shape->window;
     b.busy = reservations_create();
     return b;
 }
@@ -35,6 +36,13 @@ static struct quads residual(struct block *b, const struct template_rank *r,
                              enum partition_phase phase, int32_t buffer, int8_t layer_step)
 {
     return ops_residual(b, buffer ? "h1" : "h0", buffer, layer_step, r->residual[phase]);
+}
+
+/* What the first share of an MLP hands to the second. */
+static struct quads handed_on(struct block *b, const struct template_rank *r,
+                              enum partition_phase phase, int32_t buffer)
+{
+    return ops_residual(b, "h2", buffer, 0, r->residual[phase]);
 }
 
 /* Which set an op leaves free, before rotation. Attention stays with the set of qkv, so that rows
@@ -67,24 +75,100 @@ static void build_attention(struct block *b, const struct template_rank *r,
     struct quads qkv = ops_linear(b, &x, b->shape->qkv, "qkv", 0);
     if (b->shape->model->qkv_bias)
         qkv = ops_bias(b, &qkv, "qkv.bias");
-    int32_t sources = ops_attention(b, &r->tables, &qkv, rows);
+    struct quads qk = qkv;
+    if (b->shape->model->qk_norm)
+        qk = ops_head_norm(b, &r->tables, &qkv, "qk.norm");
+    int32_t sources = ops_attention(b, &r->tables, &qk, &qkv, rows);
+    int32_t bias[SHAPE_QUADS];
     emit_use_set(b, SET_OUTPUT);
     x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
-    ops_linear_sum(b, &x, b->shape->output, "o", b->rotation % 2, &in, &out);
+    bool biased = b->shape->model->output_bias;
+    if (biased)
+        ops_hidden_constants(b, "o.bias", 'b', bias);
+    ops_linear_sum(b, &x, b->shape->output, "o", b->rotation % 2, &in, biased ? bias : NULL, &out);
+}
+
+/* Gate to down of all slots, whose rows the block's shape has meanwhile. */
+static struct quads build_slots(struct block *b, const struct experts *e, struct quads *gate_up,
+                                bool biased)
+{
+    struct row_source gated = ops_gate(b, gate_up, biased ? OPS_SLOT_ROW : OPS_SLOT_SCALE_X);
+    emit_use_set(b, SET_DOWN);
+    struct quantised x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
+    struct quads y = ops_expert_linear(b, e, &x, b->shape->down, "expert.d", b->rotation % 2);
+    return biased ? ops_expert_bias(b, e, &y, "expert.db") : y;
+}
+
+static void build_mixture(struct block *b, const struct template_rank *r,
+                          enum partition_phase phase)
+{
+    const struct shape *step = b->shape;
+    struct shape slots = *step;
+    struct linear_shape both = step->gate;
+    both.n_tiles *= 2;
+    bool biased = step->model->expert_bias;
+    struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
+    emit_use_set(b, SET_GATE_UP);
+    struct quantised x = ops_norm_quantise(b, &r->tables, &in, "mlp.norm");
+    struct quads logits = ops_linear(b, &x, step->router, "router", 0);
+    struct experts e = ops_route(b, &r->tables, &logits);
+    struct quads rows = ops_expert_linear(b, &e, &x, both, "expert.g", 0);
+    if (biased)
+        rows = ops_expert_bias(b, &e, &rows, "expert.gb");
+    slots.rows = e.slots;
+    b->shape = &slots;
+    rows = build_slots(b, &e, &rows, biased);
+    b->shape = step;
+    struct quads partial = ops_combine(b, &e, &rows, biased, "combine");
+    ops_reduce(b, &partial, &in, NULL, &out, "down.sum", 0);
+}
+
+/* A share of an MLP of the rows of `in`, added to `sum`. */
+static void build_share(struct block *b, const struct template_rank *r, enum shape_share share,
+                        const struct quads rows[3])
+{
+    static const char *const gate_up_name[] = {"gateup", "gateup.1", "gateup.2"};
+    static const char *const down_name[] = {"down", "down.1", "down.2"};
+    int32_t bias[SHAPE_QUADS];
+    bool biased = b->shape->model->mlp_bias;
+    emit_use_set(b, SET_GATE_UP);
+    struct quantised x = ops_norm_quantise(b, &r->tables, &rows[0], "mlp.norm");
+    struct quads gate_up =
+        ops_linear(b, &x, shape_gate_up(b->shape, share), gate_up_name[share], 0);
+    if (biased)
+        gate_up = ops_bias(b, &gate_up, "gateup.bias");
+    struct row_source gated = ops_gate(b, &gate_up, biased ? OPS_SLOT_ROW : OPS_SLOT_SCALE_X);
+    emit_use_set(b, SET_DOWN);
+    x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
+    if (biased)
+        ops_hidden_constants(b, "down.bias", 'b', bias);
+    ops_linear_sum(b, &x, shape_down(b->shape, share), down_name[share], b->rotation % 2, &rows[1],
+                   biased ? bias : NULL, &rows[2]);
 }
 
 static void build_mlp(struct block *b, const struct template_rank *r, enum partition_phase phase)
 {
-    struct linear_shape both = b->shape->gate;
-    both.n_tiles *= 2;
+    if (b->shape->experts) {
+        build_mixture(b, r, phase);
+        return;
+    }
     struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
-    emit_use_set(b, SET_GATE_UP);
-    struct quantised x = ops_norm_quantise(b, &r->tables, &in, "mlp.norm");
-    struct quads gate_up = ops_linear(b, &x, both, "gateup", 0);
-    struct row_source gated = ops_gate(b, &gate_up);
-    emit_use_set(b, SET_DOWN);
-    x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
-    ops_linear_sum(b, &x, b->shape->down, "down", b->rotation % 2, &in, &out);
+    build_share(b, r, SHAPE_WHOLE, (const struct quads[]){in, in, out});
+}
+
+static void build_mlp_first(struct block *b, const struct template_rank *r,
+                            enum partition_phase phase)
+{
+    struct quads in = residual(b, r, phase, 1, 0), out = handed_on(b, r, phase, 0);
+    build_share(b, r, SHAPE_FIRST, (const struct quads[]){in, in, out});
+}
+
+static void build_mlp_second(struct block *b, const struct template_rank *r,
+                             enum partition_phase phase)
+{
+    struct quads in = residual(b, r, phase, 1, 0), sum = handed_on(b, r, phase, 2),
+                 out = residual(b, r, phase, 0, 1);
+    build_share(b, r, SHAPE_SECOND, (const struct quads[]){in, sum, out});
 }
 
 static void build_head(struct block *b, const struct template_rank *r, enum partition_phase phase)
@@ -97,12 +181,12 @@ static void build_head(struct block *b, const struct template_rank *r, enum part
 }
 
 typedef void block_builder(struct block *, const struct template_rank *, enum partition_phase);
-static block_builder *const builder[PARTITION_BLOCKS] = {build_embed, build_attention, build_mlp,
-                                                         build_head};
+static block_builder *const builder[PARTITION_BLOCKS] = {
+    build_embed, build_attention, build_mlp, build_mlp_first, build_mlp_second, build_head};
 
-/* Both buffers of the residual stream, at one address each, in the slices that never hold weights.
- */
-static void place_residual(struct block *b, struct template_rank *r, enum partition_phase phase)
+/* `buffers` of the residual stream, at one address each, in the slices that never hold weights. */
+static void place_residual(struct block *b, struct template_rank *r, enum partition_phase phase,
+                           int32_t buffers)
 {
     int32_t rows = shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS) * b->shape->rows;
     int32_t top = b->chip->vectors_per_slice;
@@ -110,10 +194,10 @@ static void place_residual(struct block *b, struct template_rank *r, enum partit
         int32_t held = b->sram.top[ops_residual_slice(b, 0, n / 2, n % 2)];
         top = held < top ? held : top;
     }
-    r->residual[phase][0] = top - rows;
-    r->residual[phase][1] = top - 2 * rows;
+    for (int32_t n = 0; n < buffers; n++)
+        r->residual[phase][n] = top - (n + 1) * rows;
     for (int32_t n = 0; n < 2 * SHAPE_QUADS; n++)
-        b->sram.top[ops_residual_slice(b, 0, n / 2, n % 2)] = top - 2 * rows;
+        b->sram.top[ops_residual_slice(b, 0, n / 2, n % 2)] = top - buffers * rows;
 }
 
 static struct block first_block(const struct templates *t, int32_t rank)
@@ -126,26 +210,43 @@ static struct block first_block(const struct templates *t, int32_t rank)
 }
 
 static void note_block(struct templates *t, const struct block *b, enum partition_phase phase,
-                       enum partition_block kind)
+                       enum partition_block kind, int32_t variant)
 {
-    int64_t *length = &t->length[phase][kind][b->rotation];
+    int64_t *length = &t->length[phase][kind][variant];
     *length = b->end > *length ? b->end : *length;
-    memcpy(t->rows[kind][b->rotation], b->sram.grow, sizeof b->sram.grow);
+    memcpy(t->rows[kind][variant], b->sram.grow, sizeof b->sram.grow);
     for (int32_t s = 0; s < PROGRAM_QUEUE_VXM; s++)
         t->capacity[s] = b->sram.top[s] < t->capacity[s] ? b->sram.top[s] : t->capacity[s];
+}
+
+/* Whether layers may be of this variant: with or without a window, as there are such. */
+static bool is_variant(const struct templates *t, enum partition_block kind, int32_t variant)
+{
+    if (kind != PARTITION_ATTENTION)
+        return variant < (template_has_turns(kind) ? EMIT_SETS : 1);
+    for (int32_t layer = 0; layer < t->shape[PARTITION_DECODE].model->layers; layer++)
+        if (template_is_windowed(t, layer) == variant / EMIT_SETS)
+            return true;
+    return false;
+}
+
+bool template_is_compiled(const struct templates *t, enum partition_phase phase,
+                          enum partition_block kind)
+{
+    bool share = kind == PARTITION_MLP_FIRST || kind == PARTITION_MLP_SECOND;
+    return share ? t->shares : kind != PARTITION_HEAD || phase == PARTITION_DECODE;
 }
 
 static void build_phase(struct templates *t, struct template_rank *r, enum partition_phase phase)
 {
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
-        int32_t variants = kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? EMIT_SETS : 1;
-        if (phase == PARTITION_PREFILL && kind == PARTITION_HEAD)
-            continue;
-        for (int32_t v = 0; v < variants; v++) {
+        for (int32_t v = 0; v < TEMPLATE_VARIANTS && template_is_compiled(t, phase, kind); v++) {
+            if (!is_variant(t, kind, v))
+                continue;
             struct block *b = &r->block[phase][kind][v];
             *b = block_after(&r->common[phase], v);
             builder[kind](b, r, phase);
-            note_block(t, b, phase, kind);
+            note_block(t, b, phase, kind, v);
         }
     }
 }
@@ -155,14 +256,15 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
 static void build_rank(struct templates *t, int32_t rank)
 {
     struct template_rank *r = &t->rank[rank];
+    int32_t buffers = t->shares ? OPS_RESIDUALS : OPS_RESIDUALS - 1;
     for (int32_t s = 0; s < PROGRAM_QUEUE_VXM; s++)
         t->capacity[s] = rank ? t->capacity[s] : t->shape[0].chip->vectors_per_slice;
     r->common[PARTITION_DECODE] = first_block(t, rank);
     ops_common(&r->common[PARTITION_DECODE], &r->tables);
-    place_residual(&r->common[PARTITION_DECODE], r, PARTITION_DECODE);
+    place_residual(&r->common[PARTITION_DECODE], r, PARTITION_DECODE, buffers);
     r->common[PARTITION_PREFILL] = block_after(&r->common[PARTITION_DECODE], 0);
     r->common[PARTITION_PREFILL].shape = &t->shape[PARTITION_PREFILL];
-    place_residual(&r->common[PARTITION_PREFILL], r, PARTITION_PREFILL);
+    place_residual(&r->common[PARTITION_PREFILL], r, PARTITION_PREFILL, buffers);
     memcpy(r->common[PARTITION_DECODE].sram.top, r->common[PARTITION_PREFILL].sram.top,
            sizeof r->common[0].sram.top);
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
@@ -181,7 +283,7 @@ void templates_release(struct templates *t)
         for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
             block_release(&t->rank[rank].common[phase]);
             for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++)
-                for (int32_t v = 0; v < EMIT_SETS; v++)
+                for (int32_t v = 0; v < TEMPLATE_VARIANTS; v++)
                     block_release(&t->rank[rank].block[phase][kind][v]);
         }
     *t = (struct templates){0};

@@ -7,36 +7,59 @@
 #include "partition/ops.h"
 #include "partition/partition.h"
 
-enum { TEMPLATE_RANKS = 8 };
+enum { TEMPLATE_RANKS = 8, TEMPLATE_VARIANTS = 2 * EMIT_SETS };
 
 /* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take
- * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights. */
+ * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights;
+ * attention through a window has as many more. */
 struct template_rank {
-    struct block block[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
+    struct block block[PARTITION_PHASES][PARTITION_BLOCKS][TEMPLATE_VARIANTS];
     struct block common[PARTITION_PHASES]; /* shared tables and residual buffers only: where
                                               transfers start */
     struct common tables;
-    int32_t residual[PARTITION_PHASES][2]; /* addresses of the residual stream's buffers */
+    int32_t residual[PARTITION_PHASES][OPS_RESIDUALS]; /* addresses of its buffers */
 };
 
 struct templates {
     struct shape shape[PARTITION_PHASES];
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
-    int32_t turn;  /* variant of layer 0: free, and chosen so that slices fill evenly */
+    bool shares;   /* MLPs may be cut: set before the first rank is compiled */
     /* Cycles of the longest rank. */
-    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][EMIT_SETS];
-    int32_t rows[PARTITION_BLOCKS][EMIT_SETS][PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
+    int64_t length[PARTITION_PHASES][PARTITION_BLOCKS][TEMPLATE_VARIANTS];
+    int32_t rows[PARTITION_BLOCKS][TEMPLATE_VARIANTS]
+                [PROGRAM_QUEUE_VXM]; /* persistent rows by slice */
     int32_t
         capacity[PROGRAM_QUEUE_VXM]; /* rows left for them by tables and activations; may be < 0 */
 };
 
-/* The variant of a block of `layer`. */
-static inline int32_t template_variant(const struct templates *t, enum partition_block kind,
-                                       int32_t layer)
+/* Blocks of layers come in EMIT_SETS variants. */
+static inline bool template_has_turns(enum partition_block kind)
 {
-    return kind == PARTITION_ATTENTION || kind == PARTITION_MLP ? (layer + t->turn) % EMIT_SETS : 0;
+    return kind != PARTITION_EMBED && kind != PARTITION_HEAD;
 }
+
+/* Orders in which the layers of a stage take turns: forward and backward, from any variant. */
+enum { TEMPLATE_ORDERS = 2 * EMIT_SETS };
+
+static inline bool template_is_windowed(const struct templates *t, int32_t layer)
+{
+    const struct shape *s = &t->shape[PARTITION_DECODE];
+    return s->window && model_window(s->model, layer);
+}
+
+/* The variant of a block of `layer`: those of attention through a window follow the others. */
+static inline int32_t template_variant(const struct templates *t, enum partition_block kind,
+                                       int32_t layer, int32_t order)
+{
+    int32_t step = order < EMIT_SETS ? 1 : EMIT_SETS - 1;
+    int32_t turn = template_has_turns(kind) ? (order + step * layer) % EMIT_SETS : 0;
+    return turn + (kind == PARTITION_ATTENTION && template_is_windowed(t, layer) ? EMIT_SETS : 0);
+}
+
+/* Whether there are such blocks: prefill has no head, and MLPs are cut where that is allowed. */
+bool template_is_compiled(const struct templates *t, enum partition_phase phase,
+                          enum partition_block kind);
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);

@@ -8,6 +8,7 @@
  * inward to its own SRAM. */
 #include "partition/transfer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -20,10 +21,12 @@ enum {
     STREAM_IN = 0,      /* eastward, link to SRAM; one a link */
     START_MARGIN = 128, /* cycles from a slice to the links, and more */
     LINKS = PROGRAM_QUEUE_RECEIVE - PROGRAM_QUEUE_SEND,
-    PIECES = 2 * SHAPE_QUADS,
+    PIECES = 4 * SHAPE_QUADS,
 };
 
 struct piece {
+    char name[24];     /* of its tensor */
+    int32_t buffer[2]; /* where its rows stand at the sender, and at the receiver; token: unused */
     int32_t quad, sub, vectors;
     int64_t start; /* departure of its first vector from the first chip */
 };
@@ -49,6 +52,11 @@ static int32_t group_of(const struct journey *j)
     return j->t->shape[0].group;
 }
 
+static bool is_token(const struct journey *j)
+{
+    return j->request->what == TRANSFER_TOKEN;
+}
+
 static bool is_receiver(const struct journey *j, int32_t chip)
 {
     return chip >= j->request->to_first && chip < j->request->to_first + group_of(j);
@@ -72,7 +80,7 @@ static struct block *part_of(struct journey *j, int32_t chip)
     *p = (struct transfer_part){chip, {.shape = common->shape, .chip = common->chip}};
     p->block.sram = common->sram;
     p->block.busy = reservations_create();
-    emit_op(&p->block, j->request->buffer < 0 ? "token" : "hidden", false);
+    emit_op(&p->block, is_token(j) ? "token" : "hidden", false);
     return &p->block;
 }
 
@@ -82,27 +90,24 @@ static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
                          const struct piece *piece)
 {
     const struct template_rank *r = &j->t->rank[0];
-    char name[24];
-    strcpy(name, j->request->buffer < 0 ? "token" : j->request->buffer ? "h1.q0" : "h0.q0");
-    if (j->request->buffer >= 0)
-        name[4] = (char)('0' + piece->quad);
     for (size_t n = 0; n < b->code.tensors; n++)
-        if (strcmp(b->code.tensor[n].name, name) == 0)
+        if (strcmp(b->code.tensor[n].name, piece->name) == 0)
             return (int32_t)n;
     if (!is_sender(j, chip) && !is_receiver(j, chip)) {
-        int32_t label = emit_transient(b, name, PROGRAM_DTYPE_FP16, j->request->buffer < 0 ? 4 : 2);
-        b->meta[label].layer_step = j->request->buffer < 0 ? -1 : 0;
+        int32_t label = emit_transient(b, piece->name, PROGRAM_DTYPE_FP16, is_token(j) ? 4 : 2);
+        b->meta[label].layer_step = is_token(j) ? -1 : 0;
         return label;
     }
-    if (j->request->buffer >= 0) {
-        const char *buffer = j->request->buffer ? "h1" : "h0";
-        return ops_residual(b, buffer, j->request->buffer, 0, r->residual[j->request->phase])
+    if (!is_token(j)) {
+        const char buffer[] = {piece->name[0], piece->name[1], '\0'};
+        return ops_residual(b, buffer, piece->buffer[is_receiver(j, chip)], 0,
+                            r->residual[j->request->phase])
             .tensor[piece->quad];
     }
     const struct program *common = &r->common[0].code;
     const struct program_tensor *token = &common->tensor[r->tables.token];
     return emit_tensor(b,
-                       &(struct tensor_spec){.name = name,
+                       &(struct tensor_spec){.name = piece->name,
                                              .kind = PROGRAM_TENSOR_ACTIVATION,
                                              .dtype = PROGRAM_DTYPE_KEY,
                                              .subs = 4,
@@ -336,17 +341,47 @@ static bool run_ways(struct journey *j)
     return ways > 0;
 }
 
-static void cut_pieces(struct journey *j)
+static void add_piece(struct journey *j, struct piece piece)
+{
+    if (piece.vectors > 0)
+        j->piece[j->pieces++] = piece;
+}
+
+static void cut_token(struct journey *j)
+{
+    int32_t rows = j->t->shape[j->request->phase].rows;
+    for (int32_t sub = 0; sub < 4; sub++)
+        add_piece(j, (struct piece){.name = "token", .sub = sub, .vectors = rows});
+}
+
+/* Rows called h`number` that stand in buffer `from` and are wanted in buffer `to`. */
+static void cut_rows(struct journey *j, int32_t number, int32_t from, int32_t to)
 {
     const struct shape *s = &j->t->shape[j->request->phase];
-    bool token = j->request->buffer < 0;
-    for (int32_t k = 0; k < (token ? 4 : PIECES); k++) {
-        int32_t quad = token ? 0 : k / 2,
-                tiles = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, quad);
-        int32_t vectors = (token ? 1 : tiles) * s->rows;
-        if (vectors > 0)
-            j->piece[j->pieces++] =
-                (struct piece){.quad = quad, .sub = token ? k : k % 2, .vectors = vectors};
+    for (int32_t k = 0; k < 2 * SHAPE_QUADS; k++) {
+        struct piece piece = {.buffer = {from, to}, .quad = k / 2, .sub = k % 2};
+        piece.vectors = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, piece.quad) * s->rows;
+        snprintf(piece.name, sizeof piece.name, "h%d.q%d", number, piece.quad);
+        add_piece(j, piece);
+    }
+}
+
+static void cut_pieces(struct journey *j)
+{
+    switch (j->request->what) {
+    case TRANSFER_TOKEN:
+        cut_token(j);
+        break;
+    case TRANSFER_AFTER_MLP:
+        cut_rows(j, 0, 0, 0);
+        break;
+    case TRANSFER_INSIDE_MLP:
+        cut_rows(j, 2, 0, 2);
+        cut_rows(j, 1, 1, 1);
+        break;
+    case TRANSFER_AFTER_ATTENTION:
+        cut_rows(j, 1, 1, 1);
+        break;
     }
 }
 

@@ -19,11 +19,18 @@ struct transfer {
     int64_t length; /* cycles from the end of the sender's blocks to the start of the receiver's */
 };
 
-/* What moves: the residual buffer 0 or 1, or the token (buffer < 0). */
+/* What moves: residual rows (inside an MLP those that it began with, too), or the token. */
+enum transfer_what {
+    TRANSFER_AFTER_MLP,
+    TRANSFER_AFTER_ATTENTION,
+    TRANSFER_INSIDE_MLP,
+    TRANSFER_TOKEN
+};
+
 struct transfer_request {
     enum partition_phase phase;
     int32_t from_first, to_first; /* first chips of both groups */
-    int32_t buffer;
+    enum transfer_what what;
 };
 
 /* False where no path joins the groups. Release with transfer_release in either case. */

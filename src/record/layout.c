@@ -39,8 +39,10 @@ static const char *const dtype_label[] = {"int8", "fp16", "fp32", "int32", "key"
 
 /* In the order of enum gpu_op and enum gpu_bound, with gpu_op_name's and gpu_bound_name's names. */
 static const char *const gpu_op_label[] = {
-    "embed", "norm", "qkv",    "rope_kv",    "attention",  "o",    "gate_up", "activate",
-    "down",  "head", "sample", "all_reduce", "all_gather", "send", "receive", NULL};
+    "embed",        "norm",     "qkv",  "rope_kv", "attention",  "o",
+    "gate_up",      "activate", "down", "router",  "choose",     "experts_gate_up",
+    "experts_down", "combine",  "head", "sample",  "all_reduce", "all_gather",
+    "send",         "receive",  NULL};
 static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
 
 static const struct record_column model_ops[] = {
@@ -52,7 +54,10 @@ static const struct record_column model_ops[] = {
     WIDE(record_model_op, k, "elements", "length of the contraction of a matrix product"),
     WIDE(record_model_op, n, "elements", "output elements a row"),
     WIDE(record_model_op, kv_positions, "tokens", "keys that a query may see"),
-    WIDE(record_model_op, weight_elements, "elements", "parameters read, each once"),
+    WIDE(record_model_op, weight_elements, "elements",
+         "parameters read, each once; of experts the most there can be"),
+    WIDE(record_model_op, expected_elements, "elements",
+         "the same, but of experts the mean if all are as likely"),
     WIDE(record_model_op, multiply_adds, "1", "multiplications with their additions"),
 };
 

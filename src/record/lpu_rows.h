@@ -17,7 +17,7 @@ struct record_model_op {
     uint8_t phase;
     int32_t op, layer;
     char name[RECORD_NAME_BYTES];
-    int64_t rows, k, n, kv_positions, weight_elements, multiply_adds;
+    int64_t rows, k, n, kv_positions, weight_elements, expected_elements, multiply_adds;
 };
 
 struct record_plan_candidate {

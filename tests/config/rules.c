@@ -23,7 +23,8 @@ static const struct {
      "more than bucket.max_sequence = 256"},
     {"workload.prompt_tokens=248", NULL, NULL},
     {"lpu.chips_used=5", NULL,
-     "--set: lpu.chips_used: 5 is more than the 4 chips of the rack (1 nodes of 4)"},
+     "--set: lpu.chips_used: 5 is more than the 4 chips that there are (racks x nodes x chips: 1 x "
+     "1 x 4)"},
     {"lpu.chips_used=4", NULL, NULL},
     {"lpu.tensor_group=3", NULL, "--set: lpu.tensor_group: 3 chips cannot share a layer: 1, 2, 4"},
     {"lpu.tensor_group=4", NULL, NULL},
@@ -40,6 +41,13 @@ static const struct {
     {"lpu.rack.nodes=17", NULL, NULL},
     {"lpu.rack.nodes=9", "lpu.rack.cables_per_node_pair=3",
      "--set: lpu.rack.nodes: 9 nodes need 24 cables a node"},
+    {"lpu.rack.racks=34", "lpu.rack.nodes=1",
+     "--set: lpu.rack.racks: 34 racks need 33 links a rack to the others, the cables inside a rack "
+     "leave 16"},
+    {"lpu.rack.racks=17", "lpu.rack.nodes=1", NULL},
+    {"lpu.rack.racks=2", "lpu.rack.nodes=3",
+     "--set: lpu.rack.racks: 2 racks need 1 links a rack to the others, the cables inside a rack "
+     "leave 0; fewer lpu.rack.cables_per_node_pair"},
     {"lpu.chip.lanes=328", NULL,
      "--set: lpu.chip.lanes: 328 is no multiple of lpu.chip.lanes_per_superlane = 16"},
     {"lpu.chip.vectors_per_slice=8191", NULL,

@@ -75,11 +75,62 @@ static void few_columns_and_a_long_sum_are_split(void)
 static void decode_attention_is_split_over_keys_until_sms_are_full(void)
 {
     struct gpu_chip chip = chip_of_fixture();
-    struct gpu_attention one = {1, 1, 8192, 4, 1, 128, 2}, many = {200, 1, 8192, 4, 1, 128, 2};
+    struct gpu_attention one = {1, 1, 8192, 0, 4, 1, 128, 2},
+                         many = {200, 1, 8192, 0, 4, 1, 128, 2};
     CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &one).blocks, 64);
     CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &many).split_k, 1);
     one.keys = 1000000;
     CU_ASSERT_EQUAL(gpu_kernel_attention(&chip, &one).blocks, 132);
+}
+
+/* Decode and prefill through a window of 128 keys, near and far into the context. */
+static void a_window_bounds_what_attention_reads_and_computes(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    struct gpu_attention near = {1, 1, 128, 128, 8, 1, 64, 2}, far = near, open = near;
+    far.keys = 100000;
+    struct gpu_kernel a = gpu_kernel_attention(&chip, &near), b = gpu_kernel_attention(&chip, &far);
+    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &a, chip.sms), gpu_kernel_ps(&chip, &b, chip.sms));
+    CU_ASSERT_EQUAL(a.blocks, b.blocks);
+    open.window = 0;
+    struct gpu_kernel c = gpu_kernel_attention(&chip, &open);
+    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &a, chip.sms), gpu_kernel_ps(&chip, &c, chip.sms));
+    struct gpu_attention chunk = {1, 4096, 4096, 128, 8, 1, 64, 2}, whole = chunk;
+    whole.window = 0;
+    a = gpu_kernel_attention(&chip, &chunk);
+    b = gpu_kernel_attention(&chip, &whole);
+    CU_ASSERT_EQUAL(a.blocks, b.blocks);
+    CU_ASSERT_TRUE(gpu_kernel_ps(&chip, &a, chip.sms) < gpu_kernel_ps(&chip, &b, chip.sms));
+    CU_ASSERT_TRUE(a.block_tensor_s < b.block_tensor_s / 4);
+}
+
+static void experts_in_one_launch_are_the_product_of_one_where_there_is_one(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    int32_t rows[] = {0, 4000, 0};
+    struct gpu_kernel one = gpu_kernel_gemm(&chip, 4000, 8192, 4096, 2);
+    struct gpu_kernel grouped = gpu_kernel_grouped(&chip, rows, 3, 8192, 4096, 2);
+    CU_ASSERT_EQUAL(one.split_k, 1);
+    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &one, chip.sms), gpu_kernel_ps(&chip, &grouped, chip.sms));
+    CU_ASSERT_EQUAL(one.blocks, grouped.blocks);
+}
+
+/* Bytes over HBM: the weights of the experts that have rows, each once, and the rows. */
+static void experts_are_read_if_any_row_has_chosen_them(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    static const struct {
+        int32_t rows[4];
+        int64_t touched, all;
+    } row[] = {
+        {{1, 0, 0, 0}, 1, 1}, {{3, 0, 1, 0}, 2, 4}, {{1, 1, 1, 1}, 4, 4}, {{0, 0, 0, 200}, 1, 200}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct gpu_kernel kernel = gpu_kernel_grouped(&chip, row[i].rows, 4, 1536, 1024, 2);
+        double bytes = kernel.block_hbm_bytes * (double)kernel.blocks;
+        double expected = 2.0 * (double)(row[i].touched * 1536 * 1024) +
+                          2.0 * (double)(row[i].all * (1024 + 1536));
+        CU_ASSERT_DOUBLE_EQUAL(bytes, expected, 1e-6 * expected);
+    }
 }
 
 TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
@@ -87,4 +138,7 @@ TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
           TEST(big_products_are_bound_by_tensor_cores_and_thin_ones_by_memory),
           TEST(a_product_is_never_faster_than_the_machine),
           TEST(few_columns_and_a_long_sum_are_split),
-          TEST(decode_attention_is_split_over_keys_until_sms_are_full))
+          TEST(decode_attention_is_split_over_keys_until_sms_are_full),
+          TEST(a_window_bounds_what_attention_reads_and_computes),
+          TEST(experts_in_one_launch_are_the_product_of_one_where_there_is_one),
+          TEST(experts_are_read_if_any_row_has_chosen_them))

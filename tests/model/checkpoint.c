@@ -40,6 +40,17 @@ static void add_layer(struct checkpoint *checkpoint, const struct model *model, 
         add(checkpoint, layer, "self_attn.q_proj.bias", 0, q);
         add(checkpoint, layer, "self_attn.v_proj.bias", 0, kv);
     }
+    if (model->output_bias)
+        add(checkpoint, layer, "self_attn.o_proj.bias", 0, hidden);
+    if (model->mlp_bias) {
+        add(checkpoint, layer, "mlp.down_proj.bias", 0, hidden);
+        add(checkpoint, layer, "mlp.gate_proj.bias", 0, model->ffn);
+        add(checkpoint, layer, "mlp.up_proj.bias", 0, model->ffn);
+    }
+    if (model->qk_norm) {
+        add(checkpoint, layer, "self_attn.k_norm.weight", 0, model->head_dim);
+        add(checkpoint, layer, "self_attn.q_norm.weight", 0, model->head_dim);
+    }
     add(checkpoint, layer, "self_attn.k_proj.weight", kv, hidden);
     add(checkpoint, layer, "self_attn.o_proj.weight", hidden, q);
     add(checkpoint, layer, "self_attn.q_proj.weight", q, hidden);

@@ -27,7 +27,7 @@ struct checkpoint {
     int count;
 };
 
-/* All tensors of `model`, lm_head.weight always among them, under Hugging Face's names. */
+/* All tensors of a dense `model`, lm_head.weight always among them, under Hugging Face's names. */
 struct checkpoint checkpoint_of(const struct model *model);
 
 /* Element `element` of tensor `tensor`: exact in F32, F16 and BF16. */

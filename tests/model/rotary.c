@@ -74,6 +74,72 @@ static void llama3_scaling_keeps_fast_pairs_and_slows_slow_ones(void)
           known, sizeof known / sizeof known[0]);
 }
 
+/* gpt-oss: kept up to pair 8, blended up to 17, divided by 32 from 18 on. */
+static void yarn_scaling_blends_along_a_ramp_of_pairs(void)
+{
+    static const struct known known[] = {
+        {0, 1},
+        {1, 0.68904430588816323},
+        {8, 0.050813274815461475},
+        {9, 0.031705696184663769},
+        {12, 0.006794959489732218},
+        {17, 0.00012931870124506273},
+        {18, 3.8308812373753384e-05},
+        {20, 1.818833668168956e-05},
+        {31, 3.0235114281192144e-07},
+    };
+    check("\"head_dim\": 64, \"rope_theta\": 150000, \"rope_scaling\": {\"rope_type\": \"yarn\", "
+          "\"factor\": 32, \"beta_fast\": 32, \"beta_slow\": 1, \"truncate\": false, "
+          "\"original_max_position_embeddings\": 4096}",
+          known, sizeof known / sizeof known[0]);
+}
+
+/* Defaults: beta 32 and 1, truncated; the ramp runs from pair 23 to pair 40. */
+static void a_truncated_yarn_ramp_begins_and_ends_at_whole_pairs(void)
+{
+    static const struct known known[] = {
+        {0, 1},
+        {20, 0.013335214321633241},
+        {23, 0.0069783058485986633},
+        {24, 0.0053753214907901019},
+        {30, 0.0010643609812470017},
+        {39, 6.4903943208370293e-05},
+        {40, 4.4456985250973067e-05},
+        {63, 3.1023444018792988e-07},
+    };
+    check("\"head_dim\": 128, \"rope_theta\": 1000000, \"rope_scaling\": {\"rope_type\": "
+          "\"yarn\", \"factor\": 4, \"original_max_position_embeddings\": 32768}",
+          known, sizeof known / sizeof known[0]);
+}
+
+static void only_yarn_has_a_gain(void)
+{
+    static const struct {
+        const char *extra;
+        double gain;
+    } row[] = {
+        {"", 1},
+        {"\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 4}", 1},
+        {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 1}", 1},
+        {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 32}", 1.3465735902799727},
+        {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4, \"attention_factor\": 1.5}",
+         1.5},
+        {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4, \"mscale\": 1, "
+         "\"mscale_all_dim\": 1}",
+         1},
+        {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4, \"mscale\": 2, "
+         "\"mscale_all_dim\": 1}",
+         1.2772588722239781 / 1.1386294361119891},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct model model;
+        CU_ASSERT_TRUE_FATAL(sample_read("llama", row[i].extra, &model, NULL));
+        CU_ASSERT_DOUBLE_EQUAL(model_rotary_gain(&model), row[i].gain, 1e-15);
+    }
+}
+
 TEST_MAIN("rotary", TEST(plain_frequencies_are_powers_of_theta),
           TEST(linear_scaling_divides_by_its_factor),
-          TEST(llama3_scaling_keeps_fast_pairs_and_slows_slow_ones))
+          TEST(llama3_scaling_keeps_fast_pairs_and_slows_slow_ones),
+          TEST(yarn_scaling_blends_along_a_ramp_of_pairs),
+          TEST(a_truncated_yarn_ramp_begins_and_ends_at_whole_pairs), TEST(only_yarn_has_a_gain))

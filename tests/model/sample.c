@@ -33,11 +33,25 @@ static char *append_entry(char *text, const char *entry)
     return longer;
 }
 
+/* GptOss for gpt_oss; free with base_free. */
+static char *camel_case(const char *family)
+{
+    char *text = base_strdup(family), *end = text;
+    for (size_t i = 0; family[i]; i++) {
+        bool begins_word = i == 0 || family[i - 1] == '_';
+        if (family[i] != '_')
+            *end++ = begins_word ? (char)toupper((unsigned char)family[i]) : family[i];
+    }
+    *end = '\0';
+    return text;
+}
+
 char *sample_text(const char *family, const char *extra)
 {
     char *type = base_format("\"model_type\": \"%s\"", family);
-    char *architecture = base_format("\"architectures\": [\"%c%sForCausalLM\"]",
-                                     toupper((unsigned char)family[0]), family + 1);
+    char *camel = camel_case(family);
+    char *architecture = base_format("\"architectures\": [\"%sForCausalLM\"]", camel);
+    base_free(camel);
     char *text = base_strdup("");
     if (!is_overridden(type, extra))
         text = append_entry(text, type);

@@ -14,6 +14,9 @@ static const struct {
     {"TinyLlama-1.1B", INT64_C(1100048384)},
     {"Llama-3-8B", INT64_C(8030261248)},
     {"tiny", INT64_C(3475712)},
+    {"Mixtral-8x7B", INT64_C(46702792704)},
+    {"Qwen3-30B-A3B", INT64_C(30532122624)},
+    {"gpt-oss-20b", INT64_C(20914757184)},
 };
 
 static void shipped_models_have_their_parameter_counts(void)

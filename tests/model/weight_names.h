@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What Hugging Face's checkpoints call the weights of Llama and Qwen2, for the tests' own writers.
+/* What Hugging Face's checkpoints call the weights of dense models, for the tests' own writers.
  */
 #ifndef TESTS_MODEL_WEIGHT_NAMES_H
 #define TESTS_MODEL_WEIGHT_NAMES_H
@@ -22,10 +22,16 @@ static const struct {
     [MODEL_WEIGHT_Q_BIAS] = {"self_attn.q_proj.bias", true},
     [MODEL_WEIGHT_K_BIAS] = {"self_attn.k_proj.bias", true},
     [MODEL_WEIGHT_V_BIAS] = {"self_attn.v_proj.bias", true},
+    [MODEL_WEIGHT_O_BIAS] = {"self_attn.o_proj.bias", true},
+    [MODEL_WEIGHT_Q_NORM] = {"self_attn.q_norm.weight", true},
+    [MODEL_WEIGHT_K_NORM] = {"self_attn.k_norm.weight", true},
     [MODEL_WEIGHT_MLP_NORM] = {"post_attention_layernorm.weight", true},
     [MODEL_WEIGHT_GATE] = {"mlp.gate_proj.weight", true},
     [MODEL_WEIGHT_UP] = {"mlp.up_proj.weight", true},
     [MODEL_WEIGHT_DOWN] = {"mlp.down_proj.weight", true},
+    [MODEL_WEIGHT_GATE_BIAS] = {"mlp.gate_proj.bias", true},
+    [MODEL_WEIGHT_UP_BIAS] = {"mlp.up_proj.bias", true},
+    [MODEL_WEIGHT_DOWN_BIAS] = {"mlp.down_proj.bias", true},
     [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false},
     [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false},
 };

@@ -55,6 +55,84 @@ const struct model rack_odd = {.name = "odd",
                                .norm_epsilon = 1e-5,
                                .rope_theta = 1e4};
 
+const struct model rack_normed = {.name = "normed",
+                                  .architecture = "Qwen3ForCausalLM",
+                                  .model_type = "qwen3",
+                                  .layers = 2,
+                                  .hidden = 640,
+                                  .heads = 16,
+                                  .kv_heads = 4,
+                                  .head_dim = 80,
+                                  .ffn = 1216,
+                                  .vocabulary = 1000,
+                                  .max_positions = 512,
+                                  .qk_norm = true,
+                                  .norm_epsilon = 1e-6,
+                                  .rope_theta = 1e6};
+
+const struct model rack_varied = {.name = "varied",
+                                  .architecture = "LlamaForCausalLM",
+                                  .model_type = "llama",
+                                  .layers = 3,
+                                  .hidden = 1000,
+                                  .heads = 8,
+                                  .kv_heads = 4,
+                                  .head_dim = 64,
+                                  .ffn = 1504,
+                                  .vocabulary = 1000,
+                                  .max_positions = 512,
+                                  .qkv_bias = true,
+                                  .output_bias = true,
+                                  .mlp_bias = true,
+                                  .qk_norm = true,
+                                  .sliding_window = 72,
+                                  .full_layer = {2},
+                                  .attention_sinks = true,
+                                  .norm_epsilon = 1e-5,
+                                  .rope_theta = 1e4};
+
+const struct model rack_mixture = {.name = "mixture",
+                                   .architecture = "Qwen3MoeForCausalLM",
+                                   .model_type = "qwen3_moe",
+                                   .layers = 2,
+                                   .hidden = 1536,
+                                   .heads = 8,
+                                   .kv_heads = 4,
+                                   .head_dim = 64,
+                                   .vocabulary = 1000,
+                                   .max_positions = 512,
+                                   .qk_norm = true,
+                                   .experts = 12,
+                                   .experts_per_token = 3,
+                                   .expert_ffn = 352,
+                                   .normalise_experts = true,
+                                   .norm_epsilon = 1e-5,
+                                   .rope_theta = 1e4};
+
+const struct model rack_biased_mixture = {.name = "biased mixture",
+                                          .architecture = "GptOssForCausalLM",
+                                          .model_type = "gpt_oss",
+                                          .layers = 2,
+                                          .hidden = 640,
+                                          .heads = 8,
+                                          .kv_heads = 4,
+                                          .head_dim = 64,
+                                          .vocabulary = 1000,
+                                          .max_positions = 512,
+                                          .qkv_bias = true,
+                                          .output_bias = true,
+                                          .sliding_window = 72,
+                                          .full_layer = {2},
+                                          .attention_sinks = true,
+                                          .experts = 5,
+                                          .experts_per_token = 4,
+                                          .expert_ffn = 800,
+                                          .router_bias = true,
+                                          .expert_bias = true,
+                                          .normalise_experts = true,
+                                          .norm_epsilon = 1e-5,
+                                          .rope_theta = 1e4};
+
 const struct lpu_chip *rack_chip(void)
 {
     static struct lpu_chip chip;
@@ -140,6 +218,7 @@ void rack_release(struct rack *rack)
         for (int phase = 0; phase < PARTITION_PHASES; phase++)
             program_release(&rack->program[c][phase]);
     base_free(rack->program);
+    base_free(rack->expert);
     plan_release(rack->plan);
     lpu_topology_release(&rack->topology);
     base_report_release(&rack->report);
@@ -271,11 +350,28 @@ int64_t rack_step(struct rack *rack, enum partition_phase phase, int32_t positio
     return longest;
 }
 
+/* `chosen` different experts of every row of every layer: which ones follows from `first`. */
+static void choose_experts(struct rack *rack, int32_t rows, int32_t first)
+{
+    int32_t per_row = (int32_t)rack->model.experts_per_token;
+    int32_t layers = (int32_t)rack->model.layers, experts = (int32_t)rack->model.experts;
+    size_t all = (size_t)layers * (size_t)(rows * per_row);
+    rack->expert = base_grow(rack->expert, &rack->expert_capacity, all, sizeof *rack->expert);
+    for (size_t n = 0; n < all; n++)
+        rack->expert[n] =
+            (int32_t)(((size_t)first + 5 * (n / (size_t)per_row) + n) % (size_t)experts);
+}
+
 static bool begin_all(struct rack *rack, enum partition_phase phase, int64_t start,
                       const struct program_sequence *sequence, const int32_t *token)
 {
     const struct program *any = &rack->program[0][phase];
-    struct program_runtime runtime = {.token = token, .tokens = any->rows};
+    if (rack->model.experts)
+        choose_experts(rack, any->rows, token[0] + sequence[0].position);
+    struct program_runtime runtime = {.token = token,
+                                      .tokens = any->rows,
+                                      .expert = rack->expert,
+                                      .expert_layers = (int32_t)rack->model.layers};
     for (int32_t s = 0; s < any->sequences; s++)
         runtime.sequence[s] = sequence[s];
     for (int32_t c = 0; c < rack->topology.chips; c++)

@@ -25,6 +25,19 @@ extern const struct model rack_wide;
 /* One layer whose sizes are multiples of nothing: hidden 1300, head_dim 52, FFN 1100. */
 extern const struct model rack_odd;
 
+/* Two layers with norms of queries and keys, four query heads a KV head. */
+extern const struct model rack_normed;
+
+/* Three layers with all that attention and a dense MLP can have: biases everywhere, norms of
+ * queries and keys, sinks, and windows of 72 positions but in the second layer. */
+extern const struct model rack_varied;
+
+/* Two layers of twelve narrow experts, three a token; five tiles of hidden elements. */
+extern const struct model rack_mixture;
+
+/* Two layers of five experts, four a token, with biases, sinks and a window. */
+extern const struct model rack_biased_mixture;
+
 /* What to compile. Zeros: one node of four chips, the compiler's choice of stages and group, a
  * bucket of 256 positions in chunks of 32, a prompt of one token. */
 struct rack_case {
@@ -53,6 +66,8 @@ struct rack {
     struct chip **chip;                          /* NULL where a chip has no instructions */
     bool computes;
     int32_t loading; /* the chip whose memory is being filled */
+    int32_t *expert; /* of the step: [layers][rows][experts a row] */
+    size_t expert_capacity;
 };
 
 /* Compiles, and takes the programs of all chips. */

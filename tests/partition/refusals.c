@@ -118,23 +118,12 @@ static void check_refusal(const struct rack_case *c, const char *expected)
 
 static void what_the_compiler_does_not_know_is_named(void)
 {
-    struct model normed, biased, gated, windowed;
-    tiny_with(&normed, "normed");
-    normed.qk_norm = true;
-    tiny_with(&biased, "biased");
-    biased.output_bias = true;
-    tiny_with(&gated, "gated");
-    gated.mlp_bias = true;
-    tiny_with(&windowed, "windowed");
-    windowed.sliding_window = 128;
+    struct model mixed;
+    tiny_with(&mixed, "mixed");
+    mixed.experts = 4, mixed.experts_per_token = 2, mixed.expert_ffn = 64;
     check_refusal(&(struct rack_case){.batch = 33},
                   "bucket.batch = 33: the LPU compiler schedules up to 32 sequences a step");
-    check_refusal(&(struct rack_case){.model = &normed},
-                  "normed: the LPU compiler has no per-head");
-    check_refusal(&(struct rack_case){.model = &biased}, "biased: the LPU compiler has biases on");
-    check_refusal(&(struct rack_case){.model = &gated}, "gated: the LPU compiler has biases on");
-    check_refusal(&(struct rack_case){.model = &windowed},
-                  "windowed: a sliding window of 128 positions inside a bucket of 256");
+    check_refusal(&(struct rack_case){.model = &mixed}, "mixed: the LPU compiler weighs experts");
 }
 
 static void a_split_that_cannot_be_is_refused_with_its_reason(void)

@@ -9,28 +9,56 @@ import pathlib
 
 import numpy as np
 
+import make_experts
+
 # Of a layer on the residual stream; enough that the context decides, not the last token alone.
 OUTPUT_GAIN = 4.0
 # Name of the type -> its name in config.json.
 TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
+# Family -> its class in transformers, whether q, k and v have biases, and whether q and k have norms.
+FAMILIES = {
+    "llama": ("LlamaForCausalLM", False, False), "mistral": ("MistralForCausalLM", False, False),
+    "qwen2": ("Qwen2ForCausalLM", True, False), "qwen3": ("Qwen3ForCausalLM", False, True),
+    "mixtral": ("MixtralForCausalLM", False, False), "qwen2_moe": ("Qwen2MoeForCausalLM", True, False),
+    "qwen3_moe": ("Qwen3MoeForCausalLM", False, True), "gpt_oss": ("GptOssForCausalLM", True, False),
+}
+MIXTURES = ("mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss")
+
+
+def window_keys(options):
+    """A window of all layers, but of every second one of a gpt_oss, whose default is another window."""
+    if not options.window:
+        return {"sliding_window": None}
+    switch = {"use_sliding_window": True} if options.family.startswith("qwen") else {}
+    late = {"max_window_layers": options.window_from} if options.family in ("qwen2", "qwen3") else {}
+    return {"sliding_window": options.window, **switch, **late}
+
+
 def config_of(options):
-    """Biases on q, k and v alone are what a Qwen2 has."""
-    family = ("Qwen2ForCausalLM", "qwen2") if options.bias else ("LlamaForCausalLM", "llama")
-    return {
-        "architectures": [family[0]], "model_type": family[1],
+    """Keys of config.json."""
+    yarn = {"rope_type": "yarn", "factor": options.yarn, "beta_fast": 4.0, "beta_slow": 1.0, "truncate": False,
+            "original_max_position_embeddings": 64}
+    keys = {
+        "architectures": [FAMILIES[options.family][0]], "model_type": options.family,
         "hidden_size": options.hidden, "intermediate_size": options.ffn, "num_hidden_layers": options.layers,
         "num_attention_heads": options.heads, "num_key_value_heads": options.kv_heads, "head_dim": options.head_dim,
         "vocab_size": options.vocab, "max_position_embeddings": options.positions, "rms_norm_eps": 1e-5,
         "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": not options.untied,
         "torch_dtype": TYPES[options.dtype],
     }
+    if options.family not in ("llama", "qwen2") or options.window:
+        keys |= window_keys(options)
+    if options.yarn:
+        keys["rope_scaling"] = yarn
+    return keys | make_experts.keys_of(options) if options.family in MIXTURES else keys
 
 
 def random_tensors(options):
     """Name -> float64 array. The final gains have random signs; else a tied head would repeat its token for ever."""
     random = np.random.default_rng(options.seed)
+    _, has_bias, has_norms = FAMILIES[options.family]
     hidden, queries, kv = options.hidden, options.heads * options.head_dim, options.kv_heads * options.head_dim
 
     def matrix(rows, columns, gain=1.0):
@@ -45,10 +73,19 @@ def random_tensors(options):
         tensors[name + "input_layernorm.weight"] = norm_gain()
         for projection, rows in (("q", queries), ("k", kv), ("v", kv)):
             tensors[f"{name}self_attn.{projection}_proj.weight"] = matrix(rows, hidden)
-            if options.bias:
+            if has_bias:
                 tensors[f"{name}self_attn.{projection}_proj.bias"] = random.normal(0, 0.5, rows)
         tensors[name + "self_attn.o_proj.weight"] = matrix(hidden, queries, OUTPUT_GAIN)
         tensors[name + "post_attention_layernorm.weight"] = norm_gain()
+        for projection in "qk" if has_norms else "":
+            tensors[f"{name}self_attn.{projection}_norm.weight"] = random.normal(1, 0.3, options.head_dim)
+        if options.family == "gpt_oss":
+            tensors[name + "self_attn.o_proj.bias"] = random.normal(0, 0.5, hidden)
+            tensors[name + "self_attn.sinks"] = random.normal(0, 1, options.heads)
+        if options.family in MIXTURES:
+            layer = make_experts.layer_tensors(options, random, OUTPUT_GAIN)
+            tensors |= {name + stored: array for stored, array in layer.items()}
+            continue
         tensors[name + "mlp.gate_proj.weight"] = matrix(options.ffn, hidden)
         tensors[name + "mlp.up_proj.weight"] = matrix(options.ffn, hidden)
         tensors[name + "mlp.down_proj.weight"] = matrix(hidden, options.ffn, OUTPUT_GAIN)
@@ -81,8 +118,9 @@ def safetensors(tensors, dtype):
     """Length of the header, header, data; the data start at a multiple of 8."""
     header, data = {"__metadata__": {"format": "pt"}}, b""
     for name, array in tensors.items():
-        first, data = len(data), data + stored(array, dtype)
-        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [first, len(data)]}
+        is_packed = array.dtype == np.uint8
+        first, data = len(data), data + (array.tobytes() if is_packed else stored(array, dtype))
+        header[name] = {"dtype": "U8" if is_packed else dtype, "shape": array.shape, "data_offsets": [first, len(data)]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data
@@ -98,10 +136,17 @@ def parse(words=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
     sizes = {"layers": 2, "hidden": 64, "heads": 8, "kv-heads": 4, "head-dim": 8, "ffn": 96, "vocab": 160,
-             "positions": 512, "seed": 1}
+             "positions": 512, "seed": 1, "experts": 8, "experts-per-token": 2, "expert-ffn": 32, "shared-ffn": 48,
+             "window": 0, "window-from": 0}
     for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--bias", action="store_true", help="biases on q, k and v; the model is then a qwen2")
+    parser.add_argument("--family", choices=FAMILIES, default="llama")
+    parser.add_argument("--bias", dest="family", action="store_const", const="qwen2",
+                        help="biases on q, k and v: a qwen2")
+    parser.add_argument("--yarn", type=float, default=0, help="factor of the yarn scaling; gpt_oss needs one")
+    parser.add_argument("--gate-limit", type=float, default=1.0, help="of a gpt_oss, low enough to matter")
+    parser.add_argument("--packed", action="store_true", help="experts of a gpt_oss as MXFP4")
+    parser.add_argument("--plain-weights", action="store_true", help="a qwen's experts weighted by softmax over all")
     parser.add_argument("--untied", action="store_true", help="a head of its own")
     parser.add_argument("--below-zero", action="store_true", help="no logit is above zero; needs --untied")
     parser.add_argument("--dtype", choices=TYPES, default="F32")
