@@ -7,10 +7,10 @@
  * programs are a union of ranges, added up in one difference array. Steps that begin every P cycles
  * stand at all multiples of P: the interval is the least P no multiple of which is forbidden.
  *
- * Known weakness: a train with gaps claims its stream for its whole phase range and over the whole
- * width of the chip, and an op the plane from its first load to its last sum; between a prefill
- * pass and anything else, gaps below NARROW cycles count as claimed, which keeps pairs few. All of
- * this can only make steps stand farther apart. */
+ * Known weakness: a train with gaps claims its stream for its whole phase range, and an op the
+ * plane from its first load to its last sum; between a prefill pass and anything else, gaps below
+ * NARROW cycles count as claimed, which keeps pairs few. All of this can only make steps stand
+ * farther apart. */
 #include "partition/interval.h"
 
 #include <stdio.h>
@@ -30,7 +30,8 @@ enum {
     MARGIN = 256,  /* cycles beyond the length of a step, more than the way across a chip */
 };
 
-/* Cycles (of a stream: phases) [from, to) of a thing; rows [low, high) where it is a slice. */
+/* Cycles (of a stream: phases) [from, to) of a thing; rows of a slice, or positions on a stream,
+ * [low, high). */
 struct claim {
     int64_t from, to;
     int32_t thing, low, high;
@@ -123,19 +124,114 @@ static int32_t delay_of(const struct lpu_chip *chip, const struct program_instru
     }
 }
 
-/* Phases of the streams that an instruction drives. */
-static void claim_streams(struct claims *c, const struct lpu_chip *chip, const struct program *p,
-                          const struct program_instruction *i)
+static int32_t skew_of(const struct lpu_chip *chip, const struct program_instruction *i)
+{
+    switch (i->opcode) {
+    case PROGRAM_MEM_WRITE:
+        return chip->mem_write_skew_cycles;
+    case PROGRAM_MXM_LOAD:
+        return chip->mxm_load_skew_cycles;
+    case PROGRAM_MXM_COMPUTE:
+        return chip->mxm_compute_skew_cycles;
+    case PROGRAM_VXM:
+        return chip->vxm_skew_cycles;
+    case PROGRAM_C2C_SEND:
+        return chip->c2c_send_skew_cycles;
+    default:
+        return chip->sxm_skew_cycles;
+    }
+}
+
+/* Phases of the streams of an operand that acts `later` cycles after its issue, where its unit
+ * stands. */
+static void add_streams(struct claims *c, const struct lpu_chip *chip,
+                        const struct program_instruction *i, const struct program_operand *o,
+                        int32_t later)
 {
     int32_t x = program_queue_position(chip, i->queue);
-    for (int32_t k = 0; k < i->outputs; k++) {
-        const struct program_operand *o = &p->operand[i->operand + i->inputs + (uint32_t)k];
-        int64_t shift = delay_of(chip, i) + (o->direction == PROGRAM_EAST ? -x : x);
-        int32_t first = CLAIM_STREAM + o->direction * (STREAMS / 2) + o->stream;
-        for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++)
-            add(c, (struct claim){i->cycle + shift, last_issue(i) + shift + 1, first + s, 0, 1,
-                                  i->op, -1});
+    int64_t shift = later + (o->direction == PROGRAM_EAST ? -x : x);
+    int32_t first = CLAIM_STREAM + o->direction * (STREAMS / 2) + o->stream;
+    for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++)
+        add(c, (struct claim){i->cycle + shift, last_issue(i) + shift + 1, first + s, x, x + 1,
+                              i->op, -1});
+}
+
+static int by_thing_and_time(const void *a, const void *b)
+{
+    const struct claim *x = a, *y = b;
+    if (x->thing != y->thing)
+        return x->thing < y->thing ? -1 : 1;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void sort(struct claims *c)
+{
+    if (c->count)
+        qsort(c->at, c->count, sizeof *c->at, by_thing_and_time);
+    for (size_t n = 0, thing = 0; thing <= CLAIMS; thing++) {
+        while (n < c->count && (size_t)c->at[n].thing < thing)
+            n++;
+        c->first[thing] = n;
     }
+}
+
+static int64_t longest_of(const struct claims *c, size_t first, size_t end)
+{
+    int64_t longest = 0;
+    for (size_t n = first; n < end; n++) {
+        int64_t length = c->at[n].to - c->at[n].from;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+/* The first claim of [first, end) that begins at `from` or later. */
+static size_t first_from(const struct claims *c, size_t first, size_t end, int64_t from)
+{
+    while (first < end) {
+        size_t middle = (first + end) / 2;
+        if (c->at[middle].from < from)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+/* From where it is driven to the farthest unit downstream that samples in its phases. */
+static void stretch(struct claim *drive, const struct claims *samples, int64_t longest)
+{
+    size_t end = samples->first[drive->thing + 1];
+    bool west = drive->thing >= CLAIM_STREAM + STREAMS / 2;
+    size_t n = first_from(samples, samples->first[drive->thing], end, drive->from - longest);
+    for (; n < end && samples->at[n].from < drive->to; n++) {
+        const struct claim *s = &samples->at[n];
+        if (s->to <= drive->from)
+            continue;
+        if (west && s->low < drive->low)
+            drive->low = s->low;
+        else if (!west && s->high > drive->high)
+            drive->high = s->high;
+    }
+}
+
+static void claim_streams(struct claims *c, const struct lpu_chip *chip, const struct program *p)
+{
+    struct claims samples = {0};
+    size_t before = c->count;
+    for (size_t n = 0; n < p->instructions; n++) {
+        const struct program_instruction *i = &p->instruction[n];
+        for (int32_t k = 0; k < i->inputs; k++)
+            add_streams(&samples, chip, i, &p->operand[i->operand + (uint32_t)k], skew_of(chip, i));
+        for (int32_t k = 0; k < i->outputs; k++)
+            add_streams(c, chip, i, &p->operand[i->operand + i->inputs + (uint32_t)k],
+                        delay_of(chip, i));
+    }
+    sort(&samples);
+    int64_t longest = longest_of(&samples, 0, samples.count);
+    for (size_t n = before; n < c->count; n++)
+        stretch(&c->at[n], &samples, longest);
+    base_free(samples.at);
 }
 
 static void claim_rows(struct claims *c, const struct program *p)
@@ -152,45 +248,41 @@ static void claim_rows(struct claims *c, const struct program *p)
     }
 }
 
-static int by_thing_and_time(const void *a, const void *b)
+/* Whether claims of one thing may become one: not of rows, and where gaps are kept not of different
+ * positions. */
+static bool may_unite(const struct claim *a, const struct claim *b, int64_t gap)
 {
-    const struct claim *x = a, *y = b;
-    if (x->thing != y->thing)
-        return x->thing < y->thing ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
+    bool alike = gap > 0 || (a->low == b->low && a->high == b->high);
+    return a->thing == b->thing && a->thing < CLAIM_ROWS && alike && b->from <= a->to + gap;
 }
 
-/* Claims of one thing, but rows, become one where they are less than `gap` apart. */
+/* Claims that follow each other at less than `gap` become one. */
 static void unite(struct claims *c, int64_t gap)
 {
     size_t kept = 0;
+    sort(c);
     for (size_t n = 0; n < c->count; n++) {
         struct claim *last = kept ? &c->at[kept - 1] : NULL, next = c->at[n];
-        if (last && last->thing == next.thing && next.thing < CLAIM_ROWS &&
-            next.from <= last->to + gap)
-            last->to = next.to > last->to ? next.to : last->to;
-        else
+        if (!last || !may_unite(last, &next, gap)) {
             c->at[kept++] = next;
+            continue;
+        }
+        last->to = next.to > last->to ? next.to : last->to;
+        last->low = next.low < last->low ? next.low : last->low;
+        last->high = next.high > last->high ? next.high : last->high;
     }
     c->count = kept;
-    for (size_t n = 0, thing = 0; thing <= CLAIMS; thing++) {
-        while (n < kept && (size_t)c->at[n].thing < thing)
-            n++;
-        c->first[thing] = n;
-    }
+    sort(c);
 }
 
 static struct claims claims_of(const struct lpu_chip *chip, const struct program *p)
 {
     struct claims c = {0};
-    for (size_t n = 0; n < p->instructions; n++) {
+    for (size_t n = 0; n < p->instructions; n++)
         claim_queue(&c, chip, &p->instruction[n]);
-        claim_streams(&c, chip, p, &p->instruction[n]);
-    }
+    claim_streams(&c, chip, p);
     claim_planes(&c, chip, p);
     claim_rows(&c, p);
-    if (c.count)
-        qsort(c.at, c.count, sizeof *c.at, by_thing_and_time);
     unite(&c, 0);
     return c;
 }
@@ -217,10 +309,10 @@ static void forbid(int32_t *range, int64_t reach, const struct claims *a, const 
             }
 }
 
-/* Cycles a step that the busiest thing of the chip is claimed. */
+/* Cycles a step that the busiest queue or plane of the chip is claimed. */
 static void find_busiest(struct interval_found *found, const struct claims *c)
 {
-    for (size_t thing = 0; thing < CLAIM_ROWS; thing++) {
+    for (size_t thing = 0; thing < CLAIM_STREAM; thing++) {
         int64_t busy = 0;
         for (size_t n = c->first[thing]; n < c->first[thing + 1]; n++)
             busy += c->at[n].to - c->at[n].from;

@@ -18,7 +18,7 @@ struct interval_user {
  * an earlier one at `thing` of `chip`. */
 struct interval_found {
     int64_t cycles;         /* P: decode steps may begin every so many cycles */
-    int64_t busiest_cycles; /* the busiest queue, plane or stream of any chip: no P is less */
+    int64_t busiest_cycles; /* the busiest queue or plane of any chip: no P is less */
     int32_t chip;
     char thing[INTERVAL_NAME_BYTES];
     struct interval_user first, second;

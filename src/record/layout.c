@@ -116,7 +116,7 @@ static const struct record_column plan_seats[] = {
     TIME(record_plan_seats, latency_cycles, "cycles", "L: length of a decode step"),
     TIME(record_plan_seats, interval_cycles, "cycles", "P: decode steps may begin so far apart"),
     TIME(record_plan_seats, busiest_cycles, "cycles",
-         "claims of a step on the busiest queue, plane or stream: no interval is less"),
+         "claims of a step on the busiest queue or plane: no interval is less"),
     INDEX(record_plan_seats, chip, "where one cycle less than P would collide"),
     TEXT(record_plan_seats, resource, "in what"),
     TEXT(record_plan_seats, first, "op or tensor of the earlier step"),
