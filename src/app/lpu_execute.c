@@ -118,11 +118,11 @@ static void route_vectors(struct execution *e, const struct chip_vectors *vector
     base_free(letter);
 }
 
-static void route_all_vectors(struct execution *e, const struct chip *chip)
+static void route_all_vectors(struct execution *e, struct chip *chip)
 {
     struct chip_vectors vectors;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(chip, link, &vectors))
+        while (chip_take_vectors(chip, link, &vectors))
             route_vectors(e, &vectors);
 }
 

@@ -64,19 +64,22 @@ void values_outbox_clear(struct values *values)
         values->out[link].first = values->out[link].end = 0;
 }
 
-bool chip_vectors_sent(const struct chip *chip, int32_t link, struct chip_vectors *sent)
+bool chip_take_vectors(struct chip *chip, int32_t link, struct chip_vectors *sent)
 {
-    const struct values_queue *q = chip->values ? &chip->values->out[link] : NULL;
-    if (!q || q->first == q->end)
-        return false;
+    struct values_queue *q = chip->values ? &chip->values->out[link] : NULL;
     struct lpu_port far = lpu_topology_peer(chip->topology, chip->id, link);
+    if (!q || q->first == q->end || far.chip < 0)
+        return false;
+    size_t first = q->first;
+    while (q->first < q->end && q->step[q->first] == q->step[first])
+        q->first++;
     *sent = (struct chip_vectors){.to_chip = far.chip,
                                   .to_link = far.link,
-                                  .step = q->step[q->first],
-                                  .count = (int32_t)(q->end - q->first),
-                                  .bytes = q->bytes + q->first * chip->values->vector_bytes,
-                                  .size = (q->end - q->first) * chip->values->vector_bytes};
-    return far.chip >= 0;
+                                  .step = q->step[first],
+                                  .count = (int32_t)(q->first - first),
+                                  .bytes = q->bytes + first * chip->values->vector_bytes,
+                                  .size = (q->first - first) * chip->values->vector_bytes};
+    return true;
 }
 
 void chip_deliver_vectors(struct chip *chip, const struct chip_vectors *vectors)

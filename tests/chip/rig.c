@@ -275,7 +275,7 @@ static void exchange_vectors(struct rig *rig, int32_t c)
 {
     struct chip_vectors sent;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(rig->chip[c], link, &sent))
+        while (chip_take_vectors(rig->chip[c], link, &sent))
             chip_deliver_vectors(rig->chip[sent.to_chip], &sent);
 }
 

@@ -288,7 +288,9 @@ static bool hand_on_vectors(struct rack *rack, int32_t c)
     struct chip_vectors vectors;
     bool sent = false;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(rack->chip[c], link, &vectors) && rack->chip[vectors.to_chip]) {
+        while (chip_take_vectors(rack->chip[c], link, &vectors)) {
+            if (!rack->chip[vectors.to_chip])
+                continue;
             chip_deliver_vectors(rack->chip[vectors.to_chip], &vectors);
             sent = true;
         }
