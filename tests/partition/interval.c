@@ -43,6 +43,20 @@ static int64_t violations_at(struct rack *rack, enum partition_phase first,
     return violations_of(rack, pair, 2);
 }
 
+static bool has_reported(const struct rack *rack, enum chip_rule rule)
+{
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        size_t kept = 0;
+        int64_t total;
+        const struct chip_violation *v =
+            rack->chip[c] ? chip_violations(rack->chip[c], &kept, &total) : NULL;
+        for (size_t n = 0; n < kept; n++)
+            if (v[n].rule == rule)
+                return true;
+    }
+    return false;
+}
+
 static void the_interval_is_between_the_busiest_unit_and_a_step(void)
 {
     struct rack rack;
@@ -50,9 +64,6 @@ static void the_interval_is_between_the_busiest_unit_and_a_step(void)
     struct interval_found f = interval_of(plan_interval(rack.plan));
     int64_t length = plan_length_cycles(rack.plan, PARTITION_DECODE);
     struct partition_seats seats = plan_seats(rack.plan);
-    fprintf(stderr, "L %lld, P %lld, busiest %lld: %s of chip %d, %s and %s; seats %d %d %d\n",
-            (long long)length, (long long)f.cycles, (long long)f.busiest_cycles, f.thing, f.chip,
-            f.first.name, f.second.name, seats.placed, seats.by_time, seats.by_sram);
     CU_ASSERT_TRUE(f.busiest_cycles > 0 && f.busiest_cycles <= f.cycles && f.cycles <= length);
     CU_ASSERT_TRUE(f.thing[0] && f.first.name[0] && f.second.name[0]);
     CU_ASSERT_EQUAL(seats.by_time, length / f.cycles);
@@ -83,9 +94,28 @@ static void decode_steps_closer_than_the_interval_are_found(void)
     const int64_t distance[] = {1, p / 3, p / 2, p - 100, p - 1};
     for (size_t n = 0; n < sizeof distance / sizeof distance[0]; n++) {
         int64_t found = violations_at(&rack, PARTITION_DECODE, PARTITION_DECODE, distance[n]);
-        fprintf(stderr, "distance %lld: %lld violations\n", (long long)distance[n],
-                (long long)found);
         CU_ASSERT_TRUE(found > 0);
+    }
+    rack_release(&rack);
+}
+
+/* Two steps at nearly the same time break what one machine can do for one step only. */
+static void steps_upon_each_other_break_many_rules(void)
+{
+    static const enum chip_rule rule[] = {CHIP_RULE_QUEUE,     CHIP_RULE_STREAM, CHIP_RULE_BANK,
+                                          CHIP_RULE_RESIDENCY, CHIP_RULE_MXM,    CHIP_RULE_LINK};
+    bool found[CHIP_RULES] = {false};
+    struct rack rack;
+    open_rack(&rack);
+    for (int64_t distance = 1; distance < 9000; distance += 333) {
+        violations_at(&rack, PARTITION_DECODE, PARTITION_DECODE, distance);
+        for (size_t n = 0; n < sizeof rule / sizeof rule[0]; n++)
+            found[rule[n]] = found[rule[n]] || has_reported(&rack, rule[n]);
+    }
+    for (size_t n = 0; n < sizeof rule / sizeof rule[0]; n++) {
+        if (!found[rule[n]])
+            fprintf(stderr, "rule %d was never reported\n", (int)rule[n]);
+        CU_ASSERT_TRUE(found[rule[n]]);
     }
     rack_release(&rack);
 }
@@ -159,6 +189,6 @@ static void a_step_that_needs_the_one_before_it_is_found_too_early(void)
 TEST_MAIN("interval", TEST(the_interval_is_between_the_busiest_unit_and_a_step),
           TEST(decode_steps_an_interval_apart_keep_every_promise),
           TEST(decode_steps_closer_than_the_interval_are_found),
-          TEST(allowed_distances_keep_every_promise), TEST(passes_of_one_prompt_follow_each_other),
-          TEST(two_sequences_in_one_cache_are_found),
+          TEST(steps_upon_each_other_break_many_rules), TEST(allowed_distances_keep_every_promise),
+          TEST(passes_of_one_prompt_follow_each_other), TEST(two_sequences_in_one_cache_are_found),
           TEST(a_step_that_needs_the_one_before_it_is_found_too_early))
