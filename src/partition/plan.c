@@ -427,14 +427,15 @@ static void find_interval(struct plan *p)
     p->interval = interval_create(p, p->input.chip, p->input.topology->chips);
 }
 
-/* As many seats as the pipeline holds without anybody waiting, and SRAM has room for. */
+/* As many seats as the pipeline holds without anybody waiting, and SRAM has room for: rather with
+ * shorter prefill passes than with fewer seats. */
 static void raise_seats(struct plan *p, struct partition_candidate *c)
 {
     int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
     p->seats = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
     if (p->seats == 1)
         return;
-    while (!try_rows(p, c, c->prefill_rows, c->shares))
+    while (!try_passes(p, c, c->shares))
         p->seats--;
     take(p, c);
     find_interval(p);
