@@ -66,7 +66,7 @@ static enum base_status compile(struct app_run *run)
                                     .model = &run->model,
                                     .bucket = &s->bucket,
                                     .workload = &s->workload,
-                                    .seats = s->lpu_seats};
+                                    .seats = s->lpu_seats ? s->lpu_seats : PARTITION_ALL_SEATS};
     lpu->plan = plan_compile(&input, &run->report, &status);
     if (lpu->plan)
         outline(lpu);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "config/config.h"
+#include "model/graph.h"
 #include "parallel/parallel.h"
 #include "record/layout.h"
 #include "record/run.h"

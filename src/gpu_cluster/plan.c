@@ -3,6 +3,7 @@
 #include "gpu_cluster/plan.h"
 
 #include "base/memory.h"
+#include "model/graph.h"
 
 /* What the walk over a graph knows. */
 struct walk {

@@ -234,9 +234,9 @@ void family_read(const struct keys *keys, struct model *model)
     if (keys->report->count == before) {
         read_head_dim(keys, family, model);
         read_tokens(keys, model);
+        family_read_window(keys, family, model);
     }
     read_switches(keys, family, model);
     family_read_rope(keys, family, model);
-    family_read_window(keys, family, model);
     family_read_experts(keys, family, model);
 }

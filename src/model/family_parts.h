@@ -40,10 +40,10 @@ struct family {
 /* rope_theta and how it is scaled. */
 void family_read_rope(const struct keys *keys, const struct family *family, struct model *model);
 
-/* The window and the layers without it. Needs model->layers. */
+/* The window and the layers without it. Needs shapes without faults. */
 void family_read_window(const struct keys *keys, const struct family *family, struct model *model);
 
-/* Experts, routing and the form of the gate; nothing of a dense family. Needs model->layers. */
+/* Experts, routing and the form of the gate; nothing of a dense family. */
 void family_read_experts(const struct keys *keys, const struct family *family, struct model *model);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Builds the ops of one step, layer by layer, each with the ops that it needs. */
-#include "model/model.h"
+#include "model/graph.h"
 
 #include <assert.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Decides whether a graph is one that a step can be compiled from; shares nothing with its builder.
  */
-#include "model/model.h"
+#include "model/graph.h"
 
 #include "base/memory.h"
 

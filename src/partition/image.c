@@ -19,6 +19,9 @@ enum { NO_INPUT = -1 };
 /* Beyond all ids, and exact in fp32. */
 static const float no_id = 16777216.0f;
 
+/* Below all logits, and within fp16. */
+static const float no_expert = -60000.0f;
+
 struct image {
     const struct image_input *in;
     struct shape shape;
@@ -30,6 +33,7 @@ struct image {
     int64_t *input; /* of a matrix by place, which is contraction tile and lane */
     double *value;  /* one output's weights by place */
     float *column;  /* the same as the chip holds them */
+    float *tile;    /* a tile's columns side by side, one row a place; NULL: not needed */
     float *scale;   /* of the columns of a tile */
     float *step;    /* of the embedding's hidden elements; NULL: this chip holds no token */
 };
@@ -48,6 +52,7 @@ struct matrix {
     struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
     int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    int64_t (*rows)(const struct model *model); /* of each expert's weights; NULL: no experts */
     enum shape_share share;
     int32_t out, in;
 };
@@ -69,9 +74,11 @@ static int64_t hidden_of(const struct image *m, int32_t tile, int32_t lane)
     return lane < m->shape.hidden_columns && n < m->shape.model->hidden ? n : NO_INPUT;
 }
 
+/* Of the dense MLP, or of each expert. */
 static int64_t ffn_of(const struct image *m, int32_t tile, int32_t lane)
 {
-    int64_t share = m->shape.model->ffn / m->shape.group;
+    const struct model *model = m->shape.model;
+    int64_t share = (model->experts ? model->expert_ffn : model->ffn) / m->shape.group;
     int64_t n = (int64_t)tile * m->shape.ffn_columns + lane;
     return lane < m->shape.ffn_columns && n < share ? m->in->rank * share + n : NO_INPUT;
 }
@@ -141,6 +148,33 @@ static struct output down_output(const struct image *m, int32_t tile, int32_t co
     return element(MODEL_WEIGHT_DOWN, hidden_of(m, tile, column));
 }
 
+static struct output expert_gate_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(tile % 2 ? MODEL_WEIGHT_EXPERT_UP : MODEL_WEIGHT_EXPERT_GATE,
+                   ffn_of(m, tile / 2, column));
+}
+
+static struct output expert_down_output(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(MODEL_WEIGHT_EXPERT_DOWN, hidden_of(m, tile, column));
+}
+
+static struct output router_output(const struct image *m, int32_t tile, int32_t column)
+{
+    (void)tile;
+    return element(MODEL_WEIGHT_ROUTER, column < m->shape.experts ? column : NO_INPUT);
+}
+
+static int64_t expert_width(const struct model *model)
+{
+    return model->expert_ffn;
+}
+
+static int64_t hidden_width(const struct model *model)
+{
+    return model->hidden;
+}
+
 static struct output head_output(const struct image *m, int32_t tile, int32_t column)
 {
     int64_t share = m->shape.vocabulary, n = (int64_t)tile * m->shape.head.columns + column;
@@ -166,16 +200,31 @@ static struct linear_shape head_shape(const struct shape *s, enum shape_share sh
     return s->head;
 }
 
-static const struct matrix matrix_qkv = {qkv_shape, qkv_output, hidden_of, SHAPE_WHOLE, 0, 0},
-                           matrix_o = {o_shape, o_output, packed_of, SHAPE_WHOLE, 0, 0},
-                           matrix_gate[] =
-                               {{shape_gate_up, gate_output, hidden_of, SHAPE_WHOLE, 2, 0},
-                                {shape_gate_up, gate_output, hidden_of, SHAPE_FIRST, 2, 0},
-                                {shape_gate_up, gate_output, hidden_of, SHAPE_SECOND, 2, 0}},
-                           matrix_down[] = {{shape_down, down_output, ffn_of, SHAPE_WHOLE, 0, 1},
-                                            {shape_down, down_output, ffn_of, SHAPE_FIRST, 0, 1},
-                                            {shape_down, down_output, ffn_of, SHAPE_SECOND, 0, 1}},
-                           matrix_head = {head_shape, head_output, hidden_of, SHAPE_WHOLE, 0, 0};
+static struct linear_shape router_shape(const struct shape *s, enum shape_share share)
+{
+    (void)share;
+    return s->router;
+}
+
+static const struct matrix
+    matrix_qkv = {.shape = qkv_shape, .output = qkv_output, .input = hidden_of},
+    matrix_o = {.shape = o_shape, .output = o_output, .input = packed_of},
+    matrix_gate[] = {{shape_gate_up, gate_output, hidden_of, NULL, SHAPE_WHOLE, 2, 0},
+                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_FIRST, 2, 0},
+                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_SECOND, 2, 0}},
+    matrix_down[] = {{shape_down, down_output, ffn_of, NULL, SHAPE_WHOLE, 0, 1},
+                     {shape_down, down_output, ffn_of, NULL, SHAPE_FIRST, 0, 1},
+                     {shape_down, down_output, ffn_of, NULL, SHAPE_SECOND, 0, 1}},
+    matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_of},
+    matrix_expert_gate = {.shape = shape_gate_up,
+                          .output = expert_gate_output,
+                          .input = hidden_of,
+                          .rows = expert_width},
+    matrix_expert_down = {.shape = shape_down,
+                          .output = expert_down_output,
+                          .input = ffn_of,
+                          .rows = hidden_width},
+    matrix_head = {.shape = head_shape, .output = head_output, .input = hidden_of};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -226,26 +275,65 @@ static int32_t quad_of(const struct program_tensor *t)
     return t->name[strlen(t->name) - 1] - '0';
 }
 
-/* Column tile `tile` of quad q, place u of its tensor: weights, and the vector of their scales. */
+/* One output's weights as a column of its tile; `first` is the tile's first vector. */
+static void put_column(const struct image *m, const struct linear_shape *s, int32_t tensor,
+                       int32_t first, int32_t c)
+{
+    int32_t per = m->shape.chip->mxm_load_streams, lanes = m->shape.chip->lanes;
+    for (int32_t k = 0; k < s->k_tiles; k++) {
+        memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
+        put(m, tensor, c % per, first + k * (s->columns / per) + c / per);
+    }
+}
+
+/* Rows of a tile, from m->tile: inputs that exist. */
+static void put_rows(const struct image *m, const struct linear_shape *s, int32_t tensor,
+                     int32_t first)
+{
+    int32_t per = m->shape.chip->mxm_load_streams, lanes = m->shape.chip->lanes;
+    for (int32_t n = 0; n < s->k_tiles * s->rows; n++) {
+        int32_t k = n / s->rows, r = n % s->rows;
+        memcpy(m->lane, m->tile + (size_t)(k * lanes + r) * (size_t)lanes,
+               (size_t)lanes * sizeof(float));
+        if (m->input[k * lanes + r] != NO_INPUT)
+            put(m, tensor, r % per, first + k * (s->rows / per) + r / per);
+    }
+}
+
+/* Column c becomes lane c of every row of m->tile. */
+static void turn_column(const struct image *m, int32_t places, int32_t c, bool exists)
+{
+    for (int32_t k = 0; k < places; k++)
+        m->tile[(size_t)k * (size_t)m->shape.chip->lanes + (size_t)c] =
+            exists ? m->column[k] : 0.0f;
+}
+
+/* Column tile `tile` of quad q, place `u` of `tiles` in its tensor: weights, and the vector of
+ * their scales; `expert` is 0 where there are none. */
 static void put_tile(const struct image *m, const struct matrix *matrix, int32_t tensor, int32_t q,
-                     int32_t u)
+                     int32_t expert, int32_t u)
 {
     struct linear_shape s = matrix->shape(&m->shape, matrix->share);
     int32_t tile = SHAPE_QUADS * u + q + matrix->out * shape_share_first(&m->shape, matrix->share);
-    const struct lpu_chip *chip = m->shape.chip;
-    int32_t per = chip->mxm_load_streams, load = s.columns / per, lanes = chip->lanes;
-    int32_t layer = m->program->tensor[tensor].layer;
+    int32_t lanes = m->shape.chip->lanes, layer = m->program->tensor[tensor].layer;
+    int32_t load = (s.rows ? s.rows : s.columns) / m->shape.chip->mxm_load_streams;
+    int32_t place = expert * shape_tiles_of(s.n_tiles, SHAPE_QUADS, q) + u;
     memset(m->scale, 0, (size_t)lanes * sizeof *m->scale);
-    for (int32_t c = 0; c < s.columns; c++) {
-        struct output o = matrix->output(m, tile, c);
+    for (int32_t c = 0; c < lanes; c++) {
+        struct output o = {.exists = false};
+        if (c < s.columns)
+            o = matrix->output(m, tile, c);
+        o.row += matrix->rows ? expert * matrix->rows(m->shape.model) : 0;
         m->scale[c] = fetch_column(m, s.k_tiles * lanes, layer, &o);
-        for (int32_t k = 0; k < s.k_tiles && o.exists; k++) {
-            memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
-            put(m, tensor, c % per, (u * s.k_tiles + k) * load + c / per);
-        }
+        if (s.rows)
+            turn_column(m, s.k_tiles * lanes, c, o.exists);
+        else if (o.exists)
+            put_column(m, &s, tensor, place * s.k_tiles * load, c);
     }
+    if (s.rows)
+        put_rows(m, &s, tensor, place * s.k_tiles * load);
     memcpy(m->lane, m->scale, (size_t)lanes * sizeof(float));
-    put(m, sibling(m, tensor, 's'), 0, u);
+    put(m, sibling(m, tensor, 's'), 0, place);
 }
 
 static void put_matrix(const struct image *m, int32_t tensor, const void *what)
@@ -257,8 +345,8 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
     for (int32_t k = 0; k < s.k_tiles * lanes; k++)
         m->input[k] = matrix->input(m, first + k / lanes, k % lanes);
-    for (int32_t u = 0; u < tiles; u++)
-        put_tile(m, matrix, tensor, q, u);
+    for (int32_t n = 0; n < (matrix->rows ? m->shape.experts : 1) * tiles; n++)
+        put_tile(m, matrix, tensor, q, n / tiles, n % tiles);
 }
 
 /* Scales go with their weights. */
@@ -294,27 +382,92 @@ static struct output gate_bias(const struct image *m, int32_t tile, int32_t colu
                    ffn_of(m, tile / 2, column));
 }
 
+static struct output expert_gate_bias(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(tile % 2 ? MODEL_WEIGHT_EXPERT_UP_BIAS : MODEL_WEIGHT_EXPERT_GATE_BIAS,
+                   ffn_of(m, tile / 2, column));
+}
+
+/* Each chip adds a whole bias to its part of the sum, and so only the first one has any. */
+static struct output expert_down_bias(const struct image *m, int32_t tile, int32_t column)
+{
+    return element(MODEL_WEIGHT_EXPERT_DOWN_BIAS,
+                   m->in->rank ? NO_INPUT : hidden_of(m, tile, column));
+}
+
 /* Biases of a product's outputs (what: struct bias); `row` of an output is its place in them. */
 struct bias {
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
+    struct linear_shape (*shape)(const struct shape *s,
+                                 enum shape_share share); /* of each expert; NULL: no experts */
 };
-static const struct bias bias_qkv = {qkv_bias}, bias_gate = {gate_bias};
+static const struct bias bias_qkv = {qkv_bias, NULL}, bias_gate = {gate_bias, NULL},
+                         bias_expert_gate = {expert_gate_bias, shape_gate_up},
+                         bias_expert_down = {expert_down_bias, shape_down};
 
 static void put_bias(const struct image *m, int32_t tensor, const void *what)
 {
     const struct program_tensor *t = &m->program->tensor[tensor];
     const struct bias *bias = what;
+    int32_t tiles = t->count;
+    if (bias->shape)
+        tiles =
+            shape_tiles_of(bias->shape(&m->shape, SHAPE_WHOLE).n_tiles, SHAPE_QUADS, quad_of(t));
     for (int32_t u = 0; u < t->count; u++) {
         clear_lanes(m);
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
-            struct output o = bias->output(m, SHAPE_QUADS * u + quad_of(t), l);
+            struct output o = bias->output(m, SHAPE_QUADS * (u % tiles) + quad_of(t), l);
             if (!o.exists)
                 continue;
-            model_weights_row(m->in->weights, o.weight, t->layer, 0, m->row);
+            model_weights_row(m->in->weights, o.weight, t->layer, u / tiles, m->row);
             m->lane[l] = (float)((double)m->row[o.row] * o.factor);
         }
         put(m, tensor, 0, u);
     }
+}
+
+/* The router's bias; lanes without an expert are far below all others. */
+static void put_router_bias(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    (void)what;
+    if (m->shape.model->router_bias)
+        model_weights_row(m->in->weights, MODEL_WEIGHT_ROUTER_BIAS, t->layer, 0, m->row);
+    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+        m->lane[l] = l >= m->shape.experts         ? no_expert
+                     : m->shape.model->router_bias ? m->row[l]
+                                                   : 0.0f;
+    put(m, tensor, 0, 0);
+}
+
+/* Vector j lies between rank j and the next. */
+static void put_router_slots(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)what;
+    for (int32_t j = 0; j < m->program->tensor[tensor].count; j++) {
+        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+            m->lane[l] = (float)j + 0.5f;
+        put(m, tensor, 0, j);
+    }
+}
+
+/* A lane's own number, in every column. */
+static void put_expert_ids(const struct image *m, int32_t tensor, const void *what)
+{
+    const struct program_tensor *t = &m->program->tensor[tensor];
+    (void)what;
+    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+        m->lane[l] = (float)l;
+    for (int32_t sub = 0; sub < t->subs; sub += program_dtype_planes(t->dtype))
+        put(m, tensor, sub, 0);
+}
+
+static void put_gate_limit(const struct image *m, int32_t tensor, const void *what)
+{
+    (void)what;
+    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
+        m->lane[l] = (float)-m->shape.model->gate_limit;
+    put(m, tensor, 0, 0);
 }
 
 /* Gains of the norms of heads: queries' tiles, then keys'. */
@@ -494,6 +647,18 @@ static const struct filler {
     {"gateup.1.s", put_nothing, NULL},
     {"gateup.2.w", put_matrix, &matrix_gate[SHAPE_SECOND]},
     {"gateup.2.s", put_nothing, NULL},
+    {"router.w", put_matrix, &matrix_router},
+    {"router.s0", put_nothing, NULL},
+    {"router.bias", put_router_bias, NULL},
+    {"router.slots", put_router_slots, NULL},
+    {"expert.ids", put_expert_ids, NULL},
+    {"expert.g.w", put_matrix, &matrix_expert_gate},
+    {"expert.g.s", put_nothing, NULL},
+    {"expert.gb.b", put_bias, &bias_expert_gate},
+    {"expert.d.w", put_matrix, &matrix_expert_down},
+    {"expert.d.s", put_nothing, NULL},
+    {"expert.db.b", put_bias, &bias_expert_down},
+    {"gate.limit", put_gate_limit, NULL},
     {"down.w", put_matrix, &matrix_down[SHAPE_WHOLE]},
     {"down.s", put_nothing, NULL},
     {"down.1.w", put_matrix, &matrix_down[SHAPE_FIRST]},
@@ -536,6 +701,8 @@ static bool is_loaded(const struct program_tensor *t)
 static size_t longest_row(const struct model *m)
 {
     int64_t wide = m->heads * m->head_dim, longest = m->hidden > m->ffn ? m->hidden : m->ffn;
+    longest = m->expert_ffn > longest ? m->expert_ffn : longest;
+    longest = m->experts > longest ? m->experts : longest;
     return (size_t)(wide > longest ? wide : longest);
 }
 
@@ -554,6 +721,7 @@ static void take_memory(struct image *m)
     m->input = base_alloc(places, sizeof *m->input);
     m->value = base_alloc(places, sizeof *m->value);
     m->column = base_alloc(places, sizeof *m->column);
+    m->tile = m->shape.experts ? base_alloc(places * lanes, sizeof *m->tile) : NULL;
     m->step = m->program->vocabulary_count > 0 ? embedding_steps(m) : NULL;
 }
 
@@ -565,6 +733,7 @@ static void give_memory(struct image *m)
     base_free(m->input);
     base_free(m->value);
     base_free(m->column);
+    base_free(m->tile);
     base_free(m->step);
 }
 

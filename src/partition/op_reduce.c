@@ -182,15 +182,21 @@ static void one_shot(struct exchange *e, const struct quads *partial, int32_t in
     place_group(b, interval > 0 ? 0 : b->end);
 }
 
+/* One stream feeds all links of a scatter: a slot has a cycle for each rank at the least. */
+static int32_t scatter_slot(const struct exchange *e)
+{
+    return e->slot > ranks(e->b) ? e->slot : ranks(e->b);
+}
+
 /* Reduce-scatter of one tile: each slot carries one vector for every rank, `step` cycles apart. */
 static void scatter_tile(struct exchange *e, const struct quads *partial, int32_t tile, int32_t sub,
                          int64_t cycle)
 {
     struct block *b = e->b;
-    int32_t all = b->shape->rows, rows = e->rows, step = e->slot / ranks(b), q = tile % SHAPE_QUADS;
-    int32_t first = tile / SHAPE_QUADS * all;
-    struct pattern every = emit_pattern(ranks(b), step, rows, e->slot),
-                   own = emit_pattern(rows, e->slot, 1, 0);
+    int32_t all = b->shape->rows, rows = e->rows, slot = scatter_slot(e), step = slot / ranks(b);
+    int32_t q = tile % SHAPE_QUADS, first = tile / SHAPE_QUADS * all;
+    struct pattern every = emit_pattern(ranks(b), step, rows, slot),
+                   own = emit_pattern(rows, slot, 1, 0);
     struct walk to = emit_walk(tile * rows, 1, 0);
     struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
     struct program_operand sent =
@@ -213,7 +219,7 @@ static int64_t reduce_scatter(struct exchange *e, const struct quads *partial)
 {
     int64_t cycle = 0;
     for (int32_t tile = 0; tile < partial->tiles; tile++)
-        for (int32_t sub = 0; sub < 2; sub++, cycle += (int64_t)e->rows * e->slot)
+        for (int32_t sub = 0; sub < 2; sub++, cycle += (int64_t)e->rows * scatter_slot(e))
             scatter_tile(e, partial, tile, sub, cycle);
     return cycle + place_group(e->b, e->b->end + START_MARGIN);
 }

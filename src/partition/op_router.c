@@ -15,7 +15,7 @@ enum {
     STREAM_TURNED = 0,  /* inward from the west, two: by higher ids, by lower ids */
     STREAM_IN = 8,      /* inward */
     STREAM_SECOND = 12, /* inward */
-    STREAM_THIRD = 18,  /* inward */
+    STREAM_THIRD = 14,  /* inward */
     STREAM_OUT = 20,    /* outward */
     STREAM_TO_SXM = 26, /* westward */
 };

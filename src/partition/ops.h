@@ -151,8 +151,9 @@ struct quads ops_combine(struct block *b, const struct experts *e, const struct 
 /* Adds a constant row to quads; the sums stand in the slots of the scales. */
 struct quads ops_bias(struct block *b, const struct quads *in, const char *name);
 
-/* silu(gate) * up over the rows of one product whose tiles alternate gate, up, gate, up; into two
- * slots of the east from `slot` on, in which the product does not stand. */
+/* silu(gate) * up, or the model's clamped gate, over the rows of one product whose tiles alternate
+ * gate, up, gate, up; into two slots of the east from `slot` on, in which the product does not
+ * stand. */
 struct row_source ops_gate(struct block *b, const struct quads *both, int32_t slot);
 
 /* Rotary embedding, KV write, scores, softmax, weighted sum: from rows of queries and keys (`qk`)

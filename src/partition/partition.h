@@ -51,6 +51,9 @@ struct partition_candidate {
     char why_not[160];
 };
 
+/* Seats: as many as the pipeline holds without anybody waiting, and SRAM has room for. */
+enum { PARTITION_ALL_SEATS = -1 };
+
 struct partition_input {
     const struct lpu_chip *chip;
     const struct lpu_rack *rack;
@@ -58,7 +61,7 @@ struct partition_input {
     const struct model *model;
     const struct bucket *bucket;
     const struct workload *workload;
-    int32_t seats; /* that share the pipeline, with caches of their own; 0: as many as it holds */
+    int32_t seats; /* that share the pipeline, with caches of their own; 0: one */
 };
 
 struct interval_table; /* interval.h */

@@ -454,9 +454,9 @@ static void take_best(struct plan *p)
         return;
     }
     take(p, best);
-    if (p->input.seats != 1)
+    if (p->input.seats != 0 && p->input.seats != 1)
         find_interval(p);
-    if (p->input.seats == 0)
+    if (p->input.seats == PARTITION_ALL_SEATS)
         raise_seats(p, best);
 }
 
@@ -499,7 +499,7 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
         return NULL;
     struct plan *p = base_alloc(1, sizeof *p);
     p->input = *input;
-    p->seats = input->seats ? input->seats : 1;
+    p->seats = input->seats > 0 ? input->seats : 1;
     list_candidates(p);
     take_best(p);
     if (p->stages) {

@@ -228,10 +228,6 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
                         "%s: the LPU compiler weighs experts by the softmax of the chosen logits, "
                         "not of all; run it with --mode gpu",
                         model->name);
-    if (model->clamped_gate)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler has no clamped gate yet; run it with --mode gpu",
-                        model->name);
 }
 
 bool shape_supports(const struct lpu_chip *chip, const struct model *model,

@@ -53,6 +53,15 @@ static void the_large_job_uses_64_of_72_chips(void)
     sample_release(&sample);
 }
 
+static void the_mixture_has_a_cluster_of_its_own(void)
+{
+    struct sample sample = shipped("configs/mixtral.cfg", NULL, NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.gpu_cluster.tensor_parallel, 8);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sample.scenario.model_path, "/configs/models/Mixtral-8x7B"));
+    sample_release(&sample);
+}
+
 static void the_first_chip_has_its_published_sizes(void)
 {
     struct sample sample = sample_small(NULL, NULL, NULL);
@@ -65,6 +74,21 @@ static void the_first_chip_has_its_published_sizes(void)
     CU_ASSERT_EQUAL(machine_link_slot_cycles(chip), 24);
     CU_ASSERT_EQUAL(chip->c2c_hop_cycles, 650);
     CU_ASSERT_EQUAL(chip->pcie_latency_ps, 10000000);
+    sample_release(&sample);
+}
+
+static void the_later_chip_has_its_published_sizes(void)
+{
+    struct sample sample = shipped("configs/rack_lp30.cfg", NULL, NULL);
+    const struct lpu_chip *chip = &sample.scenario.lpu_chip;
+    int64_t slices = 2 * chip->mem_slices_per_hemisphere;
+    int64_t bytes_per_s = slices * chip->banks_per_slice * chip->lanes * chip->clock_hz;
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(slices * chip->vectors_per_slice * chip->lanes / 1000000, 500);
+    CU_ASSERT_EQUAL(bytes_per_s / 1000000000000, 150);
+    CU_ASSERT_EQUAL(chip->c2c_bits_per_s, INT64_C(8) * 112000000000);
+    CU_ASSERT_EQUAL((machine_cycles_to_ps(chip, chip->c2c_hop_cycles) + 500) / 1000, 350);
+    CU_ASSERT_EQUAL(sample.scenario.lpu_rack.nodes * sample.scenario.lpu_rack.chips_per_node, 256);
     sample_release(&sample);
 }
 
@@ -94,5 +118,7 @@ static void every_cluster_fits_the_main_job(void)
 }
 
 TEST_MAIN("shipped configurations", TEST(the_main_job_is_tinyllama_on_eight_chips),
-          TEST(the_large_job_uses_64_of_72_chips), TEST(the_first_chip_has_its_published_sizes),
-          TEST(every_gpu_fits_every_job), TEST(every_cluster_fits_the_main_job))
+          TEST(the_large_job_uses_64_of_72_chips), TEST(the_mixture_has_a_cluster_of_its_own),
+          TEST(the_first_chip_has_its_published_sizes),
+          TEST(the_later_chip_has_its_published_sizes), TEST(every_gpu_fits_every_job),
+          TEST(every_cluster_fits_the_main_job))

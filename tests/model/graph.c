@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/graph.h"
 #include "sample.h"
 
 static struct model model_of(const char *family, const char *extra)

@@ -8,10 +8,30 @@
 #include "base/random.h"
 #include "sample.h"
 
-static const char everything[] =
-    "\"rope_theta\": 1e4, \"head_dim\": 16, \"sliding_window\": null, \"attention_bias\": true, "
-    "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "
-    "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 256}";
+static const struct {
+    const char *family, *extra;
+} samples[] = {
+    {"llama",
+     "\"rope_theta\": 1e4, \"head_dim\": 16, \"sliding_window\": null, \"attention_bias\": true, "
+     "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "
+     "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 256}"},
+    {"gpt_oss",
+     "\"num_local_experts\": 8, \"num_experts_per_tok\": 2, \"swiglu_limit\": 7.0, "
+     "\"sliding_window\": 128, \"layer_types\": [\"sliding_attention\", \"full_attention\"], "
+     "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 32.0, \"beta_fast\": 32.0, "
+     "\"beta_slow\": 1.0, \"truncate\": false, \"original_max_position_embeddings\": 256}"},
+    {"qwen2_moe", "\"num_experts\": 60, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24, "
+                  "\"shared_expert_intermediate_size\": 40, \"decoder_sparse_step\": 1, "
+                  "\"mlp_only_layers\": [], \"norm_topk_prob\": false, \"qkv_bias\": true"},
+};
+
+enum { SAMPLES = sizeof samples / sizeof samples[0] };
+
+/* Free with base_free. */
+static char *text_of(int sample)
+{
+    return sample_text(samples[sample].family, samples[sample].extra);
+}
 
 /* Reads; a model that is accepted must be one that a graph can be built from. */
 static bool survives(const char *text, size_t bytes)
@@ -24,9 +44,9 @@ static bool survives(const char *text, size_t bytes)
     return is_explained;
 }
 
-static void every_truncation_is_a_fault(void)
+/* These take over `text`. */
+static void truncate_everywhere(char *text)
 {
-    char *text = sample_text("llama", everything);
     size_t bytes = strlen(text);
     CU_ASSERT_TRUE(survives(text, bytes));
     for (size_t kept = 0; kept < bytes; kept++) {
@@ -36,10 +56,15 @@ static void every_truncation_is_a_fault(void)
     base_free(text);
 }
 
-static void changed_bytes_are_survived(void)
+static void every_truncation_is_a_fault(void)
 {
-    enum { TRIALS = 3000, CHANGES = 3 };
-    char *text = sample_text("llama", everything);
+    for (int i = 0; i < SAMPLES; i++)
+        truncate_everywhere(text_of(i));
+}
+
+static void change_bytes(char *text)
+{
+    enum { TRIALS = 2000, CHANGES = 3 };
     size_t bytes = strlen(text);
     char *changed = base_alloc(bytes, 1);
     for (uint64_t trial = 0; trial < TRIALS; trial++) {
@@ -54,9 +79,14 @@ static void changed_bytes_are_survived(void)
     base_free(text);
 }
 
-static void changed_digits_give_a_fault_or_a_valid_model(void)
+static void changed_bytes_are_survived(void)
 {
-    char *text = sample_text("llama", everything);
+    for (int i = 0; i < SAMPLES; i++)
+        change_bytes(text_of(i));
+}
+
+static void change_digits(char *text)
+{
     for (size_t i = 0; text[i]; i++) {
         char kept = text[i];
         for (const char *digit = "0123456789-.e"; *digit && kept >= '0' && kept <= '9'; digit++) {
@@ -66,6 +96,12 @@ static void changed_digits_give_a_fault_or_a_valid_model(void)
         text[i] = kept;
     }
     base_free(text);
+}
+
+static void changed_digits_give_a_fault_or_a_valid_model(void)
+{
+    for (int i = 0; i < SAMPLES; i++)
+        change_digits(text_of(i));
 }
 
 static void deep_nesting_is_a_fault(void)

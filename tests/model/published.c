@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/model.h"
+#include "model/graph.h"
 
 /* Counts: the sums of the tensor sizes in the published safetensors headers, as the model pages
  * show them; of gpt-oss, whose experts are packed there, the 20.91 and 116.83 billion of its model

@@ -103,7 +103,7 @@ const struct model rack_mixture = {.name = "mixture",
                                    .max_positions = 512,
                                    .qk_norm = true,
                                    .experts = 12,
-                                   .experts_per_token = 3,
+                                   .experts_per_token = 5,
                                    .expert_ffn = 352,
                                    .normalise_experts = true,
                                    .norm_epsilon = 1e-5,
@@ -130,6 +130,9 @@ const struct model rack_biased_mixture = {.name = "biased mixture",
                                           .router_bias = true,
                                           .expert_bias = true,
                                           .normalise_experts = true,
+                                          .clamped_gate = true,
+                                          .gate_limit = 7.0,
+                                          .gate_alpha = 1.702,
                                           .norm_epsilon = 1e-5,
                                           .rope_theta = 1e4};
 
@@ -191,7 +194,7 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
         or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
     CU_ASSERT_TRUE_FATAL(
         lpu_topology_build(&rack->topology, &rack->layout, &rack->machine, &rack->report));
-    struct partition_input input = {.seats = or_else(c->seats, 1),
+    struct partition_input input = {.seats = c->seats,
                                     .chip = &rack->machine,
                                     .rack = &rack->layout,
                                     .topology = &rack->topology,

@@ -32,10 +32,10 @@ extern const struct model rack_normed;
  * queries and keys, sinks, and windows of 72 positions but in the second layer. */
 extern const struct model rack_varied;
 
-/* Two layers of twelve narrow experts, three a token; five tiles of hidden elements. */
+/* Two layers of twelve narrow experts, five a token; five tiles of hidden elements. */
 extern const struct model rack_mixture;
 
-/* Two layers of five experts, four a token, with biases, sinks and a window. */
+/* Two layers of five experts, four a token, with biases, clamped gates, sinks and a window. */
 extern const struct model rack_biased_mixture;
 
 /* What to compile. Zeros: one node of four chips, the compiler's choice of stages and group, a

@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from oracle import arguments, read_config, read_weights, rope_frequencies
+from oracle import arguments, read_config, read_weights, rope_frequencies, rope_gain
 
 LANES, QUADS, BLOCK = 320, 4, 16
 ONE_127TH = np.float32(1 / 127)
@@ -92,31 +92,61 @@ def rotated(heads, cos, sin):
     return f16(wide(heads) * np.tile(wide(cos), 2) + swapped * np.concatenate([-wide(sin), wide(sin)]))
 
 
-def attended(queries, keys, values, tile_positions):
-    """queries[head, lane] at keys and values [position, head, lane] up to the queries' own position."""
+def head_normed(heads, gain, epsilon):
+    """heads[head, lane], each by its root mean square and a gain for each lane."""
+    squares = wide(f16(product(wide(heads), wide(heads), 2.0 ** -6)))
+    mean = running_sum(squares.T) * np.float32(64 / heads.shape[1])
+    root = wide(f16(rsqrt(mean + np.float32(epsilon))))
+    return f16(product(wide(heads), root[:, None]) * wide(gain))
+
+
+def attended(queries, keys, values, tile_positions, window=None, sinks=None):
+    """queries[head, lane] at keys and values [position, head, lane] up to the queries' own position, of which a window
+    counts in its own; a head's sink adds to its denominator alone."""
     shared = queries.shape[0] // keys.shape[1]
     keys = np.repeat(wide(keys), shared, axis=1)
     values = np.repeat(wide(values), shared, axis=1)
     products = wide(queries) * keys
     scores = wide(f16(running_sum(np.moveaxis(products, 2, 0))))
-    weights = wide(f16(each(math.exp, scores - scores.max(axis=0))))[:, :, None]
-    above = side_sums(weights * values, tile_positions)
-    root = rsqrt(side_sums(weights, tile_positions))
+    scores[:max(0, len(scores) - (window or len(scores)))] = -np.inf
+    most = scores.max(axis=0) if sinks is None else np.maximum(scores.max(axis=0), wide(sinks))
+    weights = wide(f16(each(math.exp, scores - most)))[:, :, None]
+    above, below = side_sums(weights * values, tile_positions), side_sums(weights, tile_positions)
+    if sinks is not None:
+        below = below + wide(f16(each(math.exp, wide(sinks) - most)))[:, None]
+    root = rsqrt(below)
     return f16(product(product(above, root), root))
 
 
-def combined(partial_rows, row):
-    """The chips' rows added as a tree, then the row of the residual stream."""
+def combined(partial_rows, row, bias=None):
+    """The chips' rows added as a tree, then the row of the residual stream, and a bias."""
     terms = [wide(partial) for partial in partial_rows]
     while len(terms) > 1:
         terms = [terms[i] + terms[i + 1] for i in range(0, len(terms), 2)]
-    return f16(terms[0] + wide(row))
+    total = terms[0] + wide(row)
+    return f16(total if bias is None else total + wide(bias))
 
 
 def gated(gate, up):
     tanh = each(math.tanh, wide(gate) * np.float32(0.5))
     half = product(wide(gate), wide(up), 0.5)
     return f16(half * tanh + half)
+
+
+def clamped(gate, up, limit, alpha):
+    """The gate of a gpt_oss; its sigmoid is half of 1 + tanh."""
+    limit = wide(f16(np.float64(limit)))
+    gate = -np.maximum(-wide(gate), -limit)
+    up = np.maximum(-np.maximum(-wide(up), -limit), -limit)
+    half = gate * np.float32(0.5)
+    return f16((half * each(math.tanh, -gate * (np.float32(-0.5) * np.float32(alpha))) + half) * (up + np.float32(1)))
+
+
+def shares(logits):
+    """Softmax of the chosen logits, the greatest first."""
+    powers = each(math.exp, wide(logits) - wide(logits[0]))
+    root = wide(f16(rsqrt(running_sum(powers[:, None]))))
+    return f16(product(wide(f16(powers)), root) * root)
 
 
 def split_inputs(weights, group):
@@ -131,10 +161,11 @@ class Twin:
         folder = pathlib.Path(folder)
         self.config, self.group, self.tile_positions = read_config(folder), group, tile_positions
         kv_heads = self.config.kv_heads
-        if self.config.heads % group or self.config.ffn % group or (kv_heads % group and group % kv_heads):
-            raise ValueError(f"{folder}: heads, KV heads or FFN do not split over {group} chips")
         weights = read_weights(folder, self.config)
-        self.frequencies = rope_frequencies(self.config)
+        width = weights.layers[0]["expert_gate" if self.config.experts else "gate"].shape[-2]
+        if self.config.heads % group or width % group or (kv_heads % group and group % kv_heads):
+            raise ValueError(f"{folder}: heads, KV heads or FFN do not split over {group} chips")
+        self.frequencies, self.gain = rope_frequencies(self.config), rope_gain(self.config)
         self.embedding = Matrix(weights.embedding.T)
         self.layers = [self.prepared(layer) for layer in weights.layers]
         self.norm, self.head = f16(weights.norm), Matrix(weights.head)
@@ -142,13 +173,17 @@ class Twin:
         self.cache = [(empty, empty) for _ in self.layers]
 
     def prepared(self, layer):
-        """The layer as the chips hold it; the queries' weights and bias bring the scale of the scores."""
+        """The layer as the chips hold it; the queries' weights and bias, or the gains of their norm, bring the scale of
+        the scores."""
         scale = 1 / math.sqrt(self.config.head_dim)
-        scaled = {name: layer[name] * scale for name in ("q", "q_bias") if name in layer}
-        layer = {**layer, **scaled}
-        ready = {name: Matrix(layer[name]) for name in ("q", "k", "v", "gate", "up")}
-        ready.update({name: split_inputs(layer[name], self.group) for name in ("o", "down")})
-        ready.update({name: f16(array) for name, array in layer.items() if name.endswith(("_norm", "_bias"))})
+        bringing = ("q_norm",) if "q_norm" in layer else ("q", "q_bias")
+        layer = {**layer, **{name: layer[name] * scale for name in bringing if name in layer}}
+        ready = {name: Matrix(layer[name]) for name in ("q", "k", "v", "gate", "up", "router") if name in layer}
+        ready.update({name: split_inputs(layer[name], self.group) for name in ("o", "down") if name in layer})
+        ready.update({name: [Matrix(one) for one in layer[name]] for name in ("expert_gate", "expert_up") if name in layer})
+        if "expert_down" in layer:
+            ready["expert_down"] = [split_inputs(one, self.group) for one in layer["expert_down"]]
+        ready.update({name: f16(array) for name, array in layer.items() if name.endswith(("_norm", "_bias", "sinks"))})
         return ready
 
     def step(self, token):
@@ -182,23 +217,56 @@ class Twin:
 
     def after_attention(self, n, layer, row):
         x = self.normed(row, layer["attention_norm"])
-        q, k, v = (layer[name].times(*x, layer.get(f"{name}_bias")).reshape(-1, self.config.head_dim) for name in "qkv")
+        q, k, v = (self.heads(layer, name, x) for name in "qkv")
         angles = len(self.cache[n][0]) * self.frequencies
-        cos, sin = f16(np.cos(angles)), f16(np.sin(angles))
+        cos, sin = f16(self.gain * np.cos(angles)), f16(self.gain * np.sin(angles))
         keys = np.concatenate([self.cache[n][0], rotated(k, cos, sin)[None]])
         values = np.concatenate([self.cache[n][1], v[None]])
         self.cache[n] = keys, values
-        out = attended(rotated(q, cos, sin), keys, values, self.tile_positions)
-        return self.shared_product(layer["o"], out.ravel(), row)
+        out = attended(rotated(q, cos, sin), keys, values, self.tile_positions, self.config.windows[n],
+                       layer.get("sinks"))
+        return self.shared_product(layer["o"], out.ravel(), row, layer.get("o_bias"))
+
+    def heads(self, layer, name, x):
+        heads = layer[name].times(*x, layer.get(f"{name}_bias")).reshape(-1, self.config.head_dim)
+        gain = layer.get(f"{name}_norm")
+        return heads if gain is None else head_normed(heads, gain, self.config.epsilon)
 
     def after_mlp(self, layer, row):
         x = self.normed(row, layer["mlp_norm"])
-        return self.shared_product(layer["down"], gated(layer["gate"].times(*x), layer["up"].times(*x)), row)
+        if self.config.experts:
+            return self.after_experts(layer, x, row)
+        gate, up = (layer[name].times(*x, layer.get(f"{name}_bias")) for name in ("gate", "up"))
+        return self.shared_product(layer["down"], gated(gate, up), row, layer.get("down_bias"))
 
-    def shared_product(self, matrices, inputs, row):
+    def shared_product(self, matrices, inputs, row, bias=None):
         """Each chip quantises its own share of the inputs and multiplies it by its share of the weights."""
-        shares = np.split(inputs, self.group)
-        return combined([matrix.times(*int8_row(share)) for matrix, share in zip(matrices, shares)], row)
+        parts = np.split(inputs, self.group)
+        return combined([matrix.times(*int8_row(part)) for matrix, part in zip(matrices, parts)], row, bias)
+
+    def after_experts(self, layer, x, row):
+        """Each chip adds up what its shares of the chosen experts give, by their weights; the first has the biases."""
+        logits = layer["router"].times(*x)
+        logits = f16(wide(logits) + wide(layer.get("router_bias", np.float16(0))))
+        order = np.argsort(-wide(logits), kind="stable")[:self.config.experts_per_token]
+        weights = shares(logits[order])
+        given = [self.one_expert(layer, e, x) for e in order]
+        partial = [f16(running_sum([wide(parts[rank]) * wide(weight) for parts, weight in zip(given, weights)]))
+                   for rank in range(self.group)]
+        return combined(partial, row)
+
+    def one_expert(self, layer, e, x):
+        """What each chip has of it."""
+        def bias(name):
+            return layer[name][e] if name in layer else None
+
+        gate = layer["expert_gate"][e].times(*x, bias("expert_gate_bias"))
+        up = layer["expert_up"][e].times(*x, bias("expert_up_bias"))
+        limit = self.config.gate_limit
+        inner = gated(gate, up) if limit is None else clamped(gate, up, limit, self.config.gate_alpha)
+        parts = np.split(inner, self.group)
+        return [matrix.times(*int8_row(part), bias("expert_down_bias") if rank == 0 else None)
+                for rank, (matrix, part) in enumerate(zip(layer["expert_down"][e], parts))]
 
 
 def decode(twin, ids, count, end_tokens=()):

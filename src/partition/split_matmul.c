@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Emits a chip's product and, tile by tile, the exchanges and sums that follow. */
+#include "partition/split_matmul.h"
+
+#include <stdio.h>
+
+#include "partition/emit_link.h"
+#include "partition/exchange.h"
+#include "partition/place.h"
+
+/* Streams that the product leaves free: inward of it 0 to 3 carry results, outward 0 to 17, 20 and
+ * 21 weights, rows and results. */
+enum {
+    STREAM_TERM = 4,   /* inward, two a port */
+    STREAM_OWN = 18,   /* inward */
+    STREAM_SEND = 22,  /* westward: a vector for every port in a slot */
+    STREAM_SUM = 23,   /* westward */
+    STREAM_CROSS = 25, /* westward, one a plane: to the other node */
+    STREAM_FROM = 22,  /* eastward, one a port */
+    STREAM_TOTAL = 30, /* eastward */
+    PLANES = 2,
+    MOST_PORTS = 7,
+    MOST_CABLES = 4,
+    FIRST_ALU = 1,    /* 0 and 8 convert results */
+    PLACE_SUM = 18,   /* slices from the VXM outward: west, what the node has added */
+    PLACE_OTHER = 20, /* west, two pairs: what the other node sends */
+    PLACE_TOTAL = 18, /* east */
+};
+
+/* Streams of the four cables from the other node, in the west. */
+static const int32_t cable_stream[MOST_CABLES] = {20, 21, 29, 30};
+
+struct reduction {
+    const struct split_matmul *s;
+    struct block *b;
+    struct split_matmul_share *share;
+    int32_t chip, ports, block;      /* rows of one owner */
+    int32_t slot, step;              /* of a link; between the ports' vectors in it */
+    int32_t received[2][MOST_PORTS]; /* by turn */
+    int32_t other[2];                /* halves of what the other node sends */
+    int64_t links_free;
+    int32_t tiles; /* reduced so far */
+};
+
+/* Chips that share a contraction. */
+static int32_t sharers(const struct split_matmul *s)
+{
+    return s->nodes * s->topology->chips_per_node;
+}
+
+static struct matmul matmul_of(const struct split_matmul *s)
+{
+    const struct lpu_chip *chip = s->chip;
+    int64_t columns = shape_ceil_div(s->n, s->topology->nodes / s->nodes);
+    int32_t n_tiles = shape_ceil_div(columns, chip->mxm_columns);
+    int64_t k = shape_ceil_div(s->k, sharers(s));
+    return (struct matmul){.rows = s->rows,
+                           .k_tiles = shape_ceil_div(k, chip->mxm_fp16_rows),
+                           .n_tiles = n_tiles + n_tiles % 2};
+}
+
+const char *split_matmul_refusal(const struct split_matmul *s)
+{
+    const struct lpu_topology *t = s->topology;
+    if (t->chips_per_node < 2 || s->nodes < 1 || s->nodes > 2 || t->nodes < s->nodes)
+        return "a contraction is split over one node or two";
+    if (s->nodes == 2 &&
+        (t->nodes != 2 || t->cables_per_node_pair != MOST_CABLES * t->chips_per_node))
+        return "two nodes that share a contraction are joined by four cables a chip";
+    if (s->rows % (sharers(s) * s->nodes) || machine_link_slot_cycles(s->chip) < t->chips_per_node)
+        return "rows must be a multiple of the chips, and a link slot hold a vector for each";
+    struct matmul m = matmul_of(s);
+    return matmul_refusal(s->chip, &m);
+}
+
+static int32_t tensor_at(struct block *b, const char *name, bool east, int32_t place, int32_t count)
+{
+    int32_t slice[PLANES] = {matmul_slice(b, east, place), matmul_slice(b, east, place + 1)};
+    return emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, name, slice, PLANES,
+                       count);
+}
+
+/* Received rows of even tiles in the west, of odd ones in the east. */
+static void receive_tensors(struct reduction *r)
+{
+    int32_t tiles = (r->share->matmul.n_tiles + 1) / 2;
+    for (int32_t turn = 0; turn < 2; turn++)
+        for (int32_t port = 0; port < r->ports; port++) {
+            char name[24];
+            snprintf(name, sizeof name, "from.%d.%d", (int)port, (int)turn);
+            r->received[turn][port] =
+                tensor_at(r->b, name, turn, MATMUL_FREE_FIRST + PLANES * port, tiles * r->block);
+        }
+    for (int32_t half = 0; half < 2 && r->s->nodes == 2; half++)
+        r->other[half] = tensor_at(r->b, half ? "other.1" : "other.0", false,
+                                   PLACE_OTHER + PLANES * half, 2 * tiles * (r->block / 4));
+}
+
+/* Of the chip `distance` places on. */
+static int32_t link_at(const struct reduction *r, int32_t distance)
+{
+    int32_t links[PROGRAM_QUEUES], all = r->s->topology->chips_per_node;
+    int32_t node = r->chip / all, place = r->chip % all;
+    lpu_topology_direct_links(r->s->topology, r->chip, node * all + (place + distance) % all,
+                              links);
+    return links[0];
+}
+
+static struct program_operand block_of(struct program_operand sent, int32_t first)
+{
+    sent.index = first;
+    sent.stride[0] = 1;
+    sent.stride[1] = 0;
+    return sent;
+}
+
+/* Plane `sub` of a tile: in each slot a vector for every port. A chip d places on has this one
+ * ports + 1 - d places on. */
+static void scatter_plane(struct reduction *r, int32_t y, int32_t sub, int64_t cycle)
+{
+    struct block *b = r->b;
+    int32_t turn = r->tiles % 2, first = r->tiles / 2 * r->block;
+    struct pattern one = emit_pattern(r->block, r->slot, 1, 0);
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
+    struct program_operand sent = emit_read(b, y, sub, 1, emit_walk(0, r->block, 1),
+                                            emit_pattern(r->ports, r->step, r->block, r->slot), at);
+    for (int32_t port = 0; port < r->ports; port++) {
+        int32_t back = r->ports - 1 - port;
+        emit_link_send(b, link_at(r, port + 1), block_of(sent, port * r->block), one,
+                       cycle + port * r->step);
+        emit_link_receive(b, link_at(r, port + 1), block_of(sent, back * r->block), one,
+                          cycle + back * r->step,
+                          (struct link_target){STREAM_FROM + port, r->received[turn][port], sub,
+                                               emit_walk(first, 1, 0)});
+    }
+}
+
+static void scatter_tile(struct reduction *r, int32_t y)
+{
+    int64_t plane = (int64_t)r->block * r->slot;
+    for (int32_t sub = 0; sub < PLANES; sub++)
+        scatter_plane(r, y, sub, sub * plane);
+    r->links_free = place_group(r->b, r->links_free) + PLANES * plane;
+}
+
+/* What all chips of the node contribute to this one's block of a tile, into `sum`. */
+static void add_tile(struct reduction *r, int32_t y, bool y_east, int32_t sum)
+{
+    struct block *b = r->b;
+    bool east = r->tiles % 2;
+    struct program_operand term[MOST_PORTS + 1];
+    struct pattern p = emit_pattern(r->block, 1, 1, 0);
+    for (int32_t port = 0; port < r->ports; port++)
+        term[port] = emit_read(b, r->received[east][port], 0, PLANES,
+                               emit_walk(r->tiles / 2 * r->block, 1, 0), p,
+                               emit_at_vxm(b, east, STREAM_TERM + PLANES * port, 0));
+    term[r->ports] = emit_read(b, y, 0, PLANES, emit_walk(r->ports * r->block, 1, 0), p,
+                               emit_at_vxm(b, y_east, STREAM_OWN, 0));
+    struct lane_group from = {PROGRAM_WEST, STREAM_SUM, emit_vxm_x(b), 0};
+    struct program_operand out =
+        emit_stream(from.direction, from.stream, PLANES, sum, 0, emit_walk(0, 1, 0));
+    from.cycle = exchange_add(b, FIRST_ALU, term, r->ports + 1, p, &out, 1);
+    emit_write(b, sum, 0, PLANES, emit_walk(0, 1, 0), p, from);
+    place_group(b, 0);
+}
+
+/* Half of a block to the other node: planes by pairs of cables, quarters of the block within one.
+ */
+static void cross_tile(struct reduction *r, int32_t sum)
+{
+    struct block *b = r->b;
+    int32_t quarter = r->block / 4, node = r->chip / r->s->topology->chips_per_node;
+    int32_t away = node ? 0 : 2 * quarter, kept = node ? 2 * quarter : 0, shift = r->slot / 2;
+    struct pattern one = emit_pattern(quarter, r->slot, 1, 0);
+    for (int32_t sub = 0; sub < PLANES; sub++) {
+        struct program_operand sent = emit_read(
+            b, sum, sub, 1, emit_walk(away, quarter, 1), emit_pattern(2, shift, quarter, r->slot),
+            (struct lane_group){PROGRAM_WEST, STREAM_CROSS + sub, emit_link_x(b), 0});
+        for (int32_t half = 0; half < 2; half++) {
+            int32_t cable = 2 * sub + half, link = r->s->topology->local_links + cable;
+            emit_link_send(b, link, block_of(sent, away + half * quarter), one, half * shift);
+            emit_link_receive(b, link, block_of(sent, kept + half * quarter), one, half * shift,
+                              (struct link_target){cable_stream[cable], r->other[half], sub,
+                                                   emit_walk(r->tiles * quarter, 1, 0)});
+        }
+    }
+    place_group(b, 0);
+}
+
+static void add_other(struct reduction *r, int32_t sum, int32_t total)
+{
+    struct block *b = r->b;
+    int32_t quarter = r->block / 4, node = r->chip / r->s->topology->chips_per_node;
+    struct pattern p = emit_pattern(quarter, 1, 1, 0);
+    for (int32_t half = 0; half < 2; half++) {
+        struct walk to = emit_walk(half * quarter, 1, 0);
+        struct program_operand term[2] = {
+            emit_read(b, sum, 0, PLANES, emit_walk((2 * node + half) * quarter, 1, 0), p,
+                      emit_at_vxm(b, false, STREAM_TERM, 0)),
+            emit_read(b, r->other[half], 0, PLANES, emit_walk(r->tiles * quarter, 1, 0), p,
+                      emit_at_vxm(b, false, STREAM_TERM + PLANES, 0))};
+        struct lane_group from = {PROGRAM_EAST, STREAM_TOTAL, emit_vxm_x(b), 0};
+        struct program_operand out = emit_stream(from.direction, from.stream, PLANES, total, 0, to);
+        from.cycle = exchange_add(b, FIRST_ALU, term, 2, p, &out, 1);
+        emit_write(b, total, 0, PLANES, to, p, from);
+        place_group(b, 0);
+    }
+}
+
+static void reduce_tile(struct reduction *r, bool east, int32_t t)
+{
+    char name[24];
+    int32_t y = r->share->side[east].y[t];
+    snprintf(name, sizeof name, "sum.%c%d", east ? 'e' : 'w', (int)t);
+    int32_t sum = tensor_at(r->b, name, false, PLACE_SUM, r->block), total = sum;
+    scatter_tile(r, y);
+    add_tile(r, y, east, sum);
+    if (r->s->nodes == 2) {
+        snprintf(name, sizeof name, "total.%c%d", east ? 'e' : 'w', (int)t);
+        total = tensor_at(r->b, name, true, PLACE_TOTAL, r->block / 2);
+        cross_tile(r, sum);
+        add_other(r, sum, total);
+    }
+    r->share->total[east][t] = total;
+    r->tiles++;
+}
+
+void split_matmul_emit(const struct split_matmul *s, int32_t chip_id, struct block *b,
+                       struct split_matmul_share *share)
+{
+    int32_t per_node = s->topology->chips_per_node;
+    share->matmul = matmul_of(s);
+    share->owned = s->rows / sharers(s);
+    struct reduction r = {.s = s,
+                          .b = b,
+                          .share = share,
+                          .chip = chip_id,
+                          .ports = per_node - 1,
+                          .block = s->rows / per_node,
+                          .slot = (int32_t)machine_link_slot_cycles(s->chip)};
+    r.step = r.slot / per_node;
+    ops_matmul(b, &share->matmul, share->side);
+    emit_op(b, "reduce", true);
+    receive_tensors(&r);
+    for (int32_t t = 0; t < share->side[0].tiles; t++)
+        for (int32_t east = 0; east < 2; east++)
+            reduce_tile(&r, east, t);
+}
