@@ -101,7 +101,7 @@ static void add_seats(struct app_compare *compare, const struct app_run *run)
     const struct app_lpu_outline *o = &run->lpu->outline;
     if (o->interval.cycles == 0)
         return;
-    double hz = (double)run->scenario.lpu_chip.clock_hz, token = (double)app_lpu_token_cycles(o);
+    double hz = (double)run->scenario.lpu_chip.clock_hz, token = (double)app_lpu_token_cycles(run);
     app_compare_metric(compare, RECORD_LPU, "step_latency",
                        (double)o->length_cycles[PARTITION_DECODE], "cycles");
     app_compare_metric(compare, RECORD_LPU, "initiation_interval", (double)o->interval.cycles,

@@ -38,6 +38,20 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
+int64_t app_lpu_latency_cycles(const struct app_run *run)
+{
+    return run->lpu->outline.length_cycles[PARTITION_DECODE] +
+           run->scenario.lpu_chip.mem_write_skew_cycles;
+}
+
+int64_t app_lpu_token_cycles(const struct app_run *run)
+{
+    const struct app_lpu_outline *outline = &run->lpu->outline;
+    int64_t turn = outline->seats.placed * outline->interval.cycles;
+    int64_t latency = app_lpu_latency_cycles(run);
+    return turn > latency ? turn : latency;
+}
+
 static void outline(struct app_lpu *lpu)
 {
     int64_t vectors;

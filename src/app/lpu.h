@@ -73,14 +73,12 @@ struct app_lpu {
     char *length_fault; /* the first step of another length than compiled; NULL: none */
 };
 
+/* From the start of a decode step to where its token stands in SRAM, for seats that are shared. */
+int64_t app_lpu_latency_cycles(const struct app_run *run);
+
 /* From token to token of a sequence where all seats decode: nobody's next step begins before its
  * token is there, and steps begin no closer than the interval. */
-static inline int64_t app_lpu_token_cycles(const struct app_lpu_outline *outline)
-{
-    int64_t turn = outline->seats.placed * outline->interval.cycles;
-    int64_t latency = outline->length_cycles[PARTITION_DECODE];
-    return turn > latency ? turn : latency;
-}
+int64_t app_lpu_token_cycles(const struct app_run *run);
 
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);

@@ -293,15 +293,19 @@ static void finish_step(struct execution *e)
     base_progress_update(&e->progress, e->finished);
 }
 
-/* Goes on until `steps` have ended: from one cycle at which a step begins or ends to the next. */
+/* Goes on until `steps` have ended: from one cycle at which a step begins or ends to the next. What
+ * a step wrote last stands in SRAM a little after its end. Where steps do not overlap, the next one
+ * begins afterwards all the same: chips begin their clock anew. */
 static enum parallel_mail_state execute_until(struct execution *e, int32_t steps)
 {
+    int64_t settle = e->run->scenario.lpu_chip.mem_write_skew_cycles;
+    int64_t overlap = e->run->scenario.lpu_seats == 1 ? 0 : settle;
     while (e->finished < steps) {
         const struct record_lpu_step *ending = &e->lpu->step[e->ending[e->finished]];
         const struct record_lpu_step *next = e->begun < e->limit ? &e->lpu->step[e->begun] : NULL;
-        bool begins = next && next->start_cycle < ending->end_cycle;
+        bool begins = next && next->start_cycle < ending->end_cycle + overlap;
         enum parallel_mail_state state =
-            run_until(e, begins ? next->start_cycle : ending->end_cycle);
+            run_until(e, begins ? next->start_cycle : ending->end_cycle + settle);
         if (state != PARALLEL_MAIL_ARRIVED)
             return state;
         if (begins && !begin_step(e))
@@ -426,7 +430,7 @@ static void replay(struct execution *e, int32_t first)
 static void end_text(struct execution *e, int32_t steps)
 {
     e->lpu->steps = steps;
-    e->run->scenario.workload.decode_tokens = e->run->values->tokens;
+    e->run->scenario.workload.decode_tokens = e->run->values->sequence[0].tokens;
     config_scenario_counted(&e->run->scenario, "workload.decode_tokens");
 }
 

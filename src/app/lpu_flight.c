@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans starts by rounds: one decode step for each seat that has its prompt in, then one prefill
  * pass of the first sequence that has not, each as early as the compiler's table of distances
- * allows. A sequence's next decode step waits for its token, hence a step's length; a pass only for
- * the one before it. */
+ * allows. A sequence's next decode step waits until its token stands in SRAM; a pass only for the
+ * one before it. */
 #include "app/lpu_flight.h"
 
 #include <stdlib.h>
 
-#include "app/lpu.h"
+#include "app/lpu_steps.h"
 #include "base/memory.h"
 
 /* A seat and the sequence that has it; sequence -1: none any more. */
@@ -20,21 +20,16 @@ struct flight {
     const struct app_run *run;
     const struct interval_table *table;
     struct record_lpu_step *step; /* in the order of planning */
-    int32_t steps, per_sequence, prompt_steps;
+    int32_t steps;
     struct seat *seat;
     int32_t seats, sequences, seated; /* seated: sequences that got a seat so far */
 };
-
-static enum partition_phase phase_of_step(const struct record_lpu_step *step)
-{
-    return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
-}
 
 /* The first cycle from `start` on at which a step of `phase` bears with `other`. */
 static int64_t clear_of(const struct flight *f, enum partition_phase phase, int64_t start,
                         const struct record_lpu_step *other)
 {
-    enum partition_phase its = phase_of_step(other);
+    enum partition_phase its = app_lpu_step_phase(other);
     for (; start < other->start_cycle; start++)
         if (interval_allows(f->table, phase, its, other->start_cycle - start))
             return start;
@@ -55,33 +50,46 @@ static int64_t earliest(const struct flight *f, enum partition_phase phase, int6
     return start;
 }
 
-static void plan_step(struct flight *f, int32_t number)
+/* Steps that bring a sequence's prompt in, but for its last token. */
+static int32_t prompt_steps(const struct app_run *run, int32_t sequence)
 {
-    const struct app_lpu_outline *plan = &f->run->lpu->outline;
-    struct seat *seat = &f->seat[number];
-    bool prompt = seat->next < f->prompt_steps, passes = prompt && f->run->scenario.lpu_prefill;
-    enum partition_phase phase = passes ? PARTITION_PREFILL : PARTITION_DECODE;
-    int32_t rows = f->run->scenario.workload.prompt_tokens - 1;
-    int64_t start = earliest(f, phase, seat->ready);
-    f->step[f->steps++] =
-        (struct record_lpu_step){.phase = (uint8_t)app_lpu_record_phase(phase),
-                                 .sequence = seat->sequence,
-                                 .seat = number,
-                                 .position = prompt ? seat->next * (passes ? plan->prefill_rows : 1)
-                                                    : rows + seat->next - f->prompt_steps,
-                                 .start_cycle = start,
-                                 .end_cycle = start + plan->length_cycles[phase]};
-    seat->next++;
-    seat->ready = prompt ? start + 1 : start + plan->length_cycles[phase];
-    if (seat->next < f->per_sequence)
-        return;
-    seat->next = 0;
-    seat->sequence = f->seated < f->sequences ? f->seated++ : -1;
+    int32_t rows = app_lpu_prompt_rows(run, sequence);
+    int32_t chunk = run->scenario.lpu_prefill ? run->lpu->outline.prefill_rows : 1;
+    return (rows + chunk - 1) / chunk;
 }
 
 static bool has_prompt_in(const struct flight *f, const struct seat *seat)
 {
-    return seat->sequence >= 0 && seat->next >= f->prompt_steps;
+    return seat->sequence >= 0 && seat->next >= prompt_steps(f->run, seat->sequence);
+}
+
+/* The next sequence that waits takes the seat. */
+static void leave(struct flight *f, struct seat *seat)
+{
+    seat->next = 0;
+    seat->sequence = f->seated < f->sequences ? f->seated++ : -1;
+}
+
+static void plan_step(struct flight *f, int32_t number)
+{
+    const struct app_lpu_outline *plan = &f->run->lpu->outline;
+    struct seat *seat = &f->seat[number];
+    bool prompt = !has_prompt_in(f, seat), passes = prompt && f->run->scenario.lpu_prefill;
+    enum partition_phase phase = passes ? PARTITION_PREFILL : PARTITION_DECODE;
+    int32_t behind = seat->next - prompt_steps(f->run, seat->sequence);
+    int64_t start = earliest(f, phase, seat->ready);
+    f->step[f->steps++] = (struct record_lpu_step){
+        .phase = (uint8_t)app_lpu_record_phase(phase),
+        .sequence = seat->sequence,
+        .seat = number,
+        .position = prompt ? seat->next * (passes ? plan->prefill_rows : 1)
+                           : app_lpu_prompt_rows(f->run, seat->sequence) + behind,
+        .start_cycle = start,
+        .end_cycle = start + plan->length_cycles[phase]};
+    seat->next++;
+    seat->ready = prompt ? start + 1 : start + app_lpu_latency_cycles(f->run);
+    if (behind + 1 == f->run->scenario.workload.decode_tokens)
+        leave(f, seat);
 }
 
 /* One decode step of each seat that is to take one, the earliest ready first. */
@@ -121,28 +129,21 @@ static int by_start(const void *a, const void *b)
     return (x->seat > y->seat) - (x->seat < y->seat);
 }
 
-static int32_t passes_of_prompt(const struct app_run *run)
-{
-    int32_t rows = run->scenario.workload.prompt_tokens - 1;
-    int32_t chunk = run->scenario.lpu_prefill ? run->lpu->outline.prefill_rows : 1;
-    return (rows + chunk - 1) / chunk;
-}
-
 void app_lpu_list_flight(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
-    struct flight f = {.run = run,
-                       .table = plan_interval(lpu->plan),
-                       .seats = lpu->outline.seats.placed,
-                       .prompt_steps = passes_of_prompt(run)};
-    int32_t asked = run->scenario.workload.sequences;
+    struct flight f = {
+        .run = run, .table = plan_interval(lpu->plan), .seats = lpu->outline.seats.placed};
+    int32_t asked = run->scenario.workload.sequences, steps;
     f.sequences = asked ? asked : f.seats;
-    f.per_sequence = f.prompt_steps + run->scenario.workload.decode_tokens;
-    f.step = base_alloc((size_t)f.sequences * (size_t)f.per_sequence, sizeof *f.step);
+    for (int32_t q = 0; q < f.sequences; q++)
+        lpu->prompt_steps += prompt_steps(run, q);
+    steps = lpu->prompt_steps + f.sequences * run->scenario.workload.decode_tokens;
+    f.step = base_alloc((size_t)steps, sizeof *f.step);
     f.seat = base_alloc((size_t)f.seats, sizeof *f.seat);
     for (int32_t n = 0; n < f.seats; n++)
         f.seat[n].sequence = f.seated < f.sequences ? f.seated++ : -1;
-    while (f.steps < f.sequences * f.per_sequence) {
+    while (f.steps < steps) {
         plan_decode_steps(&f);
         plan_prompt_step(&f);
     }
@@ -152,7 +153,6 @@ void app_lpu_list_flight(struct app_run *run)
     base_free(f.seat);
     lpu->step = f.step;
     lpu->steps = f.steps;
-    lpu->prompt_steps = f.sequences * f.prompt_steps;
     lpu->sequences = f.sequences;
 }
 

@@ -113,7 +113,7 @@ static void write_seats(struct app_run *run)
                                     .seats = o->seats.placed,
                                     .seats_by_time = o->seats.by_time,
                                     .seats_by_sram = o->seats.by_sram,
-                                    .token_cycles = app_lpu_token_cycles(o),
+                                    .token_cycles = app_lpu_token_cycles(run),
                                     .prefill_interval_cycles = f->prefill_cycles,
                                     .prefill_starts = f->prefill_starts};
     copy_name(row.resource, f->thing);

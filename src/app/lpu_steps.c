@@ -7,8 +7,7 @@
 #include "base/memory.h"
 #include "parallel/copies.h"
 
-/* Positions of a sequence's prompt before that of its last token. */
-static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
+int32_t app_lpu_prompt_rows(const struct app_run *run, int32_t sequence)
 {
     return (run->values ? run->values->sequence[sequence].prompt_tokens
                         : run->scenario.workload.prompt_tokens) -
@@ -20,7 +19,7 @@ static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
  */
 static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
 {
-    int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
+    int32_t position = app_lpu_prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
     return position > 0 ? position : 0;
 }
 
@@ -30,7 +29,7 @@ static int32_t prompt_steps(const struct app_run *run)
 {
     int32_t chunk = run->lpu->outline.prefill_rows, passes = 0, longest = 0;
     for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
-        int32_t rows = prompt_rows(run, s);
+        int32_t rows = app_lpu_prompt_rows(run, s);
         passes += (rows + chunk - 1) / chunk;
         longest = rows > longest ? rows : longest;
     }
@@ -63,7 +62,7 @@ static void list_one_by_one(struct app_run *run)
     lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
     lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
     for (int32_t q = 0; s->lpu_prefill && q < s->bucket.batch; q++)
-        for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
+        for (int32_t row = 0; row < app_lpu_prompt_rows(run, q); row += lpu->outline.prefill_rows)
             add_step(lpu, step++, PARTITION_PREFILL, q, row);
     for (; step < lpu->steps; step++)
         add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
@@ -123,15 +122,20 @@ struct app_lpu_stand app_lpu_stand_of(const struct app_run *run, const struct re
     return stand;
 }
 
+bool app_lpu_gives_tokens(const struct app_run *run, const struct record_lpu_step *step)
+{
+    if (run->scenario.lpu_seats == 1)
+        return step->step >= run->lpu->prompt_steps;
+    return step->phase == RECORD_DECODE &&
+           step->position >= app_lpu_prompt_rows(run, step->sequence);
+}
+
 int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from)
 {
-    int32_t rows = run->scenario.workload.prompt_tokens - 1;
     bool seats = run->scenario.lpu_seats != 1;
     for (int32_t n = from; n < run->lpu->steps; n++) {
         const struct record_lpu_step *step = &run->lpu->step[n];
-        if (seats ? step->sequence == sequence && step->phase == RECORD_DECODE &&
-                        step->position >= rows
-                  : n >= run->lpu->prompt_steps)
+        if ((!seats || step->sequence == sequence) && app_lpu_gives_tokens(run, step))
             return n;
     }
     return -1;

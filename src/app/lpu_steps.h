@@ -16,6 +16,12 @@ struct app_lpu_stand {
 struct app_lpu_stand app_lpu_stand_of(const struct app_run *run,
                                       const struct record_lpu_step *step);
 
+/* Positions of a sequence's prompt before that of its last token. */
+int32_t app_lpu_prompt_rows(const struct app_run *run, int32_t sequence);
+
+/* Whether a step gives its sequences tokens that count: a decode step behind their prompts. */
+bool app_lpu_gives_tokens(const struct app_run *run, const struct record_lpu_step *step);
+
 /* Where the decode steps of a sequence that give tokens end: the next from number `from` on that
  * does, or -1. A batch is sequence 0. */
 int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from);

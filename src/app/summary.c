@@ -368,7 +368,7 @@ static void print_seats(const struct app_run *run, const struct paint *p)
     const struct interval_found *f = &o->interval;
     if (f->cycles == 0)
         return;
-    double token = (double)app_lpu_token_cycles(o), hz = (double)run->scenario.lpu_chip.clock_hz;
+    double token = (double)app_lpu_token_cycles(run), hz = (double)run->scenario.lpu_chip.clock_hz;
     printf("%s%-*s%sL = %s cycles, P = %s: seats by time %" PRId32 ", by SRAM %" PRId32
            "; placed %" PRId32 "\n",
            p->dim, LABEL, "in flight", p->off,
@@ -376,7 +376,7 @@ static void print_seats(const struct app_run *run, const struct paint *p)
            o->seats.by_time, o->seats.by_sram, o->seats.placed);
     print_interval(o);
     printf("%-*sall seats decoding: a token each %s cycles, %.0f tokens/s a user, %.0f of all\n",
-           LABEL, "", app_text_count(app_lpu_token_cycles(o)).text, hz / token,
+           LABEL, "", app_text_count(app_lpu_token_cycles(run)).text, hz / token,
            o->seats.placed * hz / token);
     printf("%-*sa prefill pass takes %" PRId32 " starts of decode steps, %.1f where passes follow\n"
            "%-*seach other\n",
@@ -429,8 +429,11 @@ static void print_agreement(const struct app_values *v, const struct paint *p)
         printf("%s%" PRId64 " of %" PRId64 " tokens are the reference's, number %" PRId32
                " is the first other%s",
                p->bad, a->equal, a->compared, a->first_other + 1, p->off);
-    printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "", a->worst_error,
-           app_values_rms_error(v));
+    if (a->logits > 0)
+        printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "",
+               a->worst_error, app_values_rms_error(v));
+    else
+        printf("\n%-*slogits: not compared, other steps have their rows by then\n", LABEL, "");
 }
 
 /* One line a sequence, the first few of them. */

@@ -138,9 +138,9 @@ const struct chip_message *chip_outbox(const struct chip *chip, size_t *count);
 void chip_outbox_clear(struct chip *chip);
 
 /* Ends the open step that is to end first (start + compiled length, then number), after CHIP_DONE
- * for that cycle or later: messages of the step that nobody received are reported, KV rows written
- * become rows of earlier steps. What reaches into later cycles is judged with the steps that are
- * still open. */
+ * for that cycle or later (what it wrote last stands in SRAM mem_write_skew_cycles later): messages
+ * of the step that nobody received are reported, KV rows written become rows of earlier steps. What
+ * reaches into later cycles is judged with the steps that are still open. */
 struct chip_statistics chip_finish(struct chip *chip);
 
 /* Steps that were replayed, not executed: KV rows before the positions of the sequences, in their

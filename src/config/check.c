@@ -231,10 +231,19 @@ static char *values_execute_all(const struct scenario *s)
 
 static char *seats_hold_one(const struct scenario *s)
 {
-    if (s->lpu_seats == 1 || (s->bucket.batch == 1 && !s->values))
+    if (s->lpu_seats == 1 || s->bucket.batch == 1)
         return NULL;
-    return base_format("%d; seats are not shared yet with %s: 1", s->lpu_seats,
-                       s->values ? "values = on" : "several sequences a step");
+    return base_format("%d; seats are not shared yet by steps of %d sequences: 1", s->lpu_seats,
+                       s->bucket.batch);
+}
+
+static char *values_know_sequences(const struct scenario *s)
+{
+    if (!s->values || s->lpu_seats != 0 || s->workload.sequences > 0)
+        return NULL;
+    return base_strdup(
+        "0; with values = on a number of seats, or workload.sequences, says how many "
+        "prompts there are");
 }
 
 static char *sequences_have_seats(const struct scenario *s)
@@ -252,7 +261,8 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
-    {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch", "values"}},
+    {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch"}},
+    {OPTION_LPU, values_know_sequences, {"lpu.seats", "workload.sequences", "values"}},
     {OPTION_LPU, sequences_have_seats, {"workload.sequences", "lpu.seats"}},
     {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},
     {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},

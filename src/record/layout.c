@@ -127,7 +127,8 @@ static const struct record_column plan_seats[] = {
     COUNT(record_plan_seats, seats_by_time, "sequences", "floor(L / P): nobody waits"),
     COUNT(record_plan_seats, seats_by_sram, "sequences", "that the fullest chip has room for"),
     TIME(record_plan_seats, token_cycles, "cycles",
-         "from token to token of a sequence where all seats decode: L, or seats x P"),
+         "from token to token of a sequence where all seats decode: L and the last write, or seats "
+         "x P"),
     TIME(record_plan_seats, prefill_interval_cycles, "cycles",
          "prefill passes may begin so far apart"),
     COUNT(record_plan_seats, prefill_starts, "1",
@@ -205,8 +206,10 @@ static const struct record_column lpu_tokens[] = {
     INDEX(record_lpu_token, token, "id of the token that the chips chose"),
     INDEX(record_lpu_token, reference,
           "id that a plain fp32 computation chooses; -1: not computed, or it overflows"),
-    REAL(record_lpu_token, worst_error, "1", "largest difference of a logit from that computation"),
-    REAL(record_lpu_token, rms_error, "1", "root mean square difference of the logits"),
+    REAL(record_lpu_token, worst_error, "1",
+         "largest difference of a logit from that computation; -1: not computed"),
+    REAL(record_lpu_token, rms_error, "1",
+         "root mean square difference of the logits; -1: not computed"),
 };
 
 static const struct record_column lpu_transfers[] = {

@@ -434,9 +434,14 @@ bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t positi
     return true;
 }
 
+int64_t rack_latency(const struct rack *rack, enum partition_phase phase)
+{
+    return plan_length_cycles(rack->plan, phase) + rack->machine.mem_write_skew_cycles;
+}
+
 static int64_t end_of(const struct rack *rack, const struct rack_start *s)
 {
-    return s->cycle + plan_length_cycles(rack->plan, s->phase);
+    return s->cycle + rack_latency(rack, s->phase);
 }
 
 /* The begun step that ends first, of those that have not; NULL: none. */

@@ -110,8 +110,11 @@ struct rack_start {
     int32_t gives;        /* set where chips compute and it is a decode step: the next token */
 };
 
+/* Cycles from the start of a step to where what it wrote last stands in SRAM. */
+int64_t rack_latency(const struct rack *rack, enum partition_phase phase);
+
 /* Executes steps, sorted by cycle, that overlap as their cycles say; of one sequence each. Chips
- * wait for each other at every cycle at which a step begins or ends. */
+ * wait for each other at every cycle at which a step begins or what it wrote is in. */
 void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count);
 
 /* The token that the last decode step ended with, of its first sequence or of any. */

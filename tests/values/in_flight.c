@@ -87,7 +87,7 @@ static void run_alone(struct trial *t, int32_t sequence, int32_t token[TOKENS])
     int64_t cycle = 0;
     for (int32_t n = 0; n <= TOKENS; n++) {
         t->start[n] = step_of(t, sequence, n, cycle, n > 1 ? &t->start[n - 1] : NULL);
-        cycle += plan_length_cycles(t->rack.plan, t->start[n].phase);
+        cycle += rack_latency(&t->rack, t->start[n].phase);
     }
     execute(t, TOKENS + 1);
     for (int32_t n = 0; n < TOKENS; n++)
@@ -98,11 +98,11 @@ static void run_alone(struct trial *t, int32_t sequence, int32_t token[TOKENS])
 static void run_together(struct trial *t, int32_t token[SEQUENCES][TOKENS])
 {
     struct interval_found f = interval_of(plan_interval(t->rack.plan));
-    int64_t length = plan_length_cycles(t->rack.plan, PARTITION_DECODE), cycle = 0;
+    int64_t length = rack_latency(&t->rack, PARTITION_DECODE), cycle = 0;
     int64_t turn = SEQUENCES * f.cycles > length ? SEQUENCES * f.cycles : length;
     for (int32_t s = 0; s < SEQUENCES; s++, cycle += f.prefill_cycles)
         t->start[s] = step_of(t, s, 0, cycle, NULL);
-    cycle += plan_length_cycles(t->rack.plan, PARTITION_PREFILL);
+    cycle += rack_latency(&t->rack, PARTITION_PREFILL);
     for (int32_t n = SEQUENCES; n < STEPS; n++) {
         int32_t s = n % SEQUENCES, step = n / SEQUENCES;
         t->start[n] = step_of(t, s, step, cycle + (step - 1) * turn + s * f.cycles,
