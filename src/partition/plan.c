@@ -431,12 +431,19 @@ static void find_interval(struct plan *p)
  * shorter prefill passes than with fewer seats. */
 static void raise_seats(struct plan *p, struct partition_candidate *c)
 {
-    int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
-    p->seats = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
-    if (p->seats == 1)
+    int32_t least = 1, most = PROGRAM_CACHES / p->input.bucket->batch;
+    most = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
+    if (most <= 1)
         return;
-    while (!try_passes(p, c, c->shares))
-        p->seats--;
+    while (least < most) {
+        p->seats = (least + most + 1) / 2;
+        if (try_passes(p, c, c->shares))
+            least = p->seats;
+        else
+            most = p->seats - 1;
+    }
+    p->seats = least;
+    try_passes(p, c, c->shares);
     take(p, c);
     find_interval(p);
 }
