@@ -112,6 +112,10 @@ static void add_seats(struct app_compare *compare, const struct app_run *run)
     app_compare_metric(compare, RECORD_LPU, "tokens_per_second_a_seat", hz / token, "1/s");
     app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_seats",
                        o->seats.placed * hz / token, "1/s");
+    struct app_crowd crowd = app_served_crowd(run);
+    app_compare_metric(compare, RECORD_LPU, "sequences", crowd.sequences, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "ttft_latest", (double)crowd.latest_ps / 1e6, "us");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_run", crowd.tokens_per_s, "1/s");
     app_compare_metric(compare, RECORD_LPU, "starts_a_prefill_pass_takes",
                        o->interval.prefill_starts, "1");
 }

@@ -51,6 +51,23 @@ static struct serve_times times_of(const struct app_run *run, int32_t sequence)
         .finished_ps = out + machine_cycles_to_ps(chip, step[last].end_cycle)};
 }
 
+struct app_crowd app_served_crowd(const struct app_run *run)
+{
+    struct app_crowd crowd = {.sequences = run->lpu->sequences, .earliest_ps = INT64_MAX};
+    for (int32_t q = 0; q < crowd.sequences; q++) {
+        struct serve_times t = times_of(run, q);
+        if (t.first_token_ps < crowd.earliest_ps)
+            crowd.earliest_ps = t.first_token_ps;
+        if (t.first_token_ps > crowd.latest_ps)
+            crowd.latest_ps = t.first_token_ps;
+        if (t.finished_ps > crowd.finished_ps)
+            crowd.finished_ps = t.finished_ps;
+    }
+    int64_t tokens = (int64_t)crowd.sequences * run->scenario.workload.decode_tokens;
+    crowd.tokens_per_s = (double)tokens * 1e12 / (double)crowd.finished_ps;
+    return crowd;
+}
+
 static void serve_seats(struct app_run *run)
 {
     struct app_served *served = &run->served[RECORD_LPU];

@@ -362,6 +362,15 @@ static void print_interval(const struct app_lpu_outline *o)
     base_free(second);
 }
 
+static void print_crowd(const struct app_run *run)
+{
+    struct app_crowd crowd = app_served_crowd(run);
+    printf("%-*s%" PRId32 " sequences ran: first tokens from %s to %s, all done in %s,\n", LABEL,
+           "", crowd.sequences, app_text_time(crowd.earliest_ps).text,
+           app_text_time(crowd.latest_ps).text, app_text_time(crowd.finished_ps).text);
+    printf("%-*s%.0f tokens/s over the whole run\n", LABEL, "", crowd.tokens_per_s);
+}
+
 static void print_seats(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu_outline *o = &run->lpu->outline;
@@ -381,6 +390,7 @@ static void print_seats(const struct app_run *run, const struct paint *p)
     printf("%-*sa prefill pass takes %" PRId32 " starts of decode steps, %.1f where passes follow\n"
            "%-*seach other\n",
            LABEL, "", f->prefill_starts, (double)f->prefill_cycles / (double)f->cycles, LABEL, "");
+    print_crowd(run);
 }
 
 static void print_equality(const struct app_run *run, const struct paint *p)
