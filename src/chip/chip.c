@@ -55,14 +55,24 @@ static void release_program(struct executor_program *loaded)
     base_free(loaded);
 }
 
+/* What a step needs only while it is open. */
+static void release_step(struct executor_step *of)
+{
+    base_free(of->head);
+    base_free(of->op);
+    of->head = NULL;
+    of->op = NULL;
+}
+
 static void forget_steps(struct chip *chip)
 {
     for (size_t n = 0; n < chip->steps; n++) {
-        base_free(chip->step[n]->head);
-        base_free(chip->step[n]->op);
+        release_step(chip->step[n]);
         base_free(chip->step[n]);
     }
-    chip->steps = 0;
+    for (size_t n = 0; n < chip->pasts; n++)
+        base_free(chip->past[n]);
+    chip->steps = chip->pasts = 0;
 }
 
 void chip_destroy(struct chip *chip)
@@ -71,6 +81,7 @@ void chip_destroy(struct chip *chip)
         return;
     forget_steps(chip);
     base_free(chip->step);
+    base_free(chip->past);
     base_free(chip->pair);
     for (size_t n = 0; n < chip->loads; n++)
         release_program(chip->loaded[n]);
@@ -225,10 +236,7 @@ static bool runtime_fits(const struct program *program, const struct program_run
 
 bool executor_is_busy(const struct chip *chip)
 {
-    for (size_t n = 0; n < chip->steps; n++)
-        if (chip->step[n]->open)
-            return true;
-    return false;
+    return chip->steps > 0;
 }
 
 /* No step is under way: the clock begins anew. */
@@ -265,7 +273,6 @@ static struct executor_step *open_step(struct chip *chip, const struct executor_
         .program = loaded->program,
         .runtime = *runtime,
         .number = chip->begun++,
-        .open = true,
         .start = start,
         .op = base_alloc(loaded->program->ops, sizeof *of->op),
         .statistics = {.instructions = (int64_t)loaded->program->instructions}};
@@ -282,7 +289,7 @@ user_of_cache(const struct chip *chip, const struct executor_step *of, struct pr
 {
     for (size_t n = 0; n < chip->steps; n++) {
         const struct executor_step *other = chip->step[n];
-        for (int32_t s = 0; other != of && other->open && s < other->program->sequences; s++)
+        for (int32_t s = 0; other != of && s < other->program->sequences; s++)
             if (other->runtime.sequence[s].cache == at.cache &&
                 other->runtime.sequence[s].position >= at.position)
                 return other;
@@ -527,7 +534,10 @@ static void check_times(struct chip *chip, const struct executor_step *of)
         if (done->end != p->op[n].end_cycle)
             report_length(chip, of, done->end, &p->op[n], "end", p->op[n].end_cycle);
     }
-    if (length > p->length_cycles)
+    if (of->run.cycle != INT64_MAX)
+        report_length(chip, of, of->run.cycle - of->start, NULL, "the last issue before",
+                      p->length_cycles);
+    else if (length > p->length_cycles)
         report_length(chip, of, length, NULL, "length", p->length_cycles);
 }
 
@@ -542,17 +552,29 @@ static struct executor_step *ending_step(const struct chip *chip)
     struct executor_step *first = NULL;
     for (size_t n = 0; n < chip->steps; n++) {
         struct executor_step *of = chip->step[n];
-        if (of->open && (!first || end_of(of) < end_of(first)))
+        if (!first || end_of(of) < end_of(first))
             first = of;
     }
-    assert(first && first->run.cycle == INT64_MAX && "a step ends when it was executed");
+    assert(first && "a step was begun");
     return first;
+}
+
+/* From the open steps to those of the past. */
+static void leave(struct chip *chip, struct executor_step *of)
+{
+    size_t n = 0;
+    while (chip->step[n] != of)
+        n++;
+    chip->steps--;
+    memmove(chip->step + n, chip->step + n + 1, (chip->steps - n) * sizeof *chip->step);
+    chip->past = base_grow(chip->past, &chip->past_capacity, chip->pasts + 1, sizeof *chip->past);
+    chip->past[chip->pasts++] = of;
 }
 
 struct chip_statistics chip_finish(struct chip *chip)
 {
     struct executor_step *of = ending_step(chip);
-    of->open = false;
+    leave(chip, of);
     int64_t now = executor_is_busy(chip) ? chip->now : INT64_MAX;
     streams_settle(chip, now);
     sram_close(chip, of, now);
@@ -562,8 +584,7 @@ struct chip_statistics chip_finish(struct chip *chip)
     check_times(chip, of);
     of->statistics.violations = chip->violations_total - chip->violations_told;
     chip->violations_told = chip->violations_total;
-    base_free(of->op);
-    of->op = NULL;
+    release_step(of);
     return of->statistics;
 }
 

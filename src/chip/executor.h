@@ -40,7 +40,6 @@ struct executor_step {
     const struct program *program; /* of `loaded` */
     struct program_runtime runtime;
     int32_t number;
-    bool open;
     int64_t start;  /* on the chip's clock */
     struct run run; /* to execute next; its cycle is INT64_MAX where all are executed */
     size_t next;    /* of the order, after it */
@@ -57,8 +56,10 @@ struct chip {
     int16_t position[PROGRAM_QUEUES];
     struct executor_program **loaded;
     size_t loads, load_capacity;
-    struct executor_step **step; /* open ones, and those finished since any was open alone */
+    struct executor_step **step; /* open, in the order in which they began */
     size_t steps, step_capacity;
+    struct executor_step **past; /* finished since no step was open: some of it may still be met */
+    size_t pasts, past_capacity;
     int32_t begun;             /* number of the next step */
     int64_t now;               /* on the chip's clock: what is issued before it was executed */
     struct overlap_pair *pair; /* whose activations bear with each other */

@@ -182,7 +182,7 @@ void links_begin(struct links *links)
 static bool is_over(const struct chip *chip, int32_t step)
 {
     for (size_t n = 0; n < chip->steps; n++)
-        if (chip->step[n]->number == step && chip->step[n]->open)
+        if (chip->step[n]->number == step)
             return false;
     return step < chip->begun;
 }

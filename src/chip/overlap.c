@@ -290,7 +290,7 @@ void overlap_check_steps(struct chip *chip, const struct executor_step *of)
         const struct executor_step *other = chip->step[n];
         struct overlap_pair pair = {other->loaded, of->loaded, of->start - other->start};
         int64_t before = chip->violations_total;
-        if (other == of || !other->open || is_known(chip, &pair))
+        if (other == of || is_known(chip, &pair))
             continue;
         check_pair(chip, other, of);
         if (chip->violations_total > before)

@@ -715,8 +715,6 @@ void sram_close(struct chip *chip, struct executor_step *of, int64_t now)
             keep_cache(&chip->sram, &chip->residents.at[of->loaded->resident[n]], s, of);
     for (int32_t n = 0; n < of->loaded->heads; n++)
         forget_writes(&chip->sram, of->head[n]);
-    base_free(of->head);
-    of->head = NULL;
 }
 
 void sram_clear(struct sram *sram)
