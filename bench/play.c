@@ -119,24 +119,43 @@ static void print_violations(const struct chip *chip)
     }
 }
 
-/* Tokens of the step: the same on all chips that have a program. */
-static int32_t step_rows(const struct play *play)
+enum { MOST_LAYERS = 512 };
+
+/* Run-time values of a step: tokens 0 and, of a mixture, the first experts of every layer. */
+struct choices {
+    int32_t *token, *expert;
+    struct program_runtime runtime;
+};
+
+/* Tokens and choices are as many on all chips that have a program. */
+static struct choices choose(const struct play *play)
 {
-    int32_t rows = 1;
-    for (int32_t c = 0; c < play->chips; c++)
-        if (play->chip[c])
-            rows = play->program[c].rows;
-    return rows;
+    int32_t rows = 1, slots = 0, experts = 1;
+    for (int32_t c = 0; c < play->chips; c++) {
+        const struct program *p = &play->program[c];
+        rows = p->rows > rows ? p->rows : rows;
+        slots = p->expert_slots > slots ? p->expert_slots : slots;
+        experts = p->experts > experts ? p->experts : experts;
+    }
+    struct choices c = {.token = base_alloc((size_t)rows, sizeof *c.token),
+                        .expert = base_alloc((size_t)(MOST_LAYERS * slots), sizeof *c.expert)};
+    for (int32_t n = 0; n < MOST_LAYERS * slots; n++)
+        c.expert[n] = n % slots % experts;
+    c.runtime = (struct program_runtime){.token = c.token,
+                                         .tokens = rows,
+                                         .expert = c.expert,
+                                         .expert_layers = slots ? MOST_LAYERS : 0};
+    return c;
 }
 
 struct play_result play_step(struct play *play)
 {
     struct base_report report = {0};
     struct play_result r = {0};
-    int32_t rows = step_rows(play), *token = base_alloc((size_t)rows, sizeof *token);
-    const struct program_runtime runtime = {.token = token, .tokens = rows};
+    struct choices choices = choose(play);
     for (int32_t c = 0; c < play->chips; c++)
-        if (play->chip[c] && !chip_begin(play->chip[c], &play->program[c], &runtime, 0, &report))
+        if (play->chip[c] &&
+            !chip_begin(play->chip[c], &play->program[c], &choices.runtime, 0, &report))
             stop_with(&report);
     run_all(play);
     for (int32_t c = 0; c < play->chips; c++) {
@@ -151,7 +170,8 @@ struct play_result play_step(struct play *play)
         r.vectors += s.vectors;
         r.violations += s.violations;
     }
-    base_free(token);
+    base_free(choices.token);
+    base_free(choices.expert);
     return r;
 }
 

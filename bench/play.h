@@ -34,7 +34,8 @@ void play_open_rack(struct play *play, const struct lpu_chip *machine, const str
  * valid. */
 void play_start(struct play *play, bool values);
 
-/* One step, of tokens 0 at position 0 where it has any; the first violations are printed. */
+/* One step, of tokens 0 at position 0 and the first experts where it has any; the first violations
+ * are printed. */
 struct play_result play_step(struct play *play);
 
 void play_close(struct play *play);

@@ -21,7 +21,7 @@ void app_compare_free(struct app_compare *compare)
         return;
     base_free(compare->metric);
     base_free(compare->decision);
-    base_free(compare->bound);
+    base_free(compare->share);
     base_free(compare->step);
     base_free(compare);
 }
@@ -44,13 +44,13 @@ void app_compare_decision(struct app_compare *compare, enum record_machine machi
     snprintf(row->decision, sizeof row->decision, "%s", name);
 }
 
-void app_compare_bound(struct app_compare *compare, enum record_machine machine,
-                       enum record_phase phase, const char *resource, int64_t time_ps)
+void app_compare_share(struct app_compare *compare, enum record_machine machine,
+                       enum record_phase phase, const char *name, int64_t time_ps)
 {
-    struct record_compare_bound *row = ADD(compare, bound, bounds, bound_capacity);
-    *row = (struct record_compare_bound){
+    struct record_compare_share *row = ADD(compare, share, shares, share_capacity);
+    *row = (struct record_compare_share){
         .machine = (uint8_t)machine, .phase = (uint8_t)phase, .time_ps = time_ps};
-    snprintf(row->resource, sizeof row->resource, "%s", resource);
+    snprintf(row->share, sizeof row->share, "%s", name);
 }
 
 void app_compare_step(struct app_compare *compare, struct record_compare_step step)
@@ -104,7 +104,7 @@ static void write_rows(struct app_run *run)
     record_append(run->file, record_layout(RECORD_COMPARE_DECISIONS), c->decision,
                   first ? c->decisions : 0);
     record_append(run->file, record_layout(RECORD_COMPARE_STEPS), c->step, first ? c->steps : 0);
-    record_append(run->file, record_layout(RECORD_COMPARE_BOUNDS), c->bound, first ? c->bounds : 0);
+    record_append(run->file, record_layout(RECORD_COMPARE_SHARES), c->share, first ? c->shares : 0);
     record_append(run->file, record_layout(RECORD_COMPARE_METRICS), c->metric,
                   first ? c->metrics : 0);
 }

@@ -26,10 +26,10 @@ struct app_compare {
     bool lpu_steps_equal;          /* every executed decode step took the compiled length */
     struct record_compare_metric *metric;
     struct record_compare_decision *decision;
-    struct record_compare_bound *bound;
+    struct record_compare_share *share;
     struct record_compare_step *step;
-    size_t metrics, decisions, bounds, steps;
-    size_t metric_capacity, decision_capacity, bound_capacity, step_capacity;
+    size_t metrics, decisions, shares, steps;
+    size_t metric_capacity, decision_capacity, share_capacity, step_capacity;
 };
 
 void app_compare_free(struct app_compare *compare);
@@ -45,8 +45,8 @@ void app_compare_metric(struct app_compare *compare, enum record_machine machine
                         double value, const char *units);
 void app_compare_decision(struct app_compare *compare, enum record_machine machine,
                           enum record_when when, const char *name, int64_t count, double per_token);
-void app_compare_bound(struct app_compare *compare, enum record_machine machine,
-                       enum record_phase phase, const char *resource, int64_t time_ps);
+void app_compare_share(struct app_compare *compare, enum record_machine machine,
+                       enum record_phase phase, const char *name, int64_t time_ps);
 void app_compare_step(struct app_compare *compare, struct record_compare_step step);
 
 #endif

@@ -69,11 +69,11 @@ static void add_decisions(struct app_compare *compare, const struct app_gpu *gpu
     }
 }
 
-static void add_bounds(struct app_compare *compare, const struct app_gpu *gpu)
+static void add_shares(struct app_compare *compare, const struct app_gpu *gpu)
 {
     for (int phase = 0; phase < 2; phase++)
         for (int share = 0; share < APP_GPU_SHARES; share++)
-            app_compare_bound(compare, RECORD_GPU, (enum record_phase)phase,
+            app_compare_share(compare, RECORD_GPU, (enum record_phase)phase,
                               app_gpu_share_name((enum app_gpu_share)share),
                               gpu->share_ps[phase][share]);
 }
@@ -124,7 +124,7 @@ void app_compare_add_gpu(struct app_compare *compare, const struct app_run *run)
     for (int32_t i = 0; i < gpu->repeats; i++)
         add_steps(compare, gpu, i);
     add_decisions(compare, gpu);
-    add_bounds(compare, gpu);
+    add_shares(compare, gpu);
     add_utilisation(compare, gpu);
     add_quiet(compare, gpu);
 }

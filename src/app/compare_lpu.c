@@ -59,15 +59,22 @@ static void add_decisions(struct app_compare *compare, const struct app_lpu *lpu
     }
 }
 
-static void add_bounds(struct app_compare *compare, const struct app_run *run)
+static void add_shares(struct app_compare *compare, const struct app_run *run)
 {
-    for (int phase = 0; phase < PARTITION_PHASES; phase++)
-        for (int share = 0; share < APP_LPU_SHARES; share++)
-            app_compare_bound(compare, RECORD_LPU,
-                              app_lpu_record_phase((enum partition_phase)phase),
-                              app_lpu_share_name((enum app_lpu_share)share),
-                              machine_cycles_to_ps(&run->scenario.lpu_chip,
-                                                   run->lpu->sums[phase].share_cycles[share]));
+    const struct app_lpu_outline *o = &run->lpu->outline;
+    for (int n = 0; n < PARTITION_RUNG; n++) {
+        enum partition_phase phase = (enum partition_phase)n;
+        enum record_phase of_record = app_lpu_record_phase(phase);
+        int64_t left = o->length_cycles[phase];
+        for (enum bound_class of = 0; of < BOUND_CLASSES; of++) {
+            int64_t cycles = o->share_cycles[phase][of];
+            app_compare_share(compare, RECORD_LPU, of_record, bound_class_name(of),
+                              machine_cycles_to_ps(&run->scenario.lpu_chip, cycles));
+            left -= cycles;
+        }
+        app_compare_share(compare, RECORD_LPU, of_record, "barrier",
+                          machine_cycles_to_ps(&run->scenario.lpu_chip, left));
+    }
 }
 
 static int64_t wired_links(const struct lpu_topology *topology)
@@ -87,6 +94,8 @@ static void add_utilisation(struct app_compare *compare, const struct app_run *r
     double streams =
         (double)run->lpu->outline.chips * machine->mxm_planes * machine->mxm_load_streams * length;
     double links = (double)wired_links(&run->lpu->topology) * length;
+    app_compare_metric(compare, RECORD_LPU, "step_over_bound",
+                       length / (double)run->lpu->outline.bound_cycles[PARTITION_DECODE], "1");
     app_compare_metric(compare, RECORD_LPU, "weight_streams_busy",
                        (double)sums->load_stream_cycles / streams, "1");
     app_compare_metric(compare, RECORD_LPU, "links_busy",
@@ -142,7 +151,7 @@ void app_compare_add_lpu(struct app_compare *compare, const struct app_run *run)
     compare->lpu_steps_equal = run->lpu->totals.violations == 0;
     add_steps(compare, run);
     add_decisions(compare, run->lpu);
-    add_bounds(compare, run);
+    add_shares(compare, run);
     add_utilisation(compare, run);
     add_seats(compare, run);
     add_contract(compare, run->lpu);

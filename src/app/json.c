@@ -95,16 +95,15 @@ static void write_decisions(FILE *out, const struct app_compare *compare)
     fputs("\n  ],\n", out);
 }
 
-static void write_bounds(FILE *out, const struct app_compare *compare)
+static void write_shares(FILE *out, const struct app_compare *compare)
 {
-    fputs("  \"bounds\": [", out);
-    for (size_t i = 0; i < compare->bounds; i++) {
-        const struct record_compare_bound *b = &compare->bound[i];
+    fputs("  \"shares\": [", out);
+    for (size_t i = 0; i < compare->shares; i++) {
+        const struct record_compare_share *s = &compare->share[i];
         fprintf(out,
-                "%s\n    {\"machine\": \"%s\", \"phase\": \"%s\", \"resource\": \"%s\", "
+                "%s\n    {\"machine\": \"%s\", \"phase\": \"%s\", \"share\": \"%s\", "
                 "\"time_ps\": %" PRId64 "}",
-                i ? "," : "", machine_name[b->machine], phase_name[b->phase], b->resource,
-                b->time_ps);
+                i ? "," : "", machine_name[s->machine], phase_name[s->phase], s->share, s->time_ps);
     }
     fputs("\n  ],\n", out);
 }
@@ -158,7 +157,7 @@ static void write_all(FILE *out, const struct app_run *run)
     if (run->gpu)
         write_metrics(out, run->compare, RECORD_GPU);
     write_decisions(out, run->compare);
-    write_bounds(out, run->compare);
+    write_shares(out, run->compare);
     write_candidates(out, run->lpu);
     if (run->lpu)
         fprintf(out, "  \"lpu_steps_equal\": %s,\n",

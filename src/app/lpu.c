@@ -52,20 +52,34 @@ int64_t app_lpu_token_cycles(const struct app_run *run)
     return turn > latency ? turn : latency;
 }
 
+static void outline_bounds(struct app_lpu *lpu)
+{
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        struct bound_step step;
+        if (!lpu->outline.length_cycles[phase])
+            continue;
+        bound_step(lpu->plan, phase, &step);
+        lpu->outline.bound_cycles[phase] = step.bound;
+        for (enum bound_class of = 0; of < BOUND_CLASSES; of++)
+            lpu->outline.share_cycles[phase][of] = step.share[of];
+        bound_release(&step);
+    }
+}
+
 static void outline(struct app_lpu *lpu)
 {
-    int64_t vectors;
-    lpu->outline = (struct app_lpu_outline){
-        .stages = plan_stages(lpu->plan),
-        .group = plan_group(lpu->plan),
-        .chips = plan_chips(lpu->plan),
-        .prefill_rows = plan_prefill_rows(lpu->plan),
-        .length_cycles = {[PARTITION_DECODE] = plan_length_cycles(lpu->plan, PARTITION_DECODE),
-                          [PARTITION_PREFILL] = plan_length_cycles(lpu->plan, PARTITION_PREFILL)},
-        .install_bound_cycles = plan_install_bound_cycles(lpu->plan, &vectors),
-        .seats = plan_seats(lpu->plan)};
+    lpu->outline = (struct app_lpu_outline){.stages = plan_stages(lpu->plan),
+                                            .group = plan_group(lpu->plan),
+                                            .chips = plan_chips(lpu->plan),
+                                            .prefill_rows = plan_prefill_rows(lpu->plan),
+                                            .seats = plan_seats(lpu->plan)};
     if (plan_interval(lpu->plan))
         lpu->outline.interval = interval_of(plan_interval(lpu->plan));
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        lpu->outline.length_cycles[phase] = plan_length_cycles(lpu->plan, phase);
+        lpu->outline.positions[phase] = plan_positions(lpu->plan, phase);
+    }
+    outline_bounds(lpu);
 }
 
 /* First rank. */
@@ -115,7 +129,8 @@ static void load_chip(struct app_run *run, struct app_lpu_chip *own)
         return;
     own->chip = chip_create(&run->scenario.lpu_chip, &lpu->topology, own->id);
     for (int phase = 0; phase < PARTITION_PHASES; phase++)
-        chip_load(own->chip, &own->program[phase]);
+        if (app_lpu_has_phase(lpu, (enum partition_phase)phase))
+            chip_load(own->chip, &own->program[phase]);
     if (run->values) {
         double start_s = parallel_wall_seconds();
         app_values_load(run, own);

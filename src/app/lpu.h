@@ -7,26 +7,20 @@
 #include "chip/chip.h"
 #include "interconnect/lpu_topology.h"
 #include "parallel/parallel.h"
+#include "partition/bound.h"
 #include "partition/interval.h"
 #include "partition/partition.h"
 #include "record/layout.h"
 
-/* Where the cycles of a step go: a cycle counts for the first of these that some chip is at. */
-enum app_lpu_share {
-    APP_LPU_WEIGHTS,   /* weights stream into MXM buffers */
-    APP_LPU_ATTENTION, /* rotary embedding, KV write, scores, softmax, weighted sum */
-    APP_LPU_VECTOR,    /* norms, quantisation, gates, drain of matrix products */
-    APP_LPU_LINKS,     /* sums over chips, vectors on their way between chips */
-    APP_LPU_NOTHING,   /* barrier, transit */
-    APP_LPU_SHARES
-};
-
 /* What every rank knows of the plan. */
 struct app_lpu_outline {
-    int32_t stages, group, chips; /* chips: used, stages * group */
-    int32_t prefill_rows;         /* prompt positions of a prefill step */
-    int64_t length_cycles[PARTITION_PHASES];
-    int64_t install_bound_cycles;
+    int32_t stages, group, chips;            /* chips: used, stages * group */
+    int32_t prefill_rows;                    /* prompt positions of a prefill step */
+    int64_t length_cycles[PARTITION_PHASES]; /* 0: there is no such phase */
+    int32_t positions[PARTITION_PHASES];     /* that each row of a step attends to */
+    int64_t bound_cycles[PARTITION_PHASES];
+    int64_t share_cycles[PARTITION_PHASES]
+                        [BOUND_CLASSES]; /* of length_cycles; the rest is the barrier */
     struct partition_seats seats;
     struct interval_found interval; /* all 0 where one seat was asked for */
 };
@@ -42,10 +36,9 @@ struct app_lpu_chip {
 struct app_lpu_program {
     struct partition_decisions decisions;
     int64_t instructions, tensors;
-    int64_t share_cycles[APP_LPU_SHARES]; /* their sum is the length of the step */
-    int64_t load_stream_cycles;           /* streams x cycles into MXM buffers */
-    int64_t link_cycles;                  /* slots in use x cycles of a slot */
-    int64_t busiest_link_cycles, busiest_vxm_cycles, busiest_compute_cycles;
+    int64_t load_stream_cycles; /* streams x cycles into MXM buffers */
+    int64_t link_cycles;        /* slots in use x cycles of a slot */
+    int64_t busiest_link_cycles;
 };
 
 /* Over all executed steps and chips. */
@@ -65,8 +58,8 @@ struct app_lpu {
     struct app_lpu_chip *own;
     struct app_lpu_program sums[PARTITION_PHASES];
     int32_t steps, prompt_steps;
-    int32_t sequences;            /* that the steps are of; a batch counts as one */
-    int32_t replay_from;          /* steps from here on may be replayed where those before hold */
+    int32_t sequences;   /* that the steps are of; a batch counts as one */
+    int32_t replay_from; /* seats shared: steps that may be replayed where those before hold */
     struct record_lpu_step *step; /* by start */
     struct app_lpu_totals totals;
     char *violations;   /* the first few of the chips, a line each; "" for none */
@@ -83,13 +76,28 @@ int64_t app_lpu_token_cycles(const struct app_run *run);
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
 
+static inline bool app_lpu_has_phase(const struct app_lpu *lpu, enum partition_phase phase)
+{
+    return lpu->outline.length_cycles[phase] > 0;
+}
+
+/* The phase of a step: a decode step is known by the positions that it attends to. */
+enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu,
+                                      const struct record_lpu_step *step);
+
 static inline enum record_phase app_lpu_record_phase(enum partition_phase phase)
 {
     return phase == PARTITION_PREFILL ? RECORD_PREFILL : RECORD_DECODE;
 }
 
+/* Where a sequence stands in a decode step. */
+int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step);
+
 /* Collective. /plan and the programs under /lpu. */
 enum base_status app_lpu_record(struct app_run *run);
+
+/* Collective. /plan/bounds. */
+void app_lpu_record_bounds(struct app_run *run);
 
 /* Collective. Fills lpu->sums from the programs of all chips. */
 void app_lpu_sum(struct app_lpu *lpu, const struct lpu_chip *machine);
@@ -99,8 +107,6 @@ void app_lpu_tell_violations(struct app_run *run);
 
 /* Token of a sequence at a position where no numbers are computed: drawn by key. */
 int32_t app_lpu_drawn_token(const struct app_run *run, int32_t sequence, int32_t position);
-
-const char *app_lpu_share_name(enum app_lpu_share share);
 
 /* Cycles of one link for one vector. */
 int64_t app_lpu_send_cycles(const struct lpu_chip *machine, const struct program_instruction *send);

@@ -223,7 +223,7 @@ static int32_t *take_experts(const struct app_run *run, const struct program *pr
 static bool begin_step(struct execution *e)
 {
     const struct record_lpu_step *step = &e->lpu->step[e->begun];
-    enum partition_phase phase = app_lpu_step_phase(step);
+    enum partition_phase phase = app_lpu_phase_of(e->lpu, step);
     struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
     struct program_runtime runtime = {.expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
@@ -335,7 +335,7 @@ static void sum_step(struct execution *e, int32_t step)
 {
     struct step_sums *sums = &e->sums[step];
     struct record_lpu_step *row = &e->lpu->step[step];
-    int64_t compiled = e->lpu->outline.length_cycles[app_lpu_step_phase(row)];
+    int64_t compiled = e->lpu->outline.length_cycles[app_lpu_phase_of(e->lpu, row)];
     parallel_sum_i64(sums->sum, SUMS);
     parallel_max_i64(&sums->longest_cycles, 1);
     row->instructions_checked = sums->sum[INSTRUCTIONS];
@@ -387,14 +387,51 @@ static enum base_status execute_batch(struct execution *e)
     return status == BASE_OK && e->run->stop_signal ? BASE_FAILURE : status;
 }
 
-/* Whether the executed steps show that all later ones are the same but for time and place: every
- * kind and distance of two steps that are under way together has occurred, nothing was broken, and
- * the last two decode steps did the same. */
+/* Steps of one phase, prompts apart, follow each other. */
+static bool are_alike(const struct app_lpu *lpu, int32_t a, int32_t b)
+{
+    return (a < lpu->prompt_steps) == (b < lpu->prompt_steps) &&
+           app_lpu_phase_of(lpu, &lpu->step[a]) == app_lpu_phase_of(lpu, &lpu->step[b]);
+}
+
+/* The end of those that `step` is among. */
+static int32_t end_alike(const struct app_lpu *lpu, int32_t step)
+{
+    int32_t end = step + 1;
+    while (end < lpu->steps && are_alike(lpu, end, step))
+        end++;
+    return end;
+}
+
+/* The end of the steps that those before `limit` may stand for. */
+static int32_t end_of_kind(const struct execution *e, int32_t limit)
+{
+    return e->run->scenario.lpu_seats == 1 ? end_alike(e->lpu, limit) : e->lpu->steps;
+}
+
+/* The first step from `first` on that may be replayed where all before it hold: behind as many of
+ * its bucket as were asked for. */
+static int32_t limit_from(const struct execution *e, int32_t first)
+{
+    const struct app_lpu *lpu = e->lpu;
+    int32_t wanted = e->run->scenario.lpu_execute_steps, most = wanted > 2 ? wanted : 2;
+    if (e->run->scenario.lpu_seats != 1)
+        return first < lpu->replay_from ? lpu->replay_from : lpu->steps;
+    first = first < lpu->prompt_steps ? lpu->prompt_steps : first;
+    for (; wanted > 0 && first < lpu->steps; first = end_alike(lpu, first))
+        if (first + most < end_alike(lpu, first))
+            return first + most;
+    return lpu->steps;
+}
+
+/* Whether the executed steps show that later ones are the same but for time and place: every kind
+ * and distance of two steps that are under way together has occurred, nothing was broken, and the
+ * last two decode steps did the same. */
 static bool may_replay(const struct execution *e)
 {
     const struct step_sums *last[2] = {0};
     int32_t found = 0;
-    for (int32_t n = e->lpu->replay_from; n-- > 0 && found < 2;)
+    for (int32_t n = e->limit; n-- > 0 && found < 2;)
         if (e->lpu->step[n].phase == RECORD_DECODE)
             last[found++] = &e->sums[n];
     return found == 2 && !memcmp(last[0], last[1], sizeof *last[0]) &&
@@ -410,11 +447,11 @@ static void replay_on_chips(struct execution *e, int32_t steps,
                           sequence ? e->run->scenario.bucket.batch : 0);
 }
 
-/* Steps from `first` on are closed form: each seat stands behind its last one. */
-static void replay(struct execution *e, int32_t first)
+/* Steps [first, last) are closed form: each seat stands behind its last one. */
+static void replay(struct execution *e, int32_t first, int32_t last)
 {
     bool stands[PROGRAM_CACHES] = {false};
-    for (int32_t n = e->lpu->steps; n-- > first;) {
+    for (int32_t n = last; n-- > first;) {
         const struct record_lpu_step *step = &e->lpu->step[n];
         struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
         for (int32_t s = 0; s < e->run->scenario.bucket.batch; s++)
@@ -423,7 +460,19 @@ static void replay(struct execution *e, int32_t first)
             replay_on_chips(e, 0, stand.at);
         stands[step->seat] = true;
     }
-    replay_on_chips(e, e->lpu->steps - first, NULL);
+    replay_on_chips(e, last - first, NULL);
+}
+
+/* All steps before the limit have ended: those of their kind are replayed, or executed as well. */
+static void go_beyond(struct execution *e)
+{
+    int32_t end = end_of_kind(e, e->limit);
+    if (may_replay(e)) {
+        replay(e, e->limit, end);
+        e->begun = e->finished = end;
+        e->limit = limit_from(e, end);
+    } else
+        e->limit = end;
 }
 
 /* The text has ended: there are no further steps. */
@@ -442,13 +491,10 @@ static enum base_status execute_all(struct execution *e)
             end_text(e, e->finished);
             break;
         }
-        if (e->finished == e->limit && may_replay(e)) {
-            replay(e, e->limit);
-            break;
-        }
         if (e->finished == e->limit)
-            e->limit = e->lpu->steps;
-        status = execute_batch(e);
+            go_beyond(e);
+        else
+            status = execute_batch(e);
     }
     return status;
 }
@@ -476,7 +522,7 @@ static struct execution open_execution(struct app_run *run)
     e.token = base_alloc((size_t)lpu->steps, sizeof *e.token);
     e.expert = base_alloc((size_t)lpu->steps, sizeof *e.expert);
     e.ending = base_alloc((size_t)lpu->steps, sizeof *e.ending);
-    e.limit = lpu->replay_from;
+    e.limit = limit_from(&e, 0);
     list_endings(&e, 0, lpu->replay_from);
     list_endings(&e, lpu->replay_from, lpu->steps - lpu->replay_from);
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);

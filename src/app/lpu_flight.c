@@ -29,7 +29,7 @@ struct flight {
 static int64_t clear_of(const struct flight *f, enum partition_phase phase, int64_t start,
                         const struct record_lpu_step *other)
 {
-    enum partition_phase its = app_lpu_step_phase(other);
+    enum partition_phase its = app_lpu_phase_of(f->run->lpu, other);
     for (; start < other->start_cycle; start++)
         if (interval_allows(f->table, phase, its, other->start_cycle - start))
             return start;
@@ -84,6 +84,7 @@ static void plan_step(struct flight *f, int32_t number)
         .seat = number,
         .position = prompt ? seat->next * (passes ? plan->prefill_rows : 1)
                            : app_lpu_prompt_rows(f->run, seat->sequence) + behind,
+        .bucket = plan->positions[phase],
         .start_cycle = start,
         .end_cycle = start + plan->length_cycles[phase]};
     seat->next++;

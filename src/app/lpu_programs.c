@@ -91,6 +91,8 @@ static void hand_out(struct app_lpu *lpu, struct parallel_mail *mail, int owner,
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
         struct program program;
         size_t bytes;
+        if (!app_lpu_has_phase(lpu, (enum partition_phase)phase))
+            continue;
         plan_program(lpu->plan, (enum partition_phase)phase, chip, &program);
         if (owner == parallel_rank()) {
             lpu->own[chip - lpu->block.first].program[phase] = program;

@@ -84,21 +84,6 @@ static void write_candidates(struct app_run *run)
     base_free(row);
 }
 
-static void write_bounds(struct app_run *run, enum partition_phase phase)
-{
-    const struct app_lpu_program *sums = &run->lpu->sums[phase];
-    struct record_plan_bound row[] = {
-        {.resource = "weight_install", .cycles = run->lpu->outline.install_bound_cycles},
-        {.resource = "mxm_compute", .cycles = sums->busiest_compute_cycles},
-        {.resource = "vxm_alu", .cycles = sums->busiest_vxm_cycles},
-        {.resource = "link", .cycles = sums->busiest_link_cycles}};
-    size_t count = sizeof row / sizeof row[0];
-    for (size_t i = 0; i < count; i++)
-        row[i].phase = (uint8_t)app_lpu_record_phase(phase);
-    record_append(run->file, record_layout(RECORD_PLAN_BOUNDS), row,
-                  parallel_is_first() ? count : 0);
-}
-
 /* A row where several sequences may share the pipeline. */
 static void write_seats(struct app_run *run)
 {
@@ -256,9 +241,10 @@ static void add_timetable(struct rows *rows, const struct app_run *run,
     }
 }
 
+/* Those of prefill and of the whole bucket; smaller buckets differ from it in attention alone. */
 static void write_programs(struct app_run *run, enum record_table table, add_rows *add)
 {
-    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+    for (int phase = 0; phase < PARTITION_RUNG; phase++) {
         struct rows rows = {.bytes = record_layout(table)->row_bytes};
         for (int64_t i = 0; i < run->lpu->block.count; i++)
             if (run->lpu->own[i].chip)
@@ -273,8 +259,7 @@ enum base_status app_lpu_record(struct app_run *run)
     record_set_i64(run->file, "/lpu", "clock_hz", run->scenario.lpu_chip.clock_hz);
     write_candidates(run);
     write_stages(run);
-    write_bounds(run, PARTITION_PREFILL);
-    write_bounds(run, PARTITION_DECODE);
+    app_lpu_record_bounds(run);
     write_seats(run);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
@@ -286,7 +271,7 @@ enum base_status app_lpu_record(struct app_run *run)
     return record_flush(run->file, run->progress);
 }
 
-/* The op of a violation by its name and layer, in either program; -1: none. */
+/* The op of a violation by its name and layer, in any program; -1: none. */
 static int32_t op_of(const struct app_lpu_chip *own, const struct chip_violation *v)
 {
     for (int phase = 0; phase < PARTITION_PHASES; phase++)

@@ -7,6 +7,16 @@
 #include "base/memory.h"
 #include "parallel/copies.h"
 
+enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu, const struct record_lpu_step *step)
+{
+    enum partition_phase phase = PARTITION_RUNG;
+    if (step->phase == RECORD_PREFILL)
+        return PARTITION_PREFILL;
+    while (phase < PARTITION_PHASES && lpu->outline.positions[phase] != step->bucket)
+        phase++;
+    return phase < PARTITION_PHASES ? phase : PARTITION_DECODE;
+}
+
 int32_t app_lpu_prompt_rows(const struct app_run *run, int32_t sequence)
 {
     return (run->values ? run->values->sequence[sequence].prompt_tokens
@@ -17,7 +27,7 @@ int32_t app_lpu_prompt_rows(const struct app_run *run, int32_t sequence)
 /* Where a sequence stands in a decode step: its last prompt token goes through the first step
  * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
  */
-static int32_t decode_position(const struct app_run *run, int32_t sequence, int32_t step)
+int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step)
 {
     int32_t position = app_lpu_prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
     return position > 0 ? position : 0;
@@ -36,6 +46,20 @@ static int32_t prompt_steps(const struct app_run *run)
     return run->scenario.lpu_prefill ? passes : longest;
 }
 
+/* The smallest bucket that holds the position of every sequence in a decode step. */
+static enum partition_phase bucket_of(const struct app_run *run, int32_t step)
+{
+    int32_t farthest = 0;
+    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+        int32_t position = app_lpu_position(run, s, step);
+        farthest = position > farthest ? position : farthest;
+    }
+    for (int32_t r = 0; r < run->scenario.bucket.rungs; r++)
+        if (farthest < run->scenario.bucket.rung[r])
+            return PARTITION_RUNG + (enum partition_phase)r;
+    return PARTITION_DECODE;
+}
+
 static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
                      int32_t sequence, int32_t position)
 {
@@ -46,6 +70,7 @@ static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase pha
                                  .sequence = sequence,
                                  .seat = sequence > 0 ? sequence : 0,
                                  .position = position,
+                                 .bucket = lpu->outline.positions[phase],
                                  .start_cycle = start,
                                  .end_cycle = start + lpu->outline.length_cycles[phase]};
 }
@@ -65,7 +90,7 @@ static void list_one_by_one(struct app_run *run)
         for (int32_t row = 0; row < app_lpu_prompt_rows(run, q); row += lpu->outline.prefill_rows)
             add_step(lpu, step++, PARTITION_PREFILL, q, row);
     for (; step < lpu->steps; step++)
-        add_step(lpu, step, PARTITION_DECODE, -1, decode_position(run, 0, step));
+        add_step(lpu, step, bucket_of(run, step), -1, app_lpu_position(run, 0, step));
 }
 
 /* The step at which `wanted` decode steps of each sequence are behind. */
@@ -74,9 +99,7 @@ static int32_t asked_from(const struct app_lpu *lpu, int32_t wanted)
     int64_t left = (int64_t)(wanted > 2 ? wanted : 2) * lpu->sequences;
     int32_t step = 0;
     for (; step < lpu->steps && left > 0; step++)
-        left -= step >= lpu->prompt_steps || lpu->sequences > 1
-                    ? lpu->step[step].phase == RECORD_DECODE
-                    : 0;
+        left -= lpu->step[step].phase == RECORD_DECODE;
     return step;
 }
 
@@ -106,8 +129,9 @@ void app_lpu_list_steps(struct app_run *run)
         list_one_by_one(run);
     else if (parallel_is_first())
         app_lpu_list_flight(run);
-    if (flight)
-        share_steps(run->lpu);
+    if (!flight)
+        return;
+    share_steps(run->lpu);
     run->lpu->replay_from = replay_from(run);
 }
 
@@ -116,7 +140,7 @@ struct app_lpu_stand app_lpu_stand_of(const struct app_run *run, const struct re
     struct app_lpu_stand stand = {.at[0] = {step->position, step->seat},
                                   .sequence[0] = step->sequence > 0 ? step->sequence : 0};
     for (int32_t s = 1; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++) {
-        stand.at[s] = (struct program_sequence){decode_position(run, s, step->step), s};
+        stand.at[s] = (struct program_sequence){app_lpu_position(run, s, step->step), s};
         stand.sequence[s] = s;
     }
     return stand;

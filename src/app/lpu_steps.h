@@ -5,7 +5,8 @@
 
 #include "app/lpu.h"
 
-/* Collective. Lists lpu->step and says from which on they may be replayed. */
+/* Collective. Lists lpu->step and, where seats are shared, says from which on they may be replayed.
+ */
 void app_lpu_list_steps(struct app_run *run);
 
 /* Where the sequences of a step stand, and whose tokens they are. */
@@ -25,10 +26,5 @@ bool app_lpu_gives_tokens(const struct app_run *run, const struct record_lpu_ste
 /* Where the decode steps of a sequence that give tokens end: the next from number `from` on that
  * does, or -1. A batch is sequence 0. */
 int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from);
-
-static inline enum partition_phase app_lpu_step_phase(const struct record_lpu_step *step)
-{
-    return step->phase == RECORD_PREFILL ? PARTITION_PREFILL : PARTITION_DECODE;
-}
 
 #endif

@@ -175,36 +175,36 @@ static void print_item(struct list *list, const char *item)
 }
 
 /* The largest part of a decode step that is less than `before`; NULL: there is none. */
-static const struct record_compare_bound *next_bound(const struct app_compare *compare,
+static const struct record_compare_share *next_share(const struct app_compare *compare,
                                                      enum record_machine machine, int64_t before)
 {
-    const struct record_compare_bound *best = NULL;
-    for (size_t i = 0; i < compare->bounds; i++) {
-        const struct record_compare_bound *b = &compare->bound[i];
-        if (b->machine == machine && b->phase == RECORD_DECODE && b->time_ps < before &&
-            (!best || b->time_ps > best->time_ps))
-            best = b;
+    const struct record_compare_share *best = NULL;
+    for (size_t i = 0; i < compare->shares; i++) {
+        const struct record_compare_share *s = &compare->share[i];
+        if (s->machine == machine && s->phase == RECORD_DECODE && s->time_ps < before &&
+            (!best || s->time_ps > best->time_ps))
+            best = s;
     }
     return best;
 }
 
 /* Largest first; what is less than half a percent is left out. */
-static void print_bounds_of(const struct app_compare *compare, const struct paint *p,
+static void print_shares_of(const struct app_compare *compare, const struct paint *p,
                             enum record_machine machine, const char *label)
 {
-    const struct record_compare_bound *b;
+    const struct record_compare_share *s;
     struct list list = {0};
     int64_t total = 0, before = INT64_MAX;
-    for (size_t i = 0; i < compare->bounds; i++)
-        if (compare->bound[i].machine == machine && compare->bound[i].phase == RECORD_DECODE)
-            total += compare->bound[i].time_ps;
+    for (size_t i = 0; i < compare->shares; i++)
+        if (compare->share[i].machine == machine && compare->share[i].phase == RECORD_DECODE)
+            total += compare->share[i].time_ps;
     printf("%s%-*s%s", p->dim, LABEL, label, p->off);
-    while ((b = next_bound(compare, machine, before)) && b->time_ps * 200 >= total && total > 0) {
-        char *item = base_format("%s %s", b->resource,
-                                 app_text_share((double)b->time_ps, (double)total).text);
+    while ((s = next_share(compare, machine, before)) && s->time_ps * 200 >= total && total > 0) {
+        char *item =
+            base_format("%s %s", s->share, app_text_share((double)s->time_ps, (double)total).text);
         print_item(&list, item);
         base_free(item);
-        before = b->time_ps;
+        before = s->time_ps;
     }
     puts("");
 }
@@ -273,11 +273,11 @@ static void print_use(const struct app_run *run, const struct paint *p)
     const struct app_compare *c = run->compare;
     print_title(p, "Where the time of a decode step goes");
     if (run->lpu) {
-        print_bounds_of(c, p, RECORD_LPU, "LPU");
+        print_shares_of(c, p, RECORD_LPU, "LPU");
         print_busy(c, RECORD_LPU, lpu, sizeof lpu / sizeof lpu[0]);
     }
     if (run->gpu) {
-        print_bounds_of(c, p, RECORD_GPU, "GPU");
+        print_shares_of(c, p, RECORD_GPU, "GPU");
         print_busy(c, RECORD_GPU, gpu, sizeof gpu / sizeof gpu[0] - !run->compare->quiet.runs);
         print_neighbour(run, p);
     }
@@ -324,23 +324,67 @@ static void print_candidate(const struct partition_candidate *c, bool chosen, co
     printf("%s\n", chosen ? p->off : "");
 }
 
+/* Positions that the tokens of decode steps in a bucket attended to, and those that held anything.
+ */
+struct padding {
+    int64_t steps, computed, used;
+};
+
+static struct padding padding_of(const struct app_run *run, enum partition_phase phase)
+{
+    const struct app_lpu *lpu = run->lpu;
+    struct padding p = {0};
+    for (int32_t i = 0; i < lpu->steps; i++) {
+        const struct record_lpu_step *step = &lpu->step[i];
+        if (app_lpu_phase_of(lpu, step) != phase)
+            continue;
+        p.steps++;
+        for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
+            p.computed += step->bucket;
+            p.used += app_lpu_position(run, s, i) + 1;
+        }
+    }
+    return p;
+}
+
+/* A line for each bucket of a ladder: length, steps, and what padding costs. */
+static void print_ladder(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu_outline *o = &run->lpu->outline;
+    int32_t rungs = run->scenario.bucket.rungs;
+    for (int32_t r = 0; rungs > 0 && r <= rungs; r++) {
+        enum partition_phase phase =
+            r < rungs ? PARTITION_RUNG + (enum partition_phase)r : PARTITION_DECODE;
+        struct padding used = padding_of(run, phase);
+        double length = (double)o->length_cycles[phase];
+        printf("%s%-*s%s%5" PRId32 " positions: %s cycles (%s of the largest), %" PRId64 " steps",
+               p->dim, LABEL, r ? "" : "ladder", p->off, o->positions[phase],
+               app_text_count(o->length_cycles[phase]).text,
+               app_text_share(length, (double)o->length_cycles[PARTITION_DECODE]).text, used.steps);
+        if (used.used > 0)
+            printf(", %.2f computed for 1 used", (double)used.computed / (double)used.used);
+        puts("");
+    }
+}
+
 static void print_compiler(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     size_t count;
-    int64_t bound = lpu->outline.install_bound_cycles;
+    int64_t bound = lpu->outline.bound_cycles[PARTITION_DECODE];
     const struct partition_candidate *c = plan_candidates(lpu->plan, &count);
     int64_t decode = lpu->outline.length_cycles[PARTITION_DECODE];
     print_title(p, "LPU: compiled, then executed under the contract");
-    printf("%s%-*s%sstages x group, decode step; weights alone, at full stream rate: %s cycles\n",
-           p->dim, LABEL, "splits", p->off, app_text_count(bound).text);
+    printf("%s%-*s%sstages x group, decode step\n", p->dim, LABEL, "splits", p->off);
     for (size_t i = 0; i < count && i < 6; i++)
         print_candidate(&c[i],
                         c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
-    printf("%s%-*s%s%s cycles a decode step, %s for %" PRId32 " prompt tokens\n", p->dim, LABEL,
-           "schedule", p->off, app_text_count(decode).text,
+    printf("%s%-*s%s%s cycles a decode step, %.2f of its bound; %s for %" PRId32 " prompt tokens\n",
+           p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
+           (double)decode / (double)bound,
            app_text_count(lpu->outline.length_cycles[PARTITION_PREFILL]).text,
            lpu->outline.prefill_rows);
+    print_ladder(run, p);
 }
 
 static char *user_text(const struct interval_user *user)

@@ -57,11 +57,15 @@ struct lpu_rack {
     int32_t tensor_group;          /* chips that share a layer; 0: the compiler chooses */
 };
 
+enum { BUCKET_RUNGS = 4 }; /* smaller buckets beside the one of max_sequence */
+
 /* The shape a schedule is compiled for. */
 struct bucket {
-    int32_t max_sequence;  /* KV positions */
     int32_t batch;         /* sequences of a decode step */
     int32_t prefill_chunk; /* prompt positions of a prefill step */
+    int32_t max_sequence;  /* KV positions */
+    /* Positions of smaller buckets, ascending, that decode steps use as long as these suffice. */
+    int32_t rungs, rung[BUCKET_RUNGS];
 };
 
 /* One request class of the main job. */

@@ -134,9 +134,8 @@ enum program_sxm_function {
                               * argument +      i * argument_stride; lo = low + i * argument_stride; hi =
                               * lo +      width */
     PROGRAM_SXM_SWAP_HALVES, /* in each group of `width` lanes, swap the lower and the upper half */
-    PROGRAM_SXM_SPREAD, /* lane l of superlane s from lane l of superlane (s + l + argument) mod
-                         * superlanes */
-    PROGRAM_SXM_ROTATE, /* superlanes rotated by `argument` */
+    PROGRAM_SXM_SPREAD, /* lane l of superlane s from lane l of superlane (s + l) mod superlanes */
+    PROGRAM_SXM_ROTATE, /* superlanes rotated by argument + i * argument_stride */
     PROGRAM_SXM_FUNCTIONS,
 };
 

@@ -361,13 +361,12 @@ static bool check_permutation(struct judge *j, const struct program_instruction 
 {
     bool permutes = i->opcode == PROGRAM_SXM_PERMUTE;
     bool window = permutes && i->function == PROGRAM_SXM_WINDOW;
-    bool rotate = permutes && (i->function == PROGRAM_SXM_ROTATE ||
-                               (i->function == PROGRAM_SXM_SPREAD && i->argument >= 0));
+    bool moves = window || (permutes && i->function == PROGRAM_SXM_ROTATE);
     bool swap = permutes && i->function == PROGRAM_SXM_SWAP_HALVES;
     return expect_field(
         j,
-        (!permutes || window || (!i->low && (rotate || !i->argument))) &&
-            (window || !i->argument_stride) &&
+        (!permutes || window || (!i->low && (moves || !i->argument))) &&
+            (moves || !i->argument_stride) &&
             (window || swap || is_cached(i) || i->address_mode == PROGRAM_ADDRESS_EXPERT ||
              !i->width) &&
             (!swap || (is_within(i->width, 2, j->chip->lanes) && i->width % 2 == 0)),

@@ -143,19 +143,21 @@ static void list_read(struct executor_program *loaded)
     }
 }
 
+/* A queue holds its instructions of all loaded programs: which one runs is known a step ahead. */
 static void check_queue_capacity(struct chip *chip, const struct program *program)
 {
-    int32_t count[PROGRAM_QUEUES] = {0}, most = chip->machine->queue_capacity_instructions;
+    int32_t more[PROGRAM_QUEUES] = {0}, most = chip->machine->queue_capacity_instructions;
     for (size_t n = 0; n < program->instructions; n++)
-        count[program->instruction[n].queue]++;
+        more[program->instruction[n].queue]++;
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++) {
-        if (count[q] <= most)
+        chip->queued[q] += more[q];
+        if (chip->queued[q] <= most || !more[q])
             continue;
         struct chip_violation *v =
             executor_report(chip, NULL, CHIP_RULE_CAPACITY, EXECUTOR_NO_INSTRUCTION, 0);
         v->queue = q;
         snprintf(v->expected, sizeof v->expected, "up to %d instructions", most);
-        snprintf(v->found, sizeof v->found, "%d instructions", count[q]);
+        snprintf(v->found, sizeof v->found, "%d instructions", chip->queued[q]);
     }
 }
 

@@ -56,7 +56,8 @@ struct chip {
     int16_t position[PROGRAM_QUEUES];
     struct executor_program **loaded;
     size_t loads, load_capacity;
-    struct executor_step **step; /* open, in the order in which they began */
+    int32_t queued[PROGRAM_QUEUES]; /* instructions of all loaded programs */
+    struct executor_step **step;    /* open, in the order in which they began */
     size_t steps, step_capacity;
     struct executor_step **past; /* finished since no step was open: some of it may still be met */
     size_t pasts, past_capacity;

@@ -21,9 +21,9 @@ static int32_t source_of(const struct lpu_chip *m, const struct program_instruct
             return -1; /* the last group is not whole */
         return l % i->width < i->width / 2 ? l + i->width / 2 : l - i->width / 2;
     case PROGRAM_SXM_SPREAD:
-        return (int32_t)((l / per + l % per + (int64_t)i->argument) % superlanes) * per + l % per;
+        return (l / per + l % per) % superlanes * per + l % per;
     case PROGRAM_SXM_ROTATE:
-        from = (l / per + (int64_t)i->argument) % superlanes;
+        from = (l / per + i->argument + moved) % superlanes;
         return (int32_t)(from < 0 ? from + superlanes : from) * per + l % per;
     default:
         return l;

@@ -237,6 +237,13 @@ static char *seats_hold_one(const struct scenario *s)
                        s->bucket.batch);
 }
 
+static char *seats_have_one_bucket(const struct scenario *s)
+{
+    if (s->lpu_seats == 1 || s->bucket.rungs == 0)
+        return NULL;
+    return base_format("%d; seats are not shared yet by steps of several buckets: 1", s->lpu_seats);
+}
+
 static char *values_know_sequences(const struct scenario *s)
 {
     if (!s->values || s->lpu_seats != 0 || s->workload.sequences > 0)
@@ -262,6 +269,7 @@ static const struct rule rules[] = {
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
     {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch"}},
+    {OPTION_LPU, seats_have_one_bucket, {"lpu.seats", "bucket.max_sequence"}},
     {OPTION_LPU, values_know_sequences, {"lpu.seats", "workload.sequences", "values"}},
     {OPTION_LPU, sequences_have_seats, {"workload.sequences", "lpu.seats"}},
     {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},

@@ -241,6 +241,58 @@ static bool text_store(const struct option *option, const char *text, char *fiel
     return true;
 }
 
+/* One item of a ladder, [from, end). */
+static bool rung_store(const struct option *option, const char *from, const char *end,
+                       struct bucket *bucket, char **error)
+{
+    int64_t value = 0;
+    char *item = base_format("%.*s", (int)(end - from), from);
+    bool number = base_units_parse_integer(option->unit, item, &value, error);
+    if (number && !integer_is_within(option, value))
+        *error = range_fault(option, item);
+    else if (number && value <= bucket->max_sequence)
+        *error = base_format("%s after %d: the positions of a ladder ascend", item,
+                             bucket->max_sequence);
+    else if (number && bucket->rungs == BUCKET_RUNGS)
+        *error = base_format("%s is one too many: a ladder has up to %d", item, BUCKET_RUNGS + 1);
+    base_free(item);
+    if (*error)
+        return false;
+    if (bucket->max_sequence > 0)
+        bucket->rung[bucket->rungs++] = bucket->max_sequence;
+    bucket->max_sequence = (int32_t)value;
+    return true;
+}
+
+static bool ladder_store(const struct option *option, const char *text, struct bucket *bucket,
+                         char **error)
+{
+    struct bucket ladder = *bucket;
+    ladder.max_sequence = ladder.rungs = 0;
+    for (const char *end = text; *end || end == text; text = end + 1) {
+        end = text + strcspn(text, ",");
+        if (!rung_store(option, text, end, &ladder, error))
+            return false;
+        if (!*end)
+            break;
+    }
+    *bucket = ladder;
+    return true;
+}
+
+/* "512,1024,2048"; free with base_free. */
+static char *ladder_text(const struct bucket *bucket)
+{
+    char *text = base_strdup("");
+    for (int32_t n = 0; n <= bucket->rungs; n++) {
+        int32_t value = n < bucket->rungs ? bucket->rung[n] : bucket->max_sequence;
+        char *longer = base_format("%s%s%d", text, n ? "," : "", value);
+        base_free(text);
+        text = longer;
+    }
+    return text;
+}
+
 bool option_store(const struct option *option, const char *text, struct scenario *scenario,
                   char **error)
 {
@@ -251,6 +303,8 @@ bool option_store(const struct option *option, const char *text, struct scenario
         return integer_store(option, text, field, error);
     case OPTION_REAL:
         return real_store(option, text, field, error);
+    case OPTION_LADDER:
+        return ladder_store(option, text, &scenario->bucket, error);
     case OPTION_BOOL:
         return bool_store(text, field, error);
     case OPTION_CHOICE:
@@ -272,6 +326,8 @@ char *option_text(const struct option *option, const struct scenario *scenario)
         return base_units_print_integer(option->unit, *(const int64_t *)field);
     case OPTION_REAL:
         return base_units_print_real(option->unit, *(const double *)field);
+    case OPTION_LADDER:
+        return ladder_text(&scenario->bucket);
     case OPTION_BOOL:
         return base_strdup(*(const bool *)field ? "true" : "false");
     case OPTION_CHOICE:
@@ -285,7 +341,7 @@ char *option_text(const struct option *option, const struct scenario *scenario)
 
 const char *option_unit(const struct option *option)
 {
-    bool number =
-        option->type == OPTION_INT32 || option->type == OPTION_INT64 || option->type == OPTION_REAL;
+    bool number = option->type == OPTION_INT32 || option->type == OPTION_INT64 ||
+                  option->type == OPTION_REAL || option->type == OPTION_LADDER;
     return number ? base_units_base(option->unit) : "";
 }

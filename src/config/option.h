@@ -15,6 +15,7 @@ enum option_type {
     OPTION_INT32,
     OPTION_INT64,
     OPTION_REAL,
+    OPTION_LADDER, /* ascending positions of struct bucket, the last of them max_sequence */
     OPTION_BOOL,
     OPTION_TEXT,
     OPTION_PATH,   /* of a file to read: made absolute, relative to the file that names it */

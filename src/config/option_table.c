@@ -56,8 +56,13 @@ const struct option option_table[] = {
           "config.json of a Hugging Face model, or the folder that holds it; $NAME is taken from "
           "the environment"),
 
-    ROW("bucket.max_sequence", bucket.max_sequence, COUNT, "1", "1048576", REQUIRED,
-        "KV positions a sequence may fill"),
+    {"bucket.max_sequence", OPTION_LADDER, BASE_UNITS_COUNT, "1", "1048576", REQUIRED,
+     offsetof(struct scenario, bucket.max_sequence),
+     sizeof(struct bucket) - offsetof(struct bucket, max_sequence),
+     "KV positions a sequence may fill; on the LPU also a ladder of up to 5: [512, 1024, 2048], in "
+     "a "
+     "text \"512,1024,2048\": a decode step takes the first that suffices",
+     NULL},
     ROW("bucket.batch", bucket.batch, COUNT, "1", "4096", "1", "sequences of a decode step"),
     ROW("bucket.prefill_chunk", bucket.prefill_chunk, COUNT, "32", "65536", "128",
         "prompt positions of a prefill step; a multiple of 32"),

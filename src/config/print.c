@@ -8,7 +8,9 @@
 #include "config/option.h"
 #include "config/sources.h"
 
-static enum config_value_type value_type(const struct option *option)
+/* A ladder of one is a number. */
+static enum config_value_type value_type(const struct option *option,
+                                         const struct scenario *scenario)
 {
     switch (option->type) {
     case OPTION_INT32:
@@ -16,6 +18,8 @@ static enum config_value_type value_type(const struct option *option)
         return CONFIG_INTEGER;
     case OPTION_REAL:
         return CONFIG_REAL;
+    case OPTION_LADDER:
+        return scenario->bucket.rungs ? CONFIG_TEXT : CONFIG_INTEGER;
     case OPTION_BOOL:
         return CONFIG_BOOL;
     case OPTION_TEXT:
@@ -28,7 +32,7 @@ static enum config_value_type value_type(const struct option *option)
 
 static void number_fill(struct config_value *value, const struct option *option, const void *field)
 {
-    if (option->type == OPTION_INT32)
+    if (option->type == OPTION_INT32 || option->type == OPTION_LADDER)
         value->integer = *(const int32_t *)field;
     if (option->type == OPTION_INT64)
         value->integer = *(const int64_t *)field;
@@ -53,7 +57,7 @@ void config_scenario_for_each(const struct scenario *scenario,
                                      .text = text,
                                      .unit = option_unit(o),
                                      .source = from,
-                                     .type = value_type(o)};
+                                     .type = value_type(o, scenario)};
         number_fill(&value, o, option_field(o, scenario));
         visit(context, &value);
         base_free(text);

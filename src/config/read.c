@@ -202,6 +202,20 @@ static char *scalar_text(const config_setting_t *setting)
     }
 }
 
+/* The items of an array with commas; free with base_free. */
+static char *array_text(const config_setting_t *setting)
+{
+    char *text = base_strdup("");
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        char *item = scalar_text(config_setting_get_elem(setting, (unsigned)i));
+        char *longer = base_format("%s%s%s", text, i ? "," : "", item);
+        base_free(item);
+        base_free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static bool wants_quotes(const struct option *option)
 {
     return option->type == OPTION_TEXT || option->type == OPTION_PATH ||
@@ -211,7 +225,8 @@ static bool wants_quotes(const struct option *option)
 static void option_read(struct reader *r, const struct option *option,
                         const config_setting_t *setting, const struct given *given)
 {
-    if (config_setting_is_aggregate(setting) ||
+    bool array = option->type == OPTION_LADDER && config_setting_is_array(setting);
+    if ((config_setting_is_aggregate(setting) && !array) ||
         (wants_quotes(option) && config_setting_type(setting) != CONFIG_TYPE_STRING)) {
         char *range = option_range(option);
         base_report_add(r->report, given->file, given->line, "%s: one value is wanted%s: %s",
@@ -220,7 +235,7 @@ static void option_read(struct reader *r, const struct option *option,
         config_source_note(r->sources, option, CONFIG_FAULTY, NULL, 0);
         return;
     }
-    char *text = scalar_text(setting);
+    char *text = array ? array_text(setting) : scalar_text(setting);
     value_take(r, option, text, given);
     base_free(text);
 }

@@ -14,17 +14,6 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Variant of a kind of block that is the shortest. */
-static int32_t shortest(const struct templates *t, enum partition_phase phase,
-                        enum partition_block kind)
-{
-    int32_t best = 0;
-    for (int32_t v = 1; v < TEMPLATE_VARIANTS; v++)
-        if (t->length[phase][kind][v] && t->length[phase][kind][v] < t->length[phase][kind][best])
-            best = v;
-    return best;
-}
-
 /* An op may be written several times, for one group of rows after the other. */
 static void note_op(struct bound_op *op, const struct program *code)
 {
@@ -44,89 +33,203 @@ static void note_op(struct bound_op *op, const struct program *code)
 static void note_compiled(const struct templates *t, enum partition_phase phase,
                           struct bound_block *block)
 {
-    int32_t v = shortest(t, phase, block->kind);
-    block->length = t->length[phase][block->kind][v];
+    int32_t v = template_shortest(t, phase, block->kind);
+    block->cycles = t->length[phase][block->kind][v];
     for (int32_t n = 0; n < block->ops; n++)
         note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);
 }
 
-static struct stages_unit unit_at(const struct plan *plan, const struct partition_stage *at,
-                                  int32_t block)
+/* A walk through stages. Both shares of an MLP need the same rows, and neither the other: where
+ * they are in two stages, they may work at the same time. */
+struct stage_walk {
+    const struct plan *plan;
+    struct bound_machine m;
+    struct bound_step *step;
+    struct bound_time partial; /* of the latest unit */
+    struct bound_time input;   /* of the latest unit but first shares, and the stage that has it */
+    int32_t input_stage;
+    struct bound_time first_share; /* its sums in the stage of the second; 0: there is none */
+};
+
+/* What a stage has from `block` on. */
+static struct stages_unit unit_at(const struct stage_walk *w, int32_t s, int32_t block)
 {
-    return stages_unit(plan_templates(plan), block, at->first_block + at->blocks, at->order);
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    return stages_unit(plan_templates(w->plan), block, at->first_block + at->blocks, at->order);
 }
 
-static struct stages_unit first_unit(const struct plan *plan, int32_t stage)
+static struct stages_unit first_unit(const struct stage_walk *w, int32_t s)
 {
-    const struct partition_stage *at = plan_stage(plan, stage);
-    return unit_at(plan, at, at->first_block);
+    return unit_at(w, s, plan_stage(w->plan, s)->first_block);
 }
 
-/* What leaves a stage: rows of the residual stream, or the key of a token; 0: nothing has to. */
-static int64_t moving_vectors(const struct plan *plan, enum partition_phase phase, int32_t stage)
+static bool is_worked(const struct stage_walk *w, enum partition_block kind)
 {
-    const struct partition_input *in = plan_input(plan);
-    const struct shape *s = &plan_templates(plan)->shape[phase];
-    int64_t hidden = bound_ceil(2 * in->model->hidden, in->chip->lanes) * s->rows;
-    int32_t stages = plan_stages(plan), head = stages_block_count(in->model) - 1;
-    if (stage + 1 < stages && first_unit(plan, stage + 1).kind == PARTITION_MLP_SECOND)
-        hidden *= 2;
-    if (phase == PARTITION_DECODE)
-        return stage + 1 < stages ? hidden : stages > 1 ? 4 : 0;
-    return stage + 1 < stages && plan_stage(plan, stage + 1)->first_block < head ? hidden : 0;
+    return template_is_compiled(plan_templates(w->plan), w->step->phase, kind);
 }
 
-/* Blocks one after the other; the last one's sums may go on without being known here. */
-static void bound_stage_of(const struct bound_machine *m, const struct plan *plan,
-                           struct bound_step *step, int32_t s)
+/* What leaves a stage for the next: rows of the residual stream, or the key of a token; 0: nothing
+ * has to. *row: vectors of one row. */
+static int64_t moving_vectors(const struct stage_walk *w, int32_t s, int64_t *row)
 {
-    const struct partition_stage *at = plan_stage(plan, s);
-    const struct bound_block *last = NULL;
-    struct bound_stage *stage = &step->stage[s];
-    int64_t vectors = moving_vectors(plan, step->phase, s);
-    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
-        struct stages_unit u = unit_at(plan, at, n);
-        n = u.next;
-        if (step->phase == PARTITION_PREFILL && u.kind == PARTITION_HEAD)
-            continue;
-        last = &step->block[u.kind];
-        stage->bound += last->end;
-    }
-    stage->cycles = at->end_cycle[step->phase] - at->start_cycle[step->phase];
-    stage->move_cycles = plan_transfer_cycles(plan, step->phase, s);
-    stage->joint_cycles = stage->cycles + stage->move_cycles;
-    stage->joint_bound = stage->bound;
-    if (!vectors || !last)
+    const struct shape *shape = &plan_templates(w->plan)->shape[w->step->phase];
+    bool last = s + 1 == w->step->stages, key = last && w->step->phase == PARTITION_DECODE;
+    *row = key ? program_dtype_planes(PROGRAM_DTYPE_KEY) : bound_row_vectors(shape);
+    if (key)
+        return s > 0 ? *row : 0;
+    return !last && is_worked(w, first_unit(w, s + 1).kind) ? *row * shape->rows : 0;
+}
+
+static struct bound_pair pair_of(const struct stage_walk *w, int32_t s, bool sums)
+{
+    int32_t next = s + 1 < w->step->stages ? s + 1 : 0;
+    return (struct bound_pair){
+        plan_input(w->plan)->topology, plan_group(w->plan), plan_stage(w->plan, s)->first_chip,
+        plan_stage(w->plan, next)->first_chip, .sums = sums && plan_group(w->plan) > 1};
+}
+
+/* By how much a norm's last vectors may come after what its maximum is made of: the maximum crosses
+ * lanes, and its reciprocal takes two functions. */
+static int64_t lateness(const struct bound_machine *m)
+{
+    return bound_crossing_way(m) + 2 * m->alu;
+}
+
+/* Notes the rows that the other share of an MLP may need, too. */
+static void note_input(struct stage_walk *w, int32_t s, enum partition_block kind)
+{
+    if (kind == PARTITION_MLP_FIRST)
         return;
-    int32_t to = plan_stage(plan, s + 1 < step->stages ? s + 1 : 0)->first_chip;
-    struct bound_pair pair = {plan_input(plan)->topology, plan_group(plan), at->first_chip, to,
-                              .sums = plan_group(plan) > 1};
-    int64_t one = bound_move(m, &pair, 1), all = bound_move(m, &pair, vectors);
-    stage->joint_bound += most(last->last + one, last->first + all) - last->end;
-    pair.sums = false;
-    stage->move_bound = bound_move(m, &pair, vectors);
+    w->input = w->partial;
+    w->input_stage = s;
+}
+
+static void wait_for(struct bound_time *time, const struct bound_time *other)
+{
+    time->first = most(time->first, other->first);
+    time->row = most(time->row, other->row);
+    time->last = most(time->last, other->last);
+}
+
+/* Units of a stage one after the other. */
+static void walk_stage(struct stage_walk *w, int32_t s, struct bound_time *time)
+{
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    const struct templates *t = plan_templates(w->plan);
+    w->partial = *time;
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
+        struct stages_unit u = unit_at(w, s, n);
+        struct bound_work work = {&t->shape[w->step->phase], u.kind, lateness(&w->m),
+                                  u.kind == PARTITION_ATTENTION &&
+                                      template_is_windowed(t, u.layer)};
+        struct bound_block ignored;
+        n = u.next;
+        if (!is_worked(w, u.kind))
+            continue;
+        bound_block(&w->m, &work, time, &w->partial, &ignored);
+        if (u.kind == PARTITION_MLP_SECOND) {
+            wait_for(time, &w->first_share);
+            wait_for(&w->partial, &w->first_share);
+        }
+        note_input(w, s, u.kind);
+    }
+}
+
+/* Parts of sums of stage `from`, as soon as they exist, on to the stage after s. */
+static struct bound_time moved(const struct stage_walk *w, int32_t from, int32_t s,
+                               const struct bound_time *partial)
+{
+    int64_t row, all = moving_vectors(w, s, &row);
+    struct bound_pair pair = pair_of(w, s, true);
+    pair.from = plan_stage(w->plan, from)->first_chip;
+    int64_t late = s + 1 < w->step->stages ? lateness(&w->m) : 0;
+    int64_t one = bound_move(&w->m, &pair, 1);
+    int64_t a_row = most(bound_move(&w->m, &pair, row) - late, one);
+    int64_t every = most(bound_move(&w->m, &pair, all) - late, one);
+    struct bound_time time = {.first = partial->first + one,
+                              .row = most(partial->row + one, partial->first + a_row)};
+    time.last = most(most(partial->last + one, partial->first + every), time.row);
+    return time;
+}
+
+static void walk_move(struct stage_walk *w, int32_t s, struct bound_time *time)
+{
+    int64_t row;
+    if (!moving_vectors(w, s, &row))
+        return;
+    bool inside = s + 1 < w->step->stages && first_unit(w, s + 1).kind == PARTITION_MLP_SECOND;
+    w->first_share = inside ? moved(w, s, s, &w->partial) : (struct bound_time){0};
+    *time = inside ? moved(w, w->input_stage, s, &w->input) : moved(w, s, s, &w->partial);
+}
+
+static void note_stage(const struct stage_walk *walk, int32_t s)
+{
+    struct stage_walk w = *walk;
+    const struct partition_stage *at = plan_stage(w.plan, s);
+    struct bound_stage *stage = &w.step->stage[s];
+    struct bound_time time = {0};
+    struct bound_pair pair = pair_of(&w, s, false);
+    int64_t row, all = moving_vectors(&w, s, &row);
+    w.first_share = time;
+    walk_stage(&w, s, &time);
+    stage->bound = time.last;
+    stage->cycles = at->end_cycle[w.step->phase] - at->start_cycle[w.step->phase];
+    stage->move_bound = all ? bound_move(&w.m, &pair, all) : 0;
+    stage->move_cycles = plan_transfer_cycles(w.plan, w.step->phase, s);
+}
+
+/* Cycles of the step by what they are for; what no op is known for counts as vectors. */
+static void add_shares(const struct stage_walk *w, int32_t s)
+{
+    const struct partition_stage *at = plan_stage(w->plan, s);
+    struct bound_step *step = w->step;
+    for (int32_t n = at->first_block; n < at->first_block + at->blocks;) {
+        struct stages_unit u = unit_at(w, s, n);
+        struct bound_block *block = &step->block[u.kind];
+        int64_t left = stages_unit_length(plan_templates(w->plan), step->phase, u);
+        n = u.next;
+        block->times += block->ops > 0;
+        for (int32_t k = 0; k < block->ops; k++) {
+            step->share[block->op[k].of] += block->op[k].advance;
+            left -= block->op[k].advance;
+        }
+        step->share[BOUND_VECTORS] += left;
+    }
+    step->share[BOUND_SUMS] += step->stage[s].move_cycles;
+}
+
+static void note_blocks(const struct stage_walk *w)
+{
+    const struct templates *t = plan_templates(w->plan);
+    enum partition_phase phase = w->step->phase;
+    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
+        struct bound_time time = {0}, partial;
+        struct bound_work work = {.shape = &t->shape[phase], .kind = kind};
+        if (!template_is_compiled(t, phase, kind))
+            continue;
+        work.windowed = template_shortest(t, phase, kind) >= EMIT_SETS;
+        bound_block(&w->m, &work, &time, &partial, &w->step->block[kind]);
+        note_compiled(t, phase, &w->step->block[kind]);
+    }
 }
 
 void bound_step(const struct plan *plan, enum partition_phase phase, struct bound_step *step)
 {
-    const struct templates *t = plan_templates(plan);
-    struct bound_machine m = bound_machine_of(plan_input(plan)->chip);
-    *step = (struct bound_step){.phase = phase,
-                                .stages = plan_stages(plan),
-                                .start = plan_input(plan)->chip->sync_cycles,
-                                .cycles = plan_length_cycles(plan, phase)};
-    for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++) {
-        if (!template_is_compiled(t, phase, kind))
-            continue;
-        bound_block(&m, &t->shape[phase], kind, &step->block[kind]);
-        note_compiled(t, phase, &step->block[kind]);
-    }
+    *step = (struct bound_step){
+        .phase = phase, .stages = plan_stages(plan), .cycles = plan_length_cycles(plan, phase)};
+    struct stage_walk w = {
+        .plan = plan, .m = bound_machine_of(plan_input(plan)->chip), .step = step};
+    int64_t start = plan_input(plan)->chip->sync_cycles;
+    struct bound_time time = {start, start, start};
+    note_blocks(&w);
     step->stage = base_alloc((size_t)step->stages, sizeof *step->stage);
-    step->bound = step->start;
     for (int32_t s = 0; s < step->stages; s++) {
-        bound_stage_of(&m, plan, step, s);
-        step->bound += step->stage[s].joint_bound;
+        note_stage(&w, s);
+        add_shares(&w, s);
+        walk_stage(&w, s, &time);
+        walk_move(&w, s, &time);
     }
+    step->bound = time.last;
 }
 
 void bound_release(struct bound_step *step)

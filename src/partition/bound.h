@@ -23,6 +23,16 @@ enum bound_limit {
     BOUND_LIMITS
 };
 
+/* What an op is for. */
+enum bound_class {
+    BOUND_PRODUCTS,  /* weights against rows */
+    BOUND_ATTENTION, /* rotary embedding, cache, scores, softmax, weighted sum */
+    BOUND_VECTORS,   /* norms, quantisation, gates, embedding, sampling */
+    BOUND_SUMS,      /* over chips; in a step also what moves between stages */
+    BOUND_CLASSES
+};
+
+const char *bound_class_name(enum bound_class of);
 const char *bound_limit_name(enum bound_limit limit);
 
 /* One op of a block. `need` are throughput cycles by resource, BOUND_LATENCY the way of one value
@@ -32,26 +42,26 @@ const char *bound_limit_name(enum bound_limit limit);
  * how much later the op ends than all ops before it; 0 where the block has no op of that name. */
 struct bound_op {
     char name[24];
+    enum bound_class of;
     int64_t need[BOUND_LIMITS];
     enum bound_limit limit; /* of `path` */
     int64_t alone, path;
     int64_t span, advance;
 };
 
+/* All input stands at the VXM in cycle 0. */
 struct bound_block {
     enum partition_block kind;
     struct bound_op op[BOUND_OPS];
     int32_t ops;
-    /* From the block's input at the VXM: when the first vector of its partial result is there, when
-     * the last, and when the sums are on all chips. */
-    int64_t first, last, end;
-    int64_t length; /* as compiled; the shortest variant */
+    int64_t bound;
+    int64_t cycles; /* as compiled; the shortest variant */
+    int32_t times;  /* in the step */
 };
 
 struct bound_stage {
-    int64_t bound, cycles;             /* all blocks of the stage */
-    int64_t move_bound, move_cycles;   /* on to the next stage, or back to the first */
-    int64_t joint_bound, joint_cycles; /* both: sums may go straight to the next stage */
+    int64_t bound, cycles;           /* all blocks of the stage */
+    int64_t move_bound, move_cycles; /* on to the next stage, or back to the first */
 };
 
 /* Release with bound_release. */
@@ -60,8 +70,9 @@ struct bound_step {
     struct bound_block block[PARTITION_BLOCKS];
     struct bound_stage *stage;
     int32_t stages;
-    int64_t start;         /* the barrier, in both */
-    int64_t bound, cycles; /* of the step */
+    int64_t share[BOUND_CLASSES]; /* of `cycles`; the barrier is in none */
+    int64_t bound, cycles; /* of the step; sums may go straight to the next stage, and rows of a
+                       prefill one after the other */
 };
 
 void bound_step(const struct plan *plan, enum partition_phase phase, struct bound_step *step);

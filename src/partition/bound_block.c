@@ -5,13 +5,14 @@
 
 #include "partition/bound_path.h"
 
-/* Where the latest result stands at the VXM, in cycles after the block's input: its first vector,
- * its first whole row, its last row. */
+/* Where the walk is. */
 struct walk_state {
     const struct bound_machine *m;
     const struct shape *s;
     struct bound_block *b;
-    int64_t first, row, last;
+    struct bound_time t, partial;
+    int64_t late;
+    bool windowed; /* attention sees shape.window positions */
 };
 
 static int64_t most(int64_t a, int64_t b)
@@ -26,10 +27,42 @@ const char *bound_limit_name(enum bound_limit limit)
     return name[limit];
 }
 
+int64_t bound_row_vectors(const struct shape *shape)
+{
+    return bound_ceil(2 * shape->model->hidden, shape->chip->lanes);
+}
+
+const char *bound_class_name(enum bound_class of)
+{
+    static const char *const name[BOUND_CLASSES] = {"products", "attention", "norms and gates",
+                                                    "links and hops"};
+    return name[of];
+}
+
+/* By the first letters of an op; of several that match, the first counts. */
+static enum bound_class class_of(const char *op)
+{
+    static const struct {
+        const char *begins;
+        enum bound_class of;
+    } known[] = {
+        {"o.sum", BOUND_SUMS},        {"down.sum", BOUND_SUMS},       {"embed.sum", BOUND_SUMS},
+        {"qkv.bias", BOUND_VECTORS},  {"gateup.bias", BOUND_VECTORS}, {"head.norm", BOUND_VECTORS},
+        {"expert.gb", BOUND_VECTORS}, {"expert.db", BOUND_VECTORS},   {"qkv", BOUND_PRODUCTS},
+        {"head", BOUND_PRODUCTS},     {"gateup", BOUND_PRODUCTS},     {"down", BOUND_PRODUCTS},
+        {"router", BOUND_PRODUCTS},   {"expert", BOUND_PRODUCTS},     {"o", BOUND_PRODUCTS},
+        {"rope", BOUND_ATTENTION},    {"kv", BOUND_ATTENTION},        {"scores", BOUND_ATTENTION},
+        {"softmax", BOUND_ATTENTION}, {"values", BOUND_ATTENTION}};
+    for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
+        if (strncmp(op, known[n].begins, strlen(known[n].begins)) == 0)
+            return known[n].of;
+    return BOUND_VECTORS;
+}
+
 static struct bound_op *op_open(struct walk_state *w, const char *name)
 {
     struct bound_op *op = &w->b->op[w->b->ops++];
-    *op = (struct bound_op){.limit = BOUND_LATENCY, .path = w->last};
+    *op = (struct bound_op){.limit = BOUND_LATENCY, .path = w->t.last, .of = class_of(name)};
     snprintf(op->name, sizeof op->name, "%s", name);
     return op;
 }
@@ -37,18 +70,29 @@ static struct bound_op *op_open(struct walk_state *w, const char *name)
 /* The op adds what the last row is later now; the resource that needs most of it decides. */
 static void op_close(struct walk_state *w, struct bound_op *op)
 {
-    op->path = w->last - op->path;
+    op->path = w->t.last - op->path;
     for (enum bound_limit r = 0; r < BOUND_LATENCY; r++)
         if (op->need[r] > op->need[op->limit])
             op->limit = r;
 }
 
-/* A chain of `functions`, each result needed by the next. */
-static void chain(struct walk_state *w, int64_t functions)
+/* An op whose instructions do nothing but what is on the path. */
+static void op_close_chain(struct walk_state *w, struct bound_op *op, int64_t latency)
 {
-    w->first += functions * w->m->alu;
-    w->row += functions * w->m->alu;
-    w->last += functions * w->m->alu;
+    op->need[BOUND_LATENCY] = op->alone = latency;
+    op_close(w, op);
+}
+
+static void delay(struct walk_state *w, int64_t cycles)
+{
+    w->t.first += cycles, w->t.row += cycles, w->t.last += cycles;
+}
+
+/* A chain of `functions`, each result needed by the next. */
+static int64_t chain(struct walk_state *w, int64_t functions)
+{
+    delay(w, functions * w->m->alu);
+    return functions * w->m->alu;
 }
 
 /* Cycles that `applied` functions on vectors occupy all ALUs. */
@@ -57,66 +101,66 @@ static int64_t vxm_cycles(const struct walk_state *w, int64_t applied)
     return bound_ceil(applied, w->m->chip->vxm_alus);
 }
 
-static void op_finish_vector(struct walk_state *w, struct bound_op *op, int64_t before)
+/* What has to cross lanes: `values` numbers of `planes` bytes, for each of `heads` results a row.
+ */
+struct crossing {
+    int64_t heads, values;
+    int32_t planes;
+};
+
+/* Each result is needed in all lanes: after the last vector, of which few lanes may be in use, and
+ * not before the first vector allows. */
+static int64_t cross(struct walk_state *w, struct bound_op *op, struct crossing c)
 {
-    op->need[BOUND_LATENCY] = op->alone = w->last - before;
-    op_close(w, op);
+    const struct bound_machine *m = w->m;
+    int64_t rows = w->s->rows * c.heads, way = bound_crossing_way(m);
+    int64_t lanes = c.values < m->chip->lanes ? c.values : m->chip->lanes;
+    op->need[BOUND_SXM] += bound_ceil(rows * lanes * c.planes, 2 * m->chip->streams_per_direction);
+    w->t.row = most(w->t.row + way, w->t.first + bound_crossing(m, c.heads, c.values, c.planes));
+    w->t.last = most(w->t.last + way, w->t.first + bound_crossing(m, rows, c.values, c.planes));
+    w->t.last = most(w->t.last, w->t.row);
+    w->t.first = w->t.row;
+    return way;
 }
 
-/* Something of all lanes of a row is needed in all lanes of `heads` results a row. */
-static void cross(struct walk_state *w, struct bound_op *op, int64_t heads, int32_t planes)
+/* Greatest magnitude of a row, its reciprocal of two functions, and the rows as bytes. */
+static int64_t quantise(struct walk_state *w, struct bound_op *op, int64_t values)
 {
-    int64_t rows = w->s->rows, streams = 2 * w->m->chip->streams_per_direction;
-    int64_t all = w->row + bound_crossing(w->m, rows * heads, planes);
-    op->need[BOUND_SXM] += bound_ceil(rows * heads * w->m->chip->lanes * planes, streams);
-    w->row += bound_crossing(w->m, heads, planes);
-    w->last = most(w->last + bound_crossing(w->m, heads, planes), all);
-    w->first = w->row;
-}
-
-/* Greatest magnitude of a row, its reciprocal, and the rows as bytes. */
-static void quantise(struct walk_state *w, struct bound_op *op, int64_t tiles)
-{
-    chain(w, tiles > 1);
-    cross(w, op, 1, 2);
-    chain(w, 3);
+    int64_t tiles = bound_ceil(values, w->m->chip->lanes);
     op->need[BOUND_VXM] += vxm_cycles(w, 2 * tiles * w->s->rows);
+    int64_t way = cross(w, op, (struct crossing){1, values, 2});
+    return way + chain(w, 3);
 }
 
 static void norm(struct walk_state *w, const char *name)
 {
     struct bound_op *op = op_open(w, name);
-    int64_t before = w->last, tiles = bound_ceil(w->s->model->hidden, w->m->chip->lanes);
-    chain(w, 1);
+    int64_t tiles = bound_ceil(w->s->model->hidden, w->m->chip->lanes), latency = chain(w, 1);
     op->need[BOUND_VXM] = vxm_cycles(w, tiles * w->s->rows);
-    quantise(w, op, tiles);
-    op_finish_vector(w, op, before);
+    latency += quantise(w, op, w->s->model->hidden);
+    op_close_chain(w, op, latency);
 }
 
 /* A quantisation of rows of `values` numbers. */
 static void requantise(struct walk_state *w, const char *name, int64_t values)
 {
     struct bound_op *op = op_open(w, name);
-    int64_t before = w->last;
-    quantise(w, op, bound_ceil(values, w->m->chip->lanes));
-    op_finish_vector(w, op, before);
+    op_close_chain(w, op, quantise(w, op, values));
 }
 
 static void vector_op(struct walk_state *w, const char *name, int64_t functions, int64_t applied)
 {
     struct bound_op *op = op_open(w, name);
-    int64_t before = w->last;
-    chain(w, functions);
     op->need[BOUND_VXM] = vxm_cycles(w, applied);
-    op_finish_vector(w, op, before);
+    op_close_chain(w, op, chain(w, functions));
 }
 
-/* Rows against `vectors` of weights, `passes` rows-times-tiles on one plane, `functions` on
- * results.
- */
+/* Rows against `vectors` of weights, of which one row meets `for_row`: `compute` cycles of all
+ * planes, `functions` on the results; `late`: which weights they are is known with the rows. */
 struct product {
-    int64_t vectors, compute;
+    int64_t vectors, for_row, compute;
     int64_t functions;
+    bool late;
 };
 
 /* Load cycles and the installs between them. */
@@ -126,11 +170,11 @@ static int64_t install_cycles(const struct bound_machine *m, int64_t vectors)
            bound_ceil(vectors, m->array) * m->chip->mxm_install_cycles;
 }
 
-/* From the first row at the MXM to the last compute that the first row takes part in: arrays and
- * buffers may be full by then, the rest of the weights comes after. */
-static int64_t install_after(const struct bound_machine *m, int64_t vectors)
+/* From the first row at the MXM to the last compute that this row takes part in: arrays and buffers
+ * may be full by then, the rest of the weights comes after. */
+static int64_t install_after(const struct bound_machine *m, int64_t vectors, bool late)
 {
-    int64_t left = vectors - 2 * m->array;
+    int64_t left = late ? vectors : vectors - 2 * m->array;
     if (left > 0)
         return install_cycles(m, left);
     return vectors > m->array ? 1 + m->chip->mxm_install_cycles : 0;
@@ -140,23 +184,19 @@ static void multiply(struct walk_state *w, const char *name, struct product p)
 {
     const struct bound_machine *m = w->m;
     struct bound_op *op = op_open(w, name);
-    int64_t tail = m->mxm + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
+    int64_t back = p.late ? m->to_mxm : 0; /* rows wait at the MXM for weights, not the other way */
+    int64_t tail = m->mxm - back + p.functions * m->alu, rounds = bound_ceil(p.vectors, m->array);
     int64_t busy = most(p.compute + (rounds - 1) * m->chip->mxm_install_cycles, 1);
-    int64_t read = install_after(m, p.vectors);
+    int64_t read = install_after(m, p.for_row, p.late), all = install_after(m, p.vectors, p.late);
     op->need[BOUND_INSTALL] = install_cycles(m, p.vectors);
     op->need[BOUND_COMPUTE] = busy;
     op->need[BOUND_LATENCY] = tail;
     op->alone = m->read + most(op->need[BOUND_INSTALL], busy) + m->chip->mxm_compute_cycles +
                 m->to_mxm + p.functions * m->alu;
-    w->first = w->row + tail;
-    w->last = most(w->last, most(w->row + read, w->row + busy - 1)) + tail;
-    w->row += read + tail;
+    w->t.first = w->t.row + tail;
+    w->t.last = most(w->t.last, w->t.row + most(all, busy - 1)) + tail;
+    w->t.row += read + tail;
     op_close(w, op);
-}
-
-static int64_t weight_vectors(const struct walk_state *w, int64_t k, int64_t n)
-{
-    return bound_ceil(k * n, w->m->chip->lanes);
 }
 
 /* int8: results take the scale of their column and of their row. */
@@ -164,66 +204,106 @@ static void linear(struct walk_state *w, const char *name, int64_t k, int64_t n)
 {
     const struct lpu_chip *chip = w->m->chip;
     int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
+    int64_t vectors = bound_ceil(k * n, chip->lanes);
     multiply(w, name,
-             (struct product){weight_vectors(w, k, n), bound_ceil(k * n * w->s->rows, a_cycle), 2});
+             (struct product){.vectors = vectors,
+                              .for_row = vectors,
+                              .compute = bound_ceil(k * n * w->s->rows, a_cycle),
+                              .functions = 2});
+}
+
+static void exchange_times(struct walk_state *w, int64_t row_vectors)
+{
+    const struct bound_machine *m = w->m;
+    struct bound_time *t = &w->t;
+    int64_t one = m->hop + m->alu, both = one + m->slot;
+    int64_t row = bound_exchange(m, w->s->group, row_vectors, w->late);
+    int64_t all = bound_exchange(m, w->s->group, row_vectors * w->s->rows, w->late);
+    t->row = most(t->row + both, t->first + row);
+    t->last = most(most(t->last + both, t->first + all), t->row);
+    t->first += one;
 }
 
 /* Partial sums of all chips, each vector as soon as it exists. */
 static void exchange(struct walk_state *w, const char *name)
 {
     const struct bound_machine *m = w->m;
-    int64_t vectors = bound_ceil(2 * w->s->model->hidden, m->chip->lanes) * w->s->rows;
-    w->b->first = w->first, w->b->last = w->last;
+    int64_t vectors = bound_row_vectors(w->s);
+    w->partial = w->t;
     struct bound_op *op = op_open(w, name);
     if (w->s->group == 1) {
-        chain(w, 1);
-        op->need[BOUND_LATENCY] = op->alone = m->alu;
-    } else {
-        op->need[BOUND_LATENCY] = m->hop + m->alu;
-        op->need[BOUND_LINKS] = bound_exchange(m, w->s->group, vectors);
-        op->alone = op->need[BOUND_LINKS] - (m->hop - m->further) / 2; /* from SRAM by the links */
-        w->last = most(w->last + m->hop + m->alu + m->slot, w->first + op->need[BOUND_LINKS]);
-        w->row = w->last, w->first = w->last;
+        op_close_chain(w, op, chain(w, 1));
+        w->partial = w->t;
+        return;
     }
+    op->need[BOUND_LATENCY] = m->hop + m->alu;
+    op->need[BOUND_LINKS] = bound_exchange(m, w->s->group, vectors * w->s->rows, 0);
+    op->alone = op->need[BOUND_LINKS] - (m->hop - m->further) / 2; /* from SRAM by the links */
+    exchange_times(w, vectors);
     op_close(w, op);
 }
 
-static int64_t positions(const struct shape *s)
+/* Positions that a row sees, masked ones included. */
+static int64_t positions(const struct walk_state *w)
 {
-    return 2 * (int64_t)s->attend_tiles * s->kv_tile_positions;
+    const struct shape *s = w->s;
+    int64_t all = 2 * (int64_t)s->attend_tiles * s->kv_tile_positions;
+    return w->windowed && s->window < all ? s->window : all;
 }
 
-/* Queries, or probabilities, of all heads against the cache: fp16 over both planes of a hemisphere.
- */
+/* Queries, or probabilities, of all heads against the cache: fp16 over both planes of a hemisphere,
+ * which take `lanes` positions in a pass. */
 static struct product cached(const struct walk_state *w, int64_t lanes, int64_t functions)
 {
     const struct shape *s = w->s;
-    int64_t rows = (int64_t)s->heads * s->rows * positions(s);
-    return (struct product){2 * positions(s) * s->kv_heads,
-                            bound_ceil(2 * rows, lanes * w->m->chip->mxm_planes), functions};
+    int64_t rows = (int64_t)s->heads * s->rows * positions(w);
+    int64_t cache = 2 * positions(w) * s->kv_heads;
+    return (struct product){.vectors = cache * s->sequences,
+                            .for_row = cache,
+                            .compute = bound_ceil(2 * rows, lanes * w->m->chip->mxm_planes),
+                            .functions = functions};
 }
 
-/* Off the path: keys and values of the step, which the step's scores need only where its position
- * happens to be. */
-static void aside(struct walk_state *w, const char *name, int64_t cycles)
+/* Off the path: keys and values of the step, which its scores need only where its position happens
+ * to be. */
+static void aside(struct walk_state *w, const char *name, int64_t functions)
 {
     struct bound_op *op = op_open(w, name);
-    op->need[BOUND_LATENCY] = op->alone = cycles;
-    op->path = 0;
+    op_close_chain(w, op, functions * w->m->alu);
 }
 
 static void softmax(struct walk_state *w)
 {
     const struct shape *s = w->s;
     int64_t rows = (int64_t)s->heads * s->rows;
-    int64_t vectors = bound_ceil(rows * positions(s), w->m->chip->lanes);
+    int64_t vectors = bound_ceil(rows * positions(w), w->m->chip->lanes);
     struct bound_op *op = op_open(w, "softmax.max");
-    int64_t before = w->last;
-    chain(w, 1 + (positions(s) > w->m->chip->lanes));
-    cross(w, op, s->heads, 2);
+    int64_t latency = chain(w, 1);
+    latency += cross(w, op, (struct crossing){s->heads, positions(w), 2});
     op->need[BOUND_VXM] = vxm_cycles(w, 2 * vectors);
-    op_finish_vector(w, op, before);
+    op_close_chain(w, op, latency);
     vector_op(w, "softmax.exp", 2, 2 * vectors);
+}
+
+/* The halves of a head change places in the SXM, which results pass on their way inward. */
+static void rotate(struct walk_state *w, int64_t applied)
+{
+    const struct lpu_chip *chip = w->m->chip;
+    struct bound_op *op = op_open(w, "rope.q");
+    delay(w, chip->sxm_cycles - chip->sxm_skew_cycles);
+    int64_t latency = chip->sxm_cycles - chip->sxm_skew_cycles + chain(w, 2);
+    op->need[BOUND_VXM] = vxm_cycles(w, 3 * applied);
+    op_close_chain(w, op, latency);
+}
+
+/* Squares, their sum over lanes, its inverse root and a product with it. */
+static void head_norm(struct walk_state *w, int64_t applied)
+{
+    struct bound_op *op = op_open(w, "qk.norm");
+    int64_t way = bound_crossing_way(w->m);
+    delay(w, way);
+    op->need[BOUND_VXM] = vxm_cycles(w, 4 * applied);
+    op_close_chain(w, op, way + chain(w, 4));
 }
 
 static void attention(struct walk_state *w)
@@ -234,14 +314,11 @@ static void attention(struct walk_state *w)
     linear(w, "qkv", s->model->hidden, (s->heads + 2 * s->kv_heads) * head_dim);
     if (s->model->qkv_bias)
         vector_op(w, "qkv.bias", 1, applied);
-    aside(w, "rope.k", w->m->sxm + 2 * w->m->alu);
-    aside(w, "kv.v", w->m->alu);
-    struct bound_op *op = op_open(w, "rope.q");
-    int64_t before = w->last;
-    w->first += w->m->sxm, w->row += w->m->sxm, w->last += w->m->sxm;
-    chain(w, 2);
-    op->need[BOUND_VXM] = vxm_cycles(w, 3 * applied);
-    op_finish_vector(w, op, before);
+    if (s->model->qk_norm)
+        head_norm(w, applied);
+    aside(w, "rope.k", 2);
+    aside(w, "kv.v", 1);
+    rotate(w, applied);
     multiply(w, "scores", cached(w, w->m->chip->mxm_columns, 0));
     softmax(w);
     multiply(w, "values", cached(w, w->m->chip->mxm_fp16_rows, 3));
@@ -259,71 +336,133 @@ static int64_t inner_columns(const struct shape *s, enum shape_share share)
     return (to < all ? to : all) - from;
 }
 
-static void mlp_share(struct walk_state *w, enum shape_share share)
+static void dense(struct walk_state *w, enum shape_share share)
 {
-    static const char *const name[][3] = {{"gateup", "down", "down.sum"},
-                                          {"gateup.1", "down.1", "down.1.sum"},
-                                          {"gateup.2", "down.2", "down.2.sum"}};
-    int64_t hidden = w->s->model->hidden, columns = inner_columns(w->s, share);
-    norm(w, "mlp.norm");
-    linear(w, name[share][0], hidden, 2 * columns);
-    vector_op(w, "gate", 3, 4 * bound_ceil(columns, w->m->chip->lanes) * w->s->rows);
+    static const char *const name[][2] = {
+        {"gateup", "down"}, {"gateup.1", "down.1"}, {"gateup.2", "down.2"}};
+    const struct model *model = w->s->model;
+    int64_t columns = inner_columns(w->s, share), tiles = bound_ceil(columns, w->m->chip->lanes);
+    linear(w, name[share][0], model->hidden, 2 * columns);
+    if (model->mlp_bias)
+        vector_op(w, "gateup.bias", 1, 2 * tiles * w->s->rows);
+    vector_op(w, "gate", 3, 4 * tiles * w->s->rows);
     requantise(w, "mlp.quant", columns);
-    linear(w, name[share][1], columns, hidden);
-    exchange(w, name[share][2]);
+    linear(w, name[share][1], columns, model->hidden);
+}
+
+/* A comparison of logits has to cross lanes, and so have the ids that win, on their way to the
+ * addresses that they complete. */
+static void route(struct walk_state *w)
+{
+    linear(w, "router", w->s->model->hidden, w->s->experts);
+    struct bound_op *op = op_open(w, "rank");
+    delay(w, bound_crossing_way(w->m));
+    op_close_chain(w, op, bound_crossing_way(w->m));
+    op = op_open(w, "choose");
+    delay(w, bound_crossing_way(w->m));
+    op_close_chain(w, op, bound_crossing_way(w->m));
+}
+
+/* Rows against the experts that they have chosen: in the worst case others for each row, as long as
+ * there are others. */
+static void expert(struct walk_state *w, const char *name, int64_t k, int64_t n, bool late)
+{
+    const struct shape *s = w->s;
+    const struct lpu_chip *chip = w->m->chip;
+    int64_t one = bound_ceil(k * n, chip->lanes), slots = (int64_t)s->rows * s->experts_per_row;
+    int64_t a_cycle = (int64_t)chip->mxm_rows * chip->mxm_columns * chip->mxm_planes;
+    multiply(w, name,
+             (struct product){.vectors = one * (slots < s->experts ? slots : s->experts),
+                              .for_row = one * s->experts_per_row,
+                              .compute = bound_ceil(k * n * slots, a_cycle),
+                              .functions = 2,
+                              .late = late && slots < s->experts});
+}
+
+static void mixture(struct walk_state *w)
+{
+    const struct shape *s = w->s;
+    const struct model *model = s->model;
+    int64_t slots = (int64_t)s->rows * s->experts_per_row;
+    int64_t ffn = model->expert_ffn / s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
+    route(w);
+    expert(w, "expert.g", model->hidden, 2 * ffn, true);
+    if (model->expert_bias)
+        vector_op(w, "expert.gb", 1, 2 * tiles * slots);
+    vector_op(w, "gate", 3, 4 * tiles * slots);
+    requantise(w, "mlp.quant", ffn);
+    expert(w, "expert.d", ffn, model->hidden, false);
+    if (model->expert_bias)
+        vector_op(w, "expert.db", 1, slots * bound_ceil(model->hidden, w->m->chip->lanes));
+    vector_op(w, "combine", 2, 2 * slots * bound_ceil(model->hidden, w->m->chip->lanes));
 }
 
 static void mlp(struct walk_state *w)
 {
-    mlp_share(w, SHAPE_WHOLE);
+    norm(w, "mlp.norm");
+    if (w->s->experts)
+        mixture(w);
+    else
+        dense(w, SHAPE_WHOLE);
+    exchange(w, "down.sum");
 }
 
 static void mlp_first(struct walk_state *w)
 {
-    mlp_share(w, SHAPE_FIRST);
+    norm(w, "mlp.norm");
+    dense(w, SHAPE_FIRST);
+    exchange(w, "down.1.sum");
 }
 
 static void mlp_second(struct walk_state *w)
 {
-    mlp_share(w, SHAPE_SECOND);
+    norm(w, "mlp.norm");
+    dense(w, SHAPE_SECOND);
+    exchange(w, "down.2.sum");
 }
 
-/* The greatest key of a chip; the group's is found on the way back to the first stage. */
+/* The greatest key of a chip, then of the group. */
 static void head(struct walk_state *w)
 {
     const struct shape *s = w->s;
     norm(w, "head.norm");
     linear(w, "head", s->model->hidden, s->model->vocabulary / s->group);
     struct bound_op *op = op_open(w, "argmax");
-    int64_t before = w->last;
-    chain(w, 1 + (s->vocabulary > w->m->chip->lanes));
-    cross(w, op, 1, 4);
-    w->b->first = w->b->last = w->last;
-    if (s->group > 1)
-        w->last += w->m->hop + w->m->alu + 3 * w->m->slot;
-    op->need[BOUND_LINKS] = s->group > 1 ? 4 * w->m->slot : 0;
-    op_finish_vector(w, op, before);
+    int64_t latency = chain(w, 1), keys = program_dtype_planes(PROGRAM_DTYPE_KEY);
+    latency += cross(w, op, (struct crossing){1, s->vocabulary, (int32_t)keys});
+    w->partial = w->t;
+    if (s->group > 1) {
+        op->need[BOUND_LINKS] = keys * w->m->slot;
+        delay(w, w->m->hop + w->m->alu + (keys - 1) * w->m->slot);
+        latency += w->m->hop + w->m->alu + (keys - 1) * w->m->slot;
+    }
+    op_close_chain(w, op, latency);
 }
 
 static void embed(struct walk_state *w)
 {
     struct bound_op *op = op_open(w, "embed");
-    int64_t cycles = w->m->chip->mem_read_cycles + 1 + w->m->alu;
-    w->first = w->row = w->last = op->alone = op->need[BOUND_LATENCY] = cycles;
-    op_close(w, op);
+    delay(w, w->m->chip->mem_read_cycles + 1);
+    op_close_chain(w, op, w->m->chip->mem_read_cycles + 1 + chain(w, 1));
+    w->partial = w->t;
     if (w->s->group > 1)
         exchange(w, "embed.sum");
 }
 
-void bound_block(const struct bound_machine *m, const struct shape *shape,
-                 enum partition_block kind, struct bound_block *block)
+void bound_block(const struct bound_machine *m, const struct bound_work *work,
+                 struct bound_time *time, struct bound_time *partial, struct bound_block *block)
 {
     static void (*const walk[PARTITION_BLOCKS])(struct walk_state *) = {
         embed, attention, mlp, mlp_first, mlp_second, head};
-    struct walk_state w = {.m = m, .s = shape, .b = block};
-    *block = (struct bound_block){.kind = kind};
-    walk[kind](&w);
-    if (shape->group == 1)
-        block->first = block->last = w.last;
-    block->end = w.last;
+    struct walk_state w = {.m = m,
+                           .s = work->shape,
+                           .b = block,
+                           .t = *time,
+                           .late = work->late,
+                           .windowed = work->windowed};
+    *block = (struct bound_block){.kind = work->kind};
+    walk[work->kind](&w);
+    *partial = w.partial;
+    block->bound = w.t.last - time->last;
+    *time = w.t;
 }

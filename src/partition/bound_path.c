@@ -39,28 +39,36 @@ struct bound_machine bound_machine_of(const struct lpu_chip *chip)
     return m;
 }
 
-int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int32_t planes)
+int64_t bound_crossing_way(const struct bound_machine *m)
 {
-    int64_t bytes = rows * m->chip->lanes * planes, streams = 2 * m->chip->streams_per_direction;
-    int64_t way = least(m->sxm, m->mxm);
-    return least(way + bound_ceil(bytes, streams) - 1, 2 * way + m->alu) + m->alu;
+    return least(m->sxm, m->mxm) + m->alu;
 }
 
-/* With `late` vectors a link that bring sums, which need two hops, all others must bring every
- * chip's own. */
-static int64_t two_hops(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late)
+int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int64_t values, int32_t planes)
 {
-    int64_t sums = 2 * m->hop + m->alu + (late - 1) * m->slot;
-    int64_t own = vectors - late * (group - 2);
-    return greatest(sums, m->hop + (greatest(own, 1) - 1) * m->slot);
+    int64_t bytes = rows * least(values, m->chip->lanes) * planes;
+    int64_t streams = 2 * m->chip->streams_per_direction;
+    int64_t way = bound_crossing_way(m);
+    return least(way + bound_ceil(bytes, streams) - 1, 2 * way);
 }
 
-int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors)
+/* Each link brings `sums` vectors that took two hops; of all others it must bring every chip's own.
+ */
+static int64_t two_hops(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t sums)
 {
-    int64_t best = m->hop + m->alu + (vectors - 1) * m->slot;
-    for (int64_t late = 1; late < vectors && 2 * m->hop + (late - 1) * m->slot < best; late++)
-        best = least(best, two_hops(m, group, vectors, late));
-    return best;
+    int64_t own = vectors - sums * (group - 2);
+    return greatest(2 * m->hop + m->alu + (sums - 1) * m->slot,
+                    m->hop + (greatest(own, 1) - 1) * m->slot);
+}
+
+/* For everybody to know a sum, 2 T - 2 one-way messages have to be sent, which are 2 / T a link. */
+int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late)
+{
+    int64_t one_hop = m->hop + m->alu + (vectors - 1) * m->slot, best = one_hop;
+    int64_t latest = least(one_hop, 2 * m->hop + m->alu), gossip = bound_ceil(2 * vectors, group);
+    for (int64_t sums = 1; sums < vectors && 2 * m->hop + (sums - 1) * m->slot < best; sums++)
+        best = least(best, two_hops(m, group, vectors, sums));
+    return greatest(greatest(best - late, latest), m->hop + (gossip - 1) * m->slot);
 }
 
 static bool is_in(const struct bound_pair *p, int32_t first, int32_t chip)
@@ -87,15 +95,20 @@ static void count_links(const struct bound_pair *p, int32_t chip, struct bound_j
     other->links += rest, other->heads += rest > 0;
 }
 
+/* Whether a sender has a link to a receiver. */
+static bool is_joined(const struct bound_pair *p, int32_t chip)
+{
+    for (int32_t link = 0; link < p->topology->links; link++)
+        if (is_in(p, p->to, lpu_topology_peer(p->topology, chip, link).chip))
+            return true;
+    return false;
+}
+
 static int64_t count_tails(const struct bound_pair *p)
 {
     int64_t tails = 0;
-    for (int32_t chip = p->from; chip < p->from + p->group; chip++) {
-        bool joined = false;
-        for (int32_t link = 0; link < p->topology->links; link++)
-            joined = joined || is_in(p, p->to, lpu_topology_peer(p->topology, chip, link).chip);
-        tails += joined;
-    }
+    for (int32_t chip = p->from; chip < p->from + p->group; chip++)
+        tails += is_joined(p, chip);
     return tails;
 }
 
@@ -119,15 +132,16 @@ static int32_t detour(const struct bound_pair *p, int32_t chip, int32_t *hops, i
     return -1;
 }
 
-/* The least such way of any sender, or, of parts of sums, of the sender that has the longest; -1:
- * there is none. */
+/* The least such way of any sender, or, of parts of sums, of the sender that has the longest, apart
+ * from those that need none where others do; -1: there is none. */
 static int64_t shortest_detour(const struct bound_pair *p)
 {
+    bool skips = p->sums && count_tails(p) < p->group;
     size_t chips = (size_t)p->topology->chips;
     int32_t *hops = base_alloc(chips, sizeof *hops), *queue = base_alloc(chips, sizeof *queue);
     int64_t best = -1;
     for (int32_t chip = p->from; chip < p->from + p->group; chip++) {
-        int64_t way = detour(p, chip, hops, queue);
+        int64_t way = skips && is_joined(p, chip) ? -1 : detour(p, chip, hops, queue);
         if (best < 0 || (p->sums ? way > best : way >= 0 && way < best))
             best = way;
     }

@@ -29,12 +29,21 @@ static inline int64_t bound_ceil(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* One lane of each of `rows` results depends on all lanes of a row of `planes` bytes planes: from
- * the row at the VXM until the results are. */
-int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int32_t planes);
+/* When a result stands at the VXM: its first vector, all of its first row, all of its last row. */
+struct bound_time {
+    int64_t first, row, last;
+};
 
-/* The sum of `vectors` on every chip of a group, from the first of them at the VXM. */
-int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors);
+/* From a value in one lane at the VXM to what depends on it in another lane, there. */
+int64_t bound_crossing_way(const struct bound_machine *m);
+
+/* The same where, in each of `rows` results, every lane depends on a row of `values` numbers of
+ * `planes` bytes that come at once, in as many lanes as they fill. */
+int64_t bound_crossing(const struct bound_machine *m, int64_t rows, int64_t values, int32_t planes);
+
+/* The sum of `vectors` on every chip of a group, from the first of them at the VXM. `late`: cycles
+ * by which vectors may come later, as long as sums of them are known somewhere in time. */
+int64_t bound_exchange(const struct bound_machine *m, int32_t group, int64_t vectors, int64_t late);
 
 /* Two groups of chips, and what joins them. */
 struct bound_pair {
@@ -46,8 +55,20 @@ struct bound_pair {
 /* What the senders hold on every receiver, from the first vector at the VXM. 0: there is no way. */
 int64_t bound_move(const struct bound_machine *m, const struct bound_pair *pair, int64_t vectors);
 
-/* Bounds of a block; fills all but what was compiled. */
-void bound_block(const struct bound_machine *m, const struct shape *shape,
-                 enum partition_block kind, struct bound_block *block);
+/* Vectors of one row of the residual stream. */
+int64_t bound_row_vectors(const struct shape *shape);
+
+/* What a block does. `late`: as for exchanges; `windowed`: its attention sees a window. */
+struct bound_work {
+    const struct shape *shape;
+    enum partition_block kind;
+    int64_t late;
+    bool windowed;
+};
+
+/* Walks through a block from `time` on; fills all but what was compiled. *partial: when what the
+ * chips then add up is there. */
+void bound_block(const struct bound_machine *m, const struct bound_work *work,
+                 struct bound_time *time, struct bound_time *partial, struct bound_block *block);
 
 #endif

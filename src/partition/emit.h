@@ -200,6 +200,11 @@ static inline struct pattern emit_reduced(struct pattern p)
     return (struct pattern){{1, p.n[1]}, {0, p.d[1]}};
 }
 
+static inline struct pattern emit_alu_results(struct alu a)
+{
+    return a.flags & PROGRAM_REDUCE ? emit_reduced(a.p) : a.p;
+}
+
 void block_release(struct block *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "partition/place.h"
 
 enum {
@@ -220,13 +221,13 @@ static void emit_row_max(struct block *b, const struct attention *at, int32_t ro
     struct program_operand in[3] = {emit_alu_operand(0), emit_alu_operand(1)}, last[2];
     if (at->sinks)
         in[2] = emit_read(b, at->sink, 0, 2, head_walk(at, row), p,
-                          emit_at_vxm(b, false, STREAM_SINK, a.cycle));
+                          emit_at_vxm(b, true, STREAM_SINK, a.cycle));
     a = ops_lane_max(b, a, in, at->sinks ? 3 : 2, last);
     struct walk walk = emit_walk(row, 0, 1);
-    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
+    struct lane_group from = {PROGRAM_WEST, STREAM_OUT, emit_vxm_x(b), 0};
     struct program_operand out = emit_stream(from.direction, from.stream, 2, at->row_max, 0, walk);
     from.cycle = emit_alu(b, a, last, 2, &out, 1);
-    emit_write(b, at->row_max, 0, 2, walk, a.p, from);
+    emit_write(b, at->row_max, 0, 2, walk, emit_alu_results(a), from);
     place_group(b, at->earliest);
 }
 
@@ -241,7 +242,7 @@ static void row_maxima(struct block *b, const struct attention *at)
 {
     const struct shape *s = b->shape;
     int32_t together = rows_together(b, at);
-    int32_t chunk = at->rows > 1 ? ops_lane_max_rows(s->attend_tiles) : 1;
+    int32_t chunk = ops_lane_max_rows(s->attend_tiles);
     emit_op(b, "softmax.max", true);
     for (int32_t first = 0; first < rows_of_all_heads(b, at); first += together)
         for (int32_t row = 0; row < together; row += chunk)
@@ -266,9 +267,9 @@ static void emit_sinks(struct block *b, const struct attention *at, int32_t head
     struct pattern p = emit_pattern(1, 0, rows_together(b, at), 1);
     struct walk to = weight_walk(b, at, head, 0);
     struct program_operand in[2] = {emit_read(b, at->placed_sink, 0, 2, head_walk(at, first), p,
-                                              emit_at_vxm(b, false, STREAM_SINK, 0)),
+                                              emit_at_vxm(b, true, STREAM_SINK, 0)),
                                     emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                              emit_at_vxm(b, true, STREAM_ROW, 0))};
+                                              emit_at_vxm(b, false, STREAM_ROW, 0))};
     struct alu a = {.unit = 0, .function = PROGRAM_VXM_SUB, .p = p};
     a.cycle = emit_alu(b, a, in, 2, NULL, 0);
     struct lane_group from = {PROGRAM_EAST, STREAM_OUT, emit_vxm_x(b), 0};
@@ -296,7 +297,7 @@ static void emit_exponentials(struct block *b, const struct attention *at, int32
         a.cycle = emit_masked(b, at, east, 8 * east, first, p);
         if (!east)
             maximum = emit_read(b, at->row_max, 0, 2, emit_walk(first, 0, 1), p,
-                                emit_at_vxm(b, true, STREAM_ROW, a.cycle));
+                                emit_at_vxm(b, false, STREAM_ROW, a.cycle));
         struct program_operand in[2] = {emit_alu_operand(8 * east), maximum};
         a.cycle = emit_alu(b, a, in, 2, NULL, 0);
         struct lane_group from = {emit_outward(east), STREAM_OUT, emit_vxm_x(b), 0};
@@ -451,8 +452,8 @@ static struct row_source packed_rows(struct block *b, int32_t head)
 /* Logits of the sinks, one vector a head: in all lanes, and in those of the head's place alone. */
 static void sink_tensors(struct block *b, struct attention *at)
 {
-    int32_t slice[2] = {emit_inner_slice(b, false, OPS_SLOT_ROW),
-                        emit_inner_slice(b, false, OPS_SLOT_ROW + 1)};
+    int32_t slice[2] = {emit_inner_slice(b, true, OPS_SLOT_ROW),
+                        emit_inner_slice(b, true, OPS_SLOT_ROW + 1)};
     at->sinks = b->shape->model->attention_sinks;
     if (!at->sinks)
         return;
@@ -473,38 +474,65 @@ static void row_tensors(struct block *b, struct attention *at)
         at->weight[east] =
             pair_tensor(b, "weight", east, OPS_SLOT_SCALE_X, OPS_SLOT_SCALE_X + 1, rows * tiles);
     }
-    at->row_max = pair_tensor(b, "row.max", true, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
+    at->row_max = pair_tensor(b, "row.max", false, OPS_SLOT_ROW, OPS_SLOT_ROW + 1, rows);
     if (at->sinks)
         at->sink_weight = pair_tensor(b, "sink", true, OPS_SLOT_BYTES, OPS_SLOT_SPARE, rows);
 }
 
-/* Rows [first, first + rows) of the step against the cache of their sequence. */
-static void attend(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qk,
-                   const struct row_source out[SHAPE_QUADS])
+/* Buffers and rotated queries of a group of rows, the same for all KV heads. */
+static void open_group(struct block *b, struct attention head[SHAPE_QUADS], const struct quads *qkv)
 {
-    const struct shape *s = b->shape;
-    struct attention *at = &head[0];
-    row_tensors(b, at);
-    rotate_queries(b, at, qk);
-    for (int32_t h = 1; h < s->kv_heads; h++) {
+    row_tensors(b, &head[0]);
+    rotate_queries(b, &head[0], qkv);
+    for (int32_t h = 1; h < b->shape->kv_heads; h++) {
         struct attention cache = head[h];
-        head[h] = *at;
+        head[h] = head[0];
         memcpy(head[h].key, cache.key, sizeof cache.key);
         memcpy(head[h].value, cache.value, sizeof cache.value);
     }
+}
+
+static void all_scores(struct block *b, const struct attention head[SHAPE_QUADS])
+{
     emit_op(b, "scores", true);
-    for (int32_t h = 0; h < s->kv_heads; h++)
+    for (int32_t h = 0; h < b->shape->kv_heads; h++)
         for (int32_t east = 0; east < 2; east++)
             emit_scores(b, &head[h], h, east);
-    row_maxima(b, at);
+}
+
+static void all_exponentials(struct block *b, const struct attention *at)
+{
+    int32_t heads = at->rows > 1 ? b->shape->heads : 1;
     emit_op(b, "softmax.exp", true);
-    for (int32_t h = 0; h < (at->rows > 1 ? s->heads : 1); h++)
+    for (int32_t h = 0; h < heads; h++)
         emit_exponentials(b, at, h);
-    for (int32_t h = 0; at->sinks && h < (at->rows > 1 ? s->heads : 1); h++)
+    for (int32_t h = 0; at->sinks && h < heads; h++)
         emit_sinks(b, at, h);
+}
+
+static void all_weighted_rows(struct block *b, const struct attention head[SHAPE_QUADS],
+                              const struct row_source out[SHAPE_QUADS])
+{
     emit_op(b, "values", true);
-    for (int32_t h = 0; h < s->kv_heads; h++)
+    for (int32_t h = 0; h < b->shape->kv_heads; h++)
         weighted_rows(b, &head[h], h, &out[h]);
+}
+
+/* Groups of rows, each with buffers of its own, against the caches of their sequences: stage by
+ * stage, so that none waits for what another does later. */
+static void attend(struct block *b, struct attention (*group)[SHAPE_QUADS], int32_t groups,
+                   const struct quads *qkv, const struct row_source out[SHAPE_QUADS])
+{
+    for (int32_t n = 0; n < groups; n++)
+        open_group(b, group[n], qkv);
+    for (int32_t n = 0; n < groups; n++)
+        all_scores(b, group[n]);
+    for (int32_t n = 0; n < groups; n++)
+        row_maxima(b, &group[n][0]);
+    for (int32_t n = 0; n < groups; n++)
+        all_exponentials(b, &group[n][0]);
+    for (int32_t n = 0; n < groups; n++)
+        all_weighted_rows(b, group[n], out);
 }
 
 /* The step's keys and values, sequence by sequence. */
@@ -521,6 +549,29 @@ static void write_caches(struct block *b, struct attention head[SHAPE_QUADS],
         }
 }
 
+/* Rows of the step in groups, as many at once as there are buffers for. */
+static void attend_in_waves(struct block *b, const struct attention head[SHAPE_QUADS],
+                            const struct quads *qkv, const struct row_source out[SHAPE_QUADS])
+{
+    const struct shape *s = b->shape;
+    int32_t rows = rows_at_once(s), most = groups_at_once(s);
+    struct attention(*group)[SHAPE_QUADS] = base_alloc((size_t)most, sizeof *group);
+    struct sram before = b->sram;
+    int64_t earliest = 0;
+    for (int32_t first = 0, groups; first < s->rows; first += groups * rows) {
+        for (groups = 0; groups < most && first + groups * rows < s->rows; groups++) {
+            memcpy(group[groups], head, sizeof *group);
+            group[groups][0].first = first + groups * rows;
+            group[groups][0].rows = rows;
+            group[groups][0].earliest = earliest;
+        }
+        memcpy(b->sram.top, before.top, sizeof before.top);
+        attend(b, group, groups, qkv, out);
+        earliest = b->end;
+    }
+    base_free(group);
+}
+
 int32_t ops_attention(struct block *b, const struct common *c, const struct quads *qk,
                       const struct quads *qkv, struct row_source out[SHAPE_QUADS])
 {
@@ -534,16 +585,6 @@ int32_t ops_attention(struct block *b, const struct common *c, const struct quad
     }
     write_caches(b, head, qk, qkv);
     sink_tensors(b, &head[0]);
-    int32_t rows = rows_at_once(s), wave = rows * groups_at_once(s);
-    struct sram before = b->sram;
-    head[0].rows = rows;
-    for (int32_t first = 0; first < s->rows; first += rows) {
-        if (first > 0 && first % wave == 0) {
-            memcpy(b->sram.top, before.top, sizeof before.top);
-            head[0].earliest = b->end;
-        }
-        head[0].first = first;
-        attend(b, head, qk, out);
-    }
+    attend_in_waves(b, head, qk, out);
     return s->kv_heads;
 }

@@ -44,22 +44,6 @@ int32_t matmul_period_cycles(const struct lpu_chip *chip, int32_t rows)
     return (rows > load ? rows : load) + chip->mxm_install_cycles;
 }
 
-static void share_out(const struct matmul *m, struct matmul_side side[2])
-{
-    bool by_columns = m->n_tiles % 2 == 0;
-    for (int32_t east = 0; east < 2; east++) {
-        int32_t half = m->rows / 2;
-        side[east] = (struct matmul_side){
-            .first_tile = by_columns ? east * m->n_tiles / 2 : 0,
-            .tiles = by_columns ? m->n_tiles / 2 : m->n_tiles,
-            .first_row = by_columns || !east ? 0 : half,
-            .rows = by_columns ? m->rows
-                    : east     ? m->rows - half
-                               : half,
-        };
-    }
-}
-
 /* How many vectors of every row a pair of slices holds. */
 static int32_t vectors_per_pair(const struct lpu_chip *chip, const struct matmul_side *s)
 {
@@ -81,12 +65,47 @@ static const char *side_refusal(const struct lpu_chip *chip, const struct matmul
     return results > chip->vectors_per_slice ? "more results than slices hold" : NULL;
 }
 
+/* A side without rows has no tiles. */
+static void share_rows(const struct matmul *m, struct matmul_side side[2])
+{
+    int32_t west = m->rows / 2;
+    for (int32_t east = 0; east < 2; east++) {
+        int32_t rows = east ? m->rows - west : west;
+        side[east] = (struct matmul_side){
+            .tiles = rows ? m->n_tiles : 0, .first_row = east * west, .rows = rows};
+    }
+}
+
+static void share_columns(const struct matmul *m, struct matmul_side side[2])
+{
+    int32_t west = (m->n_tiles + 1) / 2;
+    for (int32_t east = 0; east < 2; east++)
+        side[east] = (struct matmul_side){
+            .first_tile = east * west, .tiles = east ? m->n_tiles - west : west, .rows = m->rows};
+}
+
+static const char *sides_refusal(const struct lpu_chip *chip, const struct matmul *m,
+                                 const struct matmul_side side[2])
+{
+    const char *why = side_refusal(chip, m, &side[0]);
+    return why ? why : side_refusal(chip, m, &side[1]);
+}
+
+/* NULL, or why neither way fits. */
+static const char *share_out(const struct lpu_chip *chip, const struct matmul *m,
+                             struct matmul_side side[2])
+{
+    share_rows(m, side);
+    if (!sides_refusal(chip, m, side))
+        return NULL;
+    share_columns(m, side);
+    return sides_refusal(chip, m, side);
+}
+
 const char *matmul_refusal(const struct lpu_chip *chip, const struct matmul *m)
 {
     struct matmul_side side[2];
-    share_out(m, side);
-    const char *why = side_refusal(chip, m, &side[0]);
-    return why ? why : side_refusal(chip, m, &side[1]);
+    return share_out(chip, m, side);
 }
 
 static int32_t pair_tensor(const struct passes *p, enum program_tensor_kind kind, const char *what,
@@ -204,7 +223,7 @@ static void emit_side(const struct passes *p)
 void ops_matmul(struct block *b, const struct matmul *m, struct matmul_side side[2])
 {
     emit_op(b, "matmul", true);
-    share_out(m, side);
+    share_out(b->chip, m, side);
     for (int32_t east = 0; east < 2; east++) {
         struct passes p = {.b = b,
                            .m = m,
@@ -213,7 +232,7 @@ void ops_matmul(struct block *b, const struct matmul *m, struct matmul_side side
                            .load = load_cycles(b->chip),
                            .period = matmul_period_cycles(b->chip, side[east].rows)};
         p.first_install = p.load;
-        if (side[east].rows)
+        if (side[east].tiles)
             emit_side(&p);
     }
     place_group(b, 0);

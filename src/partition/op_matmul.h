@@ -3,8 +3,8 @@
  *
  * A pass takes one tile of W, 160 contraction rows by 320 columns, which loads on 16 streams while
  * the rows stream under the tile before: two further streams bring them, so that nothing but the
- * install itself stands between passes. The hemispheres share the columns where their tiles are an
- * even number, else the rows. */
+ * install itself stands between passes. The hemispheres share the rows where each can hold all
+ * weights, else the columns. */
 #ifndef PARTITION_OP_MATMUL_H
 #define PARTITION_OP_MATMUL_H
 

@@ -3,11 +3,10 @@
  *
  * Nothing adds or compares across lanes for free. Sums over lanes go through the MXM against ones,
  * which also spreads the sum over all lanes. Maxima go through the SXM: a 16x16 transpose brings
- * the lanes of each superlane side by side for a tree of 15 ALUs, and lanes spread over superlanes
- * do it again. The last four of twenty superlanes come by the other SXM at once where there is one
- * row, by a rotation afterwards where rows follow each other. The quantised row is independent of
- * the norm's root mean square, so both reductions run side by side and only the row's scale needs
- * both. */
+ * the lanes of each superlane side by side for a tree of 15 ALUs; a single row goes in twenty
+ * times, rotated by whole superlanes, rows that follow each other cross three times. The quantised
+ * row is independent of the norm's root mean square, so both reductions run side by side and only
+ * the row's scale needs both. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -24,6 +23,8 @@ enum {
     STREAM_BYTES = 30,
     STREAM_ROW = 18, /* eastward, one vector a row */
     TREE_INPUTS = 16,
+    WRITE_CYCLES = 2,      /* from the issue of a write until its row can be read */
+    MOST_ROTATED_ROWS = 8, /* rotations of more take longer than two crossings */
     TREE_ROOT = 14,        /* unit of the last comparison in a tree of 15 */
     ONES_LEAD = 128,       /* farther than from any slice to the VXM */
     TREE_GAP_CYCLES = 100, /* trees of one group start this far apart at least */
@@ -52,62 +53,54 @@ static int64_t across(const struct block *b, int64_t cycle)
     return cycle + emit_vxm_x(b) - emit_sxm_x(b, false);
 }
 
-static uint8_t sxm_queue(bool east, int32_t queue)
+/* A train of the west SXM: its second queue transposes, its first or second permutes. */
+static struct program_instruction sxm_instruction(const struct block *b, int32_t queue,
+                                                  enum program_opcode opcode, struct pattern p,
+                                                  int64_t cycle)
 {
-    return (uint8_t)(PROGRAM_QUEUE_SXM + PROGRAM_SXM_QUEUES * east + queue);
+    return (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
+                                        .queue = (uint8_t)(PROGRAM_QUEUE_SXM + queue),
+                                        .opcode = (uint8_t)opcode,
+                                        .count = {p.n[0], p.n[1]},
+                                        .interval = {p.d[0], p.d[1]}};
 }
 
-/* Two streams outward at the SXM of hemisphere `east` in `cycle` to 16 pairs inward, by its second
- * queue. Returns when they stand at the VXM. */
-static int64_t emit_transpose(struct block *b, bool east, int32_t stream, int32_t from, int32_t to,
+/* Vectors of a train: rows, or several each. */
+static struct walk train_walk(struct pattern p)
+{
+    return emit_walk(0, p.n[0] > 1, p.n[0]);
+}
+
+/* Two streams westward at the SXM in `cycle` to 16 pairs eastward. Returns when they stand at the
+ * VXM. */
+static int64_t emit_transpose(struct block *b, struct program_operand in, int32_t to,
                               struct pattern p, int64_t cycle)
 {
-    struct program_operand in =
-        emit_stream(emit_outward(east), stream, 2, from, 0, emit_walk(0, 0, 1));
     struct program_operand out =
-        emit_stream(emit_inward(east), 0, 2 * TREE_INPUTS, to, 0, emit_walk(0, 0, 1));
-    emit(b,
-         (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                      .queue = sxm_queue(east, 1),
-                                      .opcode = PROGRAM_SXM_TRANSPOSE,
-                                      .count = {p.n[0], p.n[1]},
-                                      .interval = {p.d[0], p.d[1]}},
-         &in, 1, &out, 1);
+        emit_stream(PROGRAM_EAST, 0, 2 * TREE_INPUTS, to, 0, train_walk(p));
+    emit(b, sxm_instruction(b, 1, PROGRAM_SXM_TRANSPOSE, p, cycle), &in, 1, &out, 1);
     return across(b, cycle - b->chip->sxm_skew_cycles + b->chip->sxm_transpose_cycles);
 }
 
-/* A permutation by queue `queue` of the SXM of hemisphere `east`. Returns when `out` appears there.
- */
-static int64_t emit_permute(struct block *b, bool east, int32_t queue,
-                            enum program_sxm_function function, int32_t argument,
-                            struct program_operand in, struct program_operand out, struct pattern p,
-                            int64_t cycle)
+/* Returns when `out` appears at the SXM. */
+static int64_t emit_permute(struct block *b, struct program_instruction i,
+                            struct program_operand in, struct program_operand out)
 {
-    emit(b,
-         (struct program_instruction){.cycle = cycle - b->chip->sxm_skew_cycles,
-                                      .queue = sxm_queue(east, queue),
-                                      .opcode = PROGRAM_SXM_PERMUTE,
-                                      .function = (uint8_t)function,
-                                      .argument = argument,
-                                      .count = {p.n[0], p.n[1]},
-                                      .interval = {p.d[0], p.d[1]}},
-         &in, 1, &out, 1);
-    return cycle - b->chip->sxm_skew_cycles + b->chip->sxm_cycles;
+    emit(b, i, &in, 1, &out, 1);
+    return i.cycle + b->chip->sxm_cycles;
 }
 
-/* Levels of the tree over 16 transposed pairs of streams that come inward from `east` and stand at
- * the VXM in `cycle`; all but the root. Returns the cycle in which the root samples units 12 and
- * 13. */
-static int64_t emit_tree(struct block *b, bool east, int32_t leaves, struct pattern p,
-                         int64_t cycle)
+/* Levels of the tree over 16 transposed pairs of streams that stand at the VXM in `cycle`; all but
+ * the root. Returns the cycle in which the root samples units 12 and 13. */
+static int64_t emit_tree(struct block *b, int32_t leaves, struct pattern p, int64_t cycle)
 {
     struct alu a = {.function = PROGRAM_VXM_MAX, .p = p, .cycle = cycle};
     int64_t next = 0;
     for (int32_t j = 0; j < TREE_INPUTS / 2; j++, a.unit++) {
         struct program_operand in[2];
         for (int32_t k = 0; k < 2; k++)
-            in[k] = emit_stream(emit_inward(east), 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k,
-                                emit_walk(0, 0, 1));
+            in[k] =
+                emit_stream(PROGRAM_EAST, 4 * j + 2 * k, 2, leaves, 4 * j + 2 * k, train_walk(p));
         next = emit_alu(b, a, in, 2, NULL, 0);
     }
     for (int32_t first = 0, width = TREE_INPUTS / 2; width > 2; first += width, width /= 2) {
@@ -128,13 +121,11 @@ static struct alu tree_root(struct pattern p, int64_t cycle, struct program_oper
     return (struct alu){.unit = TREE_ROOT, .function = PROGRAM_VXM_MAX, .p = p, .cycle = cycle};
 }
 
-/* Emits `a` with its result outward on two streams as `to`. */
-static int64_t emit_outward_result(struct block *b, struct alu a, bool east,
-                                   const struct program_operand *in, int32_t inputs, int32_t to)
+/* Emits `a` with its result westward on two streams as `to`. */
+static int64_t emit_outward_result(struct block *b, struct alu a, const struct program_operand *in,
+                                   int32_t inputs, struct program_operand to)
 {
-    struct program_operand out =
-        emit_stream(emit_outward(east), STREAM_TREE_OUT, 2, to, 0, emit_walk(0, 0, 1));
-    return emit_alu(b, a, in, inputs, &out, 1);
+    return emit_alu(b, a, in, inputs, &to, 1);
 }
 
 static int32_t max_label(struct block *b, int32_t vectors)
@@ -142,73 +133,110 @@ static int32_t max_label(struct block *b, int32_t vectors)
     return emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2 * vectors);
 }
 
-/* What the VXM drives outward as `maxima` in `cycle`, a maximum a superlane in all of its lanes:
- * sixteen superlanes from `first` on side by side at the SXM of hemisphere `east`, through the
- * tree. Returns its root. */
-static struct alu over_superlanes(struct block *b, bool east, int32_t first, int32_t maxima,
-                                  struct pattern p, int64_t cycle, struct program_operand in[2])
+static struct program_operand max_train(int32_t stream, int32_t label, struct pattern p)
 {
-    int32_t spread = max_label(b, 1), leaves = max_label(b, TREE_INPUTS);
-    struct walk row = emit_walk(0, 0, 1);
-    int64_t c = emit_permute(b, east, 0, PROGRAM_SXM_SPREAD, first,
-                             emit_stream(emit_outward(east), STREAM_TREE_OUT, 2, maxima, 0, row),
-                             emit_stream(emit_outward(east), STREAM_SPREAD, 2, spread, 0, row), p,
-                             across(b, cycle));
-    c = emit_transpose(b, east, STREAM_SPREAD, spread, leaves, p, c);
-    return tree_root(p, emit_tree(b, east, leaves, p, c), in);
+    return emit_stream(PROGRAM_WEST, stream, 2, label, 0, train_walk(p));
 }
 
-/* One row: sixteen superlanes in the west and the last four in the east, one step of an ALU later,
- * so that one tree takes both. */
-static struct alu over_both_sides(struct block *b, struct alu root, struct program_operand last[2])
+/* Rows that stand westward at the VXM in `cycle` as `row`, each into two slices of its own near the
+ * SXM and from there to it once for each superlane, where they stand in pattern p as `again`.
+ * Returns when. */
+static int64_t keep_rows(struct block *b, struct program_operand row, struct pattern rows,
+                         struct program_operand again, struct pattern p, int64_t cycle)
 {
-    const struct pattern p = root.p;
-    int32_t west = max_label(b, 1), east = max_label(b, 1);
-    struct alu copy = {.unit = TREE_ROOT + 1, .function = PROGRAM_VXM_COPY, .p = p};
-    int64_t c = copy.cycle = emit_outward_result(b, root, false, last, 2, west);
-    last[0] = emit_alu_operand(TREE_ROOT);
-    int64_t later = emit_outward_result(b, copy, true, last, 1, east);
-    root = over_superlanes(b, false, 0, west, p, c, last);
-    copy.cycle = emit_alu(b, root, last, 2, NULL, 0);
-    last[0] = emit_alu_operand(TREE_ROOT);
-    emit_alu(b, copy, last, 1, NULL, 0);
-    root = over_superlanes(b, true, b->chip->lanes / b->chip->lanes_per_superlane - TREE_INPUTS,
-                           east, p, later, last);
-    root.cycle = emit_alu(b, root, last, 2, NULL, 0);
-    last[0] = emit_alu_operand(TREE_ROOT);
-    last[1] = emit_alu_operand(TREE_ROOT + 1);
-    root.unit = 0;
+    const struct lpu_chip *chip = b->chip;
+    struct pattern one = emit_pattern(1, 0, 1, 0), many = emit_pattern(p.n[0], p.d[0], 1, 0);
+    struct walk same = emit_walk(0, 0, 0);
+    int64_t there =
+        across(b, cycle) - chip->mem_write_skew_cycles + WRITE_CYCLES + chip->mem_read_cycles;
+    row.stride[1] = again.stride[1] = 0;
+    for (int32_t n = 0; n < rows.n[1]; n++) {
+        int32_t slice[2] = {emit_outer_slice(b, false, 2 * n),
+                            emit_outer_slice(b, false, 2 * n + 1)};
+        int32_t kept =
+            emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "max.row", slice, 2, 1);
+        row.index = again.index = n;
+        emit_store(b, row, kept, 0, same, one,
+                   (struct lane_group){PROGRAM_WEST, row.stream, emit_vxm_x(b),
+                                       cycle + (int64_t)n * rows.d[1]});
+        for (int32_t sub = 0; sub < 2; sub++) {
+            struct program_operand plane = again;
+            plane.stream += (uint8_t)sub, plane.sub = (uint8_t)sub, plane.streams = 1;
+            emit_read_as(b, kept, sub, same, many, plane,
+                         (struct lane_group){PROGRAM_WEST, plane.stream, emit_sxm_x(b, false),
+                                             there + (int64_t)n * p.d[1]});
+        }
+    }
+    return there;
+}
+
+/* A few rows, in one crossing: each goes into the SXM once for each superlane, rotated by one more
+ * each time, and the root of the tree folds what comes back. */
+static struct alu over_rotations(struct block *b, struct alu source,
+                                 const struct program_operand *in, int32_t inputs,
+                                 struct program_operand last[2])
+{
+    struct pattern rows = emit_alu_results(source);
+    int32_t superlanes = b->chip->lanes / b->chip->lanes_per_superlane;
+    int32_t apart = rows.d[1] > superlanes ? rows.d[1] : superlanes;
+    struct pattern p = emit_pattern(superlanes, 1, rows.n[1], apart);
+    int32_t label = max_label(b, 1), turned = max_label(b, 1), leaves = max_label(b, TREE_INPUTS);
+    struct program_operand row = max_train(STREAM_TREE_OUT, label, rows),
+                           again = max_train(STREAM_SPREAD, label, rows),
+                           train = max_train(STREAM_TREE_OUT, turned, p);
+    int64_t c = emit_outward_result(b, source, in, inputs, row);
+    c = keep_rows(b, row, rows, again, p, c);
+    struct program_instruction turn = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
+    turn.function = PROGRAM_SXM_ROTATE, turn.argument_stride = 1;
+    c = emit_transpose(b, train, leaves, p, emit_permute(b, turn, again, train));
+    struct alu root = tree_root(p, emit_tree(b, leaves, p, c), last);
+    root.flags = PROGRAM_REDUCE;
     return root;
 }
 
-/* A train of rows, whose ALUs are at work for several rows at once: sixteen superlanes, then the
- * window of sixteen against itself, rotated. */
-static struct alu over_rotation(struct block *b, struct alu root, struct program_operand last[2])
+/* Through the SXM and the tree: what the VXM drives westward as `row` in `cycle`. */
+static struct alu through_tree(struct block *b, struct program_operand train, struct pattern p,
+                               int64_t at_sxm, struct program_operand last[2])
 {
-    const struct pattern p = root.p;
-    struct walk row = emit_walk(0, 0, 1);
-    int32_t maxima = max_label(b, 1), window = max_label(b, 1);
-    int64_t c = emit_outward_result(b, root, false, last, 2, maxima);
-    root = over_superlanes(b, false, 0, maxima, p, c, last);
-    c = across(b, emit_outward_result(b, root, false, last, 2, window));
-    last[0] = emit_stream(PROGRAM_EAST, 0, 2, max_label(b, 1), 0, row);
-    last[1] = emit_stream(PROGRAM_EAST, 2, 2, max_label(b, 1), 0, row);
-    struct program_operand from = emit_stream(PROGRAM_WEST, STREAM_TREE_OUT, 2, window, 0, row);
-    emit_permute(b, false, 0, PROGRAM_SXM_ROTATE, 4, from, last[0], p, c);
-    c = emit_permute(b, false, 1, PROGRAM_SXM_IDENTITY, 0, from, last[1], p, c);
+    int32_t leaves = max_label(b, TREE_INPUTS);
+    int64_t c = emit_transpose(b, train, leaves, p, at_sxm);
+    return tree_root(p, emit_tree(b, leaves, p, c), last);
+}
+
+/* A train of rows, a cycle each: three crossings, within superlanes, over sixteen of them, and the
+ * window of sixteen against itself, rotated. */
+static struct alu over_windows(struct block *b, struct alu source, const struct program_operand *in,
+                               int32_t inputs, struct program_operand last[2])
+{
+    struct pattern p = emit_alu_results(source);
+    struct program_operand row = max_train(STREAM_TREE_OUT, max_label(b, 1), p),
+                           maxima = max_train(STREAM_TREE_OUT, max_label(b, 1), p),
+                           spread = max_train(STREAM_SPREAD, max_label(b, 1), p),
+                           window = max_train(STREAM_TREE_OUT, max_label(b, 1), p);
+    int64_t c = across(b, emit_outward_result(b, source, in, inputs, row));
+    struct alu root = through_tree(b, row, p, c, last);
+    c = across(b, emit_outward_result(b, root, last, 2, maxima));
+    struct program_instruction i = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
+    i.function = PROGRAM_SXM_SPREAD;
+    root = through_tree(b, spread, p, emit_permute(b, i, maxima, spread), last);
+    c = across(b, emit_outward_result(b, root, last, 2, window));
+    for (int32_t k = 0; k < 2; k++)
+        last[k] = emit_stream(PROGRAM_EAST, 2 * k, 2, max_label(b, 1), 0, train_walk(p));
+    i = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
+    i.function = PROGRAM_SXM_ROTATE, i.argument = 4;
+    emit_permute(b, i, window, last[0]);
+    c = emit_permute(b, sxm_instruction(b, 1, PROGRAM_SXM_PERMUTE, p, c), window, last[1]);
     return (struct alu){
         .unit = TREE_ROOT + 1, .function = PROGRAM_VXM_MAX, .p = p, .cycle = across(b, c)};
 }
 
+/* One crossing where the rows are few enough for slices of their own. */
 struct alu ops_lane_max(struct block *b, struct alu source, const struct program_operand *in,
                         int32_t inputs, struct program_operand last[2])
 {
-    struct pattern p = source.flags & PROGRAM_REDUCE ? emit_reduced(source.p) : source.p;
-    int32_t row = max_label(b, 1), leaves = max_label(b, TREE_INPUTS);
-    int64_t c = across(b, emit_outward_result(b, source, false, in, inputs, row));
-    c = emit_transpose(b, false, STREAM_TREE_OUT, row, leaves, p, c);
-    struct alu root = tree_root(p, emit_tree(b, false, leaves, p, c), last);
-    return p.n[1] == 1 ? over_both_sides(b, root, last) : over_rotation(b, root, last);
+    return emit_alu_results(source).n[1] <= MOST_ROTATED_ROWS
+               ? over_rotations(b, source, in, inputs, last)
+               : over_windows(b, source, in, inputs, last);
 }
 
 /* Emits the last comparison with its result into rows [first, ...) of `tensor`, a west row vector.
@@ -220,7 +248,7 @@ static void write_row_max(struct block *b, struct alu last, const struct program
     struct program_operand out = emit_stream(PROGRAM_WEST, STREAM_BYTES, 2, tensor, 0, walk);
     struct lane_group from = {PROGRAM_WEST, STREAM_BYTES, emit_vxm_x(b), 0};
     from.cycle = emit_alu(b, last, in, 2, &out, 1);
-    emit_write(b, tensor, 0, 2, walk, last.p, from);
+    emit_write(b, tensor, 0, 2, walk, emit_alu_results(last), from);
 }
 
 /* Largest magnitude of up to four trains that end in ALUs or stand on streams, over the inner

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums over the tensor group, as schedules: who sends which vector over which link in which cycle.
  *
- * The rows of a decode step are few: every chip sends its whole partial rows to every other, one
- * hop, and all of them add (one-shot). A single row's vectors may leave while later ones are still
- * computed. A prefill chunk is long: each chip adds the rows it owns (reduce-scatter), then sends
+ * A few rows: every chip sends its whole partial rows to every other, one hop, and all of them add
+ * (one-shot). A single row's vectors may leave while later ones are still computed. A prefill
+ * chunk, and a batch that is worth it: each chip adds the rows it owns (reduce-scatter), then sends
  * the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group
  * run the same cycles; a link carries one vector a slot. In the all-gather rank r starts with place
  * r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
@@ -410,6 +410,16 @@ static void add_residual(struct block *b, struct quad_sum s)
     }
 }
 
+/* Whether rows are added where they are owned: in prefill, whose rows could not all be received,
+ * and where a second hop costs less than the vectors that it saves. */
+static bool takes_two_hops(const struct exchange *e, int32_t tiles)
+{
+    const struct shape *s = e->b->shape;
+    int64_t all = 2 * (int64_t)tiles * s->rows * e->slot, share = all / s->group;
+    int64_t second = e->b->chip->c2c_hop_cycles + START_MARGIN + ROUND_TRIP_MARGIN;
+    return shape_rows_each(s) > 1 || (s->rows % s->group == 0 && 2 * share + second < all);
+}
+
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
                 const int32_t *bias, const struct quads *out, const char *name, int32_t interval)
 {
@@ -419,7 +429,7 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
     emit_op(b, name, true);
     if (group == 1) {
         add_residual(b, sum);
-    } else if (shape_rows_each(b->shape) == 1) {
+    } else if (!takes_two_hops(&e, out->tiles)) {
         receive_tensors(&e, name, out->tiles);
         one_shot(&e, partial, interval);
         sum_all(&e, sum);

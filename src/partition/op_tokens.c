@@ -208,7 +208,8 @@ void ops_argmax(struct block *b, const struct common *c, const struct quads *log
     int32_t key = c->token, chunk = ops_lane_max_rows(tiles);
     emit_op(b, "argmax", false);
     if (b->shape->group > 1)
-        key = four_slices(b, "key", OPS_SLOT_X, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, rows);
+        key =
+            four_slices(b, "key", OPS_SLOT_KEY, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_KEY, rows);
     for (int32_t row = 0; row < rows; row += chunk)
         greatest_keys(b, logits, ids, key, row, rows - row < chunk ? rows - row : chunk);
     if (b->shape->group > 1)

@@ -17,6 +17,7 @@ enum ops_slot {
     OPS_SLOT_BYTES = 4, /* int8 activations, and the low half of fp16 ones */
     OPS_SLOT_SCALE_X = 5,
     OPS_SLOT_SCALE_Y = 7,
+    OPS_SLOT_KEY = 8, /* sampling keys of the chip: not where those of the group go */
     OPS_SLOT_ROW = 9, /* one vector a row: scales, maxima */
     OPS_SLOT_SPARE = 11,
 };

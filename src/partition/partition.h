@@ -13,7 +13,12 @@
 /* What a step does: `decode` takes one token and gives the next; `prefill` takes plan_prefill_rows
  * prompt tokens into the KV cache and gives none (the last prompt token goes through a decode
  * step). */
-enum partition_phase { PARTITION_DECODE, PARTITION_PREFILL, PARTITION_PHASES };
+enum partition_phase {
+    PARTITION_DECODE, /* against all positions of the bucket */
+    PARTITION_PREFILL,
+    PARTITION_RUNG, /* decode in the first of the smaller buckets of a ladder, and so on */
+    PARTITION_PHASES = PARTITION_RUNG + BUCKET_RUNGS
+};
 
 /* The units that a pipeline is cut between: embedding, attention and MLP of each layer, head. Where
  * memory wants it, an MLP is cut, too: into two shares of its inner columns. */
@@ -95,19 +100,17 @@ struct partition_seats plan_seats(const struct plan *plan);
 /* How soon steps may follow each other; NULL where one seat was asked for. */
 const struct interval_table *plan_interval(const struct plan *plan);
 
-int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase);
+int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase); /* 0: none such */
+/* Positions that every row of a step attends to, masked or not; 0: there is no such phase. */
+int32_t plan_positions(const struct plan *plan, enum partition_phase phase);
 const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count);
 
 /* The program of one chip, all tensors, operands and addresses filled in; the caller releases it
- * with program_release. Chips that only forward messages have a program, too; unused chips an empty
- * one. */
+ * with program_release. Chips that only forward messages have a program, too; unused chips, and
+ * phases that are not there, an empty one. The programs of all phases keep weights and caches in
+ * the same places. */
 void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
                   struct program *program);
-
-/* Cycles that one decode step needs at the least to bring all weights and the whole KV cache into
- * the MXMs of stage after stage at full stream bandwidth: the bound of one sequence. *vectors: what
- * one chip of each stage brings, summed over stages. */
-int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors);
 
 /* Decisions taken at compile time for one step, by class. */
 struct partition_decisions {

@@ -112,8 +112,7 @@ static struct pattern pattern_of(const struct program_instruction *i)
     return (struct pattern){{i->count[0], i->count[1]}, {i->interval[0], i->interval[1]}};
 }
 
-/* Issue to result on the stream register (or to nothing, for sinks). */
-static int32_t delay_of(const struct lpu_chip *chip, const struct program_instruction *i)
+int32_t place_delay(const struct lpu_chip *chip, const struct program_instruction *i)
 {
     switch (i->opcode) {
     case PROGRAM_MEM_READ:
@@ -135,7 +134,7 @@ static int32_t delay_of(const struct lpu_chip *chip, const struct program_instru
     }
 }
 
-static int32_t skew_of(const struct lpu_chip *chip, const struct program_instruction *i)
+int32_t place_skew(const struct lpu_chip *chip, const struct program_instruction *i)
 {
     switch (i->opcode) {
     case PROGRAM_MEM_WRITE:
@@ -167,7 +166,7 @@ static struct comb comb_of(const struct block *b, const struct program_instructi
 {
     int32_t x = program_queue_position(b->chip, i->queue);
     struct pattern p = pattern_of(i);
-    int64_t cycle = i->cycle + (drives ? delay_of(b->chip, i) : skew_of(b->chip, i));
+    int64_t cycle = i->cycle + (drives ? place_delay(b->chip, i) : place_skew(b->chip, i));
     bool last_only = drives && i->opcode == PROGRAM_MXM_COMPUTE && !(i->flags & PROGRAM_EVERY);
     if (drives && i->flags & PROGRAM_REDUCE && i->opcode == PROGRAM_VXM) {
         cycle += (int64_t)(p.n[0] - 1) * p.d[0];
@@ -405,7 +404,7 @@ static void commit_instruction(struct block *b, struct program_instruction *i, i
     struct interval v = lane_interval(i);
     hold(&b->busy->lane[i->queue], v);
     struct program_op *op = &b->code.op[i->op];
-    int64_t end = i->cycle + hull(pattern_of(i)) + 1 + delay_of(b->chip, i);
+    int64_t end = i->cycle + hull(pattern_of(i)) + 1 + place_delay(b->chip, i);
     op->start_cycle = i->cycle < op->start_cycle ? i->cycle : op->start_cycle;
     op->end_cycle = end > op->end_cycle ? end : op->end_cycle;
     b->end = end > b->end ? end : b->end;

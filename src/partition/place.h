@@ -14,4 +14,8 @@ void reservations_release(struct reservations *r);
  * readiness, residency windows and the block's end. Returns the shift. */
 int64_t place_group(struct block *b, int64_t earliest);
 
+/* Issue to result on the stream register (or to nothing, for sinks); issue to operand sampled. */
+int32_t place_delay(const struct lpu_chip *chip, const struct program_instruction *i);
+int32_t place_skew(const struct lpu_chip *chip, const struct program_instruction *i);
+
 #endif

@@ -77,14 +77,17 @@ static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why
 {
     const struct partition_input *in = &p->input;
     const struct bucket *bucket = in->bucket;
-    struct shape *shape = p->templates.shape;
-    bool fits =
-        shape_derive_decode(&shape[PARTITION_DECODE], in->chip, in->model, bucket, group, why) &&
-        shape_derive(&shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
+    struct templates *t = &p->templates;
+    bool derived =
+        shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, why) &&
+        shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
                      prefill_extent(in), why);
+    for (int32_t r = 0; derived && r < bucket->rungs; r++)
+        derived = shape_derive(&t->shape[PARTITION_RUNG + r], in->chip, in->model, bucket, group,
+                               bucket->batch, 1, bucket->rung[r], why);
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        shape[phase].caches = bucket->batch * p->seats;
-    return fits;
+        t->shape[phase].caches = bucket->batch * p->seats;
+    return derived;
 }
 
 static struct stages_unit unit_at(const struct plan *p, const struct partition_stage *stage,
@@ -156,7 +159,7 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
 static const struct block *block_of(const struct plan *p, enum partition_phase phase, int32_t rank,
                                     struct stages_unit u)
 {
-    return &p->templates.rank[rank].block[phase][u.kind][u.variant];
+    return &p->templates.rank[rank].block[template_phase(phase, u.kind)][u.kind][u.variant];
 }
 
 static int64_t vectors_of(const struct block *b, enum program_tensor_kind kind)
@@ -203,54 +206,68 @@ static void describe_stage(struct plan *p, int32_t s, const struct stages_piece 
     stage->constant_bytes = stage_bytes(p, stage, PROGRAM_TENSOR_CONSTANT);
 }
 
-/* Compiles a split whose prefill passes have `rows` rows as far as its decode length, with MLPs cut
- * in two where `shares`; true where it fits. */
-static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows, bool shares)
+/* Cuts the group that the plan holds into c->stages and lays out their decode step; true where it
+ * fits. */
+static bool take_stages(struct plan *p, struct partition_candidate *c)
 {
     struct stages_piece *piece = base_alloc((size_t)c->stages, sizeof *piece);
     int64_t missing = 0;
-    release_split(p);
-    c->fits = false;
-    c->prefill_rows = rows;
-    c->shares = shares;
-    p->templates.shares = shares;
-    if (derive_shapes(p, c->group, rows, c->why_not)) {
-        p->group = c->group;
-        templates_build(&p->templates, 1);
-        c->fits = stages_cut(&p->templates, c->stages, piece, &missing);
-        c->missing_bytes = missing * p->input.chip->lanes;
-        c->why_not[0] = '\0';
-        if (!c->fits)
-            snprintf(c->why_not, sizeof c->why_not, "the fullest chip lacks %.1f MiB of SRAM",
-                     (double)c->missing_bytes / 1048576.0);
-    }
-    if (c->fits) {
-        p->stages = c->stages;
-        p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
-        for (int32_t s = 0; s < p->stages; s++)
-            describe_stage(p, s, &piece[s]);
-        c->fits = lay_timeline(p, PARTITION_DECODE);
-        c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
-        if (!c->fits)
-            snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
-    }
+    release_timeline(p);
+    base_free(p->stage);
+    c->fits = stages_cut(&p->templates, c->stages, piece, &missing);
+    c->missing_bytes = missing * p->input.chip->lanes;
+    c->why_not[0] = '\0';
+    if (!c->fits)
+        snprintf(c->why_not, sizeof c->why_not, "the fullest chip lacks %.1f MiB of SRAM",
+                 (double)c->missing_bytes / 1048576.0);
+    p->stages = c->fits ? c->stages : 0;
+    p->stage = base_alloc((size_t)p->stages, sizeof *p->stage);
+    for (int32_t s = 0; s < p->stages; s++)
+        describe_stage(p, s, &piece[s]);
     base_free(piece);
+    if (c->fits && !(c->fits = lay_timeline(p, PARTITION_DECODE)))
+        snprintf(c->why_not, sizeof c->why_not, "no links join consecutive stages");
+    c->decode_cycles = c->fits ? p->length[PARTITION_DECODE] : 0;
     return c->fits;
 }
 
-/* A chunk goes through in one pass, or in several equal ones where its activations leave too little
- * SRAM or the last chunk of the bucket would end outside of it. */
+/* The blocks of one chip of a group, with MLPs cut in two where `shares`. */
+static bool take_group(struct plan *p, int32_t group, int32_t rows, bool shares, char *why)
+{
+    release_split(p);
+    p->templates.shares = shares;
+    if (!derive_shapes(p, group, rows, why))
+        return false;
+    p->group = group;
+    templates_build(&p->templates, 1);
+    return true;
+}
+
+/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
+ * fits. */
+static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows, bool shares)
+{
+    c->fits = false;
+    c->prefill_rows = rows;
+    c->shares = shares;
+    return take_group(p, c->group, rows, shares, c->why_not) && take_stages(p, c);
+}
+
+int32_t plan_pass_rows(const struct bucket *bucket, int32_t rows)
+{
+    int32_t chunk = bucket->prefill_chunk, passes = rows ? chunk / rows + 1 : 1;
+    for (; passes == 1 || chunk / passes >= LEAST_PREFILL_ROWS; passes++)
+        if (passes == 1 || (chunk % passes == 0 && shape_is_pass(bucket, chunk / passes)))
+            return chunk / passes;
+    return 0;
+}
+
 static bool try_passes(struct plan *p, struct partition_candidate *c, bool shares)
 {
     const struct bucket *bucket = p->input.bucket;
-    int32_t chunk = bucket->prefill_chunk;
-    for (int32_t passes = 1; passes == 1 || chunk / passes >= LEAST_PREFILL_ROWS; passes++) {
-        int32_t rows = chunk / passes;
-        if (passes > 1 && (chunk % passes || !shape_is_pass(bucket, rows)))
-            continue;
+    for (int32_t rows = 0; (rows = plan_pass_rows(bucket, rows)) > 0;)
         if (try_rows(p, c, rows, shares))
             break;
-    }
     return c->fits;
 }
 
@@ -282,6 +299,29 @@ static bool group_is_allowed(const struct plan *p, int32_t group)
 {
     int32_t asked = p->input.rack->tensor_group;
     return p->input.topology->chips_per_node % group == 0 && (!asked || asked == group);
+}
+
+struct plan *plan_sketch(const struct partition_input *input, int32_t group, int32_t rows,
+                         bool shares)
+{
+    struct plan *p = base_alloc(1, sizeof *p);
+    char why[160];
+    p->input = *input;
+    if (group_is_allowed(p, group) && take_group(p, group, rows, shares, why) &&
+        (!shares || has_shares(p)))
+        return p;
+    plan_release(p);
+    return NULL;
+}
+
+bool plan_sketch_stages(struct plan *plan, struct partition_candidate *c)
+{
+    return take_stages(plan, c);
+}
+
+int32_t plan_most_chips(const struct partition_input *input)
+{
+    return chips_of(input);
 }
 
 static void list_candidates(struct plan *p)
@@ -360,15 +400,17 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
                                       would.stages, would.group)
                         : base_format("no number of such chips would do with this bucket");
     base_report_add(report, NULL, 0,
-                    "%s does not fit into %d chips as %d x %d (stages x tensor group): the fullest "
-                    "chip lacks %lld bytes (%.1f MiB) of SRAM; %s",
+                    "%s does not fit into %d chips as %d x %d (stages x tensor group) with "
+                    "bucket.batch = %d caches of %d positions: the fullest chip lacks %lld bytes "
+                    "(%.1f MiB) of SRAM; %s",
                     p->input.model->name, best->stages * best->group, best->stages, best->group,
+                    p->input.bucket->batch, p->input.bucket->max_sequence,
                     (long long)best->missing_bytes, (double)best->missing_bytes / 1048576.0,
                     way_out);
     base_free(way_out);
 }
 
-/* Compiles a split that fits for all ranks of a group and both phases. */
+/* Compiles a split that fits for all ranks of a group and all phases. */
 static bool take(struct plan *p, struct partition_candidate *c)
 {
     if (!try_rows(p, c, c->prefill_rows, c->shares))
@@ -376,7 +418,8 @@ static bool take(struct plan *p, struct partition_candidate *c)
     release_timeline(p);
     templates_build(&p->templates, p->group);
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        lay_timeline(p, phase);
+        if (template_has_phase(&p->templates, phase))
+            lay_timeline(p, phase);
     c->decode_cycles = p->length[PARTITION_DECODE];
     return true;
 }
@@ -482,7 +525,8 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
     /* A stage of the head alone has nothing to do in prefill. */
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
         valid = valid && stage->start_cycle[phase] <= stage->end_cycle[phase] &&
-                (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase]);
+                (s == 0 || stage->start_cycle[phase] > p->stage[s - 1].end_cycle[phase] ||
+                 !template_has_phase(&p->templates, phase));
     return valid;
 }
 
@@ -543,6 +587,12 @@ const struct templates *plan_templates(const struct plan *plan)
     return &plan->templates;
 }
 
+const struct transfer *plan_transfer(const struct plan *plan, enum partition_phase phase,
+                                     int32_t stage)
+{
+    return &plan->transfer[phase][stage];
+}
+
 int64_t plan_transfer_cycles(const struct plan *plan, enum partition_phase phase, int32_t stage)
 {
     bool last = stage + 1 == plan->stages;
@@ -579,6 +629,12 @@ int32_t plan_prefill_rows(const struct plan *plan)
 int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase)
 {
     return plan->length[phase];
+}
+
+int32_t plan_positions(const struct plan *plan, enum partition_phase phase)
+{
+    const struct shape *s = &plan->templates.shape[phase];
+    return 2 * s->attend_tiles * s->kv_tile_positions;
 }
 
 const struct partition_candidate *plan_candidates(const struct plan *plan, size_t *count)
@@ -639,7 +695,6 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
 {
     const struct shape *shape = &p->templates.shape[phase];
     int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
-    program->chip = chip;
     program->rows = shape->rows;
     program->sequences = shape->sequences;
     program->length_cycles = p->length[phase];
@@ -654,7 +709,7 @@ static void describe_program(const struct plan *p, enum partition_phase phase, i
         program->vocabulary_first = first < vocabulary ? first : vocabulary;
         int32_t left = vocabulary - program->vocabulary_first;
         program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
-        program->token = phase == PARTITION_DECODE ? p->templates.rank[rank].tables.token : -1;
+        program->token = phase != PARTITION_PREFILL ? p->templates.rank[rank].tables.token : -1;
     }
 }
 
@@ -662,6 +717,9 @@ void plan_program(const struct plan *plan, enum partition_phase phase, int32_t c
                   struct program *program)
 {
     *program = (struct program){0};
+    program->chip = chip;
+    if (!template_has_phase(&plan->templates, phase))
+        return;
     describe_program(plan, phase, chip, program);
     struct assemble_place start = {.layer = 0};
     assemble_append(program, &plan->templates.rank[0].common[phase], &start);
@@ -669,15 +727,6 @@ void plan_program(const struct plan *plan, enum partition_phase phase, int32_t c
         append_blocks(plan, phase, chip / plan->group, chip % plan->group, program);
     append_transfers(plan, phase, chip, program);
     assemble_finish(program);
-}
-
-int64_t plan_install_bound_cycles(const struct plan *plan, int64_t *vectors)
-{
-    int64_t bytes = 0;
-    for (int32_t s = 0; s < plan->stages; s++)
-        bytes += plan->stage[s].weight_bytes + plan->stage[s].kv_bytes / plan->seats;
-    *vectors = bytes / plan->input.chip->lanes;
-    return *vectors / (2 * plan->input.chip->streams_per_direction);
 }
 
 static bool is_placed(const struct program_tensor *t)

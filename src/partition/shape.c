@@ -44,13 +44,24 @@ static bool divides_model(const struct model *m, int32_t group, char *why)
     return true;
 }
 
-/* The fewest, even number of equal tiles of at most `lanes` positions, in steps of 32. */
+/* Smaller buckets use the cache of the largest: they end where a pair of its tiles does. */
+static bool ends_every_rung(const struct bucket *bucket, int32_t positions)
+{
+    bool ends = true;
+    for (int32_t r = 0; r < bucket->rungs; r++)
+        ends = ends && bucket->rung[r] % (2 * positions) == 0;
+    return ends;
+}
+
+/* The fewest, even number of equal tiles of at most `lanes` positions, in steps of 32, the same for
+ * all buckets of a ladder. */
 static bool derive_kv_tiles(struct shape *s, const struct bucket *bucket, char *why)
 {
     for (int32_t tiles = 2; tiles * KV_STEP <= bucket->max_sequence; tiles += 2) {
         int32_t positions = bucket->max_sequence / tiles;
         if (bucket->max_sequence % tiles == 0 && positions % KV_STEP == 0 &&
-            positions <= s->chip->lanes && positions / 2 <= s->chip->mxm_fp16_rows) {
+            positions <= s->chip->lanes && positions / 2 <= s->chip->mxm_fp16_rows &&
+            ends_every_rung(bucket, positions)) {
             s->kv_tiles = tiles;
             s->kv_tile_positions = positions;
             return true;
@@ -208,6 +219,15 @@ static void check_floor_plan(const struct lpu_chip *chip, struct base_report *re
                             part[n].key, part[n].has, part[n].known);
 }
 
+static void check_rungs(const struct bucket *bucket, struct base_report *report)
+{
+    for (int32_t r = 0; r < bucket->rungs; r++)
+        if (bucket->rung[r] % (2 * KV_STEP))
+            base_report_add(report, NULL, 0,
+                            "bucket.max_sequence: a bucket of %d positions is no multiple of %d",
+                            bucket->rung[r], 2 * KV_STEP);
+}
+
 static void check_mixture(const struct lpu_chip *chip, const struct model *model,
                           struct base_report *report)
 {
@@ -235,6 +255,7 @@ bool shape_supports(const struct lpu_chip *chip, const struct model *model,
 {
     size_t before = report->count;
     check_floor_plan(chip, report);
+    check_rungs(bucket, report);
     check_mixture(chip, model, report);
     if (bucket->batch > PROGRAM_SEQUENCES)
         base_report_add(report, NULL, 0,

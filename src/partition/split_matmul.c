@@ -30,10 +30,17 @@ enum {
 /* Streams of the four cables from the other node, in the west. */
 static const int32_t cable_stream[MOST_CABLES] = {20, 21, 29, 30};
 
+/* Column tile `n` of a side; of both sides where they share the rows. */
+struct tile {
+    bool east;
+    int32_t n;
+};
+
 struct reduction {
     const struct split_matmul *s;
     struct block *b;
     struct split_matmul_share *share;
+    bool by_rows;                    /* the sides of the product share rows, not columns */
     int32_t chip, ports, block;      /* rows of one owner */
     int32_t slot, step;              /* of a link; between the ports' vectors in it */
     int32_t received[2][MOST_PORTS]; /* by turn */
@@ -52,18 +59,17 @@ static struct matmul matmul_of(const struct split_matmul *s)
 {
     const struct lpu_chip *chip = s->chip;
     int64_t columns = shape_ceil_div(s->n, s->topology->nodes / s->nodes);
-    int32_t n_tiles = shape_ceil_div(columns, chip->mxm_columns);
     int64_t k = shape_ceil_div(s->k, sharers(s));
     return (struct matmul){.rows = s->rows,
                            .k_tiles = shape_ceil_div(k, chip->mxm_fp16_rows),
-                           .n_tiles = n_tiles + n_tiles % 2};
+                           .n_tiles = shape_ceil_div(columns, chip->mxm_columns)};
 }
 
 const char *split_matmul_refusal(const struct split_matmul *s)
 {
     const struct lpu_topology *t = s->topology;
-    if (t->chips_per_node < 2 || s->nodes < 1 || s->nodes > 2 || t->nodes < s->nodes)
-        return "a contraction is split over one node or two";
+    if (t->chips_per_node % 2 || s->nodes < 1 || s->nodes > 2 || t->nodes < s->nodes)
+        return "a contraction is split over one node or two of an even number of chips";
     if (s->nodes == 2 &&
         (t->nodes != 2 || t->cables_per_node_pair != MOST_CABLES * t->chips_per_node))
         return "two nodes that share a contraction are joined by four cables a chip";
@@ -106,45 +112,65 @@ static int32_t link_at(const struct reduction *r, int32_t distance)
     return links[0];
 }
 
-static struct program_operand block_of(struct program_operand sent, int32_t first)
+/* Where the block of place `place` of a tile stands: in one tensor, or half of them in each. */
+static struct exchange_rows block_at(const struct reduction *r, struct tile t, int32_t place)
 {
-    sent.index = first;
+    int32_t first = place * r->block, west = r->share->side[0].rows;
+    if (!r->by_rows)
+        return (struct exchange_rows){r->share->side[t.east].y[t.n], first, r->block};
+    bool east = first >= west;
+    return (struct exchange_rows){r->share->side[east].y[t.n], first - east * west, r->block};
+}
+
+/* Reads `ports` blocks that follow each other from `port` on: in each slot a vector of each. */
+static struct program_operand read_blocks(const struct reduction *r, struct tile t, int32_t sub,
+                                          int32_t port, int32_t ports, int64_t cycle)
+{
+    struct exchange_rows first = block_at(r, t, port);
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(r->b), cycle + port * r->step};
+    return emit_read(r->b, first.tensor, sub, 1, emit_walk(first.first, r->block, 1),
+                     emit_pattern(ports, r->step, r->block, r->slot), at);
+}
+
+static struct program_operand block_of(struct program_operand sent, struct exchange_rows rows)
+{
+    sent.tensor = rows.tensor;
+    sent.index = rows.first;
     sent.stride[0] = 1;
     sent.stride[1] = 0;
     return sent;
 }
 
-/* Plane `sub` of a tile: in each slot a vector for every port. A chip d places on has this one
- * ports + 1 - d places on. */
-static void scatter_plane(struct reduction *r, int32_t y, int32_t sub, int64_t cycle)
+/* Plane `sub` of a tile. A chip d places on has this one ports + 1 - d places on. */
+static void scatter_plane(struct reduction *r, struct tile t, int32_t sub, int64_t cycle)
 {
-    struct block *b = r->b;
     int32_t turn = r->tiles % 2, first = r->tiles / 2 * r->block;
+    int32_t together = r->by_rows ? (r->ports + 1) / 2 : r->ports;
     struct pattern one = emit_pattern(r->block, r->slot, 1, 0);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
-    struct program_operand sent = emit_read(b, y, sub, 1, emit_walk(0, r->block, 1),
-                                            emit_pattern(r->ports, r->step, r->block, r->slot), at);
+    struct program_operand sent = read_blocks(r, t, sub, 0, together, cycle);
+    if (together < r->ports)
+        read_blocks(r, t, sub, together, r->ports - together, cycle);
     for (int32_t port = 0; port < r->ports; port++) {
         int32_t back = r->ports - 1 - port;
-        emit_link_send(b, link_at(r, port + 1), block_of(sent, port * r->block), one,
+        emit_link_send(r->b, link_at(r, port + 1), block_of(sent, block_at(r, t, port)), one,
                        cycle + port * r->step);
-        emit_link_receive(b, link_at(r, port + 1), block_of(sent, back * r->block), one,
+        emit_link_receive(r->b, link_at(r, port + 1), block_of(sent, block_at(r, t, back)), one,
                           cycle + back * r->step,
                           (struct link_target){STREAM_FROM + port, r->received[turn][port], sub,
                                                emit_walk(first, 1, 0)});
     }
 }
 
-static void scatter_tile(struct reduction *r, int32_t y)
+static void scatter_tile(struct reduction *r, struct tile t)
 {
     int64_t plane = (int64_t)r->block * r->slot;
     for (int32_t sub = 0; sub < PLANES; sub++)
-        scatter_plane(r, y, sub, sub * plane);
+        scatter_plane(r, t, sub, sub * plane);
     r->links_free = place_group(r->b, r->links_free) + PLANES * plane;
 }
 
 /* What all chips of the node contribute to this one's block of a tile, into `sum`. */
-static void add_tile(struct reduction *r, int32_t y, bool y_east, int32_t sum)
+static void add_tile(struct reduction *r, struct tile t, int32_t sum)
 {
     struct block *b = r->b;
     bool east = r->tiles % 2;
@@ -154,8 +180,9 @@ static void add_tile(struct reduction *r, int32_t y, bool y_east, int32_t sum)
         term[port] = emit_read(b, r->received[east][port], 0, PLANES,
                                emit_walk(r->tiles / 2 * r->block, 1, 0), p,
                                emit_at_vxm(b, east, STREAM_TERM + PLANES * port, 0));
-    term[r->ports] = emit_read(b, y, 0, PLANES, emit_walk(r->ports * r->block, 1, 0), p,
-                               emit_at_vxm(b, y_east, STREAM_OWN, 0));
+    struct exchange_rows own = block_at(r, t, r->ports);
+    term[r->ports] = emit_read(b, own.tensor, 0, PLANES, emit_walk(own.first, 1, 0), p,
+                               emit_at_vxm(b, r->by_rows || t.east, STREAM_OWN, 0));
     struct lane_group from = {PROGRAM_WEST, STREAM_SUM, emit_vxm_x(b), 0};
     struct program_operand out =
         emit_stream(from.direction, from.stream, PLANES, sum, 0, emit_walk(0, 1, 0));
@@ -178,8 +205,10 @@ static void cross_tile(struct reduction *r, int32_t sum)
             (struct lane_group){PROGRAM_WEST, STREAM_CROSS + sub, emit_link_x(b), 0});
         for (int32_t half = 0; half < 2; half++) {
             int32_t cable = 2 * sub + half, link = r->s->topology->local_links + cable;
-            emit_link_send(b, link, block_of(sent, away + half * quarter), one, half * shift);
-            emit_link_receive(b, link, block_of(sent, kept + half * quarter), one, half * shift,
+            struct exchange_rows goes = {sum, away + half * quarter, quarter},
+                                 comes = {sum, kept + half * quarter, quarter};
+            emit_link_send(b, link, block_of(sent, goes), one, half * shift);
+            emit_link_receive(b, link, block_of(sent, comes), one, half * shift,
                               (struct link_target){cable_stream[cable], r->other[half], sub,
                                                    emit_walk(r->tiles * quarter, 1, 0)});
         }
@@ -207,22 +236,32 @@ static void add_other(struct reduction *r, int32_t sum, int32_t total)
     }
 }
 
-static void reduce_tile(struct reduction *r, bool east, int32_t t)
+static void reduce_tile(struct reduction *r, struct tile t)
 {
     char name[24];
-    int32_t y = r->share->side[east].y[t];
-    snprintf(name, sizeof name, "sum.%c%d", east ? 'e' : 'w', (int)t);
+    int32_t column = r->share->side[t.east].first_tile + t.n;
+    snprintf(name, sizeof name, "sum.%d", (int)column);
     int32_t sum = tensor_at(r->b, name, false, PLACE_SUM, r->block), total = sum;
-    scatter_tile(r, y);
-    add_tile(r, y, east, sum);
+    scatter_tile(r, t);
+    add_tile(r, t, sum);
     if (r->s->nodes == 2) {
-        snprintf(name, sizeof name, "total.%c%d", east ? 'e' : 'w', (int)t);
+        snprintf(name, sizeof name, "total.%d", (int)column);
         total = tensor_at(r->b, name, true, PLACE_TOTAL, r->block / 2);
         cross_tile(r, sum);
         add_other(r, sum, total);
     }
-    r->share->total[east][t] = total;
+    r->share->total[column] = total;
     r->tiles++;
+}
+
+/* In the order in which tiles are done. */
+static void reduce_all(struct reduction *r)
+{
+    const struct matmul_side *side = r->share->side;
+    for (int32_t n = 0; n < side[0].tiles; n++)
+        for (int32_t east = 0; east < (r->by_rows ? 1 : 2); east++)
+            if (n < side[east].tiles)
+                reduce_tile(r, (struct tile){east, n});
 }
 
 void split_matmul_emit(const struct split_matmul *s, int32_t chip_id, struct block *b,
@@ -240,9 +279,8 @@ void split_matmul_emit(const struct split_matmul *s, int32_t chip_id, struct blo
                           .slot = (int32_t)machine_link_slot_cycles(s->chip)};
     r.step = r.slot / per_node;
     ops_matmul(b, &share->matmul, share->side);
+    r.by_rows = share->side[0].rows < s->rows;
     emit_op(b, "reduce", true);
     receive_tensors(&r);
-    for (int32_t t = 0; t < share->side[0].tiles; t++)
-        for (int32_t east = 0; east < 2; east++)
-            reduce_tile(&r, east, t);
+    reduce_all(&r);
 }

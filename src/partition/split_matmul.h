@@ -26,8 +26,8 @@ struct split_matmul {
 struct split_matmul_share {
     struct matmul matmul;
     struct matmul_side side[2];
-    int32_t total[2][MATMUL_MOST_TILES]; /* by side, as y */
-    int32_t owned;                       /* rows of it */
+    int32_t total[2 * MATMUL_MOST_TILES];
+    int32_t owned; /* rows of it */
 };
 
 /* NULL, or why it cannot be split so. */

@@ -43,7 +43,7 @@ struct stages_unit stages_unit(const struct templates *t, int32_t block, int32_t
 int64_t stages_unit_length(const struct templates *t, enum partition_phase phase,
                            struct stages_unit u)
 {
-    int64_t length = t->length[phase][u.kind][u.variant];
+    int64_t length = t->length[template_phase(phase, u.kind)][u.kind][u.variant];
     return length ? length + t->shape[0].chip->mem_write_skew_cycles : 0;
 }
 

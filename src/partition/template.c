@@ -234,6 +234,8 @@ bool template_is_compiled(const struct templates *t, enum partition_phase phase,
                           enum partition_block kind)
 {
     bool share = kind == PARTITION_MLP_FIRST || kind == PARTITION_MLP_SECOND;
+    if (template_phase(phase, kind) != phase)
+        return false;
     return share ? t->shares : kind != PARTITION_HEAD || phase == PARTITION_DECODE;
 }
 
@@ -249,6 +251,14 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
             note_block(t, b, phase, kind, v);
         }
     }
+}
+
+/* A rung's tables and residual buffers are those of decode. */
+static void open_rung(struct templates *t, struct template_rank *r, enum partition_phase phase)
+{
+    r->common[phase] = block_after(&r->common[PARTITION_DECODE], 0);
+    r->common[phase].shape = &t->shape[phase];
+    memcpy(r->residual[phase], r->residual[PARTITION_DECODE], sizeof r->residual[phase]);
 }
 
 /* Tables and residual buffers of both phases keep rows of their own; activations of a block share
@@ -267,8 +277,13 @@ static void build_rank(struct templates *t, int32_t rank)
     place_residual(&r->common[PARTITION_PREFILL], r, PARTITION_PREFILL, buffers);
     memcpy(r->common[PARTITION_DECODE].sram.top, r->common[PARTITION_PREFILL].sram.top,
            sizeof r->common[0].sram.top);
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
+        if (!template_has_phase(t, phase))
+            continue;
+        if (phase >= PARTITION_RUNG)
+            open_rung(t, r, phase);
         build_phase(t, r, phase);
+    }
 }
 
 void templates_build(struct templates *t, int32_t ranks)

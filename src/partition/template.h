@@ -9,7 +9,8 @@
 
 enum { TEMPLATE_RANKS = 8, TEMPLATE_VARIANTS = 2 * EMIT_SETS };
 
-/* The templates of one rank of a tensor group, for both phases. Prefill has no head. Layers take
+/* The templates of one rank of a tensor group, for all phases. Prefill has no head; the smaller
+ * buckets of a ladder differ from decode in attention alone and share its other blocks. Layers take
  * turns in EMIT_SETS variants, which differ in the slices that each op leaves free of weights;
  * attention through a window has as many more. */
 struct template_rank {
@@ -21,7 +22,7 @@ struct template_rank {
 };
 
 struct templates {
-    struct shape shape[PARTITION_PHASES];
+    struct shape shape[PARTITION_PHASES]; /* without rows: no such phase */
     struct template_rank rank[TEMPLATE_RANKS];
     int32_t ranks; /* compiled so far */
     bool shares;   /* MLPs may be cut: set before the first rank is compiled */
@@ -37,6 +38,18 @@ struct templates {
 static inline bool template_has_turns(enum partition_block kind)
 {
     return kind != PARTITION_EMBED && kind != PARTITION_HEAD;
+}
+
+static inline bool template_has_phase(const struct templates *t, enum partition_phase phase)
+{
+    return t->shape[phase].rows > 0;
+}
+
+/* The phase whose block a phase uses. */
+static inline enum partition_phase template_phase(enum partition_phase phase,
+                                                  enum partition_block kind)
+{
+    return phase >= PARTITION_RUNG && kind != PARTITION_ATTENTION ? PARTITION_DECODE : phase;
 }
 
 /* Orders in which the layers of a stage take turns: forward and backward, from any variant. */
@@ -60,6 +73,17 @@ static inline int32_t template_variant(const struct templates *t, enum partition
 /* Whether there are such blocks: prefill has no head, and MLPs are cut where that is allowed. */
 bool template_is_compiled(const struct templates *t, enum partition_phase phase,
                           enum partition_block kind);
+
+/* The variant of a kind of block whose schedule is the shortest. */
+static inline int32_t template_shortest(const struct templates *t, enum partition_phase phase,
+                                        enum partition_block kind)
+{
+    const int64_t *length = t->length[phase][kind];
+    int32_t best = 0;
+    for (int32_t v = 1; v < TEMPLATE_VARIANTS; v++)
+        best = length[v] && (!length[best] || length[v] < length[best]) ? v : best;
+    return best;
+}
 
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);

@@ -55,9 +55,9 @@ struct record_compare_step {
     int64_t start_ps, end_ps;
 };
 
-struct record_compare_bound {
+struct record_compare_share {
     uint8_t machine, phase;
-    char resource[RECORD_NAME_BYTES];
+    char share[RECORD_NAME_BYTES];
     int64_t time_ps;
 };
 

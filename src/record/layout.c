@@ -35,6 +35,10 @@ static const char *const opcode_label[] = {"read",    "write",   "load",    "ins
 /* In the order of enum program_tensor_kind and enum program_dtype. */
 static const char *const tensor_kind_label[] = {"weight",     "constant",  "kv",   "embedding",
                                                 "activation", "transient", "zero", NULL};
+static const char *const part_label[] = {"step", "stage", "move", "block", "op", NULL};
+static const char *const block_label[] = {"embedding", "attention", "mlp", "head", "none", NULL};
+static const char *const limit_label[] = {"install", "compute", "vxm",  "sxm",
+                                          "links",   "latency", "none", NULL};
 static const char *const dtype_label[] = {"int8", "fp16", "fp32", "int32", "key", NULL};
 
 /* In the order of enum gpu_op and enum gpu_bound, with gpu_op_name's and gpu_bound_name's names. */
@@ -108,8 +112,22 @@ static const struct record_column plan_places[] = {
 
 static const struct record_column plan_bounds[] = {
     CODE(record_plan_bound, phase, phase_label, "kind of step"),
-    TEXT(record_plan_bound, resource, "what could limit the step"),
-    TIME(record_plan_bound, cycles, "cycles", "shortest step if this alone were the limit"),
+    CODE(record_plan_bound, part, part_label, "what is bounded"),
+    INDEX(record_plan_bound, stage, "stage, or stage that a move leaves; -1: all that are equal"),
+    CODE(record_plan_bound, block, block_label, "block, or that of the op"),
+    TEXT(record_plan_bound, name, "op, or kind of part"),
+    TIME(record_plan_bound, cycles, "cycles",
+         "as compiled; op: by which it ends after those before"),
+    TIME(record_plan_bound, bound_cycles, "cycles", "at least; op: what it adds to its block's"),
+    TIME(record_plan_bound, span_cycles, "cycles", "op: first issue to last result, as compiled"),
+    TIME(record_plan_bound, alone_cycles, "cycles", "op: first issue to last result, at least"),
+    TIME(record_plan_bound, install_cycles, "cycles", "op: weights and cache into the MXM"),
+    TIME(record_plan_bound, compute_cycles, "cycles", "op: rows through its planes"),
+    TIME(record_plan_bound, vxm_cycles, "cycles", "op: functions on all ALUs"),
+    TIME(record_plan_bound, sxm_cycles, "cycles", "op: vectors that change lanes"),
+    TIME(record_plan_bound, link_cycles, "cycles", "op: vectors over links, with their hops"),
+    TIME(record_plan_bound, latency_cycles, "cycles", "op: the way of one value"),
+    CODE(record_plan_bound, limit, limit_label, "op: which of these decides"),
 };
 
 static const struct record_column plan_seats[] = {
@@ -191,6 +209,8 @@ static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, position,
           "KV position of the step's first token, of that sequence or 0"),
     INDEX(record_lpu_step, seat, "cache of that sequence, or of the first of the batch"),
+    COUNT(record_lpu_step, bucket, "positions",
+          "that each of its tokens attends to, masked or not"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
     TIME(record_lpu_step, end_cycle, "cycles", "end after the start of the run"),
     CODE(record_lpu_step, executed, executed_label, "instruction by instruction, or closed form"),
@@ -323,11 +343,11 @@ static const struct record_column compare_steps[] = {
          "end; GPU steps overlap at their edges: TPOT runs from end to end"),
 };
 
-static const struct record_column compare_bounds[] = {
-    CODE(record_compare_bound, machine, machine_label, "machine"),
-    CODE(record_compare_bound, phase, phase_label, "kind of step"),
-    TEXT(record_compare_bound, resource, "what the time goes to"),
-    TIME(record_compare_bound, time_ps, "ps", "time of a step that it accounts for"),
+static const struct record_column compare_shares[] = {
+    CODE(record_compare_share, machine, machine_label, "machine"),
+    CODE(record_compare_share, phase, phase_label, "kind of step"),
+    TEXT(record_compare_share, share, "what the time goes to"),
+    TIME(record_compare_share, time_ps, "ps", "time of a step that it accounts for"),
 };
 
 static const struct record_column compare_metrics[] = {
@@ -355,11 +375,12 @@ static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_PLAN_PLACES] =
         TABLE("/plan/places", "the SRAM map: rows of every tensor in every slice",
               record_plan_place, plan_places),
-    [RECORD_PLAN_BOUNDS] =
-        TABLE("/plan/bounds", "lower bounds of a step by resource", record_plan_bound, plan_bounds),
     [RECORD_PLAN_SEATS] =
         TABLE("/plan/seats", "how sequences share the pipeline; empty for one seat",
               record_plan_seats, plan_seats),
+    [RECORD_PLAN_BOUNDS] =
+        TABLE("/plan/bounds", "how good the schedule is: lower bounds beside what was compiled",
+              record_plan_bound, plan_bounds),
     [RECORD_LPU_QUEUES] =
         TABLE("/lpu/queues", "instruction queues of a chip", record_lpu_queue, lpu_queues),
     [RECORD_LPU_OPS] =
@@ -391,8 +412,8 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",
                                    record_compare_step, compare_steps),
-    [RECORD_COMPARE_BOUNDS] =
-        TABLE("/compare/bounds", "what bounds each machine", record_compare_bound, compare_bounds),
+    [RECORD_COMPARE_SHARES] = TABLE("/compare/shares", "where the time of a step goes",
+                                    record_compare_share, compare_shares),
     [RECORD_COMPARE_METRICS] = TABLE("/compare/metrics", "the figures of the summary",
                                      record_compare_metric, compare_metrics),
 };

@@ -48,8 +48,13 @@ struct record_plan_place {
 
 struct record_plan_bound {
     uint8_t phase;
-    char resource[RECORD_NAME_BYTES];
-    int64_t cycles;
+    uint8_t part; /* step, stage, move, block, op */
+    int32_t stage;
+    uint8_t block; /* enum partition_block; behind its last: none */
+    char name[RECORD_NAME_BYTES];
+    int64_t cycles, bound_cycles, span_cycles, alone_cycles;
+    int64_t install_cycles, compute_cycles, vxm_cycles, sxm_cycles, link_cycles, latency_cycles;
+    uint8_t limit; /* enum bound_limit; behind its last: none */
 };
 
 struct record_plan_seats {
@@ -95,6 +100,7 @@ struct record_lpu_step {
     uint8_t phase;
     int32_t sequence, position; /* sequence: -1: all of the batch */
     int32_t seat;               /* cache of the first sequence */
+    int32_t bucket;
     int64_t start_cycle, end_cycle;
     uint8_t executed; /* 1: instruction by instruction; 0: replayed */
     int64_t instructions_checked, vectors_checked, violations;

@@ -44,14 +44,14 @@ static int32_t swap(const struct program_instruction *how, int32_t n, int32_t l)
 static int32_t spread(const struct program_instruction *how, int32_t n, int32_t l)
 {
     int32_t lane = l % SUPERLANE;
-    (void)n;
-    return (l / SUPERLANE + lane + how->argument) % SUPERLANES * SUPERLANE + lane;
+    (void)how, (void)n;
+    return (l / SUPERLANE + lane) % SUPERLANES * SUPERLANE + lane;
 }
 
 static int32_t rotate(const struct program_instruction *how, int32_t n, int32_t l)
 {
-    int32_t superlane = (l / SUPERLANE + how->argument + 10 * SUPERLANES) % SUPERLANES;
-    (void)n;
+    int32_t turns = how->argument + n * how->argument_stride;
+    int32_t superlane = (l / SUPERLANE + turns + 10 * SUPERLANES) % SUPERLANES;
     return superlane * SUPERLANE + l % SUPERLANE;
 }
 
@@ -76,9 +76,9 @@ static const struct permutation permutations[] = {
     {{.function = PROGRAM_SXM_SWAP_HALVES, .width = 64}, swap},
     {{.function = PROGRAM_SXM_SWAP_HALVES, .width = 96}, swap}, /* 320 = 3 * 96 + 32 */
     {{.function = PROGRAM_SXM_SPREAD}, spread},
-    {{.function = PROGRAM_SXM_SPREAD, .argument = 4}, spread},
     {{.function = PROGRAM_SXM_ROTATE, .argument = 4}, rotate},
     {{.function = PROGRAM_SXM_ROTATE, .argument = -23}, rotate},
+    {{.function = PROGRAM_SXM_ROTATE, .argument = 3, .argument_stride = 7}, rotate},
 };
 
 /* An instruction of the western SXM, from streams going west to streams going east. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "sample.h"
 
 static void seed_is(const char *text, int64_t expected)
@@ -73,8 +74,43 @@ static void a_whole_float_is_an_integer_and_another_is_not(void)
     sample_release(&sample);
 }
 
+static void check_ladder(const struct bucket *bucket)
+{
+    CU_ASSERT_EQUAL(bucket->max_sequence, 512);
+    CU_ASSERT_EQUAL_FATAL(bucket->rungs, 2);
+    CU_ASSERT_EQUAL(bucket->rung[0], 64);
+    CU_ASSERT_EQUAL(bucket->rung[1], 128);
+}
+
+static void a_ladder_is_an_array_or_a_text_and_ascends(void)
+{
+    static const struct {
+        const char *value, *fault;
+    } wrong[] = {{"64,32", "32 after 64: the positions of a ladder ascend"},
+                 {"64,64", "64 after 64: the positions of a ladder ascend"},
+                 {"0,64", "0 is out of range: 1 to 1048576"},
+                 {"64,", "\"\" is not a number"},
+                 {"1,2,3,4,5,6", "6 is one too many: a ladder has up to 5"}};
+    struct sample sample = sample_read(
+        sample_file("ladder.cfg", "bucket = { max_sequence = [64, 128, 512]; };"), NULL);
+    check_ladder(&sample.scenario.bucket);
+    sample_release(&sample);
+    sample = sample_small("bucket.max_sequence=64,128,512", NULL, NULL);
+    check_ladder(&sample.scenario.bucket);
+    sample_release(&sample);
+    for (size_t n = 0; n < sizeof wrong / sizeof wrong[0]; n++) {
+        char *set = base_format("bucket.max_sequence=%s", wrong[n].value);
+        sample = sample_small(set, NULL, NULL);
+        CU_ASSERT_TRUE(sample_says(&sample, wrong[n].fault));
+        CU_ASSERT_EQUAL(sample.scenario.bucket.rungs, 0);
+        sample_release(&sample);
+        base_free(set);
+    }
+}
+
 TEST_MAIN("integers", TEST(integers_beyond_32_bits_need_no_suffix),
           TEST(an_integer_beyond_64_bits_is_a_fault),
           TEST(a_wide_integer_does_not_slip_into_a_narrow_field),
           TEST(a_fraction_may_be_written_as_an_integer),
-          TEST(a_whole_float_is_an_integer_and_another_is_not))
+          TEST(a_whole_float_is_an_integer_and_another_is_not),
+          TEST(a_ladder_is_an_array_or_a_text_and_ascends))

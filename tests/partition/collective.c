@@ -13,7 +13,7 @@ enum { LANES = 320 };
 
 static const struct {
     int32_t group, rows;
-} sizes[] = {{8, 1}, {8, 8},  {8, 16}, {8, 100}, {8, 1000},
+} sizes[] = {{8, 1}, {8, 8},  {8, 16}, {8, 100}, {8, 400},
              {2, 6}, {3, 10}, {4, 4},  {5, 61},  {7, 14}};
 
 enum { SIZES = sizeof sizes / sizeof *sizes };

@@ -63,6 +63,8 @@ static const struct rack_case splits[] = {
      .max_sequence = 1024,
      .chunk = 64,
      .prompt = 200},
+    {.name = "varied, batch 3", .model = &rack_varied, .group = 2, .prompt = 120, .batch = 3},
+    {.name = "mixture, batch 2", .model = &rack_mixture, .group = 4, .prompt = 33, .batch = 2},
     {.name = "mixture, 1 chip", .model = &rack_mixture, .stages = 1, .group = 1},
     {.name = "mixture, 1 stage of 2",
      .model = &rack_mixture,
@@ -166,5 +168,38 @@ static void a_sequence_may_fill_the_bucket(void)
     rack_release(&rack);
 }
 
+/* Each step takes the first program that suffices; the cache stays where it is. */
+static void check_ladder(const struct model *model, int32_t batch)
+{
+    struct rack rack;
+    rack_compile(&rack, &(struct rack_case){.model = model,
+                                            .stages = 2,
+                                            .group = 2,
+                                            .max_sequence = 256,
+                                            .rung = {64, 128},
+                                            .batch = batch});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    const enum partition_phase ladder[] = {PARTITION_RUNG, PARTITION_RUNG + 1, PARTITION_DECODE};
+    int64_t before = 0;
+    rack_start(&rack);
+    for (int32_t n = 0, position = 0; n < 3; n++) {
+        int64_t length = plan_length_cycles(rack.plan, ladder[n]);
+        CU_ASSERT_TRUE(length > before);
+        CU_ASSERT_EQUAL(plan_positions(rack.plan, ladder[n]), 64 << n);
+        for (; position < plan_positions(rack.plan, ladder[n]); position++)
+            CU_ASSERT_EQUAL(rack_step(&rack, ladder[n], position, 13 * position), length);
+        before = length;
+    }
+    CU_ASSERT_EQUAL(plan_length_cycles(rack.plan, PARTITION_RUNG + 2), 0);
+    CU_ASSERT_EQUAL(rack_violations(&rack), 0);
+    rack_release(&rack);
+}
+
+static void sequences_move_up_the_ladder(void)
+{
+    check_ladder(NULL, 2);
+    check_ladder(&rack_varied, 1);
+}
+
 TEST_MAIN("compiled programs", TEST(every_split_keeps_the_contract_and_its_length),
-          TEST(a_sequence_may_fill_the_bucket))
+          TEST(a_sequence_may_fill_the_bucket), TEST(sequences_move_up_the_ladder))

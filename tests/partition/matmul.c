@@ -103,6 +103,7 @@ static void products_are_right(void)
     check((struct matmul){.rows = 30, .k_tiles = 3, .n_tiles = 2});
     check((struct matmul){.rows = 9, .k_tiles = 2, .n_tiles = 3});
     check((struct matmul){.rows = 1, .k_tiles = 1, .n_tiles = 1});
+    check((struct matmul){.rows = 2, .k_tiles = 30, .n_tiles = 15});
 }
 
 /* A pass an install after the other: what is lost is the way in and out. */
@@ -121,7 +122,7 @@ static void many_rows_keep_the_mxm_busy(void)
 
 static void what_does_not_fit_is_refused(void)
 {
-    const struct matmul refused[] = {{5000, 2, 2}, {8, 300, 2}, {400, 200, 8}, {3000, 2, 14}};
+    const struct matmul refused[] = {{9000, 2, 2}, {8, 300, 2}, {400, 200, 8}, {4000, 2, 30}};
     for (int n = 0; n < 4; n++)
         CU_ASSERT_PTR_NOT_NULL(matmul_refusal(rack_chip(), &refused[n]));
 }

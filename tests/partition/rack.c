@@ -188,7 +188,9 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
                           .model = c->model ? *c->model : rack_shipped_model("tiny"),
                           .bucket = {.max_sequence = or_else(c->max_sequence, 256),
                                      .batch = or_else(c->batch, 1),
-                                     .prefill_chunk = or_else(c->chunk, 32)},
+                                     .prefill_chunk = or_else(c->chunk, 32),
+                                     .rungs = (c->rung[0] > 0) + (c->rung[1] > 0),
+                                     .rung = {c->rung[0], c->rung[1]}},
                           .workload = {.prompt_tokens = or_else(c->prompt, 1), .decode_tokens = 3}};
     rack->machine.vectors_per_slice =
         or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
@@ -275,13 +277,14 @@ void rack_start(struct rack *rack)
     rack->chip = base_alloc((size_t)rack->topology.chips, sizeof(struct chip *));
     for (int32_t c = 0; c < rack->topology.chips; c++) {
         const struct program *p = rack->program[c];
-        check_valid(rack, &p[0]);
-        check_valid(rack, &p[1]);
+        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+            check_valid(rack, &p[phase]);
         if (!p[0].instructions && !p[1].instructions)
             continue;
         rack->chip[c] = chip_create(&rack->machine, &rack->topology, c);
         for (int phase = 0; phase < PARTITION_PHASES; phase++)
-            chip_load(rack->chip[c], &p[phase]);
+            if (p[phase].rows > 0)
+                chip_load(rack->chip[c], &p[phase]);
     }
 }
 

@@ -45,6 +45,7 @@ struct rack_case {
     const struct model *model; /* NULL: configs/models/tiny */
     int32_t stages, group, nodes, chips_per_node;
     int32_t max_sequence, chunk, prompt;
+    int32_t rung[2];           /* smaller buckets; 0: none */
     int32_t batch;             /* 0: 1 */
     int32_t seats;             /* 0: 1 */
     int32_t chips_used;        /* 0: all */
@@ -62,7 +63,7 @@ struct rack {
     struct base_report report;
     enum base_status status;
     struct plan *plan;
-    struct program (*program)[PARTITION_PHASES]; /* [topology.chips] */
+    struct program (*program)[PARTITION_PHASES]; /* [topology.chips]; empty: no such phase */
     struct chip **chip;                          /* NULL where a chip has no instructions */
     bool computes;
     int32_t loading; /* the chip whose memory is being filled */

@@ -89,12 +89,14 @@ static void a_model_that_is_too_large_learns_how_many_chips_would_do(void)
 
 static void a_bucket_that_no_rack_holds_is_said_to_be_one(void)
 {
-    const struct rack_case c = {.group = 1, .vectors_per_slice = 256, .max_sequence = 8192};
+    const struct rack_case c = {
+        .group = 1, .vectors_per_slice = 256, .max_sequence = 8192, .batch = 2};
     enum base_status status;
     char *text = refusal_of(&c, &status);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     CU_ASSERT_EQUAL(status, BASE_DOES_NOT_FIT);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "no number of such chips would do with this bucket"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "with bucket.batch = 2 caches of 8192 positions"));
     base_free(text);
 }
 

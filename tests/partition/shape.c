@@ -150,7 +150,7 @@ static void kv_tiles_are_even_and_exact_for_every_bucket(void)
     const struct model model = model_of(0);
     const struct lpu_chip *chip = rack_chip();
     for (int32_t positions = 1; positions <= BUCKET; positions++) {
-        const struct bucket bucket = {positions, 1, 32};
+        const struct bucket bucket = {.max_sequence = positions, .batch = 1, .prefill_chunk = 32};
         struct shape s;
         char why[WHY_BYTES];
         bool derived = shape_derive_decode(&s, chip, &model, &bucket, 1, why);
@@ -192,7 +192,8 @@ static void a_refused_split_says_why(void)
 {
     for (size_t n = 0; n < sizeof refusals / sizeof refusals[0]; n++) {
         const struct refusal *r = &refusals[n];
-        const struct bucket bucket = {r->positions, 1, 32};
+        const struct bucket bucket = {
+            .max_sequence = r->positions, .batch = 1, .prefill_chunk = 32};
         struct model model = model_of(0);
         struct shape s;
         char why[WHY_BYTES] = "";

@@ -17,6 +17,7 @@ static const struct rack_case shapes[] = {
     {.name = "tiny, small slices", .stages = 4, .group = 1, .vectors_per_slice = 2048},
     {.name = "qwen, 2 stages of 2", .model = &rack_qwen, .stages = 2, .group = 2, .prompt = 33},
     {.name = "wide, 1 stage of 4", .model = &rack_wide, .stages = 1, .group = 4, .prompt = 33},
+    {.name = "tiny, a ladder of 3", .stages = 1, .group = 2, .rung = {64, 128}, .batch = 2},
     {.name = "odd, 1 stage of 2", .model = &rack_odd, .stages = 1, .group = 2, .max_sequence = 512},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
@@ -148,7 +149,7 @@ static void for_each_rack(void (*check)(const struct rack *rack))
 static void check_overlaps(const struct rack *rack)
 {
     for (int32_t c = 0; c < plan_chips(rack->plan); c++)
-        for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        for (int phase = 0; phase < PARTITION_RUNG; phase++) {
             CU_ASSERT_TRUE(is_inside(rack, &rack->program[c][phase]));
             CU_ASSERT_EQUAL(overlaps_of(&rack->program[c][phase], &rack->program[c][1 - phase]), 0);
         }
@@ -171,23 +172,26 @@ static bool is_placed_alike(const struct program *p, const struct program_tensor
     return true;
 }
 
-static void check_phases(const struct rack *rack)
+static void check_phase(const struct program *decode, const struct program *other)
 {
-    for (int32_t c = 0; c < plan_chips(rack->plan); c++) {
-        const struct program *decode = &rack->program[c][PARTITION_DECODE],
-                             *prefill = &rack->program[c][PARTITION_PREFILL];
-        for (size_t n = 0; n < prefill->tensors; n++) {
-            const struct program_tensor *t = &prefill->tensor[n];
-            const struct program_tensor *same = is_persistent(t) ? find(decode, t) : NULL;
-            if (same)
-                CU_ASSERT_TRUE(is_placed_alike(prefill, t, decode, same));
-            if (t->kind == PROGRAM_TENSOR_WEIGHT || t->kind == PROGRAM_TENSOR_KV)
-                CU_ASSERT_PTR_NOT_NULL(same);
-        }
+    for (size_t n = 0; n < other->tensors; n++) {
+        const struct program_tensor *t = &other->tensor[n];
+        const struct program_tensor *same = is_persistent(t) ? find(decode, t) : NULL;
+        if (same)
+            CU_ASSERT_TRUE(is_placed_alike(other, t, decode, same));
+        if (t->kind == PROGRAM_TENSOR_WEIGHT || t->kind == PROGRAM_TENSOR_KV)
+            CU_ASSERT_PTR_NOT_NULL(same);
     }
 }
 
-static void both_phases_find_weights_and_cache_in_one_place(void)
+static void check_phases(const struct rack *rack)
+{
+    for (int32_t c = 0; c < plan_chips(rack->plan); c++)
+        for (int phase = PARTITION_PREFILL; phase < PARTITION_PHASES; phase++)
+            check_phase(&rack->program[c][PARTITION_DECODE], &rack->program[c][phase]);
+}
+
+static void all_phases_find_weights_and_cache_in_one_place(void)
 {
     for_each_rack(check_phases);
 }
@@ -262,7 +266,7 @@ static void every_weight_is_on_the_chips_of_its_stage_once(void)
 static void check_cache(const struct rack *rack)
 {
     struct shape s = shape_of(rack);
-    int64_t each = (int64_t)rack->bucket.max_sequence * s.kv_heads * 2;
+    int64_t each = (int64_t)rack->bucket.batch * rack->bucket.max_sequence * s.kv_heads * 2;
     for (int32_t layer = 0; layer < rack->model.layers; layer++) {
         int32_t chips = 0;
         for (int32_t c = 0; c < rack->topology.chips; c++) {
@@ -334,7 +338,7 @@ static void every_token_has_one_row_of_the_embedding(void)
 }
 
 TEST_MAIN("SRAM", TEST(what_lives_at_the_same_time_has_rows_of_its_own),
-          TEST(both_phases_find_weights_and_cache_in_one_place),
+          TEST(all_phases_find_weights_and_cache_in_one_place),
           TEST(every_weight_is_on_the_chips_of_its_stage_once),
           TEST(the_cache_has_a_row_for_every_position_of_every_head),
           TEST(every_cache_row_has_one_owner), TEST(every_token_has_one_row_of_the_embedding))

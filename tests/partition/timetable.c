@@ -104,7 +104,7 @@ static void two_compilations_give_the_same_programs(void)
         CU_ASSERT_PTR_NOT_NULL_FATAL(first.plan);
         CU_ASSERT_PTR_NOT_NULL_FATAL(second.plan);
         for (int32_t c = 0; c < first.topology.chips; c++)
-            for (int phase = 0; phase < PARTITION_PHASES; phase++)
+            for (int phase = 0; phase < PARTITION_RUNG; phase++)
                 CU_ASSERT_TRUE(
                     are_programs_equal(&first.program[c][phase], &second.program[c][phase]));
         rack_release(&first);
@@ -231,7 +231,7 @@ static void vectors_leave_24_cycles_apart_and_arrive_as_they_left(void)
         struct rack rack;
         rack_compile(&rack, &shapes[n]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
-        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+        for (int phase = 0; phase < PARTITION_RUNG; phase++)
             check_wires(&rack, phase);
         rack_release(&rack);
     }

@@ -273,7 +273,7 @@ static struct mutation mutate(struct patient *patient)
     m.field = m.number < OF_INSTRUCTION ? &of_instruction[m.number]
                                         : &of_operand[m.number - OF_INSTRUCTION];
     m.chip = (int32_t)draw((uint64_t)patient->rack.topology.chips);
-    m.phase = (enum partition_phase)draw(PARTITION_PHASES);
+    m.phase = (enum partition_phase)draw(PARTITION_RUNG);
     struct program *p = &patient->rack.program[m.chip][m.phase];
     take_copy(&m, p);
     size_t n = draw_entry(&m, p);

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""--explain shows bounds, critical path and splits, alike on any number of ranks, and leaves no file."""
+import os
+import tempfile
+
+from program import SMALL, run
+
+
+def number(text):
+    return int(text.replace(",", ""))
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    os.chdir(scratch)
+    alone = run(SMALL, "--explain")
+    assert alone.returncode == 0, alone.stderr
+    assert run(SMALL, "--explain", ranks=3).stdout == alone.stdout
+    assert not os.listdir(scratch), "nothing was to be written"
+
+lines = [line.split() for line in alone.stdout.splitlines()]
+for part in ("stages", "moves", "step"):
+    rows = [words for words in lines if words and words[0] == part and words[2][0].isdigit()]
+    assert len(rows) == 2, part
+    for words in rows:
+        cycles, bound, ratio = number(words[1]), number(words[2]), float(words[3])
+        assert cycles >= bound > 0 and abs(ratio - cycles / bound) < 0.006, words
+assert alone.stdout.count("critical path") == 2
+splits = alone.stdout[alone.stdout.index("splits that fit"):].splitlines()
+assert sum("chosen" in line for line in splits) == 1, splits
+steps = [number(words[1]) for words in lines if words and words[0] == "step"]
+chosen = next(line.split() for line in splits if "chosen" in line)
+assert number(chosen[4]) == steps[0], "the survey measures what was compiled"
+print("bounds, paths and splits are explained")
