@@ -284,10 +284,11 @@ static void print_use(const struct app_run *run, const struct paint *p)
 }
 
 /* Classes of one machine and one time, with what a token needs. */
-static void print_decisions_of(const struct app_compare *compare, const struct paint *p,
+static void print_decisions_of(const struct app_run *run, const struct paint *p,
                                enum record_machine machine, enum record_when when,
                                const char *label)
 {
+    const struct app_compare *compare = run->compare;
     struct list list = {0};
     printf("%s%-*s%s", p->dim, LABEL, label, p->off);
     for (size_t i = 0; i < compare->decisions; i++) {
@@ -298,19 +299,22 @@ static void print_decisions_of(const struct app_compare *compare, const struct p
         print_item(&list, item);
         base_free(item);
     }
-    puts(list.items > 0 ? "" : "none: position and token only complete addresses");
+    if (list.items > 0)
+        puts("");
+    else
+        printf("none: position%s token%s only complete addresses\n",
+               run->model.experts ? "," : " and", run->model.experts ? " and experts" : "");
 }
 
 static void print_decisions(const struct app_run *run, const struct paint *p)
 {
-    const struct app_compare *c = run->compare;
     print_title(p, "Decisions behind one token");
     if (run->lpu) {
-        print_decisions_of(c, p, RECORD_LPU, RECORD_COMPILE_TIME, "LPU, compile time");
-        print_decisions_of(c, p, RECORD_LPU, RECORD_RUN_TIME, "LPU, run time");
+        print_decisions_of(run, p, RECORD_LPU, RECORD_COMPILE_TIME, "LPU, compile time");
+        print_decisions_of(run, p, RECORD_LPU, RECORD_RUN_TIME, "LPU, run time");
     }
     if (run->gpu)
-        print_decisions_of(c, p, RECORD_GPU, RECORD_RUN_TIME, "GPU, run time");
+        print_decisions_of(run, p, RECORD_GPU, RECORD_RUN_TIME, "GPU, run time");
 }
 
 static void print_candidate(const struct partition_candidate *c, bool chosen, const struct paint *p)

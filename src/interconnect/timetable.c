@@ -2,6 +2,8 @@
 /* Bookings of each wire as a sorted list of half-open intervals. */
 #include "interconnect/timetable.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 struct booking {
@@ -49,6 +51,16 @@ int64_t timetable_earliest(const struct timetable *timetable, int32_t wire, int6
     return from;
 }
 
+/* Bookings that touch become one. */
+static void join_neighbours(struct bookings *b, size_t n)
+{
+    for (size_t k = n + 1; k >= n && k > 0; k--)
+        if (k < b->count && b->at[k - 1].to == b->at[k].from) {
+            b->at[k - 1].to = b->at[k].to;
+            memmove(&b->at[k], &b->at[k + 1], (--b->count - k) * sizeof *b->at);
+        }
+}
+
 bool timetable_book(struct timetable *timetable, int32_t wire, int64_t departure, int32_t vectors)
 {
     if (timetable_earliest(timetable, wire, departure, vectors) != departure)
@@ -59,6 +71,7 @@ bool timetable_book(struct timetable *timetable, int32_t wire, int64_t departure
     for (; n > 0 && b->at[n - 1].from > departure; n--)
         b->at[n] = b->at[n - 1];
     b->at[n] = (struct booking){departure, departure + vectors * timetable->slot};
+    join_neighbours(b, n);
     return true;
 }
 
@@ -71,12 +84,19 @@ static int64_t suit_legs(const struct timetable *t, const struct timetable_leg *
     return start;
 }
 
-int64_t timetable_book_way(struct timetable *timetable, const struct timetable_leg *leg,
+int64_t timetable_find_way(const struct timetable *timetable, const struct timetable_leg *leg,
                            size_t legs, int64_t from, int32_t vectors)
 {
     int64_t start = from, next = suit_legs(timetable, leg, legs, from, vectors);
     for (; next != start; next = suit_legs(timetable, leg, legs, start, vectors))
         start = next;
+    return start;
+}
+
+int64_t timetable_book_way(struct timetable *timetable, const struct timetable_leg *leg,
+                           size_t legs, int64_t from, int32_t vectors)
+{
+    int64_t start = timetable_find_way(timetable, leg, legs, from, vectors);
     for (size_t n = 0; n < legs; n++)
         timetable_book(timetable, leg[n].wire, start + leg[n].offset, vectors);
     return start;

@@ -31,7 +31,11 @@ struct timetable_leg {
     int64_t offset;
 };
 
-/* Earliest start >= from at which all legs are free at their offsets; books them. */
+/* Earliest start >= from at which all legs are free at their offsets. */
+int64_t timetable_find_way(const struct timetable *timetable, const struct timetable_leg *leg,
+                           size_t legs, int64_t from, int32_t vectors);
+
+/* The same, and books them. */
 int64_t timetable_book_way(struct timetable *timetable, const struct timetable_leg *leg,
                            size_t legs, int64_t from, int32_t vectors);
 

@@ -330,7 +330,7 @@ static void attention(struct walk_state *w)
 /* Inner columns of a chip's share of an MLP. */
 static int64_t inner_columns(const struct shape *s, enum shape_share share)
 {
-    int64_t all = s->model->ffn / s->group;
+    int64_t all = (s->experts ? s->model->expert_ffn : s->model->ffn) / s->group;
     int64_t from = (int64_t)shape_share_first(s, share) * s->ffn_columns;
     int64_t to = from + (int64_t)shape_share_tiles(s, share) * s->ffn_columns;
     return (to < all ? to : all) - from;
@@ -379,46 +379,50 @@ static void expert(struct walk_state *w, const char *name, int64_t k, int64_t n,
                               .late = late && slots < s->experts});
 }
 
-static void mixture(struct walk_state *w)
+static void mixture(struct walk_state *w, enum shape_share share)
 {
+    static const char *const name[][2] = {
+        {"expert.g", "expert.d"}, {"expert.g.1", "expert.d.1"}, {"expert.g.2", "expert.d.2"}};
     const struct shape *s = w->s;
     const struct model *model = s->model;
-    int64_t slots = (int64_t)s->rows * s->experts_per_row;
-    int64_t ffn = model->expert_ffn / s->group, tiles = bound_ceil(ffn, w->m->chip->lanes);
+    int64_t slots = (int64_t)s->rows * s->experts_per_row, lanes = w->m->chip->lanes;
+    int64_t columns = inner_columns(s, share), tiles = bound_ceil(columns, lanes);
     route(w);
-    expert(w, "expert.g", model->hidden, 2 * ffn, true);
+    expert(w, name[share][0], model->hidden, 2 * columns, true);
     if (model->expert_bias)
         vector_op(w, "expert.gb", 1, 2 * tiles * slots);
     vector_op(w, "gate", 3, 4 * tiles * slots);
-    requantise(w, "mlp.quant", ffn);
-    expert(w, "expert.d", ffn, model->hidden, false);
+    requantise(w, "mlp.quant", columns);
+    expert(w, name[share][1], columns, model->hidden, false);
     if (model->expert_bias)
-        vector_op(w, "expert.db", 1, slots * bound_ceil(model->hidden, w->m->chip->lanes));
-    vector_op(w, "combine", 2, 2 * slots * bound_ceil(model->hidden, w->m->chip->lanes));
+        vector_op(w, "expert.db", 1, slots * bound_ceil(model->hidden, lanes));
+    vector_op(w, "combine", 2, 2 * slots * bound_ceil(model->hidden, lanes));
+}
+
+static void mlp_share(struct walk_state *w, enum shape_share share)
+{
+    static const char *const sum[] = {"down.sum", "down.1.sum", "down.2.sum"};
+    norm(w, "mlp.norm");
+    if (w->s->experts)
+        mixture(w, share);
+    else
+        dense(w, share);
+    exchange(w, w->s->experts ? sum[SHAPE_WHOLE] : sum[share]);
 }
 
 static void mlp(struct walk_state *w)
 {
-    norm(w, "mlp.norm");
-    if (w->s->experts)
-        mixture(w);
-    else
-        dense(w, SHAPE_WHOLE);
-    exchange(w, "down.sum");
+    mlp_share(w, SHAPE_WHOLE);
 }
 
 static void mlp_first(struct walk_state *w)
 {
-    norm(w, "mlp.norm");
-    dense(w, SHAPE_FIRST);
-    exchange(w, "down.1.sum");
+    mlp_share(w, SHAPE_FIRST);
 }
 
 static void mlp_second(struct walk_state *w)
 {
-    norm(w, "mlp.norm");
-    dense(w, SHAPE_SECOND);
-    exchange(w, "down.2.sum");
+    mlp_share(w, SHAPE_SECOND);
 }
 
 /* The greatest key of a chip, then of the group. */

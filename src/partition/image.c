@@ -4,39 +4,12 @@
  * A matrix is cut into tiles of output columns, dealt out over the quads, and tiles of contraction
  * lanes; a vector of a weight tensor is one column of one such tile. Int8 weights have a scale for
  * each output column, the least fp16 number with which no weight exceeds 127. */
-#include "partition/image.h"
-
-#include <math.h>
-#include <string.h>
+#include "partition/image_room.h"
 
 #include "base/half.h"
 #include "base/memory.h"
-#include "model/rotary.h"
-#include "partition/shape.h"
 
 enum { NO_INPUT = -1 };
-
-/* Beyond all ids, and exact in fp32. */
-static const float no_id = 16777216.0f;
-
-/* Below all logits, and within fp16. */
-static const float no_expert = -60000.0f;
-
-struct image {
-    const struct image_input *in;
-    struct shape shape;
-    const struct program *program;
-    image_put *put;
-    void *context;
-    float *lane;    /* a vector to be put */
-    float *row;     /* of the checkpoint */
-    int64_t *input; /* of a matrix by place, which is contraction tile and lane */
-    double *value;  /* one output's weights by place */
-    float *column;  /* the same as the chip holds them */
-    float *tile;    /* a tile's columns side by side, one row a place; NULL: not needed */
-    float *scale;   /* of the columns of a tile */
-    float *step;    /* of the embedding's hidden elements; NULL: this chip holds no token */
-};
 
 /* A weight's row: an output of the model, multiplied by `factor`; rows that do not exist are 0. */
 struct output {
@@ -56,16 +29,6 @@ struct matrix {
     enum shape_share share;
     int32_t out, in;
 };
-
-static void put(const struct image *m, int32_t tensor, int32_t sub, int32_t index)
-{
-    m->put(m->context, tensor, sub, index, m->lane);
-}
-
-static void clear_lanes(const struct image *m)
-{
-    memset(m->lane, 0, (size_t)m->shape.chip->lanes * sizeof *m->lane);
-}
 
 /* Hidden element of a lane, or NO_INPUT. */
 static int64_t hidden_of(const struct image *m, int32_t tile, int32_t lane)
@@ -107,12 +70,6 @@ static struct output of_head(const struct image *m, enum model_weight weight, in
     return element(weight, exists ? head * m->shape.head_dim + column : NO_INPUT);
 }
 
-/* The scores' scale, which queries bring: in their weights, or in the gains of their norm. */
-static double query_factor(const struct shape *s)
-{
-    return 1.0 / sqrt((double)s->head_dim);
-}
-
 /* Which of `q`, `k`, `v` a tile of the product belongs to. */
 static struct output of_qkv(const struct image *m, int32_t tile, int32_t column,
                             const enum model_weight weight[3])
@@ -123,7 +80,7 @@ static struct output of_qkv(const struct image *m, int32_t tile, int32_t column,
     if (kv >= 0)
         return of_head(m, weight[kv < s->kv_heads ? 1 : 2], first_kv + kv % s->kv_heads, column);
     struct output o = of_head(m, weight[0], (int64_t)m->in->rank * s->heads + tile, column);
-    o.factor = s->model->qk_norm ? 1.0 : query_factor(s);
+    o.factor = s->model->qk_norm ? 1.0 : image_query_factor(s);
     return o;
 }
 
@@ -216,14 +173,14 @@ static const struct matrix
                      {shape_down, down_output, ffn_of, NULL, SHAPE_FIRST, 0, 1},
                      {shape_down, down_output, ffn_of, NULL, SHAPE_SECOND, 0, 1}},
     matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_of},
-    matrix_expert_gate = {.shape = shape_gate_up,
-                          .output = expert_gate_output,
-                          .input = hidden_of,
-                          .rows = expert_width},
-    matrix_expert_down = {.shape = shape_down,
-                          .output = expert_down_output,
-                          .input = ffn_of,
-                          .rows = hidden_width},
+    matrix_expert_gate[] =
+        {{shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_WHOLE, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_FIRST, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_SECOND, 2, 0}},
+    matrix_expert_down[] =
+        {{shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_WHOLE, 0, 1},
+         {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_FIRST, 0, 1},
+         {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_SECOND, 0, 1}},
     matrix_head = {.shape = head_shape, .output = head_output, .input = hidden_of};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
@@ -270,11 +227,6 @@ static int32_t sibling(const struct image *m, int32_t tensor, char letter)
     return -1;
 }
 
-static int32_t quad_of(const struct program_tensor *t)
-{
-    return t->name[strlen(t->name) - 1] - '0';
-}
-
 /* One output's weights as a column of its tile; `first` is the tile's first vector. */
 static void put_column(const struct image *m, const struct linear_shape *s, int32_t tensor,
                        int32_t first, int32_t c)
@@ -282,7 +234,7 @@ static void put_column(const struct image *m, const struct linear_shape *s, int3
     int32_t per = m->shape.chip->mxm_load_streams, lanes = m->shape.chip->lanes;
     for (int32_t k = 0; k < s->k_tiles; k++) {
         memcpy(m->lane, m->column + (size_t)k * (size_t)lanes, (size_t)lanes * sizeof(float));
-        put(m, tensor, c % per, first + k * (s->columns / per) + c / per);
+        image_put_lanes(m, tensor, c % per, first + k * (s->columns / per) + c / per);
     }
 }
 
@@ -296,7 +248,7 @@ static void put_rows(const struct image *m, const struct linear_shape *s, int32_
         memcpy(m->lane, m->tile + (size_t)(k * lanes + r) * (size_t)lanes,
                (size_t)lanes * sizeof(float));
         if (m->input[k * lanes + r] != NO_INPUT)
-            put(m, tensor, r % per, first + k * (s->rows / per) + r / per);
+            image_put_lanes(m, tensor, r % per, first + k * (s->rows / per) + r / per);
     }
 }
 
@@ -333,13 +285,13 @@ static void put_tile(const struct image *m, const struct matrix *matrix, int32_t
     if (s.rows)
         put_rows(m, &s, tensor, place * s.k_tiles * load);
     memcpy(m->lane, m->scale, (size_t)lanes * sizeof(float));
-    put(m, sibling(m, tensor, 's'), 0, place);
+    image_put_lanes(m, sibling(m, tensor, 's'), 0, place);
 }
 
 static void put_matrix(const struct image *m, int32_t tensor, const void *what)
 {
     const struct matrix *matrix = what;
-    int32_t q = quad_of(&m->program->tensor[tensor]);
+    int32_t q = image_quad_of(&m->program->tensor[tensor]);
     struct linear_shape s = matrix->shape(&m->shape, matrix->share);
     int32_t first = matrix->in * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
@@ -360,12 +312,12 @@ static void put_gain(const struct image *m, int32_t tensor, const void *what)
     const struct program_tensor *t = &m->program->tensor[tensor];
     model_weights_row(m->in->weights, *(const enum model_weight *)what, t->layer, 0, m->row);
     for (int32_t u = 0; u < t->valid; u++) {
-        clear_lanes(m);
+        image_clear_lanes(m);
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
-            int64_t n = hidden_of(m, SHAPE_QUADS * u + quad_of(t), l);
+            int64_t n = hidden_of(m, SHAPE_QUADS * u + image_quad_of(t), l);
             m->lane[l] = n == NO_INPUT ? 0.0f : m->row[n];
         }
-        put(m, tensor, 0, u);
+        image_put_lanes(m, tensor, 0, u);
     }
 }
 
@@ -411,96 +363,18 @@ static void put_bias(const struct image *m, int32_t tensor, const void *what)
     const struct bias *bias = what;
     int32_t tiles = t->count;
     if (bias->shape)
-        tiles =
-            shape_tiles_of(bias->shape(&m->shape, SHAPE_WHOLE).n_tiles, SHAPE_QUADS, quad_of(t));
+        tiles = shape_tiles_of(bias->shape(&m->shape, SHAPE_WHOLE).n_tiles, SHAPE_QUADS,
+                               image_quad_of(t));
     for (int32_t u = 0; u < t->count; u++) {
-        clear_lanes(m);
+        image_clear_lanes(m);
         for (int32_t l = 0; l < m->shape.chip->lanes; l++) {
-            struct output o = bias->output(m, SHAPE_QUADS * (u % tiles) + quad_of(t), l);
+            struct output o = bias->output(m, SHAPE_QUADS * (u % tiles) + image_quad_of(t), l);
             if (!o.exists)
                 continue;
             model_weights_row(m->in->weights, o.weight, t->layer, u / tiles, m->row);
             m->lane[l] = (float)((double)m->row[o.row] * o.factor);
         }
-        put(m, tensor, 0, u);
-    }
-}
-
-/* The router's bias; lanes without an expert are far below all others. */
-static void put_router_bias(const struct image *m, int32_t tensor, const void *what)
-{
-    const struct program_tensor *t = &m->program->tensor[tensor];
-    (void)what;
-    if (m->shape.model->router_bias)
-        model_weights_row(m->in->weights, MODEL_WEIGHT_ROUTER_BIAS, t->layer, 0, m->row);
-    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-        m->lane[l] = l >= m->shape.experts         ? no_expert
-                     : m->shape.model->router_bias ? m->row[l]
-                                                   : 0.0f;
-    put(m, tensor, 0, 0);
-}
-
-/* Vector j lies between rank j and the next. */
-static void put_router_slots(const struct image *m, int32_t tensor, const void *what)
-{
-    (void)what;
-    for (int32_t j = 0; j < m->program->tensor[tensor].count; j++) {
-        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-            m->lane[l] = (float)j + 0.5f;
-        put(m, tensor, 0, j);
-    }
-}
-
-/* A lane's own number, in every column. */
-static void put_expert_ids(const struct image *m, int32_t tensor, const void *what)
-{
-    const struct program_tensor *t = &m->program->tensor[tensor];
-    (void)what;
-    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-        m->lane[l] = (float)l;
-    for (int32_t sub = 0; sub < t->subs; sub += program_dtype_planes(t->dtype))
-        put(m, tensor, sub, 0);
-}
-
-static void put_gate_limit(const struct image *m, int32_t tensor, const void *what)
-{
-    (void)what;
-    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-        m->lane[l] = (float)-m->shape.model->gate_limit;
-    put(m, tensor, 0, 0);
-}
-
-/* Gains of the norms of heads: queries' tiles, then keys'. */
-static void put_head_gain(const struct image *m, int32_t tensor, const void *what)
-{
-    const struct program_tensor *t = &m->program->tensor[tensor];
-    (void)what;
-    for (int32_t u = 0; u < t->count; u++) {
-        bool query = SHAPE_QUADS * u + quad_of(t) < m->shape.heads;
-        double factor = query ? query_factor(&m->shape) : 1.0;
-        model_weights_row(m->in->weights, query ? MODEL_WEIGHT_Q_NORM : MODEL_WEIGHT_K_NORM,
-                          t->layer, 0, m->row);
-        clear_lanes(m);
-        for (int32_t l = 0; l < m->shape.head_dim; l++)
-            m->lane[l] = (float)((double)m->row[l] * factor);
-        put(m, tensor, 0, u);
-    }
-}
-
-/* Logits of the sinks of this chip's heads: in all lanes, or in those of the head's place in a
- * packed row and -inf elsewhere (what: placed). */
-static void put_sinks(const struct image *m, int32_t tensor, const void *what)
-{
-    const struct program_tensor *t = &m->program->tensor[tensor];
-    const struct shape *s = &m->shape;
-    model_weights_row(m->in->weights, MODEL_WEIGHT_SINKS, t->layer, 0, m->row);
-    for (int32_t head = 0; head < t->count; head++) {
-        int32_t place = head % s->heads_per_kv % s->heads_per_tile;
-        for (int32_t l = 0; l < s->chip->lanes; l++) {
-            bool here = !*(const bool *)what || l / s->head_dim == place;
-            m->lane[l] = here ? m->row[m->in->rank * s->heads + head] : -INFINITY;
-        }
-        put(m, tensor, 0, head);
+        image_put_lanes(m, tensor, 0, u);
     }
 }
 
@@ -535,14 +409,15 @@ static void put_tokens(const struct image *m, int32_t tensor, int32_t q)
                 m->lane[l] =
                     rounds ? base_round_to_byte((double)value / (double)m->step[n]) : value;
             }
-            put(m, tensor, token % p->embedding_groups, token / p->embedding_groups * tiles + u);
+            image_put_lanes(m, tensor, token % p->embedding_groups,
+                            token / p->embedding_groups * tiles + u);
         }
     }
 }
 
 static void put_embedding(const struct image *m, int32_t tensor, const void *what)
 {
-    int32_t q = quad_of(&m->program->tensor[tensor]), scales = sibling(m, tensor, 's');
+    int32_t q = image_quad_of(&m->program->tensor[tensor]), scales = sibling(m, tensor, 's');
     (void)what;
     put_tokens(m, tensor, q);
     for (int32_t u = 0; u < m->program->tensor[scales].count; u++) {
@@ -550,69 +425,7 @@ static void put_embedding(const struct image *m, int32_t tensor, const void *wha
             int64_t n = hidden_of(m, SHAPE_QUADS * u + q, l);
             m->lane[l] = n == NO_INPUT || !m->step ? 0.0f : m->step[n];
         }
-        put(m, scales, 0, u);
-    }
-}
-
-/* Cosines, or sines with the sign of the half that they meet (what: sine). */
-static void put_rotary(const struct image *m, int32_t tensor, const void *what)
-{
-    int32_t half = m->shape.head_dim / 2;
-    double *frequency = base_alloc((size_t)half, sizeof *frequency);
-    double gain = model_rotary_gain(m->shape.model);
-    model_rotary_frequencies(m->shape.model, frequency);
-    for (int32_t position = 0; position < m->program->tensor[tensor].count; position++) {
-        clear_lanes(m);
-        for (int32_t l = 0; l < 2 * half; l++) {
-            double angle = position * frequency[l % half];
-            double sine = l < half ? -sin(angle) : sin(angle);
-            m->lane[l] = (float)((*(const bool *)what ? sine : cos(angle)) * gain);
-        }
-        put(m, tensor, 0, position);
-    }
-    base_free(frequency);
-}
-
-/* Row e lets the first e lanes pass, or all but those (what: lower). */
-static void put_mask(const struct image *m, int32_t tensor, const void *what)
-{
-    bool lower = *(const bool *)what;
-    for (int32_t e = 0; e < m->program->tensor[tensor].count; e++) {
-        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-            m->lane[l] = (l < e) != lower ? 0.0f : -INFINITY;
-        put(m, tensor, 0, e);
-    }
-}
-
-/* Ones in the upper lanes of values, where they add up to the denominator. */
-static void put_value_ones(const struct image *m, int32_t tensor, const void *what)
-{
-    (void)what;
-    clear_lanes(m);
-    for (int32_t l = m->shape.chip->mxm_fp16_rows; l < m->shape.chip->lanes; l++)
-        m->lane[l] = 1.0f;
-    put(m, tensor, 0, 0);
-}
-
-static void put_ones(const struct image *m, int32_t tensor, const void *what)
-{
-    const struct program_tensor *t = &m->program->tensor[tensor];
-    (void)what;
-    for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-        m->lane[l] = 1.0f;
-    for (int32_t sub = 0; sub < t->subs; sub += program_dtype_planes(t->dtype))
-        put(m, tensor, sub, 0);
-}
-
-/* Vector t: ids of tile 4 t, from the share's first; lanes without a column have none. */
-static void put_ids(const struct image *m, int32_t tensor, const void *what)
-{
-    int32_t columns = m->shape.head.columns;
-    (void)what;
-    for (int32_t t = 0; t < m->program->tensor[tensor].count; t++) {
-        for (int32_t l = 0; l < m->shape.chip->lanes; l++)
-            m->lane[l] = l < columns ? (float)(SHAPE_QUADS * t * columns + l) : no_id;
-        put(m, tensor, 0, t);
+        image_put_lanes(m, scales, 0, u);
     }
 }
 
@@ -633,12 +446,12 @@ static const struct filler {
     {"qkv.w", put_matrix, &matrix_qkv},
     {"qkv.s", put_nothing, NULL},
     {"qkv.bias.b", put_bias, &bias_qkv},
-    {"qk.norm.g", put_head_gain, NULL},
+    {"qk.norm.g", image_put_head_gain, NULL},
     {"o.bias.b", put_gain, &output_bias},
     {"gateup.bias.b", put_bias, &bias_gate},
     {"down.bias.b", put_gain, &down_bias},
-    {"sink.all", put_sinks, &is_everywhere},
-    {"sink.placed", put_sinks, &is_placed},
+    {"sink.all", image_put_sinks, &is_everywhere},
+    {"sink.placed", image_put_sinks, &is_placed},
     {"o.w", put_matrix, &matrix_o},
     {"o.s", put_nothing, NULL},
     {"gateup.w", put_matrix, &matrix_gate[SHAPE_WHOLE]},
@@ -649,16 +462,24 @@ static const struct filler {
     {"gateup.2.s", put_nothing, NULL},
     {"router.w", put_matrix, &matrix_router},
     {"router.s0", put_nothing, NULL},
-    {"router.bias", put_router_bias, NULL},
-    {"router.slots", put_router_slots, NULL},
-    {"expert.ids", put_expert_ids, NULL},
-    {"expert.g.w", put_matrix, &matrix_expert_gate},
+    {"router.bias", image_put_router_bias, NULL},
+    {"router.slots", image_put_router_slots, NULL},
+    {"expert.ids", image_put_expert_ids, NULL},
+    {"expert.g.w", put_matrix, &matrix_expert_gate[SHAPE_WHOLE]},
+    {"expert.g.1.w", put_matrix, &matrix_expert_gate[SHAPE_FIRST]},
+    {"expert.g.1.s", put_nothing, NULL},
+    {"expert.g.2.w", put_matrix, &matrix_expert_gate[SHAPE_SECOND]},
+    {"expert.g.2.s", put_nothing, NULL},
     {"expert.g.s", put_nothing, NULL},
     {"expert.gb.b", put_bias, &bias_expert_gate},
-    {"expert.d.w", put_matrix, &matrix_expert_down},
+    {"expert.d.w", put_matrix, &matrix_expert_down[SHAPE_WHOLE]},
+    {"expert.d.1.w", put_matrix, &matrix_expert_down[SHAPE_FIRST]},
+    {"expert.d.1.s", put_nothing, NULL},
+    {"expert.d.2.w", put_matrix, &matrix_expert_down[SHAPE_SECOND]},
+    {"expert.d.2.s", put_nothing, NULL},
     {"expert.d.s", put_nothing, NULL},
     {"expert.db.b", put_bias, &bias_expert_down},
-    {"gate.limit", put_gate_limit, NULL},
+    {"gate.limit", image_put_gate_limit, NULL},
     {"down.w", put_matrix, &matrix_down[SHAPE_WHOLE]},
     {"down.s", put_nothing, NULL},
     {"down.1.w", put_matrix, &matrix_down[SHAPE_FIRST]},
@@ -672,13 +493,13 @@ static const struct filler {
     {"head.norm.g", put_gain, &final_norm},
     {"embedding.q", put_embedding, NULL},
     {"embedding.s", put_nothing, NULL},
-    {"cos.", put_rotary, &is_cosine},
-    {"sin.", put_rotary, &is_sine},
-    {"mask.", put_mask, &is_upper},
-    {"window.", put_mask, &is_lower},
-    {"value.ones.", put_value_ones, NULL},
-    {"ones", put_ones, NULL},
-    {"ids", put_ids, NULL},
+    {"cos.", image_put_rotary, &is_cosine},
+    {"sin.", image_put_rotary, &is_sine},
+    {"mask.", image_put_mask, &is_upper},
+    {"window.", image_put_mask, &is_lower},
+    {"value.ones.", image_put_value_ones, NULL},
+    {"ones", image_put_ones, NULL},
+    {"ids", image_put_ids, NULL},
     {"zeros", put_nothing, NULL},
     {"dump", put_nothing, NULL},
 };

@@ -6,7 +6,7 @@
  * its rank: how many come before it, equals by id. Rank j becomes a row that is one at the j-th
  * expert and zero elsewhere; against a table of ids in one hemisphere and against ones in the other
  * it brings the id and the logit of choice j into all lanes. Weights are the softmax of the chosen
- * logits. Every chip of a group does all this for itself and gets the same. */
+ * logits, or of all. Every chip of a group does all this for itself and gets the same. */
 #include "partition/ops.h"
 
 #include "partition/place.h"
@@ -200,54 +200,105 @@ static int64_t emit_hot(const struct router *r, struct pattern p)
     return emit_alu(b, a, in, 2, NULL, 0);
 }
 
-/* The hot lane against ids in the west, times its logit against ones in the east. */
-static void choose(struct router *r)
+/* The hot lane to the west and its logit to the east, as squares of `sum`. Returns when. */
+static int64_t raise_choices(const struct router *r, struct lane_sum sum[2])
 {
     struct block *b = r->b;
-    struct pattern p = emit_pattern(r->per_row, 1, r->rows, r->per_row),
-                   flat = emit_pattern(1, 0, r->slots, 1);
-    struct walk walk = emit_walk(0, 0, 1);
-    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
-                              {.ones = r->common->ones, .east = true}};
-    struct program_operand in[2], found[2];
-    struct alu a = {.p = p, .immediate = 0.5f};
-    a.cycle = emit_hot(r, p);
-    in[1] = read_at_vxm(r, r->logits[1], true, STREAM_THIRD, walk, p, a.cycle);
-    int64_t raised = 0, cycle = 0;
+    struct alu a = {.p = emit_pattern(r->per_row, 1, r->rows, r->per_row), .immediate = 0.5f};
+    struct program_operand in[2];
+    int64_t raised = 0;
+    a.cycle = emit_hot(r, a.p);
+    in[1] = read_at_vxm(r, r->logits[1], true, STREAM_THIRD, emit_walk(0, 0, 1), a.p, a.cycle);
     for (int32_t east = 0; east < 2; east++) {
         sum[east].squares = emit_transient(b, east ? "hot.logit" : "hot", PROGRAM_DTYPE_FP16, 2);
-        sum[east].sums = emit_transient(b, east ? "choice.logit" : "choice", PROGRAM_DTYPE_FP32, 4);
         struct program_operand out = emit_stream(emit_outward(east), OPS_STREAM_RAISE, 2,
                                                  sum[east].squares, 0, emit_walk(0, 1, r->per_row));
         in[0] = emit_alu_operand(5);
         a.unit = 6 + east, a.function = east ? PROGRAM_VXM_MUL : PROGRAM_VXM_SCALE;
         raised = emit_alu(b, a, in, 1 + east, &out, 1);
     }
-    for (int32_t east = 0; east < 2; east++) {
-        cycle = ops_lane_sum(b, &sum[east], flat, raised);
-        found[east] = emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0, walk);
-    }
-    a = (struct alu){.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat, .cycle = cycle};
+    return raised;
+}
+
+/* Ids from the west, and logits from the east to rows of both hemispheres. */
+static void write_choices(struct router *r, const struct program_operand found[2], struct alu a)
+{
+    struct block *b = r->b;
+    struct walk walk = emit_walk(0, 0, 1);
+    struct program_operand out[2];
     r->ids = rows_of(r, "expert.choice", false, OPS_SLOT_SCALE_Y, r->slots);
-    for (int32_t east = 0; east < 2; east++)
+    emit_to_rows(r, a, &found[0], 1, r->ids, false, walk);
+    for (int32_t east = 0; east < 2; east++) {
         r->chosen[east] =
             rows_of(r, east ? "chosen.e" : "chosen.w", east, OPS_SLOT_SCALE_X, r->slots);
-    emit_to_rows(r, a, &found[0], 1, r->ids, false, walk);
-    a.unit = 9;
-    struct program_operand out[2];
-    for (int32_t east = 0; east < 2; east++)
         out[east] = emit_stream(emit_outward(east), STREAM_OUT + 2, 2, r->chosen[east], 0, walk);
+    }
+    a.unit++;
     a.cycle = emit_alu(b, a, &found[1], 1, out, 2);
     for (int32_t east = 0; east < 2; east++)
-        emit_write(b, r->chosen[east], 0, 2, walk, flat,
+        emit_write(b, r->chosen[east], 0, 2, walk, a.p,
                    (struct lane_group){emit_outward(east), STREAM_OUT + 2, emit_vxm_x(b), a.cycle});
+}
+
+/* The hot lane against ids in the west, times its logit against ones in the east. */
+static void choose(struct router *r)
+{
+    struct block *b = r->b;
+    struct pattern flat = emit_pattern(1, 0, r->slots, 1);
+    struct lane_sum sum[2] = {{.ones = r->common->expert_ids},
+                              {.ones = r->common->ones, .east = true}};
+    struct program_operand found[2];
+    struct alu copy = {.unit = 8, .function = PROGRAM_VXM_COPY, .p = flat};
+    int64_t raised = raise_choices(r, sum);
+    for (int32_t east = 0; east < 2; east++) {
+        sum[east].sums = emit_transient(b, east ? "choice.logit" : "choice", PROGRAM_DTYPE_FP32, 4);
+        copy.cycle = ops_lane_sum(b, &sum[east], flat, raised);
+        found[east] = emit_stream(emit_inward(east), OPS_STREAM_SUM, 4, sum[east].sums, 0,
+                                  emit_walk(0, 0, 1));
+    }
+    write_choices(r, found, copy);
     place_group(b, 0);
 }
 
-/* exp(logit - greatest) of the choices; the first choice has the greatest. */
+/* The root of the inverse of a sum that the VXM has in `unit` in `cycle`, one a row. */
+static void write_root(struct router *r, int32_t unit, struct pattern p, int64_t cycle)
+{
+    struct program_operand sum = emit_alu_operand(unit);
+    struct alu a = {.unit = unit + 1, .function = PROGRAM_VXM_RSQRT, .p = p, .cycle = cycle};
+    emit_to_rows(r, a, &sum, 1, r->root, true, emit_walk(0, 0, 1));
+}
+
+/* Sum of exp(logit - greatest) over all experts, against ones. */
+static void sum_all(struct router *r)
+{
+    struct block *b = r->b;
+    struct pattern p = emit_pattern(1, 0, r->rows, 1);
+    struct walk walk = emit_walk(0, 0, 1);
+    struct lane_sum sum = {.ones = r->common->ones, .east = true};
+    struct program_operand in[2] = {
+        read_at_vxm(r, r->logits[1], true, STREAM_IN, walk, p, 0),
+        read_at_vxm(r, r->chosen[0], false, STREAM_IN, emit_walk(0, 0, r->per_row), p, 0)};
+    struct alu a = {.function = PROGRAM_VXM_SUB, .p = p};
+    a.cycle = emit_alu(b, a, in, 2, NULL, 0);
+    sum.squares = emit_transient(b, "powers", PROGRAM_DTYPE_FP16, 2);
+    sum.sums = emit_transient(b, "powers.sum", PROGRAM_DTYPE_FP32, 4);
+    struct program_operand out =
+        emit_stream(PROGRAM_EAST, OPS_STREAM_RAISE, 2, sum.squares, 0, walk);
+    in[0] = emit_alu_operand(0);
+    a.unit = 1, a.function = PROGRAM_VXM_EXP;
+    a.cycle = ops_lane_sum(b, &sum, p, emit_alu(b, a, in, 1, &out, 1));
+    in[0] = emit_stream(PROGRAM_WEST, OPS_STREAM_SUM, 4, sum.sums, 0, walk);
+    a.unit = 2, a.function = PROGRAM_VXM_COPY;
+    write_root(r, 2, p, emit_alu(b, a, in, 1, NULL, 0));
+    place_group(b, 0);
+}
+
+/* exp(logit - greatest) of the choices, the first of which has the greatest; and, where weights are
+ * a softmax of the choices alone, their sum. */
 static void share_out(struct router *r)
 {
     struct block *b = r->b;
+    bool sums = b->shape->model->normalise_experts;
     struct pattern p = emit_pattern(r->per_row, 1, r->rows, r->per_row);
     struct walk walk = emit_walk(0, 1, r->per_row);
     struct program_operand in[2] = {
@@ -263,12 +314,11 @@ static void share_out(struct router *r)
     in[0] = emit_alu_operand(1);
     a.cycle += b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles;
     a.unit = 2, a.function = PROGRAM_VXM_ADD, a.flags = PROGRAM_REDUCE;
-    a.cycle = emit_alu(b, a, in, 1, NULL, 0);
-    in[0] = emit_alu_operand(2);
-    a = (struct alu){
-        .unit = 3, .function = PROGRAM_VXM_RSQRT, .p = emit_reduced(p), .cycle = a.cycle};
-    emit_to_rows(r, a, in, 1, r->root, true, emit_walk(0, 0, 1));
+    if (sums)
+        write_root(r, 2, emit_reduced(p), emit_alu(b, a, in, 1, NULL, 0));
     place_group(b, 0);
+    if (!sums)
+        sum_all(r);
 }
 
 static void weigh(struct router *r)

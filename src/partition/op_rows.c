@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Places of row sets and shared tables, and the gated product. */
+/* Places of row sets and shared tables, and rows with a bias. */
 #include "partition/ops.h"
 
 #include <stdio.h>
@@ -191,10 +191,24 @@ static int32_t array_table(struct block *b, const char *name, int32_t hemisphere
                        -1);
 }
 
-void ops_common(struct block *b, struct common *c)
+/* Tables that stand in both hemispheres. */
+static void hemisphere_tables(struct block *b, struct common *c)
 {
     int32_t positions = b->shape->kv_tiles * b->shape->kv_tile_positions;
     int32_t masks = b->shape->kv_tile_positions + 1;
+    for (int32_t east = 0; east < 2; east++) {
+        c->cosine[east] = table(b, east ? "cos.e" : "cos.w", east, OPS_SLOT_X, 2, positions);
+        c->sine[east] = table(b, east ? "sin.e" : "sin.w", east, OPS_SLOT_Y, 2, positions);
+        c->mask[east] = table(b, east ? "mask.e" : "mask.w", east, OPS_SLOT_Y, 2, masks);
+        c->value_ones[east] =
+            table(b, east ? "value.ones.e" : "value.ones.w", east, OPS_SLOT_X, 2, 1);
+        if (b->shape->window)
+            c->window[east] = table(b, east ? "window.e" : "window.w", east, OPS_SLOT_X, 2, masks);
+    }
+}
+
+void ops_common(struct block *b, struct common *c)
+{
     c->zero = emit_tensor(b,
                           &(struct tensor_spec){.name = "zero",
                                                 .kind = PROGRAM_TENSOR_ZERO,
@@ -216,146 +230,10 @@ void ops_common(struct block *b, struct common *c)
                                                  .shared = true,
                                                  .layer_step = -1},
                            -1);
-    for (int32_t east = 0; east < 2; east++) {
-        c->cosine[east] = table(b, east ? "cos.e" : "cos.w", east, OPS_SLOT_X, 2, positions);
-        c->sine[east] = table(b, east ? "sin.e" : "sin.w", east, OPS_SLOT_Y, 2, positions);
-        c->mask[east] = table(b, east ? "mask.e" : "mask.w", east, OPS_SLOT_Y, 2, masks);
-        c->value_ones[east] =
-            table(b, east ? "value.ones.e" : "value.ones.w", east, OPS_SLOT_X, 2, 1);
-        if (b->shape->window)
-            c->window[east] = table(b, east ? "window.e" : "window.w", east, OPS_SLOT_X, 2, masks);
-    }
+    hemisphere_tables(b, c);
     c->zeros = rows_everywhere(b, "zeros", shape_tile_rows(b->shape->hidden_tiles, SHAPE_QUADS), 0);
     c->dump_row = emit_address(b, rows_everywhere(b, "dump", 1, 1), 0);
     c->ones = array_table(b, "ones", 2);
     if (b->shape->experts)
         c->expert_ids = array_table(b, "expert.ids", 1);
-}
-
-enum { STREAM_IN = 8, STREAM_OUT = 20 };
-
-/* g and u arrive together: h = g * u / 2 and t = tanh(g / 2), then h * t + h. */
-static void gate_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles,
-                      int32_t out)
-{
-    int32_t rows = b->shape->rows, unit = 8 * pair, x = emit_vxm_x(b);
-    struct pattern p = emit_pattern(rows, 1, tiles, rows);
-    struct walk walk = emit_walk(pair * rows, 1, 2 * rows);
-    struct program_operand in[2], next[2];
-    for (int32_t k = 0; k < 2; k++)
-        in[k] = emit_read(b, both->tensor[2 * pair + k], 0, 2, emit_walk(0, 1, rows), p,
-                          (struct lane_group){emit_inward(k), STREAM_IN + 2 * pair, x, 0});
-    struct alu a = {.unit = unit, .function = PROGRAM_VXM_TANH, .immediate = 0.5f, .p = p};
-    emit_alu(b, a, in, 1, NULL, 0);
-    a.unit = unit + 1, a.function = PROGRAM_VXM_MUL;
-    a.cycle = emit_alu(b, a, in, 2, NULL, 0);
-    next[0] = emit_alu_operand(unit + 1), next[1] = emit_alu_operand(unit);
-    a.unit = unit + 2, a.immediate = 0;
-    emit_alu(b, a, next, 2, NULL, 0);
-    a.unit = unit + 3, a.function = PROGRAM_VXM_COPY;
-    a.cycle = emit_alu(b, a, next, 1, NULL, 0);
-    next[0] = emit_alu_operand(unit + 2), next[1] = emit_alu_operand(unit + 3);
-    a.unit = unit + 4, a.function = PROGRAM_VXM_ADD;
-    struct program_operand to = emit_stream(PROGRAM_EAST, STREAM_OUT, 2, out, 0, walk);
-    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, x, emit_alu(b, a, next, 2, &to, 1)};
-    emit_write(b, out, 0, 2, walk, p, from);
-    place_group(b, 0);
-}
-
-/* The least that a clamped gate lets pass, in all lanes; in slots that hold no rows of a gate. */
-static int32_t gate_limit(struct block *b, bool east)
-{
-    int32_t slice[2] = {emit_inner_slice(b, east, OPS_SLOT_BYTES),
-                        emit_inner_slice(b, east, OPS_SLOT_SPARE)};
-    return emit_placed(b, PROGRAM_TENSOR_CONSTANT, PROGRAM_DTYPE_FP16,
-                       east ? "gate.limit.e" : "gate.limit.w", slice, 2, 1);
-}
-
-/* One function of a chain, of results of earlier ALUs and a stream behind them. */
-static int64_t link_chain(struct block *b, struct alu a, int32_t first, int32_t second,
-                          const struct program_operand *stream)
-{
-    struct program_operand in[2] = {emit_alu_operand(first)};
-    if (second >= 0)
-        in[1] = emit_alu_operand(second);
-    if (stream)
-        in[1] = *stream;
-    return emit_alu(b, a, in, second >= 0 || stream ? 2 : 1, NULL, 0);
-}
-
-/* (u' + 1) g' sigmoid(alpha g') with g' of at most the limit and u' within it, both ways: the
- * limit is taken as a maximum of negative numbers, the sigmoid as half of 1 + tanh. */
-static void clamped_pair(struct block *b, const struct quads *both, int32_t pair, int32_t tiles,
-                         const int32_t limit[2], int32_t out)
-{
-    enum { STREAM_LIMIT = 12, UP = 8 }; /* UP: first ALU of u */
-    int32_t rows = b->shape->rows, x = emit_vxm_x(b);
-    float alpha = (float)b->shape->model->gate_alpha;
-    struct pattern p = emit_pattern(rows, 1, tiles, rows);
-    struct walk walk = emit_walk(pair * rows, 1, 2 * rows);
-    struct alu a = {.function = PROGRAM_VXM_SCALE, .immediate = -1.0f, .p = p};
-    int64_t next = 0;
-    for (int32_t k = 0; k < 2; k++) {
-        struct program_operand in =
-            emit_read(b, both->tensor[2 * pair + k], 0, 2, emit_walk(0, 1, rows), p,
-                      emit_at_vxm(b, k, STREAM_IN + 2 * pair, 0));
-        a.unit = k ? UP : 0;
-        next = emit_alu(b, a, &in, 1, NULL, 0);
-    }
-    struct program_operand least = emit_read(b, limit[0], 0, 2, emit_walk(0, 0, 0), p,
-                                             emit_at_vxm(b, false, STREAM_LIMIT, next));
-    a = (struct alu){.unit = 1, .function = PROGRAM_VXM_MAX, .p = p, .cycle = next};
-    link_chain(b, a, 0, -1, &least);
-    a.unit = UP + 1;
-    a.cycle = link_chain(b, a, UP, -1, &least);
-    a.unit = 2, a.function = PROGRAM_VXM_TANH, a.immediate = -0.5f * alpha;
-    link_chain(b, a, 1, -1, NULL);
-    a.unit = 3, a.function = PROGRAM_VXM_SCALE, a.immediate = -0.5f;
-    link_chain(b, a, 1, -1, NULL);
-    a.unit = UP + 2, a.immediate = -1.0f;
-    a.cycle = link_chain(b, a, UP + 1, -1, NULL);
-    least = emit_read(b, limit[1], 0, 2, emit_walk(0, 0, 0), p,
-                      emit_at_vxm(b, true, STREAM_LIMIT, a.cycle));
-    a.unit = 4, a.function = PROGRAM_VXM_MUL, a.immediate = 0;
-    link_chain(b, a, 3, 2, NULL);
-    a.unit = 5, a.function = PROGRAM_VXM_COPY;
-    link_chain(b, a, 3, -1, NULL);
-    a.unit = UP + 3, a.function = PROGRAM_VXM_MAX;
-    a.cycle = link_chain(b, a, UP + 2, -1, &least);
-    a.unit = 6, a.function = PROGRAM_VXM_ADD;
-    link_chain(b, a, 4, 5, NULL);
-    a.unit = UP + 4, a.function = PROGRAM_VXM_OFFSET, a.immediate = 1.0f;
-    a.cycle = link_chain(b, a, UP + 3, -1, NULL);
-    struct program_operand last[2] = {emit_alu_operand(6), emit_alu_operand(UP + 4)};
-    struct program_operand to = emit_stream(PROGRAM_EAST, STREAM_OUT, 2, out, 0, walk);
-    a.unit = 7, a.function = PROGRAM_VXM_MUL, a.immediate = 0;
-    struct lane_group from = {PROGRAM_EAST, STREAM_OUT, x, emit_alu(b, a, last, 2, &to, 1)};
-    emit_write(b, out, 0, 2, walk, p, from);
-    place_group(b, 0);
-}
-
-struct row_source ops_gate(struct block *b, const struct quads *both, int32_t slot)
-{
-    bool clamped = b->shape->model->clamped_gate;
-    int32_t rows = b->shape->rows, pairs = both->tiles / 2, slice[2];
-    emit_op(b, "gate", true);
-    inner_slices(b, true, slot, 2, slice);
-    struct row_source out = {.east = true,
-                             .tiles = pairs,
-                             .padded_tiles = pairs,
-                             .per_tile = rows,
-                             .per_row = 1,
-                             .k_first = 0,
-                             .k_step = 1};
-    out.tensor = emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, "gated", slice, 2,
-                             pairs * rows);
-    int32_t limit[2] = {-1, -1};
-    for (int32_t east = 0; clamped && east < 2; east++)
-        limit[east] = gate_limit(b, east);
-    for (int32_t pair = 0; pair < 2 && pair < pairs; pair++)
-        if (clamped)
-            clamped_pair(b, both, pair, shape_tiles_of(pairs, 2, pair), limit, out.tensor);
-        else
-            gate_pair(b, both, pair, shape_tiles_of(pairs, 2, pair), out.tensor);
-    return out;
 }

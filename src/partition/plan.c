@@ -271,12 +271,13 @@ static bool try_passes(struct plan *p, struct partition_candidate *c, bool share
     return c->fits;
 }
 
-/* Neither mixtures nor biases of an MLP can be cut, nor can MLPs whose second share would have no
- * tiles. */
+/* Biases of an MLP or of experts cannot be cut, nor can MLPs whose second share would have no
+ * tiles.
+ */
 static bool has_shares(const struct plan *p)
 {
     const struct model *model = p->input.model;
-    return !model->experts && !model->mlp_bias &&
+    return !model->expert_bias && !model->mlp_bias &&
            shape_share_tiles(&p->templates.shape[0], SHAPE_SECOND) > 0;
 }
 

@@ -243,11 +243,6 @@ static void check_mixture(const struct lpu_chip *chip, const struct model *model
         base_report_add(report, NULL, 0,
                         "%s: the LPU compiler has no shared expert yet; run it with --mode gpu",
                         model->name);
-    if (!model->normalise_experts)
-        base_report_add(report, NULL, 0,
-                        "%s: the LPU compiler weighs experts by the softmax of the chosen logits, "
-                        "not of all; run it with --mode gpu",
-                        model->name);
 }
 
 bool shape_supports(const struct lpu_chip *chip, const struct model *model,

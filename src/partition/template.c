@@ -89,38 +89,39 @@ static void build_attention(struct block *b, const struct template_rank *r,
 }
 
 /* Gate to down of all slots, whose rows the block's shape has meanwhile. */
-static struct quads build_slots(struct block *b, const struct experts *e, struct quads *gate_up,
-                                bool biased)
+static struct quads build_slots(struct block *b, const struct experts *e, enum shape_share share,
+                                struct quads *gate_up, bool biased)
 {
+    static const char *const down_name[] = {"expert.d", "expert.d.1", "expert.d.2"};
     struct row_source gated = ops_gate(b, gate_up, biased ? OPS_SLOT_ROW : OPS_SLOT_SCALE_X);
     emit_use_set(b, SET_DOWN);
     struct quantised x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
-    struct quads y = ops_expert_linear(b, e, &x, b->shape->down, "expert.d", b->rotation % 2);
+    struct quads y =
+        ops_expert_linear(b, e, &x, shape_down(b->shape, share), down_name[share], b->rotation % 2);
     return biased ? ops_expert_bias(b, e, &y, "expert.db") : y;
 }
 
-static void build_mixture(struct block *b, const struct template_rank *r,
-                          enum partition_phase phase)
+/* The same share of every expert; each share routes for itself. */
+static void build_mixture(struct block *b, const struct template_rank *r, enum shape_share share,
+                          const struct quads rows[3])
 {
+    static const char *const gate_up_name[] = {"expert.g", "expert.g.1", "expert.g.2"};
     const struct shape *step = b->shape;
     struct shape slots = *step;
-    struct linear_shape both = step->gate;
-    both.n_tiles *= 2;
     bool biased = step->model->expert_bias;
-    struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
     emit_use_set(b, SET_GATE_UP);
-    struct quantised x = ops_norm_quantise(b, &r->tables, &in, "mlp.norm");
-    struct quads logits = ops_linear(b, &x, step->router, "router", 0);
-    struct experts e = ops_route(b, &r->tables, &logits);
-    struct quads rows = ops_expert_linear(b, &e, &x, both, "expert.g", 0);
+    struct quantised x = ops_norm_quantise(b, &r->tables, &rows[0], "mlp.norm");
+    struct quads y = ops_linear(b, &x, step->router, "router", 0);
+    struct experts e = ops_route(b, &r->tables, &y);
+    y = ops_expert_linear(b, &e, &x, shape_gate_up(step, share), gate_up_name[share], 0);
     if (biased)
-        rows = ops_expert_bias(b, &e, &rows, "expert.gb");
+        y = ops_expert_bias(b, &e, &y, "expert.gb");
     slots.rows = e.slots;
     b->shape = &slots;
-    rows = build_slots(b, &e, &rows, biased);
+    y = build_slots(b, &e, share, &y, biased);
     b->shape = step;
-    struct quads partial = ops_combine(b, &e, &rows, biased, "combine");
-    ops_reduce(b, &partial, &in, NULL, &out, "down.sum", 0);
+    struct quads partial = ops_combine(b, &e, &y, biased, "combine");
+    ops_reduce(b, &partial, &rows[1], NULL, &rows[2], "down.sum", 0);
 }
 
 /* A share of an MLP of the rows of `in`, added to `sum`. */
@@ -130,6 +131,10 @@ static void build_share(struct block *b, const struct template_rank *r, enum sha
     static const char *const gate_up_name[] = {"gateup", "gateup.1", "gateup.2"};
     static const char *const down_name[] = {"down", "down.1", "down.2"};
     int32_t bias[SHAPE_QUADS];
+    if (b->shape->experts) {
+        build_mixture(b, r, share, rows);
+        return;
+    }
     bool biased = b->shape->model->mlp_bias;
     emit_use_set(b, SET_GATE_UP);
     struct quantised x = ops_norm_quantise(b, &r->tables, &rows[0], "mlp.norm");
@@ -148,10 +153,6 @@ static void build_share(struct block *b, const struct template_rank *r, enum sha
 
 static void build_mlp(struct block *b, const struct template_rank *r, enum partition_phase phase)
 {
-    if (b->shape->experts) {
-        build_mixture(b, r, phase);
-        return;
-    }
     struct quads in = residual(b, r, phase, 1, 0), out = residual(b, r, phase, 0, 1);
     build_share(b, r, SHAPE_WHOLE, (const struct quads[]){in, in, out});
 }

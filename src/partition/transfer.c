@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chooses links and slots for the pieces of a transfer, and writes sends, forwards and receives.
+/* Writes the sends, forwards and receives of a transfer on the routes that were planned for it.
  *
  * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k
- * % T of the sender for all receivers at once. Otherwise the pieces are dealt out over the shortest
- * ways between the groups, each to another receiver, who passes every vector on to its group as it
- * comes: a received vector runs from the link straight back to the links, and through the SXM
- * inward to its own SRAM. */
+ * % T of the sender for all receivers at once. Otherwise interconnect/route.h gives every piece a
+ * way from a sender to a receiver, who passes every vector on to its group as it comes: a received
+ * vector runs from the link straight back to the links, and through the SXM inward to its own SRAM.
+ * Pieces for the same slices go one behind the other: a slice takes one train at a time. */
 #include "partition/transfer.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "interconnect/timetable.h"
+#include "interconnect/route.h"
 #include "partition/place.h"
 
 enum {
-    STREAM_SEND = 25,   /* westward, SRAM to links */
+    STREAM_SEND = 24,   /* westward, SRAM to links; one a way */
     STREAM_PASS = 12,   /* westward, link to links; one a link */
     STREAM_IN = 0,      /* eastward, link to SRAM; one a link */
     START_MARGIN = 128, /* cycles from a slice to the links, and more */
@@ -28,13 +28,8 @@ struct piece {
     char name[24];     /* of its tensor */
     int32_t buffer[2]; /* where its rows stand at the sender, and at the receiver; token: unused */
     int32_t quad, sub, vectors;
+    int32_t way;   /* that it takes */
     int64_t start; /* departure of its first vector from the first chip */
-};
-
-/* A way from a sender to a receiver: the ports it leaves by. */
-struct way {
-    struct lpu_port hop[PROGRAM_QUEUES];
-    int32_t hops, first, last; /* chips at its ends */
 };
 
 struct journey {
@@ -42,7 +37,8 @@ struct journey {
     const struct templates *t;
     const struct lpu_topology *topology;
     const struct transfer_request *request;
-    struct timetable *links; /* wire = chip * links + link */
+    struct route_net net;
+    struct route_request ends;
     struct piece piece[PIECES];
     int32_t pieces;
 };
@@ -143,7 +139,7 @@ static struct program_operand emit_departure(struct journey *j, int32_t chip,
                                              const struct piece *piece)
 {
     struct block *b = part_of(j, chip);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND,
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND + piece->way,
                             program_queue_position(b->chip, PROGRAM_QUEUE_SEND), piece->start};
     return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0),
                      pattern_of(j, piece), at);
@@ -218,53 +214,31 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
     }
 }
 
-static struct timetable_leg leg_of(const struct journey *j, int32_t chip, int32_t link,
-                                   int64_t offset)
+/* Pieces k and k + count_items are for the same slices. */
+static int32_t count_items(const struct journey *j)
 {
-    return (struct timetable_leg){chip * j->topology->links + link, offset};
-}
-
-/* Links from `chip` to the other receivers, all left at the same time. */
-static size_t fan_out_legs(const struct journey *j, int32_t chip, int64_t offset,
-                           struct timetable_leg *leg)
-{
-    size_t legs = 0;
-    int32_t link[LINKS];
-    for (int32_t r = 0; r < group_of(j); r++)
-        if (lpu_topology_direct_links(j->topology, chip, j->request->to_first + r, link))
-            leg[legs++] = leg_of(j, chip, link[0], offset);
-    return legs;
+    const struct piece *piece = j->piece;
+    int32_t n = 1;
+    while (n < j->pieces && (piece[n].quad != piece->quad || piece[n].sub != piece->sub))
+        n++;
+    return n;
 }
 
 /* All pieces, each from a chip of its own as far as there are, to all receivers in one hop. */
 static void run_direct(struct journey *j)
 {
     struct timetable_leg leg[TEMPLATE_RANKS];
+    int32_t items = count_items(j);
     for (int32_t k = 0; k < j->pieces; k++) {
         struct piece *piece = &j->piece[k];
-        int32_t chip = j->request->from_first + k % group_of(j);
-        size_t legs = fan_out_legs(j, chip, 0, leg);
-        piece->start = timetable_book_way(j->links, leg, legs, 0, piece->vectors);
+        int32_t chip = j->request->from_first + k % items % group_of(j);
+        size_t legs = route_fan_out(&j->net, &j->ends, chip, 0, leg);
+        piece->start = timetable_book_way(j->net.links, leg, legs, 0, piece->vectors);
         emit_fan_out(j, chip, emit_departure(j, chip, piece), piece, piece->start);
     }
 }
 
-/* When all links of a way, and those that its receiver passes the piece on by, are free for it. */
-static int64_t book_way(struct journey *j, const struct way *way, int32_t vectors)
-{
-    const struct lpu_chip *machine = j->t->shape[0].chip;
-    struct timetable_leg leg[PROGRAM_QUEUES + TEMPLATE_RANKS];
-    int64_t hop = machine->c2c_hop_cycles + machine->c2c_receive_cycles;
-    int32_t chip = way->first, h = 0;
-    for (; h < way->hops; h++) {
-        leg[h] = leg_of(j, chip, way->hop[h].link, h * hop);
-        chip = lpu_topology_peer(j->topology, chip, way->hop[h].link).chip;
-    }
-    size_t legs = (size_t)h + fan_out_legs(j, chip, h * hop, leg + h);
-    return timetable_book_way(j->links, leg, legs, 0, vectors);
-}
-
-static void run_way(struct journey *j, const struct way *way, const struct piece *piece)
+static void run_way(struct journey *j, const struct route_way *way, const struct piece *piece)
 {
     int64_t departure = piece->start;
     int32_t chip = way->first;
@@ -279,66 +253,25 @@ static void run_way(struct journey *j, const struct way *way, const struct piece
     emit_fan_out(j, chip, what, piece, departure);
 }
 
-/* A shortest way from any sender to any receiver, by breadth-first search that leaves out senders
- * and receivers already `used`. */
-static bool find_way(const struct journey *j, const bool *used, struct way *way)
+/* Pieces for the same slices make one item. */
+static bool run_routes(struct journey *j)
 {
-    const struct lpu_topology *g = j->topology;
-    struct lpu_port *came = base_alloc((size_t)g->chips, sizeof *came);
-    int32_t *line = base_alloc((size_t)g->chips, sizeof *line), head = 0, tail = 0, end = -1;
-    for (int32_t c = 0; c < g->chips; c++) {
-        bool start = is_sender(j, c) && !used[c];
-        came[c] = (struct lpu_port){start ? c : -1, -1};
-        if (start)
-            line[tail++] = c;
-    }
-    for (; head < tail && end < 0; head++)
-        for (int32_t link = 0; link < g->links && end < 0; link++) {
-            int32_t to = lpu_topology_peer(g, line[head], link).chip;
-            if (to < 0 || came[to].chip >= 0 || is_sender(j, to) || used[to])
-                continue;
-            came[to] = (struct lpu_port){line[head], link};
-            line[tail++] = to;
-            end = is_receiver(j, to) ? to : -1;
-        }
-    *way = (struct way){.last = end};
-    for (int32_t c = end; c >= 0 && came[c].link >= 0; c = came[c].chip, way->hops++)
-        way->first = came[c].chip;
-    for (int32_t c = end, h = way->hops; h > 0; c = came[c].chip)
-        way->hop[--h] = came[c];
-    base_free(came);
-    base_free(line);
-    return end >= 0;
-}
-
-/* Ways of equal, least length with ends of their own; at most `most`. */
-static int32_t find_ways(const struct journey *j, struct way *way, int32_t most)
-{
-    bool *used = base_alloc((size_t)j->topology->chips, sizeof *used);
-    int32_t n = 0;
-    for (; n < most && find_way(j, used, &way[n]); n++) {
-        if (way[n].hops > way[0].hops)
-            break;
-        used[way[n].last] = true;
-        for (int32_t h = 0, chip = way[n].first; h < way[n].hops; h++) {
-            used[chip] = true;
-            chip = lpu_topology_peer(j->topology, chip, way[n].hop[h].link).chip;
-        }
-    }
-    base_free(used);
-    return n;
-}
-
-static bool run_ways(struct journey *j)
-{
-    struct way way[PIECES];
-    int32_t ways = find_ways(j, way, j->pieces);
-    for (int32_t k = 0; k < j->pieces && ways; k++) {
+    struct route route;
+    struct route_item item[PIECES];
+    int32_t items = count_items(j);
+    for (int32_t k = 0; k < j->pieces; k++)
+        item[k % items].vectors = (k < items ? 0 : item[k % items].vectors) + j->piece[k].vectors;
+    if (!route_plan(&j->net, &j->ends, item, items, &route))
+        return false;
+    for (int32_t k = 0; k < j->pieces; k++) {
         struct piece *piece = &j->piece[k];
-        piece->start = book_way(j, &way[k % ways], piece->vectors);
-        run_way(j, &way[k % ways], piece);
+        struct route_item *own = &item[k % items];
+        piece->way = own->way;
+        piece->start = own->departure;
+        own->departure += piece->vectors * j->net.slot_cycles;
+        run_way(j, &route.way[own->way], piece);
     }
-    return ways > 0;
+    return true;
 }
 
 static void add_piece(struct journey *j, struct piece piece)
@@ -389,18 +322,25 @@ bool transfer_build(struct transfer *transfer, const struct templates *templates
                     const struct lpu_topology *topology, const struct transfer_request *request)
 {
     *transfer = (struct transfer){0};
-    struct journey j = {
-        .transfer = transfer, .t = templates, .topology = topology, .request = request};
+    const struct lpu_chip *chip = templates->shape[0].chip;
+    int32_t node = topology->chips_per_node;
+    struct journey j = {.transfer = transfer,
+                        .t = templates,
+                        .topology = topology,
+                        .request = request,
+                        .net = {.topology = topology,
+                                .slot_cycles = machine_link_slot_cycles(chip),
+                                .pass_cycles = chip->c2c_hop_cycles + chip->c2c_receive_cycles}};
     bool joined = true;
-    j.links = timetable_create(topology->chips * topology->links,
-                               machine_link_slot_cycles(templates->shape[0].chip));
+    j.ends = (struct route_request){request->from_first, group_of(&j), request->to_first,
+                                    group_of(&j), 0};
+    j.net.links = timetable_create(topology->chips * topology->links, j.net.slot_cycles);
     cut_pieces(&j);
-    if (request->from_first / topology->chips_per_node ==
-        request->to_first / topology->chips_per_node)
+    if (request->from_first / node == request->to_first / node)
         run_direct(&j);
     else
-        joined = run_ways(&j);
-    timetable_release(j.links);
+        joined = run_routes(&j);
+    timetable_release(j.net.links);
     for (size_t n = 0; n < transfer->parts; n++) {
         struct block *b = &transfer->part[n].block;
         place_group(b, START_MARGIN);

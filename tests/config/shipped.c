@@ -62,6 +62,33 @@ static void the_mixture_has_a_cluster_of_its_own(void)
     sample_release(&sample);
 }
 
+static void the_largest_job_is_llama_2_70b_on_eight_racks(void)
+{
+    struct sample sample = shipped("configs/rack_576.cfg", NULL, NULL);
+    const struct scenario *s = &sample.scenario;
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(s->lpu_rack.racks * s->lpu_rack.nodes * s->lpu_rack.chips_per_node, 576);
+    CU_ASSERT_EQUAL(s->bucket.max_sequence, 4096);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->model_path, "/configs/models/Llama-2-70B"));
+    sample_release(&sample);
+}
+
+static void every_lpu_rack_has_links_for_its_cables(void)
+{
+    static const char *const files[] = {
+        "configs/topologies/lpu-1x8.cfg", "configs/topologies/lpu-9x8.cfg",
+        "configs/topologies/lpu-33x8.cfg", "configs/topologies/lpu-8x9x8.cfg",
+        "configs/topologies/lp30-32x8.cfg"};
+    static const int chips[] = {8, 72, 264, 576, 256};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct sample sample = shipped("configs/rack.cfg", "lpu.rack", files[i]);
+        const struct lpu_rack *rack = &sample.scenario.lpu_rack;
+        CU_ASSERT_TRUE(sample.accepted);
+        CU_ASSERT_EQUAL(rack->racks * rack->nodes * rack->chips_per_node, chips[i]);
+        sample_release(&sample);
+    }
+}
+
 static void the_first_chip_has_its_published_sizes(void)
 {
     struct sample sample = sample_small(NULL, NULL, NULL);
@@ -118,7 +145,9 @@ static void every_cluster_fits_the_main_job(void)
 }
 
 TEST_MAIN("shipped configurations", TEST(the_main_job_is_tinyllama_on_eight_chips),
-          TEST(the_large_job_uses_64_of_72_chips), TEST(the_mixture_has_a_cluster_of_its_own),
+          TEST(the_large_job_uses_64_of_72_chips),
+          TEST(the_largest_job_is_llama_2_70b_on_eight_racks),
+          TEST(every_lpu_rack_has_links_for_its_cables), TEST(the_mixture_has_a_cluster_of_its_own),
           TEST(the_first_chip_has_its_published_sizes),
           TEST(the_later_chip_has_its_published_sizes), TEST(every_gpu_fits_every_job),
           TEST(every_cluster_fits_the_main_job))

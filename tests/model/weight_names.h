@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What Hugging Face's checkpoints call the weights of dense models, for the tests' own writers.
- */
+/* What Hugging Face's checkpoints call the weights of dense models and of a qwen3_moe, for the
+ * tests' own writers. */
 #ifndef TESTS_MODEL_WEIGHT_NAMES_H
 #define TESTS_MODEL_WEIGHT_NAMES_H
 
@@ -32,6 +32,10 @@ static const struct {
     [MODEL_WEIGHT_GATE_BIAS] = {"mlp.gate_proj.bias", true},
     [MODEL_WEIGHT_UP_BIAS] = {"mlp.up_proj.bias", true},
     [MODEL_WEIGHT_DOWN_BIAS] = {"mlp.down_proj.bias", true},
+    [MODEL_WEIGHT_ROUTER] = {"mlp.gate.weight", true},
+    [MODEL_WEIGHT_EXPERT_GATE] = {"mlp.experts.N.gate_proj.weight", true},
+    [MODEL_WEIGHT_EXPERT_UP] = {"mlp.experts.N.up_proj.weight", true},
+    [MODEL_WEIGHT_EXPERT_DOWN] = {"mlp.experts.N.down_proj.weight", true},
     [MODEL_WEIGHT_FINAL_NORM] = {"model.norm.weight", false},
     [MODEL_WEIGHT_HEAD] = {"lm_head.weight", false},
 };

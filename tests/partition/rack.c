@@ -180,7 +180,9 @@ static void take_programs(struct rack *rack)
 void rack_compile(struct rack *rack, const struct rack_case *c)
 {
     *rack = (struct rack){.machine = *rack_chip(),
-                          .layout = {.nodes = or_else(c->nodes, 1),
+                          .layout = {.racks = or_else(c->racks, 1),
+                                     .nodes = or_else(c->nodes, 1),
+                                     .cables_per_node_pair = c->cables,
                                      .chips_per_node = or_else(c->chips_per_node, 4),
                                      .chips_used = c->chips_used,
                                      .pipeline_stages = c->stages,

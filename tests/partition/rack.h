@@ -44,6 +44,7 @@ struct rack_case {
     const char *name;
     const struct model *model; /* NULL: configs/models/tiny */
     int32_t stages, group, nodes, chips_per_node;
+    int32_t racks, cables; /* of a node pair; 0: one rack, as many as there are */
     int32_t max_sequence, chunk, prompt;
     int32_t rung[2];           /* smaller buckets; 0: none */
     int32_t batch;             /* 0: 1 */

@@ -123,9 +123,11 @@ static void what_the_compiler_does_not_know_is_named(void)
     struct model mixed;
     tiny_with(&mixed, "mixed");
     mixed.experts = 4, mixed.experts_per_token = 2, mixed.expert_ffn = 64;
+    mixed.shared_ffn = 64;
     check_refusal(&(struct rack_case){.batch = 33},
                   "bucket.batch = 33: the LPU compiler schedules up to 32 sequences a step");
-    check_refusal(&(struct rack_case){.model = &mixed}, "mixed: the LPU compiler weighs experts");
+    check_refusal(&(struct rack_case){.model = &mixed},
+                  "mixed: the LPU compiler has no shared expert");
 }
 
 static void a_split_that_cannot_be_is_refused_with_its_reason(void)

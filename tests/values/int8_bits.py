@@ -21,10 +21,10 @@ KV_STEP, MOST_TILE_POSITIONS = 32, 320
 MOST_OFF_FP32 = 1e-4
 
 
-def case(name, *words, stages=1, group=1, bucket=64, tokens=36, prompt=34):
-    """Words make the model; none: sums."""
+def case(name, *words, stages=1, group=1, bucket=64, tokens=36, prompt=34, vectors=0, cut=None):
+    """Words make the model; none: sums. Slices of so many vectors cut an MLP after `cut` inner columns of a chip."""
     return SimpleNamespace(name=name, words=words, stages=stages, group=group, bucket=bucket, tokens=tokens,
-                           prompt=prompt)
+                           prompt=prompt, vectors=vectors, cut=cut)
 
 
 CASES = [
@@ -50,6 +50,9 @@ CASES = [
          group=4, tokens=12, prompt=10),
     case("chips whose share would begin beyond the vocabulary", "--vocab", "17", "--layers", "1", "--seed", "13",
          group=8, tokens=12, prompt=10),
+    case("a llama with all biases", "--all-biases", "--seed", "23", group=2),
+    case("all biases on one chip, two tiles of inner columns", "--all-biases", "--ffn", "352", "--layers", "1", "--seed",
+         "24", tokens=20, prompt=18),
     case("qwen3: norms of heads, a window in the second layer", "--family", "qwen3", "--window", "20", "--window-from",
          "1", "--seed", "14", group=2),
     case("mistral: a window inside a pass", "--family", "mistral", "--window", "7", "--layers", "1", "--seed", "15",
@@ -57,12 +60,19 @@ CASES = [
     case("mixtral", "--family", "mixtral", "--seed", "16", tokens=24, prompt=18),
     case("qwen3_moe: five of twelve experts on two chips", "--family", "qwen3_moe", "--experts", "12",
          "--experts-per-token", "5", "--expert-ffn", "48", "--seed", "17", group=2, tokens=24, prompt=18),
+    case("experts weighed by the softmax of all logits", "--family", "qwen3_moe", "--plain-weights", "--seed", "25",
+         group=2, tokens=24, prompt=18),
     case("wide experts: two tiles of each", "--family", "mixtral", "--hidden", "700", "--heads", "4", "--head-dim", "40",
          "--layers", "1", "--expert-ffn", "1600", "--experts", "4", "--seed", "18", group=4, tokens=20, prompt=18),
     case("gpt_oss on eight chips", "--family", "gpt_oss", "--yarn", "4", "--window", "20", "--kv-heads", "2",
          "--expert-ffn", "64", "--experts-per-token", "4", "--seed", "19", group=8, tokens=24, prompt=18),
     case("gpt_oss in two stages", "--family", "gpt_oss", "--yarn", "8", "--window", "9", "--layers", "3", "--expert-ffn",
          "64", "--seed", "20", stages=2, group=2, tokens=24, prompt=18),
+    case("experts cut in two", "--family", "mixtral", "--hidden", "700", "--heads", "4", "--head-dim", "40", "--layers",
+         "1", "--expert-ffn", "1600", "--experts", "4", "--seed", "21", stages=4, tokens=20, prompt=18, vectors=900,
+         cut=816),
+    case("an MLP cut in two", "--hidden", "700", "--heads", "4", "--head-dim", "40", "--layers", "1", "--ffn", "1600",
+         "--seed", "22", stages=4, tokens=20, prompt=18, vectors=325, cut=960),
     case("a full bucket", "--layers", "1", "--untied", "--vocab", "33", "--seed", "10", tokens=64, prompt=49, group=4),
 ]
 
@@ -79,7 +89,8 @@ def tile_positions(bucket):
 def chip_logits(program, folder, one, numerics, prompt, ids):
     """[step, vocabulary] of the steps from the last token of the prompt on."""
     file = folder / "logits.bin"
-    words = [program, one.folder, file, one.stages, one.group, one.bucket, numerics, prompt, ",".join(map(str, ids))]
+    words = [program, one.folder, file, one.stages, one.group, one.bucket, numerics, prompt, ",".join(map(str, ids)),
+             one.vectors]
     done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{one.name}, {numerics}: status {done.returncode}\n{done.stdout}{done.stderr}"
     return np.fromfile(file, np.float32).reshape(len(ids) - prompt + 1, -1)
@@ -116,7 +127,7 @@ def check(program, one, scratch):
     model, last = oracle.load(one.folder), one.prompt - 1
     ids = np.random.default_rng(7).integers(0, model.config.vocabulary, one.tokens).tolist()
     exact = model.logits(ids)
-    twin = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket))
+    twin = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket), one.cut)
     expected = np.array([twin.step(token) for token in ids])
     worst = []
     for way, prompt, first in (("one by one", 1, 0), ("prefill", one.prompt, last)):

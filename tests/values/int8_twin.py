@@ -142,11 +142,12 @@ def clamped(gate, up, limit, alpha):
     return f16((half * each(math.tanh, -gate * (np.float32(-0.5) * np.float32(alpha))) + half) * (up + np.float32(1)))
 
 
-def shares(logits):
-    """Softmax of the chosen logits, the greatest first."""
-    powers = each(math.exp, wide(logits) - wide(logits[0]))
-    root = wide(f16(rsqrt(running_sum(powers[:, None]))))
-    return f16(product(wide(f16(powers)), root) * root)
+def shares(logits, order, normalises):
+    """Softmax of the chosen logits, the greatest first, or of all."""
+    powers = each(math.exp, wide(logits) - wide(logits[order[0]]))
+    counted = powers[order] if normalises else wide(f16(powers))
+    root = wide(f16(rsqrt(running_sum(counted[:, None]))))
+    return f16(product(wide(f16(powers[order])), root) * root)
 
 
 def split_inputs(weights, group):
@@ -154,12 +155,19 @@ def split_inputs(weights, group):
     return [Matrix(share) for share in np.split(weights, group, axis=1)]
 
 
-class Twin:
-    """group: chips that share a layer; tile_positions: cache positions of a tile of keys or values."""
+def pieces(inner, group, cut):
+    """[piece][chip] of inner columns along the last axis: all of a chip's, or those before and behind the cut."""
+    parts = np.split(inner, group, axis=-1)
+    return [parts] if cut is None else [[part[..., :cut] for part in parts], [part[..., cut:] for part in parts]]
 
-    def __init__(self, folder, group, tile_positions):
+
+class Twin:
+    """group: chips that share a layer; tile_positions: cache positions of a tile of keys or values; cut: inner columns
+    of a chip in the first of two pieces of an MLP, which is quantised and added by itself."""
+
+    def __init__(self, folder, group, tile_positions, cut=None):
         folder = pathlib.Path(folder)
-        self.config, self.group, self.tile_positions = read_config(folder), group, tile_positions
+        self.config, self.group, self.tile_positions, self.cut = read_config(folder), group, tile_positions, cut
         kv_heads = self.config.kv_heads
         weights = read_weights(folder, self.config)
         width = weights.layers[0]["expert_gate" if self.config.experts else "gate"].shape[-2]
@@ -179,12 +187,17 @@ class Twin:
         bringing = ("q_norm",) if "q_norm" in layer else ("q", "q_bias")
         layer = {**layer, **{name: layer[name] * scale for name in bringing if name in layer}}
         ready = {name: Matrix(layer[name]) for name in ("q", "k", "v", "gate", "up", "router") if name in layer}
-        ready.update({name: split_inputs(layer[name], self.group) for name in ("o", "down") if name in layer})
+        ready["o"] = split_inputs(layer["o"], self.group)
+        if "down" in layer:
+            ready["down"] = self.in_pieces(layer["down"])
         ready.update({name: [Matrix(one) for one in layer[name]] for name in ("expert_gate", "expert_up") if name in layer})
         if "expert_down" in layer:
-            ready["expert_down"] = [split_inputs(one, self.group) for one in layer["expert_down"]]
+            ready["expert_down"] = [self.in_pieces(one) for one in layer["expert_down"]]
         ready.update({name: f16(array) for name, array in layer.items() if name.endswith(("_norm", "_bias", "sinks"))})
         return ready
+
+    def in_pieces(self, weights):
+        return [[Matrix(part) for part in parts] for parts in pieces(weights, self.group, self.cut)]
 
     def step(self, token):
         """float16 logits of the token that follows this one."""
@@ -237,7 +250,10 @@ class Twin:
         if self.config.experts:
             return self.after_experts(layer, x, row)
         gate, up = (layer[name].times(*x, layer.get(f"{name}_bias")) for name in ("gate", "up"))
-        return self.shared_product(layer["down"], gated(gate, up), row, layer.get("down_bias"))
+        for matrices, parts in zip(layer["down"], pieces(gated(gate, up), self.group, self.cut)):
+            row = combined([matrix.times(*int8_row(part)) for matrix, part in zip(matrices, parts)], row,
+                           layer.get("down_bias"))
+        return row
 
     def shared_product(self, matrices, inputs, row, bias=None):
         """Each chip quantises its own share of the inputs and multiplies it by its share of the weights."""
@@ -249,14 +265,16 @@ class Twin:
         logits = layer["router"].times(*x)
         logits = f16(wide(logits) + wide(layer.get("router_bias", np.float16(0))))
         order = np.argsort(-wide(logits), kind="stable")[:self.config.experts_per_token]
-        weights = shares(logits[order])
+        weights = shares(logits, order, self.config.normalises)
         given = [self.one_expert(layer, e, x) for e in order]
-        partial = [f16(running_sum([wide(parts[rank]) * wide(weight) for parts, weight in zip(given, weights)]))
-                   for rank in range(self.group)]
-        return combined(partial, row)
+        for piece in range(len(given[0])):
+            row = combined([f16(running_sum([wide(one[piece][rank]) * wide(weight)
+                                             for one, weight in zip(given, weights)]))
+                            for rank in range(self.group)], row)
+        return row
 
     def one_expert(self, layer, e, x):
-        """What each chip has of it."""
+        """[piece][chip] of what it gives."""
         def bias(name):
             return layer[name][e] if name in layer else None
 
@@ -264,9 +282,9 @@ class Twin:
         up = layer["expert_up"][e].times(*x, bias("expert_up_bias"))
         limit = self.config.gate_limit
         inner = gated(gate, up) if limit is None else clamped(gate, up, limit, self.config.gate_alpha)
-        parts = np.split(inner, self.group)
-        return [matrix.times(*int8_row(part), bias("expert_down_bias") if rank == 0 else None)
-                for rank, (matrix, part) in enumerate(zip(layer["expert_down"][e], parts))]
+        return [[matrix.times(*int8_row(part), bias("expert_down_bias") if rank == 0 else None)
+                 for rank, (matrix, part) in enumerate(zip(matrices, parts))]
+                for matrices, parts in zip(layer["expert_down"][e], pieces(inner, self.group, self.cut))]
 
 
 def decode(twin, ids, count, end_tokens=()):

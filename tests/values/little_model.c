@@ -36,28 +36,59 @@ static void put_entry(struct writer *w, const char *name, struct model_weight_sh
     w->end += bytes;
 }
 
+static void put_numbers(struct writer *w, int64_t count, double mean, double scale)
+{
+    for (int64_t n = 0; n < count; n++) {
+        double random = base_random_normal(SEED, BASE_RANDOM_TOKEN, w->entity, (uint64_t)n);
+        float value = (float)(mean + scale * random);
+        CU_ASSERT_EQUAL_FATAL(fwrite(&value, sizeof value, 1, w->data), 1);
+    }
+    w->entity++;
+}
+
+/* The matrices of a qwen3_moe's experts are apart. */
+static void put_experts(struct writer *w, const struct model *model, enum model_weight what,
+                        int32_t layer)
+{
+    static const char *const part[] = {"gate", "up", "down"};
+    struct model_weight_shape s = model_weight_shape(model, what);
+    s.rows /= model->experts;
+    for (int32_t e = 0; e < model->experts; e++) {
+        char *name = base_format("model.layers.%d.mlp.experts.%d.%s_proj.weight", layer, e,
+                                 part[what - MODEL_WEIGHT_EXPERT_GATE]);
+        put_entry(w, name, s, false);
+        base_free(name);
+        put_numbers(w, s.rows * s.columns, 0.0, 2.0 / sqrt((double)s.columns));
+    }
+}
+
+static bool is_norm(enum model_weight what)
+{
+    return what == MODEL_WEIGHT_ATTENTION_NORM || what == MODEL_WEIGHT_MLP_NORM ||
+           what == MODEL_WEIGHT_FINAL_NORM || what == MODEL_WEIGHT_Q_NORM ||
+           what == MODEL_WEIGHT_K_NORM;
+}
+
 /* Gains of a norm are about 1, rows of a matrix about as long as 1. */
 static void put_weight(struct writer *w, const struct model *model, enum model_weight what,
                        int32_t layer)
 {
     struct model_weight_shape s = model_weight_shape(model, what);
-    bool norm = what == MODEL_WEIGHT_ATTENTION_NORM || what == MODEL_WEIGHT_MLP_NORM ||
-                what == MODEL_WEIGHT_FINAL_NORM;
+    bool norm = is_norm(what);
     bool vector = norm || (what >= MODEL_WEIGHT_Q_BIAS && what <= MODEL_WEIGHT_V_BIAS);
     double scale = vector ? 0.3 : 2.0 / sqrt((double)s.columns);
     if (!s.rows)
         return;
+    if (what >= MODEL_WEIGHT_EXPERT_GATE && what <= MODEL_WEIGHT_EXPERT_DOWN) {
+        put_experts(w, model, what, layer);
+        return;
+    }
     char *name = weight_names[what].is_layered
                      ? base_format("model.layers.%d.%s", layer, weight_names[what].name)
                      : base_strdup(weight_names[what].name);
     put_entry(w, name, s, vector);
     base_free(name);
-    for (int64_t n = 0; n < s.rows * s.columns; n++) {
-        double random = base_random_normal(SEED, BASE_RANDOM_TOKEN, w->entity, (uint64_t)n);
-        float value = (float)((norm ? 1.0 : 0.0) + scale * random);
-        CU_ASSERT_EQUAL_FATAL(fwrite(&value, sizeof value, 1, w->data), 1);
-    }
-    w->entity++;
+    put_numbers(w, s.rows * s.columns, norm ? 1.0 : 0.0, scale);
 }
 
 static void put_all(struct writer *w, const struct model *model)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs a model on a small rack, its tokens given, and writes the logits of every decode step:
  *
- *   logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS
+ *   logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS VECTORS
  *
- * IDS is 1,403,407. The first PROMPT of them but the last go through prefill passes, the rest one
- * by one. Up to 8 chips are one node; more are a node a stage. FILE gets float32 [decode steps,
- * vocabulary] in this machine's order of bytes. */
+ * VECTORS are those of a slice, 0: the chip's. IDS is 1,403,407. The first PROMPT of them but the
+ * last go through prefill passes, the rest one by one. Up to 8 chips are one node; more are a node
+ * a stage. FILE gets float32 [decode steps, vocabulary] in this machine's order of bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "model/reference.h"
 #include "test.h"
 
-enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, NUMERICS, PROMPT, IDS, WORDS };
+enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, NUMERICS, PROMPT, IDS, VECTORS, WORDS };
 enum { NODE_CHIPS = 8 };
 
 static char **word;
@@ -112,7 +112,8 @@ static void logits_are_written(void)
                                 .nodes = one_node ? 1 : stages,
                                 .chips_per_node = one_node ? stages * group : group,
                                 .max_sequence = atoi(word[BUCKET]),
-                                .prompt = atoi(word[PROMPT])};
+                                .prompt = atoi(word[PROMPT]),
+                                .vectors_per_slice = atoi(word[VECTORS])};
     rack_compile(&rack, &c);
     base_report_print(&rack.report, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
@@ -127,6 +128,6 @@ int main(int count, char **words)
     word = words;
     if (count == WORDS)
         return test_run("logits", cases, 1);
-    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS\n", stderr);
+    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS VECTORS\n", stderr);
     return 2;
 }

@@ -52,6 +52,8 @@ def config_of(options):
         keys |= window_keys(options)
     if options.yarn:
         keys["rope_scaling"] = yarn
+    if options.all_biases:
+        keys |= {"attention_bias": True, "mlp_bias": True}
     return keys | make_experts.keys_of(options) if options.family in MIXTURES else keys
 
 
@@ -59,6 +61,7 @@ def random_tensors(options):
     """Name -> float64 array. The final gains have random signs; else a tied head would repeat its token for ever."""
     random = np.random.default_rng(options.seed)
     _, has_bias, has_norms = FAMILIES[options.family]
+    has_bias = has_bias or options.all_biases
     hidden, queries, kv = options.hidden, options.heads * options.head_dim, options.kv_heads * options.head_dim
 
     def matrix(rows, columns, gain=1.0):
@@ -82,6 +85,10 @@ def random_tensors(options):
         if options.family == "gpt_oss":
             tensors[name + "self_attn.o_proj.bias"] = random.normal(0, 0.5, hidden)
             tensors[name + "self_attn.sinks"] = random.normal(0, 1, options.heads)
+        if options.all_biases:
+            for projection, rows in (("self_attn.o", hidden), ("mlp.gate", options.ffn), ("mlp.up", options.ffn),
+                                     ("mlp.down", hidden)):
+                tensors[f"{name}{projection}_proj.bias"] = random.normal(0, 0.5, rows)
         if options.family in MIXTURES:
             layer = make_experts.layer_tensors(options, random, OUTPUT_GAIN)
             tensors |= {name + stored: array for stored, array in layer.items()}
@@ -143,6 +150,7 @@ def parse(words=None):
     parser.add_argument("--family", choices=FAMILIES, default="llama")
     parser.add_argument("--bias", dest="family", action="store_const", const="qwen2",
                         help="biases on q, k and v: a qwen2")
+    parser.add_argument("--all-biases", action="store_true", help="biases of all products of a llama")
     parser.add_argument("--yarn", type=float, default=0, help="factor of the yarn scaling; gpt_oss needs one")
     parser.add_argument("--gate-limit", type=float, default=1.0, help="of a gpt_oss, low enough to matter")
     parser.add_argument("--packed", action="store_true", help="experts of a gpt_oss as MXFP4")

@@ -59,6 +59,25 @@ static const struct model wide = {.name = "mutants-wide",
                                   .norm_epsilon = 1e-5,
                                   .rope_theta = 1e4};
 
+static const struct model mixed = {.name = "mutants-mixed",
+                                   .architecture = "Qwen3MoeForCausalLM",
+                                   .model_type = "qwen3_moe",
+                                   .layers = 1,
+                                   .hidden = 48,
+                                   .heads = 4,
+                                   .kv_heads = 2,
+                                   .head_dim = 8,
+                                   .vocabulary = 24,
+                                   .max_positions = 64,
+                                   .qk_norm = true,
+                                   .sliding_window = 20,
+                                   .experts = 5,
+                                   .experts_per_token = 2,
+                                   .expert_ffn = 32,
+                                   .normalise_experts = true,
+                                   .norm_epsilon = 1e-5,
+                                   .rope_theta = 1e4};
+
 struct subject {
     struct rack_case rack_case;
     enum chip_numerics numerics;
@@ -68,7 +87,8 @@ static const struct subject subjects[] = {
     {{.name = "group of 2", .model = &plain, .stages = 1, .group = 2}, CHIP_INT8},
     {{.name = "2 stages", .model = &plain, .stages = 2, .group = 1}, CHIP_FP32},
     {{.name = "wide", .model = &wide, .stages = 1, .group = 1}, CHIP_INT8},
-    {{.name = "wide group of 2", .model = &wide, .stages = 1, .group = 2}, CHIP_FP32}};
+    {{.name = "wide group of 2", .model = &wide, .stages = 1, .group = 2}, CHIP_FP32},
+    {{.name = "mixture", .model = &mixed, .stages = 1, .group = 1}, CHIP_INT8}};
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 /* What can be seen of a run. */

@@ -1,35 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Numbers do not depend on the number of ranks, and /lpu/tokens says what they were."""
 import pathlib
-import subprocess
 import tempfile
 
 import h5py
 import numpy as np
 
 from program import CONFIG, must, settings
+from ranks_equal import differs, files
 
 ANSWER, FIRST = [12, 6, 5, 2], 8
 STEPS = len(ANSWER)
 # Of a logit; those of sums have a standard deviation of 5.
 MOST_OFF, MOST_OFF_INT8 = 1e-4, 1
 WORDLESS = settings(values="off", workload__prompt="", workload__prompt_tokens=9)
-
-
-def differs(a, b):
-    command = ["h5diff", "--exclude-path", "/run", str(a), str(b)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode == 1
-
-
-def files(folder, ranks, *words):
-    """The run's file from each number of ranks; all are equal."""
-    paths = [folder / f"{n}.h5" for n in ranks]
-    for n, path in zip(ranks, paths):
-        must(CONFIG, "--quiet", f"--out={path}", *words, ranks=n)
-        assert not differs(paths[0], path), f"{words}: {ranks[0]} and {n} ranks differ"
-    return paths[0]
 
 
 def tokens_of(path):
