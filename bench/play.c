@@ -65,7 +65,9 @@ static bool hand_on_vectors(struct play *play, int32_t c)
     struct chip_vectors vectors;
     bool sent = false;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(play->chip[c], link, &vectors) && vectors.to_chip < play->chips) {
+        while (chip_take_vectors(play->chip[c], link, &vectors)) {
+            if (vectors.to_chip >= play->chips)
+                continue;
             chip_deliver_vectors(play->chip[vectors.to_chip], &vectors);
             sent = true;
         }
@@ -78,7 +80,7 @@ static bool advance(struct play *play, int32_t c, bool *done)
     size_t count;
     if (*done || !play->chip[c])
         return false;
-    *done = chip_run(play->chip[c]) == CHIP_DONE;
+    *done = chip_run(play->chip[c], INT64_MAX) == CHIP_DONE;
     const struct chip_message *m = chip_outbox(play->chip[c], &count);
     for (size_t n = 0; n < count; n++)
         if (m[n].to_chip < play->chips && play->chip[m[n].to_chip])
@@ -153,7 +155,7 @@ struct play_result play_step(struct play *play)
     struct choices choices = choose(play);
     for (int32_t c = 0; c < play->chips; c++)
         if (play->chip[c] &&
-            !chip_begin(play->chip[c], &play->program[c], &choices.runtime, &report))
+            !chip_begin(play->chip[c], &play->program[c], &choices.runtime, 0, &report))
             stop_with(&report);
     run_all(play);
     for (int32_t c = 0; c < play->chips; c++) {

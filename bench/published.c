@@ -225,8 +225,8 @@ static void print_step(const struct hosted *h, const struct scenario *s, const s
     struct play play;
     enum base_status status;
     play_open_rack(&play, &s->lpu_chip, &s->lpu_rack);
-    struct partition_input input = {&s->lpu_chip, &s->lpu_rack, &play.topology,
-                                    model,        &s->bucket,   &s->workload};
+    struct partition_input input = {
+        &s->lpu_chip, &s->lpu_rack, &play.topology, model, &s->bucket, &s->workload, 1};
     struct plan *plan = plan_compile(&input, report, &status);
     if (!plan) {
         print_unsupported(h->name, first_fault(report));

@@ -17,6 +17,7 @@ struct app_lpu;      /* app/lpu.h */
 struct app_gpu;      /* app/gpu.h */
 struct app_values;   /* app/values.h */
 struct app_compare;  /* app/compare.h */
+struct app_run;
 
 /* The request as one machine served it. */
 struct app_served {
@@ -27,6 +28,15 @@ struct app_served {
 
 /* Tokens a second after the first; of a single token, over the whole request. */
 double app_served_rate(const struct app_served *served);
+
+/* All sequences that shared the LPU's pipeline. */
+struct app_crowd {
+    int32_t sequences;
+    int64_t earliest_ps, latest_ps; /* first tokens */
+    int64_t finished_ps;            /* the last token of all */
+    double tokens_per_s;            /* over the whole run, prompts included */
+};
+struct app_crowd app_served_crowd(const struct app_run *run);
 
 /* Zero but for `command` at the start; each phase adds what it found out. */
 struct app_run {

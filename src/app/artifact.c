@@ -219,6 +219,7 @@ struct record_lpu_slot *app_artifact_slots(const struct app_artifact *a, size_t 
 void app_artifact_outline(const struct app_artifact *a, struct app_lpu *lpu)
 {
     lpu->outline = a->outline;
+    lpu->sharing.seats = (struct partition_seats){.placed = 1};
     lpu->stage = a->stage;
     lpu->candidate = a->candidate;
     lpu->candidates = a->candidates;

@@ -100,6 +100,7 @@ static void narrow_to_verify(struct app_run *run)
     s->values = false;
     s->lpu_prefill = true;
     s->lpu_execute_steps = 0;
+    s->bucket.rungs = 0; /* the decode step is that of the largest bucket */
     s->workload.prompt_tokens = rows < s->bucket.max_sequence ? rows : s->bucket.max_sequence;
     s->workload.decode_tokens = 1;
 }

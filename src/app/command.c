@@ -75,6 +75,8 @@ static const struct {
     {"run.mode", "lpu", "generate runs on the LPU alone"},
     {"run.json", "", "generate shows no summary"},
     {"bucket.batch", "1", "generate continues one prompt"},
+    {"lpu.seats", "1", "generate continues one prompt"},
+    {"workload.sequences", "0", "generate continues one prompt"},
     {"workload.prompt_tokens", "1", "generate counts the tokens of its prompt"},
     {"workload.prompt", "", "with generate, write --prompt TEXT"},
     {"workload.prompt_ids", "", "with generate, write --prompt-ids ID,..."},

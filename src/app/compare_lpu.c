@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the LPU rack brings to the comparison. */
 #include "app/compare.h"
-#include "app/lpu.h"
+#include "app/lpu_steps.h"
 #include "base/memory.h"
 
 static void add_steps(struct app_compare *compare, const struct app_run *run)
@@ -22,15 +22,18 @@ static void add_steps(struct app_compare *compare, const struct app_run *run)
     }
 }
 
-/* Intervals are whole cycles of the chip's clock, all of one length: converted, not subtracted. */
+/* Intervals are whole cycles of the chip's clock from token to token of a sequence: converted, not
+ * subtracted. */
 static void add_intervals(struct app_figures *figures, const struct app_run *run)
 {
     const struct app_lpu *lpu = run->lpu;
-    size_t count = (size_t)(lpu->steps - lpu->prompt_steps) - 1;
-    int64_t *interval = base_alloc(count, sizeof *interval);
-    for (size_t i = 0; i < count; i++) {
-        const struct record_lpu_step *s = &lpu->step[(size_t)lpu->prompt_steps + 1 + i];
-        interval[i] = machine_cycles_to_ps(&run->scenario.lpu_chip, s->end_cycle - s->start_cycle);
+    size_t count = 0;
+    int64_t *interval = base_alloc((size_t)lpu->steps, sizeof *interval);
+    for (int32_t q = 0; q < lpu->sequences; q++) {
+        int32_t last = app_lpu_next_token(run, q, 0), next;
+        for (; last >= 0 && (next = app_lpu_next_token(run, q, last + 1)) >= 0; last = next)
+            interval[count++] = machine_cycles_to_ps(
+                &run->scenario.lpu_chip, lpu->step[next].end_cycle - lpu->step[last].end_cycle);
     }
     figures->tpot = app_intervals_of(interval, count);
     base_free(interval);
@@ -101,6 +104,31 @@ static void add_utilisation(struct app_compare *compare, const struct app_run *r
                        (double)sums->busiest_link_cycles / length, "1");
 }
 
+/* Where several sequences may share the pipeline. */
+static void add_seats(struct app_compare *compare, const struct app_run *run)
+{
+    const struct app_lpu_sharing *o = &run->lpu->sharing;
+    if (o->interval.cycles == 0)
+        return;
+    double hz = (double)run->scenario.lpu_chip.clock_hz, token = (double)app_lpu_token_cycles(run);
+    app_compare_metric(compare, RECORD_LPU, "step_latency",
+                       (double)run->lpu->outline.length_cycles[PARTITION_DECODE], "cycles");
+    app_compare_metric(compare, RECORD_LPU, "initiation_interval", (double)o->interval.cycles,
+                       "cycles");
+    app_compare_metric(compare, RECORD_LPU, "seats", o->seats.placed, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "seats_by_time", o->seats.by_time, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "seats_by_sram", o->seats.by_sram, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_a_seat", hz / token, "1/s");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_seats",
+                       o->seats.placed * hz / token, "1/s");
+    struct app_crowd crowd = app_served_crowd(run);
+    app_compare_metric(compare, RECORD_LPU, "sequences", crowd.sequences, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "ttft_latest", (double)crowd.latest_ps / 1e6, "us");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_run", crowd.tokens_per_s, "1/s");
+    app_compare_metric(compare, RECORD_LPU, "starts_a_prefill_pass_takes",
+                       o->interval.prefill_starts, "1");
+}
+
 static void add_contract(struct app_compare *compare, const struct app_lpu *lpu)
 {
     const struct app_lpu_totals *t = &lpu->totals;
@@ -125,5 +153,6 @@ void app_compare_add_lpu(struct app_compare *compare, const struct app_run *run)
     add_decisions(compare, run->lpu);
     add_shares(compare, run);
     add_utilisation(compare, run);
+    add_seats(compare, run);
     add_contract(compare, run->lpu);
 }

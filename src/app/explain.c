@@ -288,8 +288,8 @@ static void print_misses(const struct app_run *run)
 static void print_survey(const struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
-    struct partition_input input = {&s->lpu_chip, &s->lpu_rack, &run->lpu->topology,
-                                    &run->model,  &s->bucket,   &s->workload};
+    struct partition_input input = {
+        &s->lpu_chip, &s->lpu_rack, &run->lpu->topology, &run->model, &s->bucket, &s->workload, 1};
     const struct survey_split *chosen = NULL;
     struct survey survey;
     survey_splits(&input, &survey);

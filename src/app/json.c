@@ -131,13 +131,17 @@ static void write_values(FILE *out, const struct app_run *run)
     char *text = app_values_texts(run);
     fprintf(out, "  \"values\": {\n    \"numerics\": \"%s\",\n    \"tokens\": [",
             fp32 ? "fp32" : "int8");
-    for (int32_t n = 0; n < v->tokens * v->sequences; n++)
-        fprintf(out, "%s%" PRId32, n ? ", " : "", v->sequence[n / v->tokens].token[n % v->tokens]);
+    const char *comma = "";
+    for (int32_t s = 0; s < v->sequences; s++)
+        for (int32_t n = 0; n < v->sequence[s].tokens; n++, comma = ", ")
+            fprintf(out, "%s%" PRId32, comma, v->sequence[s].token[n]);
     fputs("],\n    \"text\": ", out);
     write_text(out, text);
     if (a->compared > 0) {
         fprintf(out, ",\n    \"compared\": %" PRId64 ",\n    \"equal\": %" PRId64, a->compared,
                 a->equal);
+    }
+    if (a->logits > 0) {
         write_error(out, "worst_logit_error", a->worst_error);
         write_error(out, "rms_logit_error", app_values_rms_error(v));
     }

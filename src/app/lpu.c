@@ -39,6 +39,20 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
+int64_t app_lpu_latency_cycles(const struct app_run *run)
+{
+    return run->lpu->outline.length_cycles[PARTITION_DECODE] +
+           run->scenario.lpu_chip.mem_write_skew_cycles;
+}
+
+int64_t app_lpu_token_cycles(const struct app_run *run)
+{
+    const struct app_lpu_sharing *sharing = &run->lpu->sharing;
+    int64_t turn = sharing->seats.placed * sharing->interval.cycles;
+    int64_t latency = app_lpu_latency_cycles(run);
+    return turn > latency ? turn : latency;
+}
+
 static void outline_bounds(struct app_lpu *lpu)
 {
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
@@ -59,6 +73,9 @@ static void outline(struct app_lpu *lpu)
                                             .group = plan_group(lpu->plan),
                                             .chips = plan_chips(lpu->plan),
                                             .prefill_rows = plan_prefill_rows(lpu->plan)};
+    lpu->sharing.seats = plan_seats(lpu->plan);
+    if (plan_interval(lpu->plan))
+        lpu->sharing.interval = interval_of(plan_interval(lpu->plan));
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
         lpu->outline.length_cycles[phase] = plan_length_cycles(lpu->plan, phase);
         lpu->outline.positions[phase] = plan_positions(lpu->plan, phase);
@@ -79,7 +96,8 @@ static enum base_status compile(struct app_run *run)
                                     .topology = &lpu->topology,
                                     .model = &run->model,
                                     .bucket = &s->bucket,
-                                    .workload = &s->workload};
+                                    .workload = &s->workload,
+                                    .seats = s->lpu_seats ? s->lpu_seats : PARTITION_ALL_SEATS};
     lpu->plan = plan_compile(&input, &run->report, &status);
     if (lpu->plan)
         outline(lpu);
@@ -99,6 +117,7 @@ static enum base_status plan_once(struct app_run *run)
         status = compile(run);
     status = parallel_agree_report(&run->report, status);
     parallel_broadcast(&lpu->outline, sizeof lpu->outline);
+    parallel_broadcast(&lpu->sharing, sizeof lpu->sharing);
     return status;
 }
 

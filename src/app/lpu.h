@@ -8,6 +8,7 @@
 #include "interconnect/lpu_topology.h"
 #include "parallel/parallel.h"
 #include "partition/bound.h"
+#include "partition/interval.h"
 #include "partition/partition.h"
 #include "record/layout.h"
 
@@ -20,6 +21,12 @@ struct app_lpu_outline {
     int64_t bound_cycles[PARTITION_PHASES];
     int64_t share_cycles[PARTITION_PHASES]
                         [BOUND_CLASSES]; /* of length_cycles; the rest is the barrier */
+};
+
+/* How sequences share the pipeline, as every rank knows it. */
+struct app_lpu_sharing {
+    struct partition_seats seats;
+    struct interval_found interval; /* all 0 where one seat was asked for */
 };
 
 /* A chip of this rank with its programs, by enum partition_phase. */
@@ -50,6 +57,7 @@ struct app_lpu {
     struct lpu_topology topology;
     struct plan *plan; /* first rank of a compilation; NULL elsewhere */
     struct app_lpu_outline outline;
+    struct app_lpu_sharing sharing;
     /* First rank: of the plan or the artifact. */
     const struct partition_stage *stage; /* [outline.stages] */
     const struct partition_candidate *candidate;
@@ -59,11 +67,20 @@ struct app_lpu {
     struct app_lpu_chip *own;
     struct app_lpu_program sums[PARTITION_PHASES];
     int32_t steps, prompt_steps;
-    struct record_lpu_step *step;
+    int32_t sequences;   /* that the steps are of; a batch counts as one */
+    int32_t replay_from; /* seats shared: steps that may be replayed where those before hold */
+    struct record_lpu_step *step; /* by start */
     struct app_lpu_totals totals;
     char *violations;   /* the first few of the chips, a line each; "" for none */
     char *length_fault; /* the first step of another length than compiled; NULL: none */
 };
+
+/* From the start of a decode step to where its token stands in SRAM, for seats that are shared. */
+int64_t app_lpu_latency_cycles(const struct app_run *run);
+
+/* From token to token of a sequence where all seats decode: nobody's next step begins before its
+ * token is there, and steps begin no closer than the interval. */
+int64_t app_lpu_token_cycles(const struct app_run *run);
 
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/lpu.h"
+#include "app/lpu_steps.h"
 #include "app/lpu_transfers.h"
 #include "app/values.h"
 #include "base/memory.h"
@@ -46,109 +47,17 @@ struct execution {
     struct app_lpu *lpu;
     struct parallel_mail *mail;
     struct base_progress progress;
-    bool *awake, *done;     /* own chips: worth running; at the end of the step */
-    int64_t left;           /* own chips that are not done */
-    int32_t *token;         /* of the current step */
-    int32_t *expert;        /* the same: [layers][rows][experts a token]; NULL: none are drawn */
-    struct step_sums *sums; /* [steps] */
+    bool *awake, *done; /* own chips: worth running; at the cycle to which all run */
+    int64_t until;
+    int64_t left;                   /* own chips that are not done */
+    int32_t **token;                /* [steps], of those that are open */
+    int32_t **expert;               /* the same: [layers][rows][experts a token]; NULL: none */
+    int32_t *ending;                /* [steps], in the order in which they end */
+    int32_t begun, finished, limit; /* steps; none from `limit` on is begun */
+    struct step_sums *sums;         /* [steps] */
     struct app_lpu_transfers transfers;
     int64_t messages_between_ranks;
 };
-
-enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu, const struct record_lpu_step *step)
-{
-    enum partition_phase phase = PARTITION_RUNG;
-    if (step->phase == RECORD_PREFILL)
-        return PARTITION_PREFILL;
-    while (phase < PARTITION_PHASES && lpu->outline.positions[phase] != step->bucket)
-        phase++;
-    return phase < PARTITION_PHASES ? phase : PARTITION_DECODE;
-}
-
-/* Positions of a sequence's prompt before that of its last token. */
-static int32_t prompt_rows(const struct app_run *run, int32_t sequence)
-{
-    return (run->values ? run->values->sequence[sequence].prompt_tokens
-                        : run->scenario.workload.prompt_tokens) -
-           1;
-}
-
-/* Where a sequence stands in a decode step: its last prompt token goes through the first step
- * behind the prompts. Before its first one it stands at 0, and what it writes there is overwritten.
- */
-int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step)
-{
-    int32_t position = prompt_rows(run, sequence) + step - run->lpu->prompt_steps;
-    return position > 0 ? position : 0;
-}
-
-/* Prefill passes one sequence after the other, or as many decode steps as the longest prompt needs.
- */
-static int32_t prompt_steps(const struct app_run *run)
-{
-    int32_t chunk = run->lpu->outline.prefill_rows, passes = 0, longest = 0;
-    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
-        int32_t rows = prompt_rows(run, s);
-        passes += (rows + chunk - 1) / chunk;
-        longest = rows > longest ? rows : longest;
-    }
-    return run->scenario.lpu_prefill ? passes : longest;
-}
-
-/* The smallest bucket that holds the position of every sequence in a decode step. */
-static enum partition_phase bucket_of(const struct app_run *run, int32_t step)
-{
-    int32_t farthest = 0;
-    for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
-        int32_t position = app_lpu_position(run, s, step);
-        farthest = position > farthest ? position : farthest;
-    }
-    for (int32_t r = 0; r < run->scenario.bucket.rungs; r++)
-        if (farthest < run->scenario.bucket.rung[r])
-            return PARTITION_RUNG + (enum partition_phase)r;
-    return PARTITION_DECODE;
-}
-
-static void add_step(struct app_lpu *lpu, int32_t step, enum partition_phase phase,
-                     int32_t sequence, int32_t position)
-{
-    int64_t start = step > 0 ? lpu->step[step - 1].end_cycle : 0;
-    lpu->step[step] =
-        (struct record_lpu_step){.step = step,
-                                 .phase = (uint8_t)app_lpu_record_phase(phase),
-                                 .sequence = sequence,
-                                 .position = position,
-                                 .bucket = lpu->outline.positions[phase],
-                                 .start_cycle = start,
-                                 .end_cycle = start + lpu->outline.length_cycles[phase]};
-}
-
-/* The steps of the batch, one behind the other. All prompt tokens but the last go through prefill
- * passes, or through decode steps whose tokens nobody needs; the last one gives the first token. */
-static void list_steps(struct app_run *run)
-{
-    const struct scenario *s = &run->scenario;
-    struct app_lpu *lpu = run->lpu;
-    int32_t step = 0;
-    lpu->prompt_steps = prompt_steps(run);
-    lpu->steps = lpu->prompt_steps + s->workload.decode_tokens;
-    lpu->step = base_alloc((size_t)lpu->steps, sizeof *lpu->step);
-    for (int32_t q = 0; s->lpu_prefill && q < s->bucket.batch; q++)
-        for (int32_t row = 0; row < prompt_rows(run, q); row += lpu->outline.prefill_rows)
-            add_step(lpu, step++, PARTITION_PREFILL, q, row);
-    for (; step < lpu->steps; step++)
-        add_step(lpu, step, bucket_of(run, step), -1, app_lpu_position(run, 0, step));
-}
-
-/* Where the sequences of a step stand. Sequence s has cache s. */
-static void stand(const struct app_run *run, const struct record_lpu_step *step,
-                  struct program_sequence sequence[PROGRAM_SEQUENCES])
-{
-    if (step->phase == RECORD_PREFILL)
-        sequence[0] = (struct program_sequence){step->position, step->sequence};
-    for (int32_t s = 0; step->phase == RECORD_DECODE && s < run->scenario.bucket.batch; s++)
-        sequence[s] = (struct program_sequence){app_lpu_position(run, s, step->step), s};
-}
 
 static struct app_lpu_chip *own_chip(struct execution *e, int32_t chip)
 {
@@ -209,11 +118,11 @@ static void route_vectors(struct execution *e, const struct chip_vectors *vector
     base_free(letter);
 }
 
-static void route_all_vectors(struct execution *e, const struct chip *chip)
+static void route_all_vectors(struct execution *e, struct chip *chip)
 {
     struct chip_vectors vectors;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(chip, link, &vectors))
+        while (chip_take_vectors(chip, link, &vectors))
             route_vectors(e, &vectors);
 }
 
@@ -222,7 +131,7 @@ static void run_chip(struct execution *e, int64_t i)
     struct chip *chip = e->lpu->own[i].chip;
     size_t count;
     e->awake[i] = false;
-    if (chip_run(chip) == CHIP_DONE) {
+    if (chip_run(chip, e->until) == CHIP_DONE) {
         e->done[i] = true;
         e->left--;
     }
@@ -259,27 +168,31 @@ static int32_t token_at(const struct app_run *run, int32_t sequence, int32_t pos
                        : app_lpu_drawn_token(run, sequence, position);
 }
 
-/* Ids of the tokens of a step, whose sequences stand where `at` says. */
-static void take_tokens(struct execution *e, const struct program *program,
-                        const struct program_sequence *at)
+/* Ids of the tokens of a step, whose sequences stand where `stand` says; owned. */
+static int32_t *take_tokens(const struct app_run *run, const struct program *program,
+                            const struct app_lpu_stand *stand)
 {
     int32_t each = program->rows / program->sequences;
+    int32_t *token = base_alloc((size_t)program->rows, sizeof *token);
     for (int32_t i = 0; i < program->rows; i++)
-        e->token[i] = token_at(e->run, at[i / each].cache, at[i / each].position + i % each);
+        token[i] =
+            token_at(run, stand->sequence[i / each], stand->at[i / each].position + i % each);
+    return token;
 }
 
-/* Different experts of a sequence's token in a layer, by a shuffle that stops at the last one. */
-static void draw_experts(const struct app_run *run, int32_t layer, struct program_sequence at,
-                         int32_t *id)
+/* Different experts of a sequence's token at `position` in a layer, by a shuffle that stops at the
+ * last one. */
+static void draw_experts(const struct app_run *run, int32_t layer, int32_t sequence,
+                         int32_t position, int32_t *id)
 {
     uint64_t seed = (uint64_t)run->scenario.seed;
-    uint64_t entity = (uint64_t)layer * PROGRAM_SEQUENCES + (uint64_t)at.cache;
+    uint64_t entity = (uint64_t)layer * PROGRAM_SEQUENCES + (uint64_t)sequence;
     int32_t all = (int32_t)run->model.experts, chosen = (int32_t)run->model.experts_per_token;
     int32_t *left = base_alloc((size_t)all, sizeof *left);
     for (int32_t n = 0; n < all; n++)
         left[n] = n;
     for (int32_t n = 0; n < chosen; n++) {
-        uint64_t place = (uint64_t)at.position * (uint64_t)chosen + (uint64_t)n;
+        uint64_t place = (uint64_t)position * (uint64_t)chosen + (uint64_t)n;
         uint64_t drawn = base_random_u64(seed, BASE_RANDOM_EXPERT, entity, place);
         int32_t k = (int32_t)(drawn % (uint64_t)(all - n));
         id[n] = left[k];
@@ -288,42 +201,47 @@ static void draw_experts(const struct app_run *run, int32_t layer, struct progra
     base_free(left);
 }
 
-/* Of all layers and rows of the step. */
-static void take_experts(struct execution *e, const struct program *program,
-                         const struct program_sequence *at)
+/* Of all layers and rows of the step: [layers][rows][experts a token]; owned. NULL where none are
+ * drawn. */
+static int32_t *take_experts(const struct app_run *run, const struct program *program,
+                             const struct app_lpu_stand *stand)
 {
-    const struct model *model = &e->run->model;
+    const struct model *model = &run->model;
     int32_t rows = program->rows, each = rows / program->sequences;
-    for (int32_t n = 0; n < (int32_t)model->layers * rows && e->expert; n++) {
-        struct program_sequence row = at[n % rows / each];
-        row.position += n % rows % each;
-        draw_experts(e->run, n / rows, row, e->expert + n * model->experts_per_token);
+    size_t choices = (size_t)(model->layers * rows * model->experts_per_token);
+    if (!choices || run->values)
+        return NULL;
+    int32_t *expert = base_alloc(choices, sizeof *expert);
+    for (int32_t n = 0; n < (int32_t)model->layers * rows; n++) {
+        int32_t s = n % rows / each;
+        draw_experts(run, n / rows, stand->sequence[s], stand->at[s].position + n % rows % each,
+                     expert + n * model->experts_per_token);
     }
+    return expert;
 }
 
-static bool begin_step(struct execution *e, const struct record_lpu_step *step)
+static bool begin_step(struct execution *e)
 {
+    const struct record_lpu_step *step = &e->lpu->step[e->begun];
     enum partition_phase phase = app_lpu_phase_of(e->lpu, step);
-    struct program_runtime runtime = {
-        .token = e->token, .expert = e->expert, .expert_layers = (int32_t)e->run->model.layers};
+    struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
+    struct program_runtime runtime = {.expert_layers = (int32_t)e->run->model.layers};
     bool begun = true;
-    e->left = 0;
-    stand(e->run, step, runtime.sequence);
+    memcpy(runtime.sequence, stand.at, sizeof runtime.sequence);
     if (e->lpu->block.count > 0) {
-        take_tokens(e, &e->lpu->own[0].program[phase], runtime.sequence);
-        take_experts(e, &e->lpu->own[0].program[phase], runtime.sequence);
+        const struct program *any = &e->lpu->own[0].program[phase];
+        runtime.token = e->token[e->begun] = take_tokens(e->run, any, &stand);
+        runtime.expert = e->expert[e->begun] = take_experts(e->run, any, &stand);
     }
     for (int64_t i = 0; i < e->lpu->block.count; i++) {
         struct app_lpu_chip *own = &e->lpu->own[i];
-        const struct program *program = &own->program[phase];
-        e->awake[i] = own->chip != NULL;
-        e->done[i] = !own->chip;
-        if (!own->chip)
-            continue;
-        runtime.tokens = program->rows;
-        begun = chip_begin(own->chip, program, &runtime, &e->run->report) && begun;
-        e->left++;
+        runtime.tokens = own->program[phase].rows;
+        if (own->chip)
+            begun = chip_begin(own->chip, &own->program[phase], &runtime, step->start_cycle,
+                               &e->run->report) &&
+                    begun;
     }
+    e->begun++;
     return begun;
 }
 
@@ -340,11 +258,17 @@ static void finish_chip(struct step_sums *sums, struct chip *chip)
         sums->longest_cycles = found.executed_length_cycles;
 }
 
-/* Executes one step on own chips. ARRIVED: it is done; else why it cannot be. */
-static enum parallel_mail_state execute_step(struct execution *e, int32_t step)
+/* Executes on own chips what is issued before cycle `until`. ARRIVED: it is done; else why it
+ * cannot be. */
+static enum parallel_mail_state run_until(struct execution *e, int64_t until)
 {
-    if (!begin_step(e, &e->lpu->step[step]))
-        return PARALLEL_MAIL_FAILED;
+    e->until = until;
+    e->left = 0;
+    for (int64_t i = 0; i < e->lpu->block.count; i++) {
+        e->awake[i] = e->lpu->own[i].chip != NULL;
+        e->done[i] = !e->awake[i];
+        e->left += e->awake[i];
+    }
     while (e->left > 0) {
         bool ran = run_chips(e);
         if (e->left == 0 || parallel_mail_receive(e->mail, read_letter, e) > 0 || ran)
@@ -353,11 +277,42 @@ static enum parallel_mail_state execute_step(struct execution *e, int32_t step)
         if (state != PARALLEL_MAIL_ARRIVED)
             return state;
     }
+    return PARALLEL_MAIL_ARRIVED;
+}
+
+static void finish_step(struct execution *e)
+{
+    int32_t step = e->ending[e->finished++];
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
             finish_chip(&e->sums[step], e->lpu->own[i].chip);
+    base_free(e->token[step]);
+    base_free(e->expert[step]);
+    e->token[step] = e->expert[step] = NULL;
     e->lpu->step[step].executed = 1;
-    base_progress_update(&e->progress, step + 1);
+    base_progress_update(&e->progress, e->finished);
+}
+
+/* Goes on until `steps` have ended: from one cycle at which a step begins or ends to the next. What
+ * a step wrote last stands in SRAM a little after its end. Where steps do not overlap, the next one
+ * begins afterwards all the same: chips begin their clock anew. */
+static enum parallel_mail_state execute_until(struct execution *e, int32_t steps)
+{
+    int64_t settle = e->run->scenario.lpu_chip.mem_write_skew_cycles;
+    int64_t overlap = e->run->scenario.lpu_seats == 1 ? 0 : settle;
+    while (e->finished < steps) {
+        const struct record_lpu_step *ending = &e->lpu->step[e->ending[e->finished]];
+        const struct record_lpu_step *next = e->begun < e->limit ? &e->lpu->step[e->begun] : NULL;
+        bool begins = next && next->start_cycle < ending->end_cycle + overlap;
+        enum parallel_mail_state state =
+            run_until(e, begins ? next->start_cycle : ending->end_cycle + settle);
+        if (state != PARALLEL_MAIL_ARRIVED)
+            return state;
+        if (begins && !begin_step(e))
+            return PARALLEL_MAIL_FAILED;
+        if (!begins)
+            finish_step(e);
+    }
     return PARALLEL_MAIL_ARRIVED;
 }
 
@@ -397,14 +352,16 @@ static void sum_step(struct execution *e, int32_t step)
     e->lpu->totals.messages += sums->sum[MESSAGES];
 }
 
-/* Collective. Steps [first, last) are in: adds them up over ranks and writes them. */
+/* Collective. Steps first to last - 1, as they end, are in: adds them up over ranks and writes
+ * them.
+ */
 static enum base_status close_batch(struct execution *e, int32_t first, int32_t last)
 {
     enum base_status status = BASE_OK;
-    for (int32_t step = first; step < last && status == BASE_OK; step++) {
-        sum_step(e, step);
+    for (int32_t n = first; n < last && status == BASE_OK; n++) {
+        sum_step(e, e->ending[n]);
         if (e->run->values)
-            status = app_values_close_step(e->run, &e->lpu->step[step]);
+            status = app_values_close_step(e->run, &e->lpu->step[e->ending[n]]);
     }
     app_lpu_transfers_flush(&e->transfers, e->run);
     app_progress(e->run, "LPU rack, step %" PRId32 " of %" PRId32, last, e->lpu->steps);
@@ -412,12 +369,12 @@ static enum base_status close_batch(struct execution *e, int32_t first, int32_t 
     return file && status == BASE_OK ? record_flush_if_due(file, e->run->progress, 5.0) : status;
 }
 
-/* Collective. Executes steps [first, last) and meets the other ranks. */
-static enum base_status execute_batch(struct execution *e, int32_t first, int32_t last)
+/* Collective. Executes until `last` steps have ended, and meets the other ranks. Where numbers are
+ * computed they look at every step together. */
+static enum base_status execute_batch(struct execution *e)
 {
-    enum parallel_mail_state state = PARALLEL_MAIL_ARRIVED;
-    for (int32_t step = first; step < last && state == PARALLEL_MAIL_ARRIVED; step++)
-        state = execute_step(e, step);
+    int32_t first = e->finished, last = first + (e->run->values ? 1 : BATCH_STEPS);
+    enum parallel_mail_state state = execute_until(e, last < e->limit ? last : e->limit);
     bool faulty = !base_report_is_clean(&e->run->report);
     if (state == PARALLEL_MAIL_ARRIVED || faulty)
         state = parallel_mail_settle(e->mail, faulty ? BASE_FAILURE : BASE_OK, read_letter, e);
@@ -425,27 +382,19 @@ static enum base_status execute_batch(struct execution *e, int32_t first, int32_
         return explain(e);
     if (state != PARALLEL_MAIL_SETTLED)
         return parallel_agree_report(&e->run->report, BASE_FAILURE);
-    enum base_status status = close_batch(e, first, last);
+    enum base_status status = close_batch(e, first, e->finished);
     e->run->stop_signal = parallel_mail_stop_signal(e->mail);
     return status == BASE_OK && e->run->stop_signal ? BASE_FAILURE : status;
 }
 
-/* Steps of one phase, prompts apart, follow each other: the first of those that `step` is among,
- * and the end of them. */
+/* Steps of one phase, prompts apart, follow each other. */
 static bool are_alike(const struct app_lpu *lpu, int32_t a, int32_t b)
 {
     return (a < lpu->prompt_steps) == (b < lpu->prompt_steps) &&
            app_lpu_phase_of(lpu, &lpu->step[a]) == app_lpu_phase_of(lpu, &lpu->step[b]);
 }
 
-static int32_t first_alike(const struct app_lpu *lpu, int32_t step)
-{
-    int32_t first = step;
-    while (first > 0 && are_alike(lpu, first - 1, step))
-        first--;
-    return first;
-}
-
+/* The end of those that `step` is among. */
 static int32_t end_alike(const struct app_lpu *lpu, int32_t step)
 {
     int32_t end = step + 1;
@@ -454,82 +403,128 @@ static int32_t end_alike(const struct app_lpu *lpu, int32_t step)
     return end;
 }
 
-/* Whether the steps before `next` show that all later ones of its bucket are the same but for time
- * and place. */
-static bool may_replay(const struct execution *e, int32_t next)
+/* The end of the steps that those before `limit` may stand for. */
+static int32_t end_of_kind(const struct execution *e, int32_t limit)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps;
-    int32_t executed = next - first_alike(e->lpu, next);
-    if (next < e->lpu->prompt_steps || wanted == 0 || executed < wanted || executed < 2)
-        return false;
-    const struct step_sums *a = &e->sums[next - 2], *b = &e->sums[next - 1];
-    return !memcmp(a, b, sizeof *a) && e->lpu->totals.violations == 0;
+    return e->run->scenario.lpu_seats == 1 ? end_alike(e->lpu, limit) : e->lpu->steps;
 }
 
-/* The end of the batch from `first`: not beyond its phase, nor the steps asked for. Where numbers
- * are computed ranks look at every step together. */
-static int32_t batch_end(const struct execution *e, int32_t first)
+/* The first step from `first` on that may be replayed where all before it hold: behind as many of
+ * its bucket as were asked for. */
+static int32_t limit_from(const struct execution *e, int32_t first)
 {
-    int32_t wanted = e->run->scenario.lpu_execute_steps;
-    int32_t last = first + (e->run->values ? 1 : BATCH_STEPS);
-    int32_t phase_end = end_alike(e->lpu, first);
-    int32_t asked = first_alike(e->lpu, first) + (wanted > 2 ? wanted : 2);
-    last = last < phase_end ? last : phase_end;
-    return wanted > 0 && first >= e->lpu->prompt_steps && first < asked && last > asked ? asked
-                                                                                        : last;
+    const struct app_lpu *lpu = e->lpu;
+    int32_t wanted = e->run->scenario.lpu_execute_steps, most = wanted > 2 ? wanted : 2;
+    if (e->run->scenario.lpu_seats != 1)
+        return first < lpu->replay_from ? lpu->replay_from : lpu->steps;
+    first = first < lpu->prompt_steps ? lpu->prompt_steps : first;
+    for (; wanted > 0 && first < lpu->steps; first = end_alike(lpu, first))
+        if (first + most < end_alike(lpu, first))
+            return first + most;
+    return lpu->steps;
 }
 
-/* Steps [first, last) are closed form. */
-static void replay(struct execution *e, int32_t first, int32_t last)
+/* Whether the executed steps show that later ones are the same but for time and place: every kind
+ * and distance of two steps that are under way together has occurred, nothing was broken, and the
+ * last two decode steps did the same. */
+static bool may_replay(const struct execution *e)
 {
-    struct program_sequence sequence[PROGRAM_SEQUENCES];
-    int32_t steps = last - first, batch = e->run->scenario.bucket.batch;
-    for (int32_t s = 0; s < batch; s++)
-        sequence[s] = (struct program_sequence){app_lpu_position(e->run, s, last), s};
+    const struct step_sums *last[2] = {0};
+    int32_t found = 0;
+    for (int32_t n = e->limit; n-- > 0 && found < 2;)
+        if (e->lpu->step[n].phase == RECORD_DECODE)
+            last[found++] = &e->sums[n];
+    return found == 2 && !memcmp(last[0], last[1], sizeof *last[0]) &&
+           e->lpu->totals.violations == 0;
+}
+
+static void replay_on_chips(struct execution *e, int32_t steps,
+                            const struct program_sequence *sequence)
+{
     for (int64_t i = 0; i < e->lpu->block.count; i++)
         if (e->lpu->own[i].chip)
-            chip_replayed(e->lpu->own[i].chip, steps, sequence, batch);
+            chip_replayed(e->lpu->own[i].chip, steps, sequence,
+                          sequence ? e->run->scenario.bucket.batch : 0);
+}
+
+/* Steps [first, last) are closed form: each seat stands behind its last one. */
+static void replay(struct execution *e, int32_t first, int32_t last)
+{
+    bool stands[PROGRAM_CACHES] = {false};
+    for (int32_t n = last; n-- > first;) {
+        const struct record_lpu_step *step = &e->lpu->step[n];
+        struct app_lpu_stand stand = app_lpu_stand_of(e->run, step);
+        for (int32_t s = 0; s < e->run->scenario.bucket.batch; s++)
+            stand.at[s].position++;
+        if (!stands[step->seat])
+            replay_on_chips(e, 0, stand.at);
+        stands[step->seat] = true;
+    }
+    replay_on_chips(e, last - first, NULL);
+}
+
+/* All steps before the limit have ended: those of their kind are replayed, or executed as well. */
+static void go_beyond(struct execution *e)
+{
+    int32_t end = end_of_kind(e, e->limit);
+    if (may_replay(e)) {
+        replay(e, e->limit, end);
+        e->begun = e->finished = end;
+        e->limit = limit_from(e, end);
+    } else
+        e->limit = end;
 }
 
 /* The text has ended: there are no further steps. */
 static void end_text(struct execution *e, int32_t steps)
 {
     e->lpu->steps = steps;
-    e->run->scenario.workload.decode_tokens = e->run->values->tokens;
+    e->run->scenario.workload.decode_tokens = e->run->values->sequence[0].tokens;
     config_scenario_counted(&e->run->scenario, "workload.decode_tokens");
 }
 
 static enum base_status execute_all(struct execution *e)
 {
     enum base_status status = BASE_OK;
-    for (int32_t first = 0, last; first < e->lpu->steps && status == BASE_OK; first = last) {
+    while (e->finished < e->lpu->steps && status == BASE_OK) {
         if (e->run->values && e->run->values->ended) {
-            end_text(e, first);
+            end_text(e, e->finished);
             break;
         }
-        if (may_replay(e, first)) {
-            last = end_alike(e->lpu, first);
-            replay(e, first, last);
-            continue;
-        }
-        last = batch_end(e, first);
-        status = execute_batch(e, first, last);
+        if (e->finished == e->limit)
+            go_beyond(e);
+        else
+            status = execute_batch(e);
     }
     return status;
+}
+
+/* Steps [first, first + count) in the order of their ends; few are out of order, and not by much.
+ */
+static void list_endings(struct execution *e, int32_t first, int32_t count)
+{
+    const struct record_lpu_step *step = e->lpu->step;
+    for (int32_t n = first; n < first + count; n++) {
+        int32_t at = n;
+        for (; at > first && step[e->ending[at - 1]].end_cycle > step[n].end_cycle; at--)
+            e->ending[at] = e->ending[at - 1];
+        e->ending[at] = n;
+    }
 }
 
 static struct execution open_execution(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
-    size_t own = (size_t)lpu->block.count, rows = (size_t)run->scenario.bucket.prefill_chunk;
-    size_t batch = (size_t)run->scenario.bucket.batch, most = rows > batch ? rows : batch;
-    size_t choices = (size_t)(run->model.layers * run->model.experts_per_token);
+    size_t own = (size_t)lpu->block.count;
     struct execution e = {.run = run, .lpu = lpu, .mail = parallel_mail_open()};
     e.awake = base_alloc(own, sizeof *e.awake);
     e.done = base_alloc(own, sizeof *e.done);
-    e.token = base_alloc(most, sizeof *e.token);
-    if (choices && !run->values)
-        e.expert = base_alloc(most * choices, sizeof *e.expert);
+    e.token = base_alloc((size_t)lpu->steps, sizeof *e.token);
+    e.expert = base_alloc((size_t)lpu->steps, sizeof *e.expert);
+    e.ending = base_alloc((size_t)lpu->steps, sizeof *e.ending);
+    e.limit = limit_from(&e, 0);
+    list_endings(&e, 0, lpu->replay_from);
+    list_endings(&e, lpu->replay_from, lpu->steps - lpu->replay_from);
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);
     base_progress_begin(&e.progress, "LPU rack", "steps", lpu->steps,
                         run->scenario.quiet || !parallel_is_first());
@@ -551,8 +546,13 @@ static void close_execution(struct execution *e)
     app_lpu_transfers_release(&e->transfers);
     base_free(e->awake);
     base_free(e->done);
+    for (int32_t n = 0; n < e->begun; n++) {
+        base_free(e->token[n]);
+        base_free(e->expert[n]);
+    }
     base_free(e->token);
     base_free(e->expert);
+    base_free(e->ending);
     base_free(e->sums);
 }
 
@@ -573,7 +573,7 @@ enum base_status app_lpu_execute(struct app_run *run)
     if (!run->lpu)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
-    list_steps(run);
+    app_lpu_list_steps(run);
     struct execution e = open_execution(run);
     enum base_status status = execute_all(&e);
     close_execution(&e);

@@ -84,6 +84,31 @@ static void write_candidates(struct app_run *run)
     base_free(row);
 }
 
+/* A row where several sequences may share the pipeline. */
+static void write_seats(struct app_run *run)
+{
+    const struct app_lpu_sharing *o = &run->lpu->sharing;
+    const struct interval_found *f = &o->interval;
+    const int64_t *length = run->lpu->outline.length_cycles;
+    struct record_plan_seats row = {.latency_cycles = length[PARTITION_DECODE],
+                                    .interval_cycles = f->cycles,
+                                    .busiest_cycles = f->busiest_cycles,
+                                    .chip = f->chip,
+                                    .first_layer = layer_of(run, f->first.layer),
+                                    .second_layer = layer_of(run, f->second.layer),
+                                    .seats = o->seats.placed,
+                                    .seats_by_time = o->seats.by_time,
+                                    .seats_by_sram = o->seats.by_sram,
+                                    .token_cycles = app_lpu_token_cycles(run),
+                                    .prefill_interval_cycles = f->prefill_cycles,
+                                    .prefill_starts = f->prefill_starts};
+    copy_name(row.resource, f->thing);
+    copy_name(row.first, f->first.name);
+    copy_name(row.second, f->second.name);
+    record_append(run->file, record_layout(RECORD_PLAN_SEATS), &row,
+                  parallel_is_first() && f->cycles > 0 ? 1 : 0);
+}
+
 static void write_queues(struct app_run *run)
 {
     struct record_lpu_queue row[PROGRAM_QUEUES] = {{0}};
@@ -213,6 +238,7 @@ enum base_status app_lpu_record(struct app_run *run)
     write_candidates(run);
     write_stages(run);
     app_lpu_record_bounds(run);
+    write_seats(run);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
     write_programs(run, RECORD_PLAN_PLACES, add_places);

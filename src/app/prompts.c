@@ -62,13 +62,20 @@ static void copy(struct app_sequence *q, const int32_t *ids, int32_t count)
         q->prompt[p] = ids[p];
 }
 
+/* What says how many sequences there are. */
+static const char *sequences_key(const struct scenario *s)
+{
+    return s->lpu_seats == 1       ? "bucket.batch"
+           : s->workload.sequences ? "workload.sequences"
+                                   : "lpu.seats";
+}
+
 static void check_parts(struct app_run *run, const char *key, int32_t parts)
 {
     if (parts > run->values->sequences)
         base_report_add(&run->report, NULL, 0,
-                        "%s: %" PRId32 " prompts; bucket.batch = %" PRId32
-                        " sequences take one each",
-                        key, parts, run->values->sequences);
+                        "%s: %" PRId32 " prompts; %s = %" PRId32 " sequences take one each", key,
+                        parts, sequences_key(&run->scenario), run->values->sequences);
 }
 
 /* Text and ids; NULL where there is none. */

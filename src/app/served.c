@@ -2,9 +2,11 @@
 /* The request of the run at both machines' doors: arrival, admission, first and last token. */
 #include "app/app.h"
 #include "app/gpu.h"
-#include "app/lpu.h"
+#include "app/lpu_steps.h"
+#include "base/memory.h"
+#include "parallel/parallel.h"
 
-/* One seat: consecutive steps of a bucket do not overlap yet, so P = L. */
+/* One seat: its steps do not overlap, so P = L. */
 static struct serve_carousel carousel_of(const struct app_run *run)
 {
     const struct lpu_chip *chip = &run->scenario.lpu_chip;
@@ -27,6 +29,51 @@ static int64_t others_ps(const struct app_run *run, const struct serve_carousel 
 {
     int64_t own = serve_carousel_chunks(carousel, run->scenario.workload.prompt_tokens);
     return (run->lpu->prompt_steps - own) * carousel->chunk_ps;
+}
+
+/* A sequence among others: the plan says when its steps begin and end. All are there at the start.
+ */
+static struct serve_times times_of(const struct app_run *run, int32_t sequence)
+{
+    const struct app_served *served = &run->served[RECORD_LPU];
+    const struct lpu_chip *chip = &run->scenario.lpu_chip;
+    const struct record_lpu_step *step = run->lpu->step;
+    struct serve_carousel carousel = carousel_of(run);
+    int64_t out = served->start_ps + serve_carousel_transfer_ps(&carousel, 1);
+    int32_t first = app_lpu_next_token(run, sequence, 0), last = first, begins = 0;
+    while (step[begins].sequence != sequence)
+        begins++;
+    for (int32_t next = first; next >= 0; next = app_lpu_next_token(run, sequence, last + 1))
+        last = next;
+    return (struct serve_times){
+        .admitted_ps = machine_cycles_to_ps(chip, step[begins].start_cycle),
+        .first_token_ps = out + machine_cycles_to_ps(chip, step[first].end_cycle),
+        .finished_ps = out + machine_cycles_to_ps(chip, step[last].end_cycle)};
+}
+
+struct app_crowd app_served_crowd(const struct app_run *run)
+{
+    struct app_crowd crowd = {.sequences = run->lpu->sequences, .earliest_ps = INT64_MAX};
+    for (int32_t q = 0; q < crowd.sequences; q++) {
+        struct serve_times t = times_of(run, q);
+        if (t.first_token_ps < crowd.earliest_ps)
+            crowd.earliest_ps = t.first_token_ps;
+        if (t.first_token_ps > crowd.latest_ps)
+            crowd.latest_ps = t.first_token_ps;
+        if (t.finished_ps > crowd.finished_ps)
+            crowd.finished_ps = t.finished_ps;
+    }
+    int64_t tokens = (int64_t)crowd.sequences * run->scenario.workload.decode_tokens;
+    crowd.tokens_per_s = (double)tokens * 1e12 / (double)crowd.finished_ps;
+    return crowd;
+}
+
+static void serve_seats(struct app_run *run)
+{
+    struct app_served *served = &run->served[RECORD_LPU];
+    struct serve_carousel carousel = carousel_of(run);
+    served->start_ps = serve_carousel_transfer_ps(&carousel, served->request.prompt_tokens);
+    served->times = times_of(run, 0);
 }
 
 /* What the first `steps` steps save where they run in smaller buckets than the largest. */
@@ -77,14 +124,19 @@ static struct record_serve_request row_of(const struct app_served *served,
 
 static void write_rows(struct app_run *run)
 {
-    struct record_serve_request row[2];
-    size_t rows = 0;
-    if (run->lpu)
-        row[rows++] = row_of(&run->served[RECORD_LPU], RECORD_LPU);
+    size_t sequences = run->lpu ? (size_t)run->lpu->sequences : 0, rows = 0;
+    struct record_serve_request *row = base_alloc(sequences + 1, sizeof *row);
+    for (; rows < sequences; rows++) {
+        struct app_served served = run->served[RECORD_LPU];
+        if (run->scenario.lpu_seats != 1)
+            served.times = times_of(run, (int32_t)rows);
+        row[rows] = row_of(&served, RECORD_LPU);
+    }
     if (run->gpu)
         row[rows++] = row_of(&run->served[RECORD_GPU], RECORD_GPU);
     record_append(run->file, record_layout(RECORD_SERVE_REQUESTS), row,
                   parallel_is_first() ? rows : 0);
+    base_free(row);
 }
 
 double app_served_rate(const struct app_served *served)
@@ -101,7 +153,9 @@ enum base_status app_serve_request(struct app_run *run)
     for (int machine = 0; machine < 2; machine++)
         run->served[machine].request = (struct serve_request){.prompt_tokens = work->prompt_tokens,
                                                               .output_tokens = work->decode_tokens};
-    if (run->lpu)
+    if (run->lpu && run->scenario.lpu_seats != 1)
+        serve_seats(run);
+    else if (run->lpu)
         serve_lpu(run);
     if (run->gpu)
         serve_gpu(run);

@@ -390,6 +390,55 @@ static void print_compiler(const struct app_run *run, const struct paint *p)
     print_ladder(run, p);
 }
 
+static char *user_text(const struct interval_user *user)
+{
+    return user->layer < 0 ? base_format("%.24s", user->name)
+                           : base_format("%.24s of layer %" PRId32, user->name, user->layer);
+}
+
+/* What determines the interval. */
+static void print_interval(const struct interval_found *f)
+{
+    char *first = user_text(&f->first), *second = user_text(&f->second);
+    printf("%-*sone cycle less: %s of chip %" PRId32 ", %s against %s;\n", LABEL, "", f->thing,
+           f->chip, first, second);
+    printf("%-*sthe busiest unit alone: %s cycles a step\n", LABEL, "",
+           app_text_count(f->busiest_cycles).text);
+    base_free(first);
+    base_free(second);
+}
+
+static void print_crowd(const struct app_run *run)
+{
+    struct app_crowd crowd = app_served_crowd(run);
+    printf("%-*s%" PRId32 " sequences ran: first tokens from %s to %s, all done in %s,\n", LABEL,
+           "", crowd.sequences, app_text_time(crowd.earliest_ps).text,
+           app_text_time(crowd.latest_ps).text, app_text_time(crowd.finished_ps).text);
+    printf("%-*s%.0f tokens/s over the whole run\n", LABEL, "", crowd.tokens_per_s);
+}
+
+static void print_seats(const struct app_run *run, const struct paint *p)
+{
+    const struct app_lpu_sharing *o = &run->lpu->sharing;
+    const struct interval_found *f = &o->interval;
+    int64_t latency = run->lpu->outline.length_cycles[PARTITION_DECODE];
+    if (f->cycles == 0)
+        return;
+    double token = (double)app_lpu_token_cycles(run), hz = (double)run->scenario.lpu_chip.clock_hz;
+    printf("%s%-*s%sL = %s cycles, P = %s: seats by time %" PRId32 ", by SRAM %" PRId32
+           "; placed %" PRId32 "\n",
+           p->dim, LABEL, "in flight", p->off, app_text_count(latency).text,
+           app_text_count(f->cycles).text, o->seats.by_time, o->seats.by_sram, o->seats.placed);
+    print_interval(f);
+    printf("%-*sall seats decoding: a token each %s cycles, %.0f tokens/s a user, %.0f of all\n",
+           LABEL, "", app_text_count(app_lpu_token_cycles(run)).text, hz / token,
+           o->seats.placed * hz / token);
+    printf("%-*sa prefill pass takes %" PRId32 " starts of decode steps, %.1f where passes follow\n"
+           "%-*seach other\n",
+           LABEL, "", f->prefill_starts, (double)f->prefill_cycles / (double)f->cycles, LABEL, "");
+    print_crowd(run);
+}
+
 static void print_equality(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
@@ -436,8 +485,11 @@ static void print_agreement(const struct app_values *v, const struct paint *p)
         printf("%s%" PRId64 " of %" PRId64 " tokens are the reference's, number %" PRId32
                " is the first other%s",
                p->bad, a->equal, a->compared, a->first_other + 1, p->off);
-    printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "", a->worst_error,
-           app_values_rms_error(v));
+    if (a->logits > 0)
+        printf("\n%-*slogits: off by %.2g at most, %.2g root mean square\n", LABEL, "",
+               a->worst_error, app_values_rms_error(v));
+    else
+        printf("\n%-*slogits: not compared, other steps have their rows by then\n", LABEL, "");
 }
 
 /* One line a sequence, the first few of them. */
@@ -496,6 +548,7 @@ static void print_summary(const struct app_run *run)
     print_decisions(run, p);
     if (run->lpu) {
         print_compiler(run, p);
+        print_seats(run, p);
         print_contract(run, p);
     }
     if (run->values)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "app/lpu_steps.h"
 #include "app/prompts.h"
 #include "base/memory.h"
 #include "chip/chip_values.h"
@@ -54,7 +55,9 @@ static void open_references(struct app_run *run)
 static void open_sequences(struct app_values *v, const struct scenario *s)
 {
     size_t tokens = (size_t)s->workload.decode_tokens;
-    v->sequences = s->bucket.batch;
+    v->sequences = s->lpu_seats == 1       ? s->bucket.batch
+                   : s->workload.sequences ? s->workload.sequences
+                                           : s->lpu_seats;
     v->sequence = base_alloc((size_t)v->sequences, sizeof *v->sequence);
     for (int32_t n = 0; n < v->sequences; n++)
         v->sequence[n].token = base_alloc(tokens, sizeof *v->sequence[n].token);
@@ -134,7 +137,8 @@ int32_t app_values_token(const struct app_run *run, int32_t sequence, int32_t po
     const struct app_sequence *q = &v->sequence[sequence];
     if (position < q->prompt_tokens)
         return q->prompt[position];
-    return position == q->prompt_tokens - 1 + v->tokens ? held_token(run, sequence) : 0;
+    bool last = q->tokens > 0 && position == q->prompt_tokens - 1 + q->tokens;
+    return last ? q->token[q->tokens - 1] : 0;
 }
 
 /* Collective. Logits of a sequence's last step, whole on the first rank and NULL elsewhere. */
@@ -185,29 +189,39 @@ static int64_t broken_numbers(const float *number, int64_t count)
     return broken;
 }
 
-/* First rank. A token chosen from what is no number is equal to none. */
-static void compare(const struct app_run *run, const float *logit, struct record_lpu_token *row)
+static void measure(struct app_agreement *a, const float *logit, const float *plain,
+                    int64_t vocabulary, struct record_lpu_token *row)
 {
-    struct app_values *v = run->values;
-    int64_t vocabulary = run->model.vocabulary;
-    const float *plain = reference_logits(&v->sequence[row->sequence], row->position);
     double squares = 0;
+    row->worst_error = 0;
     for (int64_t n = 0; n < vocabulary; n++) {
         double error = error_of(logit[n], plain[n]);
         row->worst_error = fmax(row->worst_error, error);
         squares += error * error;
     }
     row->rms_error = sqrt(squares / (double)vocabulary);
-    row->reference =
-        broken_numbers(plain, vocabulary) ? -1 : model_reference_choice(plain, vocabulary);
-    struct app_agreement *a = &v->agreement;
-    bool equal = row->reference == row->token && isfinite(row->worst_error);
-    a->first_other = equal || a->first_other >= 0 ? a->first_other : v->tokens;
-    a->compared++;
-    a->equal += equal;
     a->worst_error = fmax(a->worst_error, row->worst_error);
     a->square_sum += squares;
     a->logits += vocabulary;
+}
+
+/* First rank. A token chosen from what is no number is equal to none. Where seats are shared, rows
+ * of logits serve other steps by the time that the token is there: NULL. */
+static void compare(const struct app_run *run, const float *logit, struct record_lpu_token *row)
+{
+    struct app_values *v = run->values;
+    struct app_agreement *a = &v->agreement;
+    int64_t vocabulary = run->model.vocabulary;
+    const float *plain = reference_logits(&v->sequence[row->sequence], row->position);
+    row->reference =
+        broken_numbers(plain, vocabulary) ? -1 : model_reference_choice(plain, vocabulary);
+    if (logit)
+        measure(a, logit, plain, vocabulary, row);
+    bool equal = row->reference == row->token && isfinite(row->worst_error);
+    a->first_other =
+        equal || a->first_other >= 0 ? a->first_other : v->sequence[row->sequence].tokens;
+    a->compared++;
+    a->equal += equal;
 }
 
 static bool is_end(const struct model *model, int32_t token)
@@ -244,44 +258,48 @@ static enum base_status check_numbers(struct app_run *run, const struct record_l
     return parallel_agree_report(&run->report, BASE_FAILURE);
 }
 
-/* Collective. A sequence's token of a step, and how its logits compare. */
+/* Collective. The token that a step gave a sequence, in place `place` of its batch, and how its
+ * logits compare. */
 static enum base_status close_sequence(struct app_run *run, const struct record_lpu_step *step,
-                                       int32_t sequence)
+                                       int32_t sequence, int32_t place)
 {
     struct app_values *v = run->values;
     struct app_sequence *q = &v->sequence[sequence];
     struct record_lpu_token row = {.step = step->step,
                                    .sequence = sequence,
-                                   .position = q->prompt_tokens - 1 + v->tokens,
-                                   .token = held_token(run, sequence),
-                                   .reference = -1};
+                                   .position = q->prompt_tokens - 1 + q->tokens,
+                                   .token = held_token(run, place),
+                                   .reference = -1,
+                                   .worst_error = -1,
+                                   .rms_error = -1};
     parallel_broadcast(&row.token, sizeof row.token);
     enum base_status status = check_known(run, &row);
-    bool looked_at = is_compared(run) || is_generating(run);
-    float *logit = status == BASE_OK && looked_at ? gather_logits(run, sequence) : NULL;
-    if (q->reference && logit)
+    bool stand = run->scenario.lpu_seats == 1;
+    bool looked_at = stand && (is_compared(run) || is_generating(run));
+    float *logit = status == BASE_OK && looked_at ? gather_logits(run, place) : NULL;
+    if (q->reference && status == BASE_OK && (logit || !stand))
         compare(run, logit, &row);
     if (is_generating(run) && status == BASE_OK)
         status = check_numbers(run, &row, logit);
     base_free(logit);
-    v->row[v->tokens * v->sequences + sequence] = row;
-    q->token[v->tokens] = row.token;
+    v->row[v->rows++] = row;
+    q->token[q->tokens++] = row.token;
     return status;
 }
 
 enum base_status app_values_close_step(struct app_run *run, const struct record_lpu_step *step)
 {
     struct app_values *v = run->values;
+    struct app_lpu_stand stand = app_lpu_stand_of(run, step);
     enum base_status status = BASE_OK;
-    if (step->step < run->lpu->prompt_steps)
+    if (!app_lpu_gives_tokens(run, step))
         return BASE_OK;
-    for (int32_t s = 0; s < v->sequences && status == BASE_OK; s++)
-        status = close_sequence(run, step, s);
-    if (status != BASE_OK)
-        return status;
-    v->tokens++;
-    v->ended = is_generating(run) && is_end(&run->model, v->sequence[0].token[v->tokens - 1]);
-    return BASE_OK;
+    for (int32_t n = 0; n < run->scenario.bucket.batch && status == BASE_OK; n++)
+        status = close_sequence(run, step, stand.sequence[n], n);
+    const struct app_sequence *q = &v->sequence[0];
+    v->ended =
+        status == BASE_OK && is_generating(run) && is_end(&run->model, q->token[q->tokens - 1]);
+    return status;
 }
 
 double app_values_rms_error(const struct app_values *values)
@@ -294,9 +312,9 @@ double app_values_rms_error(const struct app_values *values)
 static char *ids_text(const struct app_values *v, int32_t sequence)
 {
     char *text = base_strdup("");
-    for (int32_t n = 0; n < v->tokens; n++) {
-        char *longer =
-            base_format("%s%s%" PRId32, text, n ? " " : "", v->sequence[sequence].token[n]);
+    const struct app_sequence *q = &v->sequence[sequence];
+    for (int32_t n = 0; n < q->tokens; n++) {
+        char *longer = base_format("%s%s%" PRId32, text, n ? " " : "", q->token[n]);
         base_free(text);
         text = longer;
     }
@@ -308,7 +326,7 @@ char *app_values_text(const struct app_run *run, int32_t sequence)
     const struct app_values *v = run->values;
     const int32_t *token = v->sequence[sequence].token;
     int32_t count = 0;
-    while (count < v->tokens && !is_end(&run->model, token[count]))
+    while (count < v->sequence[sequence].tokens && !is_end(&run->model, token[count]))
         count++;
     return v->tokenizer ? tokenizer_decode(v->tokenizer, token, count) : ids_text(v, sequence);
 }
@@ -338,7 +356,7 @@ void app_values_record(const struct app_run *run)
     const struct app_values *v = run->values;
     char *text = app_values_texts(run);
     record_append(run->file, record_layout(RECORD_LPU_TOKENS), v->row,
-                  parallel_is_first() ? (size_t)v->tokens * (size_t)v->sequences : 0);
+                  parallel_is_first() ? v->rows : 0);
     char *repaired = utf8_repair(text);
     record_set_text(run->file, "/lpu/tokens", "text", repaired);
     base_free(repaired);

@@ -19,10 +19,11 @@ struct app_agreement {
     int64_t logits;
 };
 
-/* One of the batch: its prompt and generated tokens are the same on all ranks. */
+/* One of the batch, or of those that share the pipeline: its prompt and generated tokens are the
+ * same on all ranks. */
 struct app_sequence {
     int32_t *prompt, prompt_tokens;
-    int32_t *token;                    /* generated; room for workload.decode_tokens */
+    int32_t *token, tokens;            /* generated; room for workload.decode_tokens */
     struct model_reference *reference; /* first rank, where wanted */
     int32_t fed;                       /* tokens that it has taken */
 };
@@ -32,11 +33,11 @@ struct app_values {
     struct model_weights *weights;
     struct tokenizer *tokenizer; /* NULL: the model has no vocab.json */
     struct app_sequence *sequence;
-    int32_t sequences; /* bucket.batch */
-    int32_t tokens;    /* generated so far, by each */
-    bool ended;        /* the last one ends the text, and generate stops there */
+    int32_t sequences;
+    bool ended; /* the last one ends the text, and generate stops there */
     struct app_agreement agreement;
-    struct record_lpu_token *row; /* [tokens][sequences] */
+    struct record_lpu_token *row; /* as they come; room for all tokens */
+    size_t rows;
 };
 
 /* Collective. Reads weights and prompts, and sets workload.prompt_tokens by the longest. */
@@ -46,8 +47,8 @@ void app_values_free(struct app_values *values);
 /* The chip computes numbers from now on; its memory is loaded. Faults go into run->report. */
 void app_values_load(struct app_run *run, struct app_lpu_chip *own);
 
-/* The token that a step takes for a sequence at `position`: of its prompt, or the one that own
- * chips hold. */
+/* The token that a step takes for a sequence at `position`: of its prompt, or the one that the
+ * chips gave last. */
 int32_t app_values_token(const struct app_run *run, int32_t sequence, int32_t position);
 
 /* Collective. After a step: its tokens, if it gave any, and how their logits compare. BASE_CONTRACT

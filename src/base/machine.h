@@ -71,6 +71,7 @@ struct bucket {
 /* One request class of the main job. */
 struct workload {
     int32_t prompt_tokens, decode_tokens;
+    int32_t sequences; /* of this shape, where LPU seats are shared; 0: one for each seat */
 };
 
 static inline int64_t machine_link_slot_cycles(const struct lpu_chip *chip)

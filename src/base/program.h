@@ -263,7 +263,10 @@ struct program {
     int32_t key_id_bits; /* low bits of a key, which hold its id; the rest is its value */
 };
 
-enum { PROGRAM_SEQUENCES = 32 }; /* at most, of a step */
+enum {
+    PROGRAM_SEQUENCES = 32, /* at most, of a step */
+    PROGRAM_CACHES = 255,   /* at most, of a chip */
+};
 
 /* Where a sequence of a step stands: the row of its first token in the cache that it has. */
 struct program_sequence {

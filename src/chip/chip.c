@@ -37,7 +37,6 @@ struct chip *chip_create(const struct lpu_chip *machine, const struct lpu_topolo
     chip->machine = machine;
     chip->topology = topology;
     chip->id = chip_id;
-    chip->step = -1;
     set_timing(chip);
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
         chip->position[q] = (int16_t)program_queue_position(machine, q);
@@ -53,14 +52,39 @@ static void release_program(struct executor_program *loaded)
     base_free(loaded->resident);
     base_free(loaded->head);
     base_free(loaded->is_read);
+    base_free(loaded);
+}
+
+/* What a step needs only while it is open. */
+static void release_step(struct executor_step *of)
+{
+    base_free(of->head);
+    base_free(of->op);
+    of->head = NULL;
+    of->op = NULL;
+}
+
+static void forget_steps(struct chip *chip)
+{
+    for (size_t n = 0; n < chip->steps; n++) {
+        release_step(chip->step[n]);
+        base_free(chip->step[n]);
+    }
+    for (size_t n = 0; n < chip->pasts; n++)
+        base_free(chip->past[n]);
+    chip->steps = chip->pasts = 0;
 }
 
 void chip_destroy(struct chip *chip)
 {
     if (!chip)
         return;
+    forget_steps(chip);
+    base_free(chip->step);
+    base_free(chip->past);
+    base_free(chip->pair);
     for (size_t n = 0; n < chip->loads; n++)
-        release_program(&chip->loaded[n]);
+        release_program(chip->loaded[n]);
     base_free(chip->loaded);
     streams_release(&chip->streams);
     sram_release(chip);
@@ -68,7 +92,6 @@ void chip_destroy(struct chip *chip)
     links_release(&chip->links);
     residents_release(&chip->residents);
     values_release(chip->values);
-    base_free(chip->op);
     base_free(chip->violation);
     base_free(chip);
 }
@@ -77,8 +100,8 @@ static const struct executor_program *find_program(const struct chip *chip,
                                                    const struct program *program)
 {
     for (size_t n = 0; n < chip->loads; n++)
-        if (chip->loaded[n].program == program)
-            return &chip->loaded[n];
+        if (chip->loaded[n]->program == program)
+            return chip->loaded[n];
     return NULL;
 }
 
@@ -131,7 +154,7 @@ static void check_queue_capacity(struct chip *chip, const struct program *progra
         if (chip->queued[q] <= most || !more[q])
             continue;
         struct chip_violation *v =
-            executor_report(chip, CHIP_RULE_CAPACITY, EXECUTOR_NO_INSTRUCTION, 0);
+            executor_report(chip, NULL, CHIP_RULE_CAPACITY, EXECUTOR_NO_INSTRUCTION, 0);
         v->queue = q;
         snprintf(v->expected, sizeof v->expected, "up to %d instructions", most);
         snprintf(v->found, sizeof v->found, "%d instructions", chip->queued[q]);
@@ -144,7 +167,8 @@ void chip_load(struct chip *chip, const struct program *program)
         return;
     chip->loaded =
         base_grow(chip->loaded, &chip->load_capacity, chip->loads + 1, sizeof *chip->loaded);
-    struct executor_program *loaded = &chip->loaded[chip->loads++];
+    struct executor_program *loaded = base_alloc(1, sizeof *loaded);
+    chip->loaded[chip->loads++] = loaded;
     *loaded = (struct executor_program){
         .program = program,
         .order = order_create(program),
@@ -172,7 +196,7 @@ static int32_t tokens_needed(const struct program *program)
 /* Of the KV tensor that has the fewest; as many as there can be where there is none. */
 static int32_t least_caches(const struct program *program)
 {
-    int32_t least = PROGRAM_SEQUENCES;
+    int32_t least = PROGRAM_CACHES;
     for (size_t n = 0; n < program->tensors; n++) {
         const struct program_tensor *t = &program->tensor[n];
         if (t->kind == PROGRAM_TENSOR_KV && t->caches < least)
@@ -185,18 +209,18 @@ static void check_sequences(const struct program *program, const struct program_
                             struct base_report *report)
 {
     const int32_t most_positions = 1 << 24, caches = least_caches(program);
-    uint64_t taken = 0;
     for (int32_t s = 0; s < program->sequences; s++) {
         const struct program_sequence *at = &runtime->sequence[s];
         bool known = at->cache >= 0 && at->cache < caches;
         if (at->position < 0 || at->position > most_positions)
             base_report_add(report, NULL, 0, "chip %d: a step starts at row 0 to %d, not %d",
                             program->chip, most_positions, at->position);
-        if (!known || taken >> at->cache & 1)
+        for (int32_t other = 0; other < s && known; other++)
+            known = runtime->sequence[other].cache != at->cache;
+        if (!known)
             base_report_add(report, NULL, 0,
                             "chip %d: sequence %d has cache %d; each has one of 0 to %d for itself",
                             program->chip, s, at->cache, caches - 1);
-        taken |= known ? UINT64_C(1) << at->cache : 0;
     }
 }
 
@@ -212,62 +236,137 @@ static bool runtime_fits(const struct program *program, const struct program_run
     return report->count == before;
 }
 
+bool executor_is_busy(const struct chip *chip)
+{
+    return chip->steps > 0;
+}
+
+/* No step is under way: the clock begins anew. */
+static void clear(struct chip *chip)
+{
+    forget_steps(chip);
+    chip->now = INT64_MIN;
+    for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
+        chip->busy_until[q] = chip->pair_until[q] = INT64_MIN;
+    sram_clear(&chip->sram);
+    links_begin(&chip->links);
+    if (chip->values)
+        values_begin(chip);
+}
+
+static void look_ahead(struct executor_step *of)
+{
+    of->run.cycle = INT64_MAX;
+    if (of->next == of->loaded->order.count)
+        return;
+    of->run = order_run(of->program, of->loaded->order.entry[of->next++]);
+    of->run.of = of;
+    of->run.cycle += of->start;
+}
+
+static struct executor_step *open_step(struct chip *chip, const struct executor_program *loaded,
+                                       const struct program_runtime *runtime, int64_t start)
+{
+    struct executor_step *of = base_alloc(1, sizeof *of);
+    chip->step = base_grow(chip->step, &chip->step_capacity, chip->steps + 1, sizeof *chip->step);
+    chip->step[chip->steps++] = of;
+    *of = (struct executor_step){
+        .loaded = loaded,
+        .program = loaded->program,
+        .runtime = *runtime,
+        .number = chip->begun++,
+        .start = start,
+        .op = base_alloc(loaded->program->ops, sizeof *of->op),
+        .statistics = {.instructions = (int64_t)loaded->program->instructions}};
+    for (size_t n = 0; n < loaded->program->ops; n++)
+        of->op[n] = (struct executor_op){INT64_MAX, INT64_MIN};
+    sram_begin(of);
+    look_ahead(of);
+    return of;
+}
+
+/* An open step that works on the same cache, at its row or beyond; NULL: none. */
+static const struct executor_step *
+user_of_cache(const struct chip *chip, const struct executor_step *of, struct program_sequence at)
+{
+    for (size_t n = 0; n < chip->steps; n++) {
+        const struct executor_step *other = chip->step[n];
+        for (int32_t s = 0; other != of && s < other->program->sequences; s++)
+            if (other->runtime.sequence[s].cache == at.cache &&
+                other->runtime.sequence[s].position >= at.position)
+                return other;
+    }
+    return NULL;
+}
+
+/* A sequence goes on where its last step was, or its cache is another's. */
+static void check_caches(struct chip *chip, const struct executor_step *of)
+{
+    for (int32_t s = 0; s < of->program->sequences; s++) {
+        struct program_sequence at = of->runtime.sequence[s];
+        const struct executor_step *other = user_of_cache(chip, of, at);
+        if (!other)
+            continue;
+        struct chip_violation *v =
+            executor_report(chip, of, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, of->start);
+        snprintf(v->expected, sizeof v->expected, "cache %d free from row %d on", at.cache,
+                 at.position);
+        snprintf(v->found, sizeof v->found, "step %d that works there", other->number);
+    }
+}
+
 bool chip_begin(struct chip *chip, const struct program *program,
-                const struct program_runtime *runtime, struct base_report *report)
+                const struct program_runtime *runtime, int64_t start, struct base_report *report)
 {
     const struct executor_program *loaded = find_program(chip, program);
     assert(loaded && "a program is loaded before it is begun");
     if (!runtime_fits(program, runtime, report) ||
         !experts_fit(program, runtime, chip->values != NULL, report))
         return false;
-    chip->current = loaded;
-    chip->program = program;
-    chip->runtime = *runtime;
-    chip->step++;
-    chip->next = 0;
-    chip->statistics = (struct chip_statistics){.instructions = (int64_t)program->instructions};
-    for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
-        chip->busy_until[q] = chip->pair_until[q] = INT64_MIN;
-    chip->op = base_grow(chip->op, &chip->op_capacity, program->ops, sizeof *chip->op);
-    for (size_t n = 0; n < program->ops; n++)
-        chip->op[n] = (struct executor_op){INT64_MAX, INT64_MIN};
+    if (!executor_is_busy(chip))
+        clear(chip);
+    assert(start >= chip->now && "a step begins after what was executed");
+    const struct executor_step *of = open_step(chip, loaded, runtime, start);
     for (int32_t s = 0; s < program->sequences; s++)
         residents_forget_from(&chip->residents, runtime->sequence[s]);
-    sram_begin(chip);
-    links_begin(chip);
-    if (chip->values)
-        values_begin(chip);
+    links_close(chip);
+    check_caches(chip, of);
+    overlap_check_steps(chip, of);
     return true;
 }
 
-static void check_queue(struct chip *chip, const struct program_instruction *i)
+static void check_queue(struct chip *chip, const struct run *run)
 {
-    int64_t end = order_last_issue(i) + 1;
-    if (i->cycle < chip->busy_until[i->queue]) {
+    int32_t queue = run->instruction->queue;
+    int64_t end = run->of->start + order_last_issue(run->instruction) + 1;
+    if (run->cycle < chip->busy_until[queue]) {
         struct chip_violation *v =
-            executor_report(chip, CHIP_RULE_QUEUE, executor_number(chip, i), i->cycle);
+            executor_report(chip, run->of, CHIP_RULE_QUEUE, run->number, run->cycle);
         snprintf(v->expected, sizeof v->expected, "an issue at %lld or later",
-                 (long long)chip->busy_until[i->queue]);
-        snprintf(v->found, sizeof v->found, "an issue at %lld", (long long)i->cycle);
+                 (long long)(chip->busy_until[queue] - run->of->start));
+        snprintf(v->found, sizeof v->found, "an issue at %lld",
+                 (long long)(run->cycle - run->of->start));
     }
-    if (end > chip->busy_until[i->queue])
-        chip->busy_until[i->queue] = end;
+    if (end > chip->busy_until[queue])
+        chip->busy_until[queue] = end;
 }
 
 /* An fp16 instruction uses the same queue of the odd plane as well. */
-static void check_pair(struct chip *chip, const struct program_instruction *i)
+static void check_pair(struct chip *chip, const struct run *run)
 {
+    const struct program_instruction *i = run->instruction;
     bool fp16 = i->flags & PROGRAM_FP16;
     int32_t pair = i->queue + PROGRAM_MXM_QUEUES;
     int64_t held = fp16 ? chip->busy_until[pair] : chip->pair_until[i->queue];
-    if (i->cycle < held) {
+    if (run->cycle < held) {
         struct chip_violation *v =
-            executor_report(chip, CHIP_RULE_MXM, executor_number(chip, i), i->cycle);
-        snprintf(v->expected, sizeof v->expected, "both planes free at %lld", (long long)i->cycle);
+            executor_report(chip, run->of, CHIP_RULE_MXM, run->number, run->cycle);
+        snprintf(v->expected, sizeof v->expected, "both planes free at %lld",
+                 (long long)(run->cycle - run->of->start));
         snprintf(v->found, sizeof v->found, "the %s plane busy until %lld", fp16 ? "odd" : "fp16",
-                 (long long)held);
+                 (long long)(held - run->of->start));
     }
-    int64_t end = order_last_issue(i) + 1;
+    int64_t end = run->of->start + order_last_issue(i) + 1;
     if (fp16 && end > chip->pair_until[pair])
         chip->pair_until[pair] = end;
 }
@@ -278,17 +377,19 @@ static bool is_mxm(const struct program_instruction *i)
            i->opcode == PROGRAM_MXM_COMPUTE;
 }
 
-static void note_times(struct chip *chip, const struct program_instruction *i)
+/* From the start of the step. */
+static void note_times(const struct chip *chip, struct executor_step *of,
+                       const struct program_instruction *i)
 {
-    struct executor_op *op = &chip->op[i->op];
+    struct executor_op *op = &of->op[i->op];
     int64_t end = order_last_issue(i) + 1 + chip->timing[i->opcode].tail;
     op->start = i->cycle < op->start ? i->cycle : op->start;
     op->end = end > op->end ? end : op->end;
-    if (end > chip->statistics.executed_length_cycles)
-        chip->statistics.executed_length_cycles = end;
+    if (end > of->statistics.executed_length_cycles)
+        of->statistics.executed_length_cycles = end;
 }
 
-static void note_busy(struct chip *chip, const struct program_instruction *i)
+static void note_busy(struct executor_step *of, const struct program_instruction *i)
 {
     static const enum chip_unit unit[PROGRAM_OPCODES] = {[PROGRAM_MEM_READ] = CHIP_MEM,
                                                          [PROGRAM_MEM_WRITE] = CHIP_MEM,
@@ -301,23 +402,23 @@ static void note_busy(struct chip *chip, const struct program_instruction *i)
                                                          [PROGRAM_C2C_SEND] = CHIP_C2C,
                                                          [PROGRAM_C2C_RECEIVE] = CHIP_C2C};
     if (unit[i->opcode] != CHIP_C2C)
-        chip->statistics.busy_cycles[unit[i->opcode]] += (int64_t)i->count[0] * i->count[1];
+        of->statistics.busy_cycles[unit[i->opcode]] += (int64_t)i->count[0] * i->count[1];
 }
 
-static void open_instruction(struct chip *chip, const struct program_instruction *i)
+static void open_instruction(struct chip *chip, const struct run *run)
 {
-    check_queue(chip, i);
-    if (is_mxm(i))
-        check_pair(chip, i);
-    note_times(chip, i);
-    note_busy(chip, i);
+    check_queue(chip, run);
+    if (is_mxm(run->instruction))
+        check_pair(chip, run);
+    note_times(chip, run->of, run->instruction);
+    note_busy(run->of, run->instruction);
 }
 
 static void execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
     if (run->opens)
-        open_instruction(chip, i);
+        open_instruction(chip, run);
     streams_execute(chip, run);
     if (chip->values)
         values_note(chip, run);
@@ -331,40 +432,54 @@ static void execute(struct chip *chip, const struct run *run)
         links_receive(chip, run);
 }
 
-static struct run next_run(const struct chip *chip)
+/* The step whose next run is issued first; NULL: none before `until`. */
+static struct executor_step *first_step(const struct chip *chip, int64_t until)
 {
-    return order_run(chip->program, chip->current->order.entry[chip->next]);
+    struct executor_step *first = NULL;
+    for (size_t n = 0; n < chip->steps; n++)
+        if (chip->step[n]->run.cycle < (first ? first->run.cycle : until))
+            first = chip->step[n];
+    return first;
 }
 
 /* Numbers up to `cycle`; false at a receive whose vector is not here. */
 static bool compute_before(struct chip *chip, int64_t cycle)
 {
-    chip->waiting = chip->values ? values_advance(chip, cycle) : NULL;
-    return !chip->waiting;
+    const struct run *run = chip->values ? values_advance(chip, cycle) : NULL;
+    if (run)
+        chip->waiting = *run;
+    return !run;
 }
 
-enum chip_state chip_run(struct chip *chip)
+enum chip_state chip_run(struct chip *chip, int64_t until)
 {
-    for (; chip->next < chip->current->order.count; chip->next++) {
-        struct run run = next_run(chip);
-        if (!compute_before(chip, run.cycle))
+    for (struct executor_step *of; (of = first_step(chip, until));) {
+        const struct run *run = &of->run;
+        if (!compute_before(chip, run->cycle))
             return CHIP_WAITING;
-        if (run.instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, &run)) {
-            chip->waiting = run.instruction;
+        if (run->instruction->opcode == PROGRAM_C2C_RECEIVE && !links_can_receive(chip, run)) {
+            chip->waiting = *run;
             return CHIP_WAITING;
         }
-        execute(chip, &run);
+        execute(chip, run);
+        look_ahead(of);
     }
-    return compute_before(chip, INT64_MAX) ? CHIP_DONE : CHIP_WAITING;
+    if (!compute_before(chip, until))
+        return CHIP_WAITING;
+    chip->now = until > chip->now ? until : chip->now;
+    return CHIP_DONE;
 }
 
 struct chip_wait chip_waiting_for(const struct chip *chip)
 {
-    const struct program_instruction *i = chip->waiting;
+    const struct run *run = &chip->waiting;
+    const struct program_instruction *i = run->instruction;
     const struct program_tensor *t =
-        &chip->program->tensor[executor_output(chip, i, i->outputs - 1)->tensor];
-    struct chip_wait wait = {
-        .link = i->queue - PROGRAM_QUEUE_RECEIVE, .layer = t->layer, .cycle = i->cycle};
+        &run->of->program->tensor[executor_output(run, i->outputs - 1)->tensor];
+    struct chip_wait wait = {.link = i->queue - PROGRAM_QUEUE_RECEIVE,
+                             .layer = t->layer,
+                             .step = run->of->number,
+                             .cycle = i->cycle};
     memcpy(wait.tensor, t->name, sizeof wait.tensor);
     return wait;
 }
@@ -373,9 +488,8 @@ void chip_give_up(struct chip *chip)
 {
     if (chip->values && values_give_up(chip))
         return;
-    struct run run = next_run(chip);
-    execute(chip, &run);
-    chip->next++;
+    execute(chip, &chip->waiting);
+    look_ahead(chip->waiting.of);
 }
 
 void chip_deliver(struct chip *chip, const struct chip_message *message)
@@ -396,11 +510,11 @@ void chip_outbox_clear(struct chip *chip)
         values_outbox_clear(chip->values);
 }
 
-static void report_length(struct chip *chip, int64_t cycle, const struct program_op *op,
-                          const char *what, int64_t compiled)
+static void report_length(struct chip *chip, const struct executor_step *of, int64_t cycle,
+                          const struct program_op *op, const char *what, int64_t compiled)
 {
     struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_LENGTH, EXECUTOR_NO_INSTRUCTION, cycle);
+        executor_report(chip, of, CHIP_RULE_LENGTH, EXECUTOR_NO_INSTRUCTION, of->start + cycle);
     if (op) {
         memcpy(v->op, op->name, sizeof v->op);
         v->layer = op->layer;
@@ -409,41 +523,77 @@ static void report_length(struct chip *chip, int64_t cycle, const struct program
     snprintf(v->found, sizeof v->found, "%s %lld", what, (long long)cycle);
 }
 
-static void check_times(struct chip *chip)
+static void check_times(struct chip *chip, const struct executor_step *of)
 {
-    const struct program *p = chip->program;
+    const struct program *p = of->program;
+    int64_t length = of->statistics.executed_length_cycles;
     for (size_t n = 0; n < p->ops; n++) {
-        const struct executor_op *done = &chip->op[n];
+        const struct executor_op *done = &of->op[n];
         if (done->start > done->end)
             continue;
         if (done->start != p->op[n].start_cycle)
-            report_length(chip, done->start, &p->op[n], "start", p->op[n].start_cycle);
+            report_length(chip, of, done->start, &p->op[n], "start", p->op[n].start_cycle);
         if (done->end != p->op[n].end_cycle)
-            report_length(chip, done->end, &p->op[n], "end", p->op[n].end_cycle);
+            report_length(chip, of, done->end, &p->op[n], "end", p->op[n].end_cycle);
     }
-    if (chip->statistics.executed_length_cycles > p->length_cycles)
-        report_length(chip, chip->statistics.executed_length_cycles, NULL, "length",
+    if (of->run.cycle != INT64_MAX)
+        report_length(chip, of, of->run.cycle - of->start, NULL, "the last issue before",
                       p->length_cycles);
+    else if (length > p->length_cycles)
+        report_length(chip, of, length, NULL, "length", p->length_cycles);
+}
+
+static int64_t end_of(const struct executor_step *of)
+{
+    return of->start + of->program->length_cycles;
+}
+
+/* The open step that is to end first. */
+static struct executor_step *ending_step(const struct chip *chip)
+{
+    struct executor_step *first = NULL;
+    for (size_t n = 0; n < chip->steps; n++) {
+        struct executor_step *of = chip->step[n];
+        if (!first || end_of(of) < end_of(first))
+            first = of;
+    }
+    assert(first && "a step was begun");
+    return first;
+}
+
+/* From the open steps to those of the past. */
+static void leave(struct chip *chip, struct executor_step *of)
+{
+    size_t n = 0;
+    while (chip->step[n] != of)
+        n++;
+    chip->steps--;
+    memmove(chip->step + n, chip->step + n + 1, (chip->steps - n) * sizeof *chip->step);
+    chip->past = base_grow(chip->past, &chip->past_capacity, chip->pasts + 1, sizeof *chip->past);
+    chip->past[chip->pasts++] = of;
 }
 
 struct chip_statistics chip_finish(struct chip *chip)
 {
-    streams_close(chip);
-    sram_close(chip);
-    mxm_close(chip);
+    struct executor_step *of = ending_step(chip);
+    leave(chip, of);
+    int64_t now = executor_is_busy(chip) ? chip->now : INT64_MAX;
+    streams_settle(chip, now);
+    sram_close(chip, of, now);
+    mxm_settle(chip, now);
+    mxm_close(chip, of);
     links_close(chip);
-    check_times(chip);
-    chip->statistics.violations = chip->violations_total - chip->violations_told;
+    check_times(chip, of);
+    of->statistics.violations = chip->violations_total - chip->violations_told;
     chip->violations_told = chip->violations_total;
-    chip->program = NULL;
-    chip->current = NULL;
-    return chip->statistics;
+    release_step(of);
+    return of->statistics;
 }
 
 void chip_replayed(struct chip *chip, int32_t steps, const struct program_sequence *sequence,
                    int32_t sequences)
 {
-    chip->step += steps;
+    chip->begun += steps;
     for (int32_t s = 0; s < sequences; s++)
         residents_assume_before(&chip->residents, sequence[s]);
 }

@@ -5,6 +5,9 @@
  * finds out whether it does. A life is
  *   chip_create, chip_load (each program), then for each step of the job
  *   chip_begin, { chip_run, chip_outbox, chip_deliver } until CHIP_DONE, chip_finish.
+ * Steps may overlap: each begins at a cycle of the chip's clock, and as long as any is open all are
+ * held against each other. What is one step's is not another's: its vectors, messages, sums and
+ * activations; only the cache passes from earlier steps to later ones.
  * SRAM outlives steps and programs: persistent tensors (weights, constants, KV, embedding) are
  * known by (name, layer) and keep their place whichever program runs.
  *
@@ -54,7 +57,7 @@ enum chip_unit {
 };
 
 enum chip_state {
-    CHIP_DONE,    /* every instruction of the step was executed */
+    CHIP_DONE,    /* every instruction before the cycle asked for was executed */
     CHIP_WAITING, /* at a receive whose message is not here: deliver it and run again */
 };
 
@@ -63,18 +66,19 @@ struct chip_message {
     int32_t from_chip, from_link, to_chip, to_link;
     int32_t step; /* how many steps the sender began before this one */
     int32_t layer, sub, index, stride[2], count[2], interval[2];
-    int64_t departure_cycle; /* of the first vector */
+    int64_t departure_cycle; /* of the first vector, on the clock */
     char tensor[24];
 };
 
 /* What a chip waits for. */
 struct chip_wait {
-    int32_t link, layer;
-    int64_t cycle;   /* at which the receive is issued */
+    int32_t link, layer, step;
+    int64_t cycle;   /* of the step, at which the receive is issued */
     char tensor[24]; /* that the receive expects */
 };
 
-/* A broken promise. `cycle` is that of the act (sample, drive, access), not of the issue. */
+/* A broken promise. `cycle` is that of the act (sample, drive, access), not of the issue; it counts
+ * from the start of the step. */
 struct chip_violation {
     enum chip_rule rule;
     int32_t chip, queue; /* queue -1: the chip as a whole */
@@ -85,7 +89,7 @@ struct chip_violation {
     char expected[CHIP_TEXT_BYTES], found[CHIP_TEXT_BYTES];
 };
 
-/* Of one step; violations include those found by loads since the step before. */
+/* Of one step; violations are those found since the statistics before. */
 struct chip_statistics {
     int64_t instructions;
     int64_t vectors; /* driven onto streams */
@@ -106,15 +110,17 @@ void chip_destroy(struct chip *chip);
  * again costs nothing. */
 void chip_load(struct chip *chip, const struct program *program);
 
-/* Starts a step of a loaded program. `runtime` is copied, its tokens and experts are not: they must
- * live until chip_finish. A sequence that starts at an earlier row than rows of its cache were
- * written forgets those rows. False, with the reason, where the run-time values do not fit the
- * program; nothing has begun. */
+/* Starts a step of a loaded program at cycle `start` of the clock, which is the same on all chips
+ * and not before a cycle that was executed; where no step is open the clock begins anew. `runtime`
+ * is copied, its tokens and experts are not: they must live until chip_finish. A sequence that
+ * starts at an earlier row than rows of its cache were written forgets those rows. False, with the
+ * reason, where the run-time values do not fit the program; nothing has begun. */
 bool chip_begin(struct chip *chip, const struct program *program,
-                const struct program_runtime *runtime, struct base_report *report);
+                const struct program_runtime *runtime, int64_t start, struct base_report *report);
 
-/* Executes until the end of the step or a receive without message. */
-enum chip_state chip_run(struct chip *chip);
+/* Executes what open steps issue before cycle `until` (INT64_MAX: all), in the order of time, or up
+ * to a receive without message. */
+enum chip_state chip_run(struct chip *chip, int64_t until);
 
 /* After CHIP_WAITING. */
 struct chip_wait chip_waiting_for(const struct chip *chip);
@@ -131,8 +137,10 @@ void chip_deliver(struct chip *chip, const struct chip_message *message);
 const struct chip_message *chip_outbox(const struct chip *chip, size_t *count);
 void chip_outbox_clear(struct chip *chip);
 
-/* Ends the step after CHIP_DONE: messages of the step that nobody received are reported, KV rows
- * written become rows of earlier steps. */
+/* Ends the open step that is to end first (start + compiled length, then number), after CHIP_DONE
+ * for that cycle or later (what it wrote last stands in SRAM mem_write_skew_cycles later): messages
+ * of the step that nobody received are reported, KV rows written become rows of earlier steps. What
+ * reaches into later cycles is judged with the steps that are still open. */
 struct chip_statistics chip_finish(struct chip *chip);
 
 /* Steps that were replayed, not executed: KV rows before the positions of the sequences, in their

@@ -45,15 +45,15 @@ int32_t chip_token(const struct chip *chip, const struct program *program, int32
 /* Of all of SRAM: equal where contents are equal. */
 uint64_t chip_memory_digest(const struct chip *chip);
 
-/* Vectors under way to a link of another chip, in the order of departure. */
+/* Vectors of a step under way to a link of another chip, in the order of departure. */
 struct chip_vectors {
     int32_t to_chip, to_link, step, count;
     const void *bytes; /* valid until the next chip_run or chip_outbox_clear of the sender */
     size_t size;       /* of all of them */
 };
 
-/* What has left on `link` since the last chip_outbox_clear; false: nothing. */
-bool chip_vectors_sent(const struct chip *chip, int32_t link, struct chip_vectors *sent);
+/* Takes the vectors of one step that left first on `link`; false: nothing is left to take. */
+bool chip_take_vectors(struct chip *chip, int32_t link, struct chip_vectors *sent);
 
 /* They arrive; copied. Like messages, they may come long before they are received. */
 void chip_deliver_vectors(struct chip *chip, const struct chip_vectors *vectors);

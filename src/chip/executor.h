@@ -7,6 +7,7 @@
 #include "chip/links.h"
 #include "chip/mxm.h"
 #include "chip/order.h"
+#include "chip/overlap.h"
 #include "chip/residents.h"
 #include "chip/sram.h"
 #include "chip/streams.h"
@@ -30,7 +31,21 @@ struct executor_program {
 };
 
 struct executor_op {
-    int64_t start, end; /* start > end: nothing executed */
+    int64_t start, end; /* from the start of the step; start > end: nothing executed */
+};
+
+/* A step that was begun. It stays where it is until no step is open. */
+struct executor_step {
+    const struct executor_program *loaded;
+    const struct program *program; /* of `loaded` */
+    struct program_runtime runtime;
+    int32_t number;
+    int64_t start;  /* on the chip's clock */
+    struct run run; /* to execute next; its cycle is INT64_MAX where all are executed */
+    size_t next;    /* of the order, after it */
+    int32_t *head;  /* lists of activation rows written, by loaded->head + sub */
+    struct executor_op *op;
+    struct chip_statistics statistics;
 };
 
 struct chip {
@@ -39,14 +54,17 @@ struct chip {
     int32_t id;
     struct executor_timing timing[PROGRAM_OPCODES];
     int16_t position[PROGRAM_QUEUES];
-    struct executor_program *loaded;
+    struct executor_program **loaded;
     size_t loads, load_capacity;
     int32_t queued[PROGRAM_QUEUES]; /* instructions of all loaded programs */
-    const struct executor_program *current;
-    const struct program *program; /* of `current` */
-    struct program_runtime runtime;
-    int32_t step;
-    size_t next; /* run of the order to execute */
+    struct executor_step **step;    /* open, in the order in which they began */
+    size_t steps, step_capacity;
+    struct executor_step **past; /* finished since no step was open: some of it may still be met */
+    size_t pasts, past_capacity;
+    int32_t begun;             /* number of the next step */
+    int64_t now;               /* on the chip's clock: what is issued before it was executed */
+    struct overlap_pair *pair; /* whose activations bear with each other */
+    size_t pairs, pair_capacity;
     int64_t busy_until[PROGRAM_QUEUES];
     int64_t pair_until[PROGRAM_QUEUES]; /* until when an fp16 instruction holds the odd plane */
     struct streams streams;
@@ -54,20 +72,18 @@ struct chip {
     struct mxm mxm;
     struct links links;
     struct residents residents;
-    struct values *values;                     /* NULL: no numbers are computed */
-    const struct program_instruction *waiting; /* the receive at which chip_run stopped */
-    struct executor_op *op;
-    size_t op_capacity;
-    struct chip_statistics statistics;
+    struct values *values;            /* NULL: no numbers are computed */
+    struct run waiting;               /* the receive at which chip_run stopped */
     struct chip_violation *violation; /* CHIP_VIOLATIONS_KEPT and one to write over; NULL: none */
     size_t violations_kept;
     int64_t violations_total, violations_told;
 };
 
-/* A new violation whose texts the caller fills in. `instruction` is a number in the current
- * program, or EXECUTOR_NO_INSTRUCTION for one that concerns the chip as a whole. Never NULL. */
-struct chip_violation *executor_report(struct chip *chip, enum chip_rule rule, int64_t instruction,
-                                       int64_t cycle);
+/* A new violation whose texts the caller fills in. `of` is the step, NULL while loading;
+ * `instruction` a number in its program, or EXECUTOR_NO_INSTRUCTION for one that concerns the chip
+ * as a whole; `cycle` is on the chip's clock. Never NULL. */
+struct chip_violation *executor_report(struct chip *chip, const struct executor_step *of,
+                                       enum chip_rule rule, int64_t instruction, int64_t cycle);
 
 /* "name[sub][index]" into a text of CHIP_TEXT_BYTES. */
 void executor_identity_text(const struct program *program, int32_t tensor, int32_t sub,
@@ -77,22 +93,25 @@ void executor_identity_text(const struct program *program, int32_t tensor, int32
 bool executor_is_in_slices(const struct chip *chip, const struct program *program,
                            const struct program_tensor *tensor);
 
-/* Number of an instruction in the current program. */
-static inline uint32_t executor_number(const struct chip *chip, const struct program_instruction *i)
+/* Whether steps are under way. */
+bool executor_is_busy(const struct chip *chip);
+
+static inline const struct program_operand *executor_input(const struct run *run, int32_t k)
 {
-    return (uint32_t)(i - chip->program->instruction);
+    return &run->of->program->operand[run->instruction->operand + (uint32_t)k];
 }
 
-static inline const struct program_operand *
-executor_input(const struct chip *chip, const struct program_instruction *i, int32_t k)
+static inline const struct program_operand *executor_output(const struct run *run, int32_t k)
 {
-    return &chip->program->operand[i->operand + (uint32_t)k];
+    const struct program_instruction *i = run->instruction;
+    return &run->of->program->operand[i->operand + i->inputs + (uint32_t)k];
 }
 
-static inline const struct program_operand *
-executor_output(const struct chip *chip, const struct program_instruction *i, int32_t k)
+/* The operand that names what memory holds. */
+static inline const struct program_operand *executor_held(const struct run *run)
 {
-    return &chip->program->operand[i->operand + i->inputs + (uint32_t)k];
+    const struct program_instruction *i = run->instruction;
+    return &run->of->program->operand[i->operand + i->inputs + i->outputs - 1u];
 }
 
 #endif

@@ -4,25 +4,26 @@
 
 #include "chip/executor.h"
 
-bool experts_are_ids(const struct chip *chip, const struct program_operand *ids)
+bool experts_are_ids(const struct executor_step *of, const struct program_operand *ids)
 {
-    const struct program_tensor *t = &chip->program->tensor[ids->tensor];
+    const struct program_tensor *t = &of->program->tensor[ids->tensor];
     return t->kind == PROGRAM_TENSOR_ACTIVATION && t->dtype == PROGRAM_DTYPE_FP16 &&
            t->subs == program_dtype_planes(t->dtype) && ids->sub == 0 && t->layer >= 0 &&
-           t->count == chip->program->expert_slots && chip->current->head[ids->tensor] >= 0;
+           t->count == of->program->expert_slots && of->loaded->head[ids->tensor] >= 0;
 }
 
-int64_t experts_id(const struct chip *chip, int32_t ids, int32_t slot)
+int64_t experts_id(const struct chip *chip, const struct executor_step *of, int32_t ids,
+                   int32_t slot)
 {
-    const struct program_tensor *t = &chip->program->tensor[ids];
-    const struct program_runtime *r = &chip->runtime;
+    const struct program_tensor *t = &of->program->tensor[ids];
+    const struct program_runtime *r = &of->runtime;
     if (t->slice < 0 || slot >= t->count)
         return -1;
     if (chip->values)
-        return values_whole(chip, &(struct chip_number){.tensor = ids, .index = slot});
-    if (t->layer < 0 || t->layer >= r->expert_layers || slot >= chip->program->expert_slots)
+        return values_whole(chip, of->program, &(struct chip_number){.tensor = ids, .index = slot});
+    if (t->layer < 0 || t->layer >= r->expert_layers || slot >= of->program->expert_slots)
         return -1;
-    return r->expert[(int64_t)t->layer * chip->program->expert_slots + slot];
+    return r->expert[(int64_t)t->layer * of->program->expert_slots + slot];
 }
 
 /* The last layer whose experts the program's addresses take, or -1. */

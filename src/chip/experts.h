@@ -13,13 +13,15 @@
 #include "base/status.h"
 
 struct chip;
+struct executor_step;
 
 /* Whether the operand names numbers, one a slot of its layer, that lie in memory. */
-bool experts_are_ids(const struct chip *chip, const struct program_operand *ids);
+bool experts_are_ids(const struct executor_step *of, const struct program_operand *ids);
 
 /* Id of a slot of the layer of tensor `ids`; -1 where it is none. What is out of range leads to
  * rows that are not the table's. */
-int64_t experts_id(const struct chip *chip, int32_t ids, int32_t slot);
+int64_t experts_id(const struct chip *chip, const struct executor_step *of, int32_t ids,
+                   int32_t slot);
 
 /* Whether run-time values name an expert for each slot that the program's addresses take, where
  * they are not computed. */

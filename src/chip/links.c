@@ -29,22 +29,24 @@ static int32_t link_of(const struct program_instruction *i)
     return i->queue - (i->opcode == PROGRAM_C2C_SEND ? PROGRAM_QUEUE_SEND : PROGRAM_QUEUE_RECEIVE);
 }
 
-static void group_text(const struct chip_message *m, char *text)
+/* Departure counts from `start` of the step. */
+static void group_text(const struct chip_message *m, int64_t start, char *text)
 {
     snprintf(text, CHIP_TEXT_BYTES, "%.20s[%d][%d] +%d,%d x%d,%d at %lld", m->tensor, m->sub,
              m->index, m->stride[0], m->stride[1], m->count[0], m->count[1],
-             (long long)m->departure_cycle);
+             (long long)(m->departure_cycle - start));
 }
 
-/* The vector group of a send or receive, named by operand `o`, first departing at `departure`.
- * Fields that say nothing because a level does not repeat are 0. */
-static struct chip_message group_of(const struct chip *chip, const struct program_instruction *i,
-                                    const struct program_operand *o, int64_t departure)
+/* The vector group of a send or receive, named by operand `o`, first departing at `departure` on
+ * the clock. Fields that say nothing because a level does not repeat are 0. */
+static struct chip_message group_of(const struct run *run, const struct program_operand *o,
+                                    int64_t departure)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_instruction *i = run->instruction;
+    const struct program_tensor *t = &run->of->program->tensor[o->tensor];
     struct chip_message m;
     memset(&m, 0, sizeof m);
-    m.step = chip->step;
+    m.step = run->of->number;
     m.layer = t->layer;
     m.sub = o->sub;
     m.index = o->index;
@@ -60,35 +62,37 @@ static struct chip_message group_of(const struct chip *chip, const struct progra
 
 static void post(struct chip *chip, const struct run *run, int64_t departure)
 {
-    const struct program_instruction *i = run->instruction;
-    struct chip_message m = group_of(chip, i, executor_input(chip, i, 0), departure);
-    struct lpu_port far = lpu_topology_peer(chip->topology, chip->id, link_of(i));
+    int32_t link = link_of(run->instruction);
+    struct chip_message m = group_of(run, executor_input(run, 0), departure);
+    struct lpu_port far = lpu_topology_peer(chip->topology, chip->id, link);
     m.from_chip = chip->id;
-    m.from_link = link_of(i);
+    m.from_link = link;
     m.to_chip = far.chip;
     m.to_link = far.link;
-    chip->statistics.messages_sent++;
+    run->of->statistics.messages_sent++;
     if (far.chip >= 0) {
         append(&chip->links.outbox, &m);
         return;
     }
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, run->number, departure);
-    group_text(&m, v->expected);
+    struct chip_violation *v =
+        executor_report(chip, run->of, CHIP_RULE_MESSAGE, run->number, departure);
+    group_text(&m, run->of->start, v->expected);
     snprintf(v->found, sizeof v->found, "no cable at link %d", m.from_link);
 }
 
 /* Departures are as far apart as the run's step, and the first is clear of all before. */
 static void check_slots(struct chip *chip, const struct run *run, int64_t departure)
 {
-    int64_t slot = machine_link_slot_cycles(chip->machine);
+    int64_t slot = machine_link_slot_cycles(chip->machine), start = run->of->start;
     int64_t *free_from = &chip->links.free_from[link_of(run->instruction)];
     bool close = run->count > 1 && run->step < slot;
     if (departure < *free_from || close) {
         int64_t cycle = departure < *free_from ? departure : departure + run->step;
-        struct chip_violation *v = executor_report(chip, CHIP_RULE_LINK, run->number, cycle);
+        struct chip_violation *v =
+            executor_report(chip, run->of, CHIP_RULE_LINK, run->number, cycle);
         snprintf(v->expected, sizeof v->expected, "a departure at %lld or later",
-                 (long long)(departure < *free_from ? *free_from : departure + slot));
-        snprintf(v->found, sizeof v->found, "a departure at %lld", (long long)cycle);
+                 (long long)((departure < *free_from ? *free_from : departure + slot) - start));
+        snprintf(v->found, sizeof v->found, "a departure at %lld", (long long)(cycle - start));
     }
     *free_from = departure + (int64_t)(run->count - 1) * run->step + slot;
 }
@@ -97,30 +101,33 @@ void links_send(struct chip *chip, const struct run *run)
 {
     int64_t departure = run->cycle + chip->timing[PROGRAM_C2C_SEND].skew;
     check_slots(chip, run, departure);
-    chip->statistics.busy_cycles[CHIP_C2C] += run->count * machine_link_slot_cycles(chip->machine);
+    run->of->statistics.busy_cycles[CHIP_C2C] +=
+        run->count * machine_link_slot_cycles(chip->machine);
     if (run->opens)
         post(chip, run, departure);
 }
 
-/* The message that a receive of this step would take, or NULL. Messages of earlier steps that are
- * in its way are reported and dropped. */
-static const struct chip_message *next_message(struct chip *chip, int32_t link)
+/* The first message of a step on a link; NULL: none is here. */
+static const struct chip_message *next_message(const struct chip *chip, int32_t link, int32_t step)
 {
-    struct links_queue *q = &chip->links.inbox[link];
-    for (; q->first < q->count && q->at[q->first].step < chip->step; q->first++) {
-        struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, EXECUTOR_NO_INSTRUCTION,
-                                                   q->at[q->first].departure_cycle);
-        v->queue = PROGRAM_QUEUE_RECEIVE + link;
-        v->layer = q->at[q->first].layer;
-        group_text(&q->at[q->first], v->expected);
-        snprintf(v->found, sizeof v->found, "never received in step %d", q->at[q->first].step);
-    }
-    return q->first < q->count && q->at[q->first].step == chip->step ? &q->at[q->first] : NULL;
+    const struct links_queue *q = &chip->links.inbox[link];
+    for (size_t n = q->first; n < q->count; n++)
+        if (q->at[n].step == step)
+            return &q->at[n];
+    return NULL;
 }
 
-bool links_can_receive(struct chip *chip, const struct run *run)
+/* Takes a message out of its queue; usually it is the first. */
+static void drop(struct links_queue *q, const struct chip_message *message)
 {
-    return !run->opens || next_message(chip, link_of(run->instruction)) != NULL;
+    size_t n = (size_t)(message - q->at);
+    memmove(q->at + q->first + 1, q->at + q->first, (n - q->first) * sizeof *q->at);
+    q->first++;
+}
+
+bool links_can_receive(const struct chip *chip, const struct run *run)
+{
+    return !run->opens || next_message(chip, link_of(run->instruction), run->of->number) != NULL;
 }
 
 static bool is_same_group(const struct chip_message *a, const struct chip_message *b)
@@ -138,19 +145,21 @@ void links_receive(struct chip *chip, const struct run *run)
     int32_t link = link_of(i);
     if (!run->opens)
         return;
-    struct chip_message want = group_of(chip, i, executor_output(chip, i, i->outputs - 1),
-                                        i->cycle - chip->machine->c2c_hop_cycles);
-    const struct chip_message *have = next_message(chip, link);
-    if (have) {
-        chip->links.inbox[link].first++;
-        chip->statistics.messages_received++;
+    struct chip_message want = group_of(run, executor_output(run, i->outputs - 1),
+                                        run->cycle - chip->machine->c2c_hop_cycles);
+    const struct chip_message *found = next_message(chip, link, run->of->number);
+    struct chip_message have = found ? *found : want;
+    if (found) {
+        drop(&chip->links.inbox[link], found);
+        run->of->statistics.messages_received++;
     }
-    if (have && is_same_group(&want, have))
+    if (found && is_same_group(&want, &have))
         return;
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_MESSAGE, run->number, i->cycle);
-    group_text(&want, v->expected);
-    if (have)
-        group_text(have, v->found);
+    struct chip_violation *v =
+        executor_report(chip, run->of, CHIP_RULE_MESSAGE, run->number, run->cycle);
+    group_text(&want, run->of->start, v->expected);
+    if (found)
+        group_text(&have, run->of->start, v->found);
     else
         snprintf(v->found, sizeof v->found, "nothing was sent");
 }
@@ -164,23 +173,39 @@ void links_deliver(struct chip *chip, const struct chip_message *message)
     append(&chip->links.inbox[message->to_link], &copy);
 }
 
-/* Drops messages of earlier steps on all links. */
-static void drop_stale(struct chip *chip)
+void links_begin(struct links *links)
 {
     for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
-        next_message(chip, link);
+        links->free_from[link] = INT64_MIN;
 }
 
-void links_begin(struct chip *chip)
+static bool is_over(const struct chip *chip, int32_t step)
 {
-    drop_stale(chip);
-    for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
-        chip->links.free_from[link] = INT64_MIN;
+    for (size_t n = 0; n < chip->steps; n++)
+        if (chip->step[n]->number == step)
+            return false;
+    return step < chip->begun;
+}
+
+static void report_stale(struct chip *chip, int32_t link, const struct chip_message *m)
+{
+    struct chip_violation *v =
+        executor_report(chip, NULL, CHIP_RULE_MESSAGE, EXECUTOR_NO_INSTRUCTION, m->departure_cycle);
+    v->queue = PROGRAM_QUEUE_RECEIVE + link;
+    v->layer = m->layer;
+    v->step = m->step;
+    group_text(m, 0, v->expected);
+    snprintf(v->found, sizeof v->found, "never received in step %d", m->step);
 }
 
 void links_close(struct chip *chip)
 {
-    chip->step++;
-    drop_stale(chip);
-    chip->step--;
+    for (int32_t link = 0; link < LINKS_OF_CHIP; link++) {
+        struct links_queue *q = &chip->links.inbox[link];
+        for (size_t n = q->first; n < q->count; n++)
+            if (is_over(chip, q->at[n].step)) {
+                report_stale(chip, link, &q->at[n]);
+                drop(q, &q->at[n]);
+            }
+    }
 }

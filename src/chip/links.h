@@ -11,7 +11,8 @@
 
 enum { LINKS_OF_CHIP = CHIP_LINKS };
 
-/* Messages in the order in which they arrived; taken from `first` on. */
+/* Messages in the order in which they arrived; taken from `first` on. Those of several steps may
+ * stand in one queue. */
 struct links_queue {
     struct chip_message *at;
     size_t first, count, capacity;
@@ -25,20 +26,20 @@ struct links {
 
 void links_release(struct links *links);
 
-/* Empties slots, and reports messages of earlier steps that nobody received. */
-void links_begin(struct chip *chip);
+/* Empties slots: no step is under way. */
+void links_begin(struct links *links);
 
 void links_send(struct chip *chip, const struct run *run);
 
 /* Whether the message of a receive is here, or the run needs none. */
-bool links_can_receive(struct chip *chip, const struct run *run);
+bool links_can_receive(const struct chip *chip, const struct run *run);
 
 /* Takes the message and compares it; where there is none, that is reported. */
 void links_receive(struct chip *chip, const struct run *run);
 
 void links_deliver(struct chip *chip, const struct chip_message *message);
 
-/* Reports messages up to this step that nobody received. */
+/* Reports messages of steps that are over, which nobody received. */
 void links_close(struct chip *chip);
 
 #endif

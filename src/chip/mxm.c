@@ -35,9 +35,10 @@ static void append(struct mxm_events *events, const struct mxm_event *event)
 static void note(struct chip *chip, const struct run *run, int32_t k, int64_t first, int64_t last)
 {
     const struct program_instruction *i = run->instruction;
-    const struct program_operand *o = executor_input(chip, i, 0);
+    const struct program_operand *o = executor_input(run, 0);
     int32_t plane = program_mxm_plane(i->queue);
-    struct mxm_event event = {.first = first,
+    struct mxm_event event = {.of = run->of,
+                              .first = first,
                               .last = last,
                               .tensor = o->tensor,
                               .index = (int32_t)run_value(run, o->index, o->stride, k),
@@ -79,28 +80,29 @@ void mxm_execute(struct chip *chip, const struct run *run)
     }
 }
 
-static void event_text(const struct chip *chip, const struct mxm_event *event, char *text)
+static void event_text(const struct mxm_event *event, char *text)
 {
-    executor_identity_text(chip->program, event->tensor, event->sub, event->index, text);
+    executor_identity_text(event->of->program, event->tensor, event->sub, event->index, text);
 }
 
-static void report_text(struct chip *chip, uint32_t instruction, int64_t cycle,
-                        const char *expected, const char *found)
+static void report_text(struct chip *chip, const struct executor_step *of, uint32_t instruction,
+                        int64_t cycle, const char *expected, const char *found)
 {
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_MXM, instruction, cycle);
+    struct chip_violation *v = executor_report(chip, of, CHIP_RULE_MXM, instruction, cycle);
     snprintf(v->expected, sizeof v->expected, "%s", expected);
     snprintf(v->found, sizeof v->found, "%s", found);
 }
 
 static bool is_same(const struct mxm_event *a, const struct mxm_event *b)
 {
-    return a->tensor == b->tensor && a->sub == b->sub && a->index == b->index && a->fp16 == b->fp16;
+    return a->of == b->of && a->tensor == b->tensor && a->sub == b->sub && a->index == b->index &&
+           a->fp16 == b->fp16;
 }
 
 static void check_order(struct chip *chip, const struct mxm_event *in, const struct mxm_event *load)
 {
     if (in->rows != load->rows)
-        report_text(chip, in->instruction, in->first, in->rows ? "rows" : "columns",
+        report_text(chip, in->of, in->instruction, in->first, in->rows ? "rows" : "columns",
                     load->rows ? "a load of rows" : "a load of columns");
 }
 
@@ -110,35 +112,43 @@ static void check_install(struct chip *chip, const struct mxm_plane *plane, size
     const struct mxm_event *in = &plane->install.at[r];
     char expected[CHIP_TEXT_BYTES], found[CHIP_TEXT_BYTES];
     if (r >= plane->load.count || plane->load.at[r].last >= in->first) {
-        event_text(chip, in, expected);
+        event_text(in, expected);
         bool under_way = r < plane->load.count && plane->load.at[r].first < in->first;
-        report_text(chip, in->instruction, in->first, expected,
+        report_text(chip, in->of, in->instruction, in->first, expected,
                     under_way ? "a load that is not complete" : "no load");
         return;
     }
     if (!is_same(in, &plane->load.at[r])) {
-        event_text(chip, in, expected);
-        event_text(chip, &plane->load.at[r], found);
-        report_text(chip, in->instruction, in->first, expected, found);
+        event_text(in, expected);
+        event_text(&plane->load.at[r], found);
+        report_text(chip, in->of, in->instruction, in->first, expected, found);
     }
     check_order(chip, in, &plane->load.at[r]);
     if (r + 1 < plane->load.count &&
         plane->load.at[r + 1].first < in->first + chip->machine->mxm_install_cycles) {
-        event_text(chip, in, found);
-        report_text(chip, plane->load.at[r + 1].instruction, plane->load.at[r + 1].first,
-                    "an empty buffer", found);
+        event_text(in, found);
+        report_text(chip, plane->load.at[r + 1].of, plane->load.at[r + 1].instruction,
+                    plane->load.at[r + 1].first, "an empty buffer", found);
     }
 }
 
-static void check_installs(struct chip *chip, const struct mxm_plane *plane)
+/* Installs whose neighbours are known: no load that matters to them is issued at `now` or later. */
+static void check_installs(struct chip *chip, struct mxm_plane *plane, int64_t now)
 {
-    for (size_t r = 0; r < plane->install.count; r++)
-        check_install(chip, plane, r);
+    for (; plane->judged < plane->install.count; plane->judged++) {
+        if (plane->install.at[plane->judged].first >= now - chip->machine->mxm_install_cycles)
+            return;
+        check_install(chip, plane, plane->judged);
+    }
+}
+
+static void check_idle_loads(struct chip *chip, const struct mxm_plane *plane)
+{
     for (size_t r = plane->install.count; r < plane->load.count; r++) {
         char found[CHIP_TEXT_BYTES];
-        event_text(chip, &plane->load.at[r], found);
-        report_text(chip, plane->load.at[r].instruction, plane->load.at[r].last,
-                    "an install of the load", found);
+        event_text(&plane->load.at[r], found);
+        report_text(chip, plane->load.at[r].of, plane->load.at[r].instruction,
+                    plane->load.at[r].last, "an install of the load", found);
     }
 }
 
@@ -161,9 +171,10 @@ static size_t installs_before(const struct mxm_plane *plane, int64_t cycle)
 static bool check_weights(struct chip *chip, const struct mxm_plane *plane, const struct run *run,
                           int32_t k, size_t number)
 {
-    const struct program_operand *o = executor_input(chip, run->instruction, 1);
+    const struct program_operand *o = executor_input(run, 1);
     int64_t cycle = run->cycle + (int64_t)k * run->step;
-    struct mxm_event want = {.tensor = o->tensor,
+    struct mxm_event want = {.of = run->of,
+                             .tensor = o->tensor,
                              .index = (int32_t)run_value(run, o->index, o->stride, k),
                              .sub = o->sub,
                              .fp16 = run->instruction->flags & PROGRAM_FP16};
@@ -174,12 +185,12 @@ static bool check_weights(struct chip *chip, const struct mxm_plane *plane, cons
     if (ready && is_same(&want, have))
         return true;
     char expected[CHIP_TEXT_BYTES], found[CHIP_TEXT_BYTES] = "nothing installed";
-    event_text(chip, &want, expected);
+    event_text(&want, expected);
     if (ready)
-        event_text(chip, have, found);
+        event_text(have, found);
     else if (have)
         snprintf(found, sizeof found, "an install under way");
-    report_text(chip, run->number, cycle, expected, found);
+    report_text(chip, run->of, run->number, cycle, expected, found);
     return false;
 }
 
@@ -187,7 +198,7 @@ static bool check_weights(struct chip *chip, const struct mxm_plane *plane, cons
 static void check_run_weights(struct chip *chip, const struct mxm_plane *plane,
                               const struct run *run)
 {
-    const struct program_operand *o = executor_input(chip, run->instruction, 1);
+    const struct program_operand *o = executor_input(run, 1);
     size_t number = installs_before(plane, run->cycle);
     int64_t last = run->cycle + (int64_t)(run->count - 1) * run->step;
     bool alike = number == installs_before(plane, last) && o->stride[run->level] == 0;
@@ -195,6 +206,12 @@ static void check_run_weights(struct chip *chip, const struct mxm_plane *plane,
         if (!check_weights(chip, plane, run, k,
                            installs_before(plane, run->cycle + (int64_t)k * run->step)))
             return;
+}
+
+/* Tells apart steps that are open together. */
+static uint8_t mark_of(const struct executor_step *of)
+{
+    return (uint8_t)(of->number % UINT8_MAX + 1);
 }
 
 /* Opens, adds to or emits the accumulator row of member k. Returns what is wrong, or NULL. */
@@ -209,13 +226,15 @@ static const char *touch_row(struct chip *chip, struct mxm_plane *plane, const s
     int64_t row = run_value(run, i->address, i->stride, k);
     if (row < 0 || row >= chip->machine->mxm_accumulator_rows)
         return "no such accumulator row";
-    uint8_t *open = &plane->row[row];
+    uint8_t *open = &plane->row[row], mark = mark_of(run->of);
     const char *fault = NULL;
     if (opens && *open)
         fault = "a sum that was never emitted";
     else if (!opens && !*open)
         fault = "a row that was never initialised";
-    *open = !emits;
+    else if (!opens && *open != mark)
+        fault = "a sum of another step";
+    *open = emits ? 0 : mark;
     return fault;
 }
 
@@ -228,36 +247,88 @@ static void check_accumulators(struct chip *chip, struct mxm_plane *plane, const
         char expected[CHIP_TEXT_BYTES];
         snprintf(expected, sizeof expected, "accumulator row %lld ready",
                  (long long)run_value(run, run->instruction->address, run->instruction->stride, k));
-        report_text(chip, run->number, run->cycle + (int64_t)k * run->step, expected, fault);
+        report_text(chip, run->of, run->number, run->cycle + (int64_t)k * run->step, expected,
+                    fault);
         return;
     }
+}
+
+/* Computes in their order, as far as all their repeats are before `now`. */
+static size_t check_computes(struct chip *chip, struct mxm_plane *plane, int64_t now)
+{
+    size_t n = 0;
+    for (; n < plane->computes; n++) {
+        const struct run *run = &plane->compute[n];
+        if (run->cycle + (int64_t)(run->count - 1) * run->step >= now)
+            break;
+        check_run_weights(chip, plane, run);
+        check_accumulators(chip, plane, run);
+        plane->last = *run;
+    }
+    return n;
+}
+
+static void forget_first(struct mxm_events *events, size_t count)
+{
+    events->count -= count;
+    memmove(events->at, events->at + count, events->count * sizeof *events->at);
+}
+
+/* Keeps the install that serves a compute of `cycle` and all after it, with their loads. */
+static void forget_installs(struct mxm_plane *plane, int64_t cycle)
+{
+    size_t served = installs_before(plane, cycle), most = plane->judged;
+    size_t count = served > 0 ? served - 1 : 0;
+    count = count < most ? count : most;
+    count = count < plane->load.count ? count : plane->load.count;
+    if (count == 0)
+        return;
+    forget_first(&plane->install, count);
+    forget_first(&plane->load, count);
+    plane->judged -= count;
+}
+
+static void settle_plane(struct chip *chip, struct mxm_plane *plane, int64_t now)
+{
+    check_installs(chip, plane, now);
+    size_t done = check_computes(chip, plane, now);
+    plane->computes -= done;
+    if (done > 0)
+        memmove(plane->compute, plane->compute + done, plane->computes * sizeof *plane->compute);
+    if (now == INT64_MAX) {
+        check_idle_loads(chip, plane);
+        plane->load.count = plane->install.count = plane->judged = 0;
+    } else
+        forget_installs(plane, plane->computes && plane->compute[0].cycle < now
+                                   ? plane->compute[0].cycle
+                                   : now);
+}
+
+void mxm_settle(struct chip *chip, int64_t now)
+{
+    for (int32_t p = 0; p < chip->machine->mxm_planes; p++)
+        settle_plane(chip, &chip->mxm.plane[p], now);
 }
 
 /* Sums still open at the end of a step were computed for nobody. */
-static void check_open_rows(struct chip *chip, struct mxm_plane *plane)
+static void check_open_rows(struct chip *chip, const struct executor_step *of,
+                            struct mxm_plane *plane)
 {
     int32_t rows = chip->machine->mxm_accumulator_rows;
-    const uint8_t *open = memchr(plane->row, 1, (size_t)rows);
-    if (!open || !plane->computes)
+    const uint8_t *open = memchr(plane->row, mark_of(of), (size_t)rows);
+    if (!open)
         return;
-    const struct run *last = &plane->compute[plane->computes - 1];
+    const struct run *last = &plane->last;
     char found[CHIP_TEXT_BYTES];
     snprintf(found, sizeof found, "accumulator row %d is never emitted", (int)(open - plane->row));
-    report_text(chip, last->number, last->cycle + (int64_t)(last->count - 1) * last->step,
+    report_text(chip, last->of, last->number, last->cycle + (int64_t)(last->count - 1) * last->step,
                 "every sum emitted", found);
-    memset(plane->row, 0, (size_t)rows);
+    for (int32_t r = 0; r < rows; r++)
+        plane->row[r] = plane->row[r] == mark_of(of) ? 0 : plane->row[r];
 }
 
-void mxm_close(struct chip *chip)
+void mxm_close(struct chip *chip, const struct executor_step *of)
 {
-    for (int32_t p = 0; p < chip->machine->mxm_planes; p++) {
-        struct mxm_plane *plane = &chip->mxm.plane[p];
-        check_installs(chip, plane);
-        for (size_t n = 0; n < plane->computes; n++) {
-            check_run_weights(chip, plane, &plane->compute[n]);
-            check_accumulators(chip, plane, &plane->compute[n]);
-        }
-        check_open_rows(chip, plane);
-        plane->load.count = plane->install.count = plane->computes = 0;
-    }
+    for (int32_t p = 0; p < chip->machine->mxm_planes; p++)
+        check_open_rows(chip, of, &chip->mxm.plane[p]);
 }

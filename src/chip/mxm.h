@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Matrix planes: what was loaded, installed and computed in a step, judged when it ends (rule 6).
- */
+/* Matrix planes: what was loaded, installed and computed, judged when a step ends (rule 6). */
 #ifndef CHIP_MXM_H
 #define CHIP_MXM_H
 
@@ -14,6 +13,7 @@ enum { MXM_PLANES = 4 };
 
 /* A load from its first to its last sample, or an install (first = last). */
 struct mxm_event {
+    const struct executor_step *of;
     int64_t first, last;
     int32_t tensor, index;
     uint8_t sub;
@@ -27,10 +27,12 @@ struct mxm_events {
 };
 
 struct mxm_plane {
-    struct mxm_events load, install;
+    struct mxm_events load, install; /* install r takes load r */
+    size_t judged;                   /* installs */
     struct run *compute;
     size_t computes, compute_capacity;
-    uint8_t *row; /* accumulators: whether a sum is open */
+    struct run last; /* compute that was judged */
+    uint8_t *row;    /* accumulators: 0, or the mark of the step whose sum is open */
 };
 
 struct mxm {
@@ -45,7 +47,11 @@ void mxm_release(struct mxm *mxm);
 /* Notes a run of a load, install or compute. */
 void mxm_execute(struct chip *chip, const struct run *run);
 
-/* Judges the step and forgets it. */
-void mxm_close(struct chip *chip);
+/* Judges what happened before `now`, up to which everything was executed, and forgets what nothing
+ * later can need; INT64_MAX: everything, and the planes are empty then. */
+void mxm_settle(struct chip *chip, int64_t now);
+
+/* Reports sums that a step leaves open. */
+void mxm_close(struct chip *chip, const struct executor_step *of);
 
 #endif

@@ -9,11 +9,15 @@
 
 enum { ORDER_RUN_REPEATS = 64 };
 
+struct executor_step;
+
 /* Repeats (first + k, outer) of an instruction where level is 0, (0, first + k) where it is 1. */
 struct run {
+    struct executor_step *of; /* set by who executes it; NULL before */
     const struct program_instruction *instruction;
     uint32_t number;
-    int64_t cycle; /* issue of the first */
+    int64_t cycle; /* issue of the first, from the start of the step; on the chip's clock where `of`
+                      is set */
     int32_t step;  /* cycles between two, >= 1 */
     int32_t count;
     int32_t level, outer, first;
@@ -53,7 +57,7 @@ static inline int64_t run_value(const struct run *r, int64_t base, const int32_t
     return base + (int64_t)run_inner(r, k) * stride[0] + (int64_t)run_outer(r, k) * stride[1];
 }
 
-/* Issue cycle of the last repeat. */
+/* Issue cycle of the last repeat, from the start of the step. */
 static inline int64_t order_last_issue(const struct program_instruction *i)
 {
     return i->cycle + (int64_t)(i->count[0] - 1) * i->interval[0] +

@@ -26,6 +26,7 @@ struct space {
     const char *name;
     int32_t layer;
     enum space_kind kind;
+    const struct executor_step *of; /* NULL: of a program that is loaded */
 };
 
 struct spaces {
@@ -64,7 +65,7 @@ static void add_tensors(const struct chip *chip, const struct program *p, struct
             int32_t row = program_tensor_address(p, t, s);
             append(spaces, (struct space){p->slice[t->slice + s], row, row + t->valid, t->live_from,
                                           t->live_to, t->name, t->layer,
-                                          used[n] ? SPACE_TENSOR : SPACE_IDLE});
+                                          used[n] ? SPACE_TENSOR : SPACE_IDLE, NULL});
         }
     }
     base_free(used);
@@ -76,7 +77,7 @@ static void add_dumps(const struct program *p, struct spaces *spaces)
         const struct program_instruction *i = &p->instruction[n];
         if (i->opcode == PROGRAM_MEM_WRITE && i->address_mode == PROGRAM_ADDRESS_KV)
             append(spaces, (struct space){i->queue, i->limit, i->limit + 1, INT64_MIN, INT64_MAX,
-                                          "dump", p->op[i->op].layer, SPACE_DUMP});
+                                          "dump", p->op[i->op].layer, SPACE_DUMP, NULL});
     }
 }
 
@@ -92,9 +93,9 @@ static void add_kept(const struct chip *chip, const struct executor_program *loa
         const struct resident *r = &chip->residents.at[n];
         bool zero = r->kind == PROGRAM_TENSOR_ZERO;
         for (int32_t s = 0; s < r->subs; s++) {
-            struct space space = {r->slice[s], r->row[s], r->row[s] + r->count,
-                                  INT64_MIN,   INT64_MAX, r->name,
-                                  r->layer,    SPACE_KEPT};
+            struct space space = {r->slice[s], r->row[s],  r->row[s] + r->count,
+                                  INT64_MIN,   INT64_MAX,  r->name,
+                                  r->layer,    SPACE_KEPT, NULL};
             if (!zero && !known[n]) {
                 space.to = r->row[s] + r->valid;
                 append(spaces, space);
@@ -122,8 +123,9 @@ static int compare(const void *a, const void *b)
 
 static void report(struct chip *chip, const struct space *here, const struct space *new)
 {
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION,
-                                               new->live_from == INT64_MIN ? 0 : new->live_from);
+    struct chip_violation *v =
+        executor_report(chip, new->of, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION,
+                        new->live_from == INT64_MIN ? 0 : new->live_from);
     v->queue = new->slice;
     v->layer = new->layer;
     snprintf(v->expected, sizeof v->expected, "%s alone at rows %d to %d", here->name, here->from,
@@ -135,7 +137,7 @@ static void report(struct chip *chip, const struct space *here, const struct spa
 static void report_homeless(struct chip *chip, const struct space *dump)
 {
     struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
+        executor_report(chip, NULL, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
     v->queue = dump->slice;
     v->layer = dump->layer;
     snprintf(v->expected, sizeof v->expected, "a dump in a tensor that is not used");
@@ -218,4 +220,83 @@ void overlap_check(struct chip *chip, const struct executor_program *loaded, boo
     }
     base_free(all.at);
     base_free(active.at);
+}
+
+/* Activations of a step that are alive in cycles [from, to) of the clock. */
+static void add_alive(const struct executor_step *of, int64_t from, int64_t to,
+                      struct spaces *spaces)
+{
+    const struct program *p = of->program;
+    for (size_t n = 0; n < p->tensors; n++) {
+        const struct program_tensor *t = &p->tensor[n];
+        int64_t live_from = of->start + t->live_from, live_to = of->start + t->live_to;
+        if (t->kind != PROGRAM_TENSOR_ACTIVATION || of->loaded->head[n] < 0 ||
+            t->live_from >= t->live_to || live_from >= to || live_to <= from)
+            continue;
+        for (int32_t s = 0; s < t->subs; s++) {
+            int32_t row = program_tensor_address(p, t, s);
+            append(spaces, (struct space){p->slice[t->slice + s], row, row + t->valid, live_from,
+                                          live_to, t->name, t->layer, SPACE_TENSOR, of});
+        }
+    }
+}
+
+/* A space of one step where one of another step is alive; within a step, loading has judged. */
+static void meet_other_step(struct chip *chip, struct spaces *active, const struct space *new)
+{
+    size_t kept = 0;
+    for (size_t n = 0; n < active->count; n++) {
+        struct space *here = &active->at[n];
+        if (here->live_to <= new->live_from)
+            continue;
+        if (here->of != new->of && here->from < new->to &&new->from < here->to)
+            report(chip, here, new);
+        active->at[kept++] = *here;
+    }
+    active->count = kept;
+    append(active, *new);
+}
+
+static void check_pair(struct chip *chip, const struct executor_step *a,
+                       const struct executor_step *b)
+{
+    struct spaces all = {0}, active = {0};
+    add_alive(a, b->start, INT64_MAX, &all);
+    add_alive(b, b->start, a->start + a->program->length_cycles, &all);
+    if (all.count)
+        qsort(all.at, all.count, sizeof *all.at, compare);
+    for (size_t n = 0; n < all.count; n++) {
+        if (n > 0 && all.at[n].slice != all.at[n - 1].slice)
+            active.count = 0;
+        meet_other_step(chip, &active, &all.at[n]);
+    }
+    base_free(all.at);
+    base_free(active.at);
+}
+
+/* Whether two steps of these programs, so far apart, were found to bear with each other. */
+static bool is_known(const struct chip *chip, const struct overlap_pair *pair)
+{
+    for (size_t n = 0; n < chip->pairs; n++)
+        if (chip->pair[n].a == pair->a && chip->pair[n].b == pair->b &&
+            chip->pair[n].distance == pair->distance)
+            return true;
+    return false;
+}
+
+void overlap_check_steps(struct chip *chip, const struct executor_step *of)
+{
+    for (size_t n = 0; n < chip->steps; n++) {
+        const struct executor_step *other = chip->step[n];
+        struct overlap_pair pair = {other->loaded, of->loaded, of->start - other->start};
+        int64_t before = chip->violations_total;
+        if (other == of || is_known(chip, &pair))
+            continue;
+        check_pair(chip, other, of);
+        if (chip->violations_total > before)
+            continue;
+        chip->pair =
+            base_grow(chip->pair, &chip->pair_capacity, chip->pairs + 1, sizeof *chip->pair);
+        chip->pair[chip->pairs++] = pair;
+    }
 }

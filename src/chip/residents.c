@@ -16,6 +16,7 @@ void residents_release(struct residents *residents)
         base_free(residents->at[n].slice);
         base_free(residents->at[n].row);
         base_free(residents->at[n].lane);
+        base_free(residents->at[n].head);
         base_free(residents->at[n].written);
     }
     base_free(residents->at);
@@ -78,8 +79,9 @@ static int32_t add(struct residents *residents, const struct program *p,
         r->words = ((size_t)t->count + 63) / 64;
         r->written = base_alloc(r->words * t->subs, sizeof *r->written);
         r->lane = base_alloc(t->subs, sizeof *r->lane);
+        r->head = base_alloc(t->subs, sizeof *r->head);
         for (int32_t s = 0; s < t->subs; s++)
-            r->lane[s] = -1;
+            r->lane[s] = -1, r->head[s] = -1;
     }
     return (int32_t)residents->count++;
 }
@@ -87,7 +89,7 @@ static int32_t add(struct residents *residents, const struct program *p,
 static struct chip_violation *report(struct chip *chip, enum chip_rule rule,
                                      const struct program_tensor *t)
 {
-    struct chip_violation *v = executor_report(chip, rule, EXECUTOR_NO_INSTRUCTION, 0);
+    struct chip_violation *v = executor_report(chip, NULL, rule, EXECUTOR_NO_INSTRUCTION, 0);
     v->layer = t->layer;
     return v;
 }
@@ -197,7 +199,7 @@ bool residents_are_zero(const struct residents *residents, int32_t slice, int32_
 static void report_lanes(struct chip *chip, const struct resident *r, int32_t sub, int32_t lane)
 {
     struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
+        executor_report(chip, NULL, CHIP_RULE_RESIDENCY, EXECUTOR_NO_INSTRUCTION, 0);
     v->layer = r->layer;
     v->queue = r->slice[sub];
     snprintf(v->expected, sizeof v->expected, "%s[%d] to hold rows of lane %d", r->name, sub,
@@ -240,7 +242,7 @@ void residents_load(struct chip *chip, struct executor_program *loaded)
     list_zero_rows(&chip->residents);
     overlap_check(chip, loaded, true);
     for (size_t n = 0; n + 1 < chip->loads && chip->residents.count > before; n++)
-        overlap_check(chip, &chip->loaded[n], false);
+        overlap_check(chip, chip->loaded[n], false);
 }
 
 /* Vectors of a cache that hold positions before `position`. */

@@ -28,7 +28,8 @@ struct resident {
     int32_t tile_positions; /* KV */
     int32_t caches;         /* KV: how many, of cache_rows rows each */
     int32_t cache_rows;
-    uint64_t *written; /* KV: rows of earlier steps, `words` a sub */
+    int32_t *head;     /* KV: a sub's list of rows that open steps wrote (sram.h); -1: none */
+    uint64_t *written; /* KV: rows of finished steps, `words` a sub */
     size_t words;
 };
 

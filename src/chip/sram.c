@@ -15,6 +15,8 @@ enum { READ_LIMIT = 256, NO_BANK = -1 };
 void sram_create(struct chip *chip)
 {
     chip->sram.slice = base_alloc(PROGRAM_QUEUE_VXM, sizeof *chip->sram.slice);
+    chip->sram.spare = -1;
+    chip->sram.read_limit = READ_LIMIT;
 }
 
 void sram_release(struct chip *chip)
@@ -23,20 +25,15 @@ void sram_release(struct chip *chip)
         base_free(chip->sram.slice[n].at);
     base_free(chip->sram.slice);
     base_free(chip->sram.write);
-    base_free(chip->sram.head);
     base_free(chip->sram.read);
     chip->sram = (struct sram){0};
 }
 
-void sram_begin(struct chip *chip)
+void sram_begin(struct executor_step *of)
 {
-    struct sram *s = &chip->sram;
-    size_t heads = (size_t)chip->current->heads;
-    s->head = base_grow(s->head, &s->head_capacity, heads, sizeof *s->head);
-    for (size_t n = 0; n < heads; n++)
-        s->head[n] = -1;
-    s->writes = s->reads = 0;
-    s->read_limit = READ_LIMIT;
+    of->head = base_alloc((size_t)of->loaded->heads, sizeof *of->head);
+    for (int32_t n = 0; n < of->loaded->heads; n++)
+        of->head[n] = -1;
 }
 
 /* An address, and whether run-time values led it away from the tensor (to the dump or zero row). */
@@ -51,39 +48,41 @@ static int64_t clamp(int64_t value, int64_t high)
 }
 
 /* Rows from the first cache of a tensor to that of the instruction's sequence. */
-static int64_t cache_offset(const struct chip *chip, const struct program_instruction *i)
+static int64_t cache_offset(const struct executor_step *of, const struct program_instruction *i)
 {
-    return (int64_t)chip->runtime.sequence[i->sequence].cache * i->width;
+    return (int64_t)of->runtime.sequence[i->sequence].cache * i->width;
 }
 
-static struct target kv_target(const struct chip *chip, const struct program_instruction *i,
+static struct target kv_target(const struct executor_step *of, const struct program_instruction *i,
                                int32_t inner)
 {
     int64_t row =
-        (int64_t)chip->runtime.sequence[i->sequence].position + i->argument + 16 * (int64_t)inner;
+        (int64_t)of->runtime.sequence[i->sequence].position + i->argument + 16 * (int64_t)inner;
     int32_t local = -1;
     if (row >= 0 && row < INT32_MAX)
-        local = program_kv_owner(chip->program->kv_tile_positions, program_is_east(i->queue),
-                                 i->low, (int32_t)row);
+        local = program_kv_owner(of->program->kv_tile_positions, program_is_east(i->queue), i->low,
+                                 (int32_t)row);
     return local < 0 ? (struct target){i->limit, true}
-                     : (struct target){i->address + cache_offset(chip, i) + local / 16, false};
+                     : (struct target){i->address + cache_offset(of, i) + local / 16, false};
 }
 
-static struct target token_target(const struct chip *chip, const struct program_instruction *i,
-                                  int32_t inner, int32_t outer)
+static struct target token_target(const struct executor_step *of,
+                                  const struct program_instruction *i, int32_t inner, int32_t outer)
 {
     int64_t step = (int64_t)inner * i->stride[0];
     int32_t local = -1;
-    if (outer < chip->runtime.tokens)
-        local = program_token_owner(chip->program, i->low, chip->runtime.token[outer]);
+    if (outer < of->runtime.tokens)
+        local = program_token_owner(of->program, i->low, of->runtime.token[outer]);
     return local < 0 ? (struct target){i->limit + step, true}
                      : (struct target){i->address + step + (int64_t)local * i->stride[1], false};
 }
 
-static struct target expert_target(const struct chip *chip, const struct program_instruction *i,
-                                   int32_t inner, int32_t outer)
+static struct target expert_target(const struct chip *chip, const struct run *run, int32_t inner,
+                                   int32_t outer)
 {
-    int64_t id = experts_id(chip, executor_output(chip, i, 1)->tensor, i->low + outer / i->width);
+    const struct program_instruction *i = run->instruction;
+    int64_t id =
+        experts_id(chip, run->of, executor_output(run, 1)->tensor, i->low + outer / i->width);
     return (struct target){i->address + (int64_t)inner * i->stride[0] +
                                (int64_t)(outer % i->width) * i->stride[1] + id * i->limit,
                            false};
@@ -92,7 +91,7 @@ static struct target expert_target(const struct chip *chip, const struct program
 static struct target target_of(const struct chip *chip, const struct run *run, int32_t k)
 {
     const struct program_instruction *i = run->instruction;
-    int64_t position = chip->runtime.sequence[i->sequence].position;
+    int64_t position = run->of->runtime.sequence[i->sequence].position;
     switch (i->address_mode) {
     case PROGRAM_ADDRESS_POSITION:
         return (struct target){run_value(run, i->address + position, i->stride, k), false};
@@ -101,14 +100,14 @@ static struct target target_of(const struct chip *chip, const struct run *run, i
             i->address + clamp(run_value(run, position + i->argument, i->stride, k), i->limit),
             false};
     case PROGRAM_ADDRESS_KV:
-        return kv_target(chip, i, run_inner(run, k));
+        return kv_target(run->of, i, run_inner(run, k));
     case PROGRAM_ADDRESS_CACHE:
-        return (struct target){run_value(run, i->address + cache_offset(chip, i), i->stride, k),
+        return (struct target){run_value(run, i->address + cache_offset(run->of, i), i->stride, k),
                                false};
     case PROGRAM_ADDRESS_TOKEN:
-        return token_target(chip, i, run_inner(run, k), run_outer(run, k));
+        return token_target(run->of, i, run_inner(run, k), run_outer(run, k));
     case PROGRAM_ADDRESS_EXPERT:
-        return expert_target(chip, i, run_inner(run, k), run_outer(run, k));
+        return expert_target(chip, run, run_inner(run, k), run_outer(run, k));
     default:
         return (struct target){run_value(run, i->address, i->stride, k), false};
     }
@@ -157,8 +156,8 @@ static struct comb comb_of(const struct sram_access *a)
 static void report_bank(struct chip *chip, const struct sram_access *a, int32_t i,
                         const struct sram_access *b, int32_t j)
 {
-    struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_BANK, a->run.number, a->first + (int64_t)i * a->run.step);
+    struct chip_violation *v = executor_report(chip, a->run.of, CHIP_RULE_BANK, a->run.number,
+                                               a->first + (int64_t)i * a->run.step);
     snprintf(v->expected, sizeof v->expected, "bank %d free for row %lld", bank_at(chip, a, i),
              (long long)target_of(chip, &a->run, i).address);
     snprintf(v->found, sizeof v->found, "a %s of row %lld",
@@ -202,19 +201,13 @@ static void access_bank(struct chip *chip, const struct run *run, int64_t skew)
     slice->at[slice->count++] = a;
 }
 
-/* The operand that names what memory holds. */
-static const struct program_operand *memory_side(const struct chip *chip,
-                                                 const struct program_instruction *i)
-{
-    return &chip->program->operand[i->operand + i->inputs + i->outputs - 1u];
-}
-
 static struct chip_violation *report_place(struct chip *chip, const struct run *run, int64_t cycle,
                                            int64_t index)
 {
-    const struct program_operand *o = memory_side(chip, run->instruction);
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_RESIDENCY, run->number, cycle);
-    executor_identity_text(chip->program, o->tensor, o->sub, index, v->expected);
+    const struct program_operand *o = executor_held(run);
+    struct chip_violation *v =
+        executor_report(chip, run->of, CHIP_RULE_RESIDENCY, run->number, cycle);
+    executor_identity_text(run->of->program, o->tensor, o->sub, index, v->expected);
     return v;
 }
 
@@ -229,45 +222,46 @@ static bool has_strides_of(const struct program_instruction *i, const struct pro
 }
 
 /* A cache write stores vector r of its stream as row r of the step. */
-static bool carries_its_rows(const struct chip *chip, const struct program_instruction *i)
+static bool carries_its_rows(const struct run *run)
 {
-    const struct program_operand *o = &chip->program->operand[i->operand];
+    const struct program_instruction *i = run->instruction;
+    const struct program_operand *o = &run->of->program->operand[i->operand];
     return o->index == i->argument && (i->count[0] == 1 || o->stride[0] == 16) &&
            (i->count[1] == 1 || o->stride[1] == 0);
 }
 
 /* The table has `limit` vectors for each expert; the ids are numbers of the slots, and the label
  * goes on from slot to slot. */
-static bool chooses_experts(const struct chip *chip, const struct program_instruction *i,
-                            const struct program_operand *table)
+static bool chooses_experts(const struct run *run, const struct program_operand *table)
 {
-    const struct program *p = chip->program;
-    const struct program_operand *label = executor_output(chip, i, 0),
-                                 *ids = executor_output(chip, i, 1);
+    const struct program_instruction *i = run->instruction;
+    const struct program *p = run->of->program;
+    const struct program_operand *label = executor_output(run, 0), *ids = executor_output(run, 1);
     return (int64_t)i->limit * p->experts == p->tensor[table->tensor].valid &&
-           experts_are_ids(chip, ids) && ids->index == i->low &&
+           experts_are_ids(run->of, ids) && ids->index == i->low &&
            label->index == table->index + (int64_t)i->low * i->width * i->stride[1] &&
            has_strides_of(i, label);
 }
 
 /* Whether run-time values choose among the vectors as operand and tensor say. `offset` is that of
  * the address in the tensor. */
-static bool chooses_as_named(const struct chip *chip, const struct program_instruction *i,
-                             const struct program_operand *o, int64_t offset)
+static bool chooses_as_named(const struct run *run, const struct program_operand *o, int64_t offset)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_instruction *i = run->instruction;
+    const struct program *p = run->of->program;
+    const struct program_tensor *t = &p->tensor[o->tensor];
     switch (i->address_mode) {
     case PROGRAM_ADDRESS_CLAMP:
         return offset == 0 && i->limit == t->count - 1 && i->argument == o->index;
     case PROGRAM_ADDRESS_KV:
-        return offset == o->index && i->width == program_cache_rows(t) && carries_its_rows(chip, i);
+        return offset == o->index && i->width == program_cache_rows(t) && carries_its_rows(run);
     case PROGRAM_ADDRESS_CACHE:
         return offset == o->index && i->width == program_cache_rows(t);
     case PROGRAM_ADDRESS_TOKEN:
         return offset == o->index &&
-               (int64_t)i->low * t->subs == (int64_t)o->sub * chip->program->embedding_groups;
+               (int64_t)i->low * t->subs == (int64_t)o->sub * p->embedding_groups;
     case PROGRAM_ADDRESS_EXPERT:
-        return offset == o->index && chooses_experts(chip, i, o);
+        return offset == o->index && chooses_experts(run, o);
     default:
         return offset == o->index;
     }
@@ -278,15 +272,16 @@ static void check_addresses(struct chip *chip, const struct run *run,
                             const struct program_operand *o)
 {
     const struct program_instruction *i = run->instruction;
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program *p = run->of->program;
+    const struct program_tensor *t = &p->tensor[o->tensor];
     if (t->slice < 0) {
         snprintf(report_place(chip, run, run->cycle, o->index)->found, CHIP_TEXT_BYTES,
                  "a tensor without a place");
         return;
     }
-    int32_t slice = chip->program->slice[t->slice + o->sub];
-    int64_t offset = (int64_t)i->address - program_tensor_address(chip->program, t, o->sub);
-    if (slice == i->queue && chooses_as_named(chip, i, o, offset) && has_strides_of(i, o))
+    int32_t slice = p->slice[t->slice + o->sub];
+    int64_t offset = (int64_t)i->address - program_tensor_address(p, t, o->sub);
+    if (slice == i->queue && chooses_as_named(run, o, offset) && has_strides_of(i, o))
         return;
     struct chip_violation *v = report_place(chip, run, run->cycle, o->index);
     if (slice != i->queue)
@@ -300,14 +295,14 @@ static void check_addresses(struct chip *chip, const struct run *run,
 static void check_window(struct chip *chip, const struct run *run, const struct program_operand *o,
                          int64_t skew)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_tensor *t = &run->of->program->tensor[o->tensor];
     int64_t first = run->instruction->cycle + skew;
     int64_t last = order_last_issue(run->instruction) + skew;
     if (first >= t->live_from && last < t->live_to)
         return;
-    snprintf(report_place(chip, run, first < t->live_from ? first : last, o->index)->found,
-             CHIP_TEXT_BYTES, "outside its window %lld to %lld", (long long)t->live_from,
-             (long long)t->live_to);
+    int64_t cycle = run->of->start + (first < t->live_from ? first : last);
+    snprintf(report_place(chip, run, cycle, o->index)->found, CHIP_TEXT_BYTES,
+             "outside its window %lld to %lld", (long long)t->live_from, (long long)t->live_to);
 }
 
 static bool is_kept_in_order(const struct program_tensor *t)
@@ -318,7 +313,7 @@ static bool is_kept_in_order(const struct program_tensor *t)
 static void check_instruction(struct chip *chip, const struct run *run,
                               const struct program_operand *o, int64_t skew)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_tensor *t = &run->of->program->tensor[o->tensor];
     if (t->kind != PROGRAM_TENSOR_ZERO) {
         check_addresses(chip, run, o);
         check_window(chip, run, o, skew);
@@ -348,9 +343,13 @@ static struct sram_rows ascending(struct sram_rows r)
     return r;
 }
 
-static int32_t list_of(const struct chip *chip, int32_t tensor, int32_t sub)
+/* The list of rows written of a tensor and sub: of the cache by all open steps. */
+static int32_t *list_of(struct chip *chip, const struct executor_step *of, int32_t tensor,
+                        int32_t sub)
 {
-    return chip->current->head[tensor] + sub;
+    bool cache = of->program->tensor[tensor].kind == PROGRAM_TENSOR_KV;
+    return cache ? &chip->residents.at[of->loaded->resident[tensor]].head[sub]
+                 : &of->head[of->loaded->head[tensor] + sub];
 }
 
 static bool meet(const struct sram_rows *a, const struct sram_rows *b)
@@ -360,62 +359,103 @@ static bool meet(const struct sram_rows *a, const struct sram_rows *b)
            comb_meet(rows_comb(a), rows_comb(b)).count > 0;
 }
 
-/* Rows are written once a step, so that a read can get one version only. */
+/* Rows are written once a step, so that a read can get one version only. Of the cache, a later step
+ * may write again what an earlier one wrote, but not the other way round. */
+static bool spoils(const struct sram_write *before, const struct executor_step *of,
+                   const struct sram_rows *rows)
+{
+    return before->of->number >= of->number && meet(rows, &before->rows);
+}
+
 static void check_rewrite(struct chip *chip, const struct run *run, const struct program_operand *o,
                           const struct sram_rows *rows, bool repeats)
 {
     const struct sram *s = &chip->sram;
-    int32_t n = s->head[list_of(chip, o->tensor, o->sub)];
-    while (n >= 0 && !repeats && !meet(rows, &s->write[n].rows))
+    int32_t n = *list_of(chip, run->of, o->tensor, o->sub);
+    while (n >= 0 && !repeats && !spoils(&s->write[n], run->of, rows))
         n = s->write[n].next;
     if (n >= 0 || repeats)
         snprintf(report_place(chip, run, rows->cycle, o->index)->found, CHIP_TEXT_BYTES,
                  "a row written for the second time");
 }
 
+static int32_t take_write(struct sram *s)
+{
+    int32_t n = s->spare;
+    if (n >= 0) {
+        s->spare = s->write[n].next;
+        return n;
+    }
+    s->write = base_grow(s->write, &s->write_capacity, s->writes + 1, sizeof *s->write);
+    return (int32_t)s->writes++;
+}
+
 static void note_write(struct chip *chip, const struct run *run, const struct program_operand *o,
                        struct sram_rows rows)
 {
-    struct sram *s = &chip->sram;
-    int32_t *head = &s->head[list_of(chip, o->tensor, o->sub)];
+    int32_t *head = list_of(chip, run->of, o->tensor, o->sub);
     bool repeats = rows.step == 0 && rows.count > 1;
     rows = ascending(rows);
-    if (chip->current->is_read[o->tensor])
+    if (run->of->loaded->is_read[o->tensor])
         check_rewrite(chip, run, o, &rows, repeats);
-    s->write = base_grow(s->write, &s->write_capacity, s->writes + 1, sizeof *s->write);
-    s->write[s->writes] = (struct sram_write){rows, *head};
-    *head = (int32_t)s->writes++;
+    int32_t n = take_write(&chip->sram);
+    chip->sram.write[n] = (struct sram_write){run->of, rows, *head};
+    *head = n;
 }
 
-/* Rows that a read may find unwritten: positions to come of its sequence, in that one's cache. */
-static struct resident_rows to_come(const struct chip *chip, const struct program_instruction *i,
-                                    const struct resident *r, int32_t sub)
+/* The cache that a tensor is; NULL: none. */
+static const struct resident *cache_of(const struct chip *chip, const struct executor_step *of,
+                                       int32_t tensor)
 {
-    struct program_sequence s = chip->runtime.sequence[i->sequence];
-    s.position += chip->program->rows / chip->program->sequences;
-    return residents_rows_from(r, sub, s);
+    bool cache =
+        of->program->tensor[tensor].kind == PROGRAM_TENSOR_KV && of->loaded->resident[tensor] >= 0;
+    return cache ? &chip->residents.at[of->loaded->resident[tensor]] : NULL;
 }
 
-/* Members of a read that must have been written in this step: not padding, not KV rows of earlier
- * steps or of positions yet to come. */
-static uint64_t wanted_of(const struct chip *chip, const struct program_instruction *i,
-                          const struct program_operand *o, const struct sram_rows *rows)
+/* Rows of a cache from the position of the sequence that a read names, `ahead` rows on. */
+static struct resident_rows rows_from(const struct resident *r, const struct sram_read *read,
+                                      int32_t ahead)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
-    const struct resident *r = NULL;
-    struct resident_rows open = {0, 0};
-    if (t->kind == PROGRAM_TENSOR_KV && chip->current->resident[o->tensor] >= 0) {
-        r = &chip->residents.at[chip->current->resident[o->tensor]];
-        open = to_come(chip, i, r, o->sub);
-    }
+    const struct program_instruction *i = &read->of->program->instruction[read->instruction];
+    struct program_sequence s = read->of->runtime.sequence[i->sequence];
+    s.position += ahead;
+    return r ? residents_rows_from(r, read->sub, s) : (struct resident_rows){0, 0};
+}
+
+static bool is_in(struct resident_rows rows, int32_t row)
+{
+    return row >= rows.from && row < rows.to;
+}
+
+/* Members of a read that must have been written in an open step: not padding, not positions yet to
+ * come, not cache rows of finished steps. Rows from its own position on a step writes itself:
+ * whatever an earlier one left there is not meant. */
+static uint64_t wanted_of(const struct chip *chip, const struct sram_read *read)
+{
+    const struct program *p = read->of->program;
+    const struct resident *r = cache_of(chip, read->of, read->tensor);
+    struct resident_rows own = rows_from(r, read, 0);
+    struct resident_rows to_come = rows_from(r, read, p->rows / p->sequences);
     uint64_t wanted = 0;
-    for (int32_t k = 0; k < rows->count; k++) {
-        int32_t row = rows->row + k * rows->step;
-        bool is_open = row >= open.from && row < open.to;
-        if (row < t->valid && !is_open && !(r && resident_row_is_written(r, o->sub, row)))
+    for (int32_t k = 0; k < read->rows.count; k++) {
+        int32_t row = read->rows.row + k * read->rows.step;
+        bool stands = r && !is_in(own, row) && resident_row_is_written(r, read->sub, row);
+        if (row < p->tensor[read->tensor].valid && !is_in(to_come, row) && !stands)
             wanted |= UINT64_C(1) << k;
     }
     return wanted;
+}
+
+/* Members of a read that only its own step can serve. */
+static uint64_t own_members(const struct chip *chip, const struct sram_read *read)
+{
+    const struct resident *r = cache_of(chip, read->of, read->tensor);
+    struct resident_rows own = rows_from(r, read, 0);
+    uint64_t members = 0;
+    for (int32_t k = 0; r && k < read->rows.count; k++)
+        if (is_in(own, read->rows.row + k * read->rows.step))
+            members |= UINT64_C(1) << k;
+    return members;
 }
 
 /* Takes from `wanted` the members that the write served before they were read. */
@@ -431,22 +471,34 @@ static uint64_t serve(uint64_t wanted, const struct sram_rows *read, const struc
     return wanted;
 }
 
+/* The members that are still wanted, given what its own and earlier steps wrote. */
+static uint64_t still_wanted(struct chip *chip, const struct sram_read *read)
+{
+    uint64_t wanted = read->wanted, own = own_members(chip, read);
+    const struct sram *s = &chip->sram;
+    for (int32_t n = *list_of(chip, read->of, read->tensor, read->sub); n >= 0 && wanted;
+         n = s->write[n].next) {
+        uint64_t left = serve(wanted, &read->rows, &s->write[n].rows);
+        if (s->write[n].of == read->of)
+            wanted = left;
+        else if (s->write[n].of->number < read->of->number)
+            wanted = left | (wanted & own);
+    }
+    return wanted;
+}
+
 static void judge_read(struct chip *chip, const struct sram_read *read)
 {
-    uint64_t wanted = read->wanted;
-    const struct sram *s = &chip->sram;
-    for (int32_t n = s->head[list_of(chip, read->tensor, read->sub)]; n >= 0 && wanted;
-         n = s->write[n].next)
-        wanted = serve(wanted, &read->rows, &s->write[n].rows);
+    uint64_t wanted = still_wanted(chip, read);
     if (!wanted)
         return;
     int32_t k = 0;
     while (!(wanted >> k & 1))
         k++;
     struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_RESIDENCY, read->instruction,
+        executor_report(chip, read->of, CHIP_RULE_RESIDENCY, read->instruction,
                         read->rows.cycle + (int64_t)k * read->rows.cycle_step);
-    executor_identity_text(chip->program, read->tensor, read->sub,
+    executor_identity_text(read->of->program, read->tensor, read->sub,
                            read->rows.row + (int64_t)k * read->rows.step, v->expected);
     snprintf(v->found, sizeof v->found, "a row not written by then");
 }
@@ -472,9 +524,12 @@ static void note_read(struct chip *chip, const struct run *run, const struct pro
                       struct sram_rows rows)
 {
     struct sram *s = &chip->sram;
-    struct sram_read read = {
-        .rows = ascending(rows), .tensor = o->tensor, .sub = o->sub, .instruction = run->number};
-    read.wanted = wanted_of(chip, run->instruction, o, &read.rows);
+    struct sram_read read = {.of = run->of,
+                             .rows = ascending(rows),
+                             .tensor = o->tensor,
+                             .sub = o->sub,
+                             .instruction = run->number};
+    read.wanted = wanted_of(chip, &read);
     if (!read.wanted)
         return;
     if (s->reads >= s->read_limit)
@@ -487,10 +542,10 @@ static void note_read(struct chip *chip, const struct run *run, const struct pro
 static void access_rows(struct chip *chip, const struct run *run, const struct program_operand *o,
                         int32_t k, int32_t count, int64_t skew)
 {
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_tensor *t = &run->of->program->tensor[o->tensor];
     if (t->slice < 0)
         return;
-    int64_t base = program_tensor_address(chip->program, t, o->sub);
+    int64_t base = program_tensor_address(run->of->program, t, o->sub);
     int64_t first = target_of(chip, run, k).address - base;
     int64_t last = target_of(chip, run, k + count - 1).address - base;
     int64_t cycle = run->cycle + (int64_t)k * run->step + skew;
@@ -500,7 +555,7 @@ static void access_rows(struct chip *chip, const struct run *run, const struct p
                  t->count);
         return;
     }
-    if (chip->current->head[o->tensor] < 0)
+    if (run->of->loaded->head[o->tensor] < 0)
         return;
     struct sram_rows rows = {.row = (int32_t)first,
                              .step = count > 1 ? (int32_t)((last - first) / (count - 1)) : 1,
@@ -521,7 +576,7 @@ static void expect_zero_rows(struct chip *chip, const struct run *run, int32_t k
     if (residents_are_zero(&chip->residents, run->instruction->queue, (int32_t)low,
                            (int32_t)high + 1))
         return;
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_RESIDENCY, run->number,
+    struct chip_violation *v = executor_report(chip, run->of, CHIP_RULE_RESIDENCY, run->number,
                                                run->cycle + (int64_t)k * run->step);
     snprintf(v->expected, sizeof v->expected, "zero rows");
     snprintf(v->found, sizeof v->found, "rows %lld to %lld", (long long)low, (long long)high);
@@ -547,7 +602,7 @@ static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
         int64_t address = target_of(chip, run, k).address;
         if (address >= 0 && address < chip->machine->vectors_per_slice)
             continue;
-        struct chip_violation *v = executor_report(chip, CHIP_RULE_CAPACITY, run->number,
+        struct chip_violation *v = executor_report(chip, run->of, CHIP_RULE_CAPACITY, run->number,
                                                    run->cycle + (int64_t)k * run->step + skew);
         snprintf(v->expected, sizeof v->expected, "%d rows a slice",
                  chip->machine->vectors_per_slice);
@@ -561,14 +616,14 @@ static bool is_in_slice(struct chip *chip, const struct run *run, int64_t skew)
 static void expect_ids(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
-    const struct program_operand *ids = executor_output(chip, i, 1);
+    const struct program_operand *ids = executor_output(run, 1);
     int32_t first = i->low + run_outer(run, 0) / i->width,
             last = i->low + run_outer(run, run->count - 1) / i->width;
     int64_t known = run->cycle - program_expert_delay_cycles(chip->machine);
-    const struct program_tensor *t = &chip->program->tensor[ids->tensor];
-    if (!experts_are_ids(chip, ids) || last >= t->count)
+    const struct program_tensor *t = &run->of->program->tensor[ids->tensor];
+    if (!experts_are_ids(run->of, ids) || last >= t->count)
         return; /* told with the instruction's choice */
-    if (known < t->live_from || run->cycle >= t->live_to)
+    if (known - run->of->start < t->live_from || run->cycle - run->of->start >= t->live_to)
         snprintf(report_place(chip, run, run->cycle, ids->index)->found, CHIP_TEXT_BYTES,
                  "ids outside their window %lld to %lld", (long long)t->live_from,
                  (long long)t->live_to);
@@ -583,8 +638,8 @@ static void expect_ids(struct chip *chip, const struct run *run)
 
 void sram_execute(struct chip *chip, const struct run *run)
 {
-    const struct program_operand *o = memory_side(chip, run->instruction);
-    const struct program_tensor *t = &chip->program->tensor[o->tensor];
+    const struct program_operand *o = executor_held(run);
+    const struct program_tensor *t = &run->of->program->tensor[o->tensor];
     bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
     int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
     if (run->opens)
@@ -602,26 +657,68 @@ void sram_execute(struct chip *chip, const struct run *run)
         access_scattered(chip, run, o, skew);
 }
 
-static void keep_rows(struct chip *chip, int32_t tensor, int32_t sub)
+static void give_back(struct sram *s, int32_t n)
 {
-    struct resident *r = &chip->residents.at[chip->current->resident[tensor]];
-    for (int32_t n = chip->sram.head[list_of(chip, tensor, sub)]; n >= 0;
-         n = chip->sram.write[n].next) {
-        const struct sram_rows *rows = &chip->sram.write[n].rows;
-        for (int32_t k = 0; k < rows->count; k++)
-            resident_write_row(r, sub, rows->row + k * rows->step);
+    s->write[n].next = s->spare;
+    s->spare = n;
+}
+
+static void keep_rows(struct resident *r, int32_t sub, const struct sram_rows *rows)
+{
+    for (int32_t k = 0; k < rows->count; k++)
+        resident_write_row(r, sub, rows->row + k * rows->step);
+}
+
+/* Cache rows of the step become rows of finished steps. */
+static void keep_cache(struct sram *s, struct resident *r, int32_t sub,
+                       const struct executor_step *of)
+{
+    int32_t *link = &r->head[sub];
+    while (*link >= 0) {
+        struct sram_write *write = &s->write[*link];
+        if (write->of != of) {
+            link = &write->next;
+            continue;
+        }
+        int32_t n = *link, next = write->next;
+        keep_rows(r, sub, &write->rows);
+        give_back(s, n);
+        *link = next;
     }
 }
 
-void sram_close(struct chip *chip)
+static void forget_writes(struct sram *s, int32_t n)
 {
-    const struct program *p = chip->program;
-    judge_reads(chip, INT64_MAX);
+    while (n >= 0) {
+        int32_t next = s->write[n].next;
+        give_back(s, n);
+        n = next;
+    }
+}
+
+/* Reads that go on take what the step wrote before it is forgotten. */
+static void serve_open_reads(struct chip *chip)
+{
+    for (size_t n = 0; n < chip->sram.reads; n++)
+        chip->sram.read[n].wanted = still_wanted(chip, &chip->sram.read[n]);
+}
+
+void sram_close(struct chip *chip, struct executor_step *of, int64_t now)
+{
+    const struct program *p = of->program;
+    judge_reads(chip, now);
+    serve_open_reads(chip);
     for (size_t n = 0; n < p->tensors; n++)
         for (int32_t s = 0; s < p->tensor[n].subs && p->tensor[n].kind == PROGRAM_TENSOR_KV &&
-                            chip->current->resident[n] >= 0;
+                            of->loaded->resident[n] >= 0;
              s++)
-            keep_rows(chip, (int32_t)n, s);
+            keep_cache(&chip->sram, &chip->residents.at[of->loaded->resident[n]], s, of);
+    for (int32_t n = 0; n < of->loaded->heads; n++)
+        forget_writes(&chip->sram, of->head[n]);
+}
+
+void sram_clear(struct sram *sram)
+{
     for (int32_t n = 0; n < PROGRAM_QUEUE_VXM; n++)
-        chip->sram.slice[n].count = 0;
+        sram->slice[n].count = 0;
 }

@@ -98,34 +98,44 @@ static int32_t lowest(uint64_t mask)
 }
 
 /* Whether member j of a driven train is what member i of a sampled one expects. */
-static bool carries(const struct program *p, const struct train *sampled, int32_t i,
-                    const struct train *driven, int32_t j)
+static bool carries(const struct train *sampled, int32_t i, const struct train *driven, int32_t j)
 {
+    const struct program *p = sampled->of->program;
     if (sampled->tensor < 0 || driven->tensor < 0)
-        return sampled->index == driven->index;
+        return sampled->index == driven->index && sampled->of == driven->of;
     int64_t want = sampled->index + (int64_t)i * sampled->stride;
     if (driven->tensor == 0)
         return sampled->tensor == 0 || want >= p->tensor[sampled->tensor].valid;
-    return sampled->tensor == driven->tensor && sampled->sub == driven->sub &&
-           want == driven->index + (int64_t)j * driven->stride;
+    return sampled->of == driven->of && sampled->tensor == driven->tensor &&
+           sampled->sub == driven->sub && want == driven->index + (int64_t)j * driven->stride;
 }
 
 /* Indices are linear in the member, so what holds at both ends of a meeting holds throughout. */
-static bool carries_all(const struct program *p, const struct train *sampled,
-                        const struct train *driven, struct comb_meeting m)
+static bool carries_all(const struct train *sampled, const struct train *driven,
+                        struct comb_meeting m)
 {
     int32_t last = m.count - 1;
-    return carries(p, sampled, m.a, driven, m.b) &&
-           carries(p, sampled, m.a + last * m.a_step, driven, m.b + last * m.b_step);
+    return carries(sampled, m.a, driven, m.b) &&
+           carries(sampled, m.a + last * m.a_step, driven, m.b + last * m.b_step);
 }
 
-static void identity_text(const struct chip *chip, const struct train *t, int32_t k, char *text)
+static void identity_text(const struct train *t, int32_t k, char *text)
 {
     if (t->tensor < 0)
         snprintf(text, CHIP_TEXT_BYTES, "result %d", t->index);
     else
-        executor_identity_text(chip->program, t->tensor, t->sub, t->index + (int64_t)k * t->stride,
+        executor_identity_text(t->of->program, t->tensor, t->sub, t->index + (int64_t)k * t->stride,
                                text);
+}
+
+/* What was found where `expected` was looked for; says so where it is of another step. */
+static void found_text(const struct train *expected, const struct train *found, int32_t k,
+                       char *text)
+{
+    char name[CHIP_TEXT_BYTES];
+    identity_text(found, k, found->of == expected->of ? text : name);
+    if (found->of != expected->of)
+        snprintf(text, CHIP_TEXT_BYTES, "%.44s of step %d", name, found->of->number);
 }
 
 static int64_t sample_cycle(const struct chip *chip, int32_t lane, const struct train *t, int32_t k)
@@ -137,9 +147,10 @@ static void report_nothing(struct chip *chip, int32_t lane, const struct train *
                            uint64_t rest)
 {
     int32_t k = lowest(rest);
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_SAMPLE, sampled->instruction,
-                                               sample_cycle(chip, lane, sampled, k));
-    identity_text(chip, sampled, k, v->expected);
+    struct chip_violation *v =
+        executor_report(chip, sampled->of, CHIP_RULE_SAMPLE, sampled->instruction,
+                        sample_cycle(chip, lane, sampled, k));
+    identity_text(sampled, k, v->expected);
     snprintf(v->found, sizeof v->found, "nothing on %s %d", is_alu(chip, lane) ? "ALU" : "stream",
              is_westward(chip, lane) || is_alu(chip, lane) ? lane % chip->streams.per_direction
                                                            : lane);
@@ -149,10 +160,10 @@ static void report_other(struct chip *chip, int32_t lane, const struct train *sa
                          const struct train *driven, int32_t j, bool collision)
 {
     enum chip_rule rule = collision ? CHIP_RULE_STREAM : CHIP_RULE_SAMPLE;
-    struct chip_violation *v =
-        executor_report(chip, rule, sampled->instruction, sample_cycle(chip, lane, sampled, i));
-    identity_text(chip, sampled, i, v->expected);
-    identity_text(chip, driven, j, v->found);
+    struct chip_violation *v = executor_report(chip, sampled->of, rule, sampled->instruction,
+                                               sample_cycle(chip, lane, sampled, i));
+    identity_text(sampled, i, v->expected);
+    found_text(sampled, driven, j, v->found);
 }
 
 /* Trains upstream of a sample whose phases overlap its own, nearest first, into streams.near. */
@@ -182,7 +193,7 @@ static bool take_farther(struct chip *chip, struct lane *lane, const struct trai
     for (c++; c < chip->streams.near_count; c++) {
         struct train *d = &lane->driven.at[chip->streams.near[c]];
         struct comb_meeting m = comb_meet(one, comb_of(d));
-        if (m.count && carries(chip->program, sampled, i, d, m.b)) {
+        if (m.count && carries(sampled, i, d, m.b)) {
             d->sampled |= UINT64_C(1) << m.b;
             return true;
         }
@@ -204,7 +215,7 @@ static uint64_t take_members(struct chip *chip, int32_t lane, const struct train
             continue;
         wanted &= ~(UINT64_C(1) << i);
         d->sampled |= UINT64_C(1) << j;
-        if (carries(chip->program, sampled, i, d, j))
+        if (carries(sampled, i, d, j))
             continue;
         bool collision = take_farther(chip, of, sampled, i, c);
         if (!told)
@@ -225,7 +236,7 @@ static void resolve(struct chip *chip, int32_t lane, const struct train *sampled
         if (!m.count)
             continue;
         uint64_t met = members(m.a, m.a_step, m.count);
-        if ((met & ~wanted) == 0 && carries_all(chip->program, sampled, d, m)) {
+        if ((met & ~wanted) == 0 && carries_all(sampled, d, m)) {
             wanted &= ~met;
             d->sampled |= members(m.b, m.b_step, m.count);
         } else if (met & wanted) {
@@ -242,11 +253,12 @@ static void retire(struct chip *chip, int32_t lane, const struct train *driven)
     if (!missed || driven->optional)
         return;
     int32_t k = lowest(missed);
-    struct chip_violation *v = executor_report(chip, CHIP_RULE_SAMPLE, driven->instruction,
-                                               sample_cycle(chip, lane, driven, k));
+    struct chip_violation *v =
+        executor_report(chip, driven->of, CHIP_RULE_SAMPLE, driven->instruction,
+                        sample_cycle(chip, lane, driven, k));
     snprintf(v->expected, sizeof v->expected, "a consumer");
     char text[CHIP_TEXT_BYTES];
-    identity_text(chip, driven, k, text);
+    identity_text(driven, k, text);
     snprintf(v->found, sizeof v->found, "%.40s is never sampled", text);
 }
 
@@ -279,20 +291,18 @@ static void settle(struct chip *chip, int32_t lane, int64_t horizon)
     of->limit = LANE_LIMIT + 2 * (of->driven.count + of->sampled.count);
 }
 
-void streams_close(struct chip *chip)
-{
-    for (int32_t lane = 0; lane < chip->streams.lanes; lane++) {
-        settle(chip, lane, INT64_MAX);
-        chip->streams.lane[lane].limit = LANE_LIMIT;
-    }
-}
-
 /* The least phase that instructions issued from `now` on can drive or sample. */
 static int64_t horizon_of(const struct chip *chip, int32_t lane, int64_t now)
 {
     if (is_alu(chip, lane) || is_westward(chip, lane))
         return now;
     return now - (2 * chip->machine->mem_slices_per_hemisphere + 4);
+}
+
+void streams_settle(struct chip *chip, int64_t now)
+{
+    for (int32_t lane = 0; lane < chip->streams.lanes; lane++)
+        settle(chip, lane, horizon_of(chip, lane, now));
 }
 
 /* Two trains of one position that share a phase collide whoever samples them. */
@@ -306,10 +316,10 @@ static void check_neighbours(struct chip *chip, int32_t lane, const struct train
         struct comb_meeting m = comb_meet(comb_of(t), comb_of(d));
         if (!m.count)
             continue;
-        struct chip_violation *v = executor_report(chip, CHIP_RULE_STREAM, t->instruction,
+        struct chip_violation *v = executor_report(chip, t->of, CHIP_RULE_STREAM, t->instruction,
                                                    sample_cycle(chip, lane, t, m.a));
-        identity_text(chip, t, m.a, v->expected);
-        identity_text(chip, d, m.b, v->found);
+        identity_text(t, m.a, v->expected);
+        found_text(t, d, m.b, v->found);
     }
 }
 
@@ -326,14 +336,15 @@ static struct train train_of(const struct chip *chip, const struct run *run, int
                           .step = run->step,
                           .count = count,
                           .tensor = -1,
+                          .of = run->of,
                           .instruction = run->number,
                           .x = x};
 }
 
-static void name_train(const struct chip *chip, struct train *t, const struct run *run,
-                       const struct program_operand *o, int32_t k, int32_t s)
+static void name_train(struct train *t, const struct run *run, const struct program_operand *o,
+                       int32_t k, int32_t s)
 {
-    bool zero = chip->program->tensor[o->tensor].kind == PROGRAM_TENSOR_ZERO;
+    bool zero = run->of->program->tensor[o->tensor].kind == PROGRAM_TENSOR_ZERO;
     t->tensor = zero ? 0 : o->tensor;
     t->index = (int32_t)run_value(run, o->index, o->stride, k);
     t->stride = o->stride[run->level];
@@ -345,10 +356,8 @@ static void put(struct chip *chip, int32_t lane, const struct train *t, bool dri
     struct lane *of = &chip->streams.lane[lane];
     if (of->driven.count + of->sampled.count >= of->limit)
         settle(chip, lane, horizon_of(chip, lane, now));
-    if (drives) {
+    if (drives)
         check_neighbours(chip, lane, t);
-        chip->statistics.vectors += lane < 2 * chip->streams.per_direction ? t->count : 0;
-    }
     append(drives ? &of->driven : &of->sampled, t);
 }
 
@@ -364,7 +373,7 @@ static void sample(struct chip *chip, const struct run *run, const struct progra
     for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++) {
         int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
         struct train t = train_of(chip, run, skew, lane, 0, run->count);
-        name_train(chip, &t, run, o, 0, s);
+        name_train(&t, run, o, 0, s);
         put(chip, lane, &t, false, run->cycle);
     }
 }
@@ -392,8 +401,9 @@ static void drive(struct chip *chip, const struct run *run, const struct program
     for (int32_t s = 0; count && o->kind == PROGRAM_STREAM && s < o->streams; s++) {
         int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
         struct train t = train_of(chip, run, delay, lane, k, count);
-        name_train(chip, &t, run, o, k, s);
+        name_train(&t, run, o, k, s);
         put(chip, lane, &t, true, run->cycle);
+        run->of->statistics.vectors += count;
     }
 }
 
@@ -414,9 +424,9 @@ void streams_execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
     for (int32_t k = 0; k < i->inputs; k++)
-        sample(chip, run, executor_input(chip, i, k));
+        sample(chip, run, executor_input(run, k));
     for (int32_t k = 0; k < i->outputs; k++)
-        drive(chip, run, executor_output(chip, i, k));
+        drive(chip, run, executor_output(run, k));
     if (i->opcode == PROGRAM_VXM)
         drive_alu(chip, run);
 }

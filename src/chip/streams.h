@@ -14,15 +14,17 @@
 #include <stdint.h>
 
 struct chip;
+struct executor_step;
 struct run;
 struct program_operand;
 
-/* At most 64 vectors; that of member k is (tensor, sub, index + k * stride). */
+/* At most 64 vectors; that of member k is (tensor, sub, index + k * stride) of a step. */
 struct train {
     int64_t first, last; /* phases */
     int32_t step, count;
     int32_t tensor; /* 0: zero vectors; -1: without identity */
     int32_t index, stride;
+    const struct executor_step *of;
     uint32_t instruction;
     int16_t x;
     uint8_t sub;
@@ -53,7 +55,7 @@ void streams_release(struct streams *streams);
 /* The inputs that a run samples and the results that it drives. */
 void streams_execute(struct chip *chip, const struct run *run);
 
-/* Settles everything at the end of a step. */
-void streams_close(struct chip *chip);
+/* Settles what nothing issued from `now` on can reach; INT64_MAX: everything. */
+void streams_settle(struct chip *chip, int64_t now);
 
 #endif

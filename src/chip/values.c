@@ -92,8 +92,9 @@ void values_begin(struct chip *chip)
     rings_clear(&v->streams);
     rings_clear(&v->alus);
     contents_take_back(&v->contents);
-    v->blocked = NULL;
-    v->starved = false;
+    v->blocked = v->starved = false;
+    for (int32_t link = 0; link < LINKS_OF_CHIP; link++)
+        values_queue_drop(&v->in[link], chip->begun);
 }
 
 static int64_t phase_at(uint8_t direction, int64_t cycle, int32_t x)
@@ -164,7 +165,7 @@ static void read_memory(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
-    const struct ring_drive drive = drive_of(chip, &act->run, executor_output(chip, i, 0), 0,
+    const struct ring_drive drive = drive_of(chip, &act->run, executor_output(&act->run, 0), 0,
                                              cycle + values_delay(chip, &act->run));
     int64_t row = sram_address(chip, &act->run, act->k);
     rings_refer(&v->streams, &drive, contents_lend(&v->contents, i->queue, row, drive.until));
@@ -174,7 +175,7 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
 {
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
-    const void *vector = values_sample(chip, &act->run, executor_input(chip, i, 0), 0, cycle);
+    const void *vector = values_sample(chip, &act->run, executor_input(&act->run, 0), 0, cycle);
     int64_t address = sram_address(chip, &act->run, act->k);
     void *row = contents_row(&v->contents, i->queue, address);
     if (!row || row == vector)
@@ -187,8 +188,8 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
 static void send(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    const void *vector = values_sample(chip, &act->run, executor_input(chip, i, 0), 0, cycle);
-    values_queue_put(&chip->values->out[i->queue - PROGRAM_QUEUE_SEND], chip->step,
+    const void *vector = values_sample(chip, &act->run, executor_input(&act->run, 0), 0, cycle);
+    values_queue_put(&chip->values->out[i->queue - PROGRAM_QUEUE_SEND], act->run.of->number,
                      chip->values->vector_bytes, vector, 1);
 }
 
@@ -197,12 +198,12 @@ static bool receive(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
-    const void *vector =
-        values_queue_take(&v->in[i->queue - PROGRAM_QUEUE_RECEIVE], chip->step, v->vector_bytes);
+    const void *vector = values_queue_take(&v->in[i->queue - PROGRAM_QUEUE_RECEIVE],
+                                           act->run.of->number, v->vector_bytes);
     if (!vector && !v->starved)
         return false;
     v->starved = false;
-    memcpy(values_drive(chip, &act->run, executor_output(chip, i, 0), 0,
+    memcpy(values_drive(chip, &act->run, executor_output(&act->run, 0), 0,
                         cycle + values_delay(chip, &act->run)),
            vector ? vector : v->contents.zero, v->vector_bytes);
     return true;
@@ -243,16 +244,16 @@ void values_note(struct chip *chip, const struct run *run)
     acts_put(&chip->values->acts, run, run->cycle + wait, order_of(run));
 }
 
-const struct program_instruction *values_advance(struct chip *chip, int64_t cycle)
+const struct run *values_advance(struct chip *chip, int64_t cycle)
 {
     struct values *v = chip->values;
     int64_t next;
-    v->blocked = NULL;
+    v->blocked = false;
     for (const struct act *act = acts_next(&v->acts, &next); act && next < cycle;
          act = acts_next(&v->acts, &next)) {
         if (!perform(chip, act, next)) {
-            v->blocked = act->run.instruction;
-            return v->blocked;
+            v->blocked = true;
+            return &act->run;
         }
         acts_pop(&v->acts);
     }
@@ -262,11 +263,11 @@ const struct program_instruction *values_advance(struct chip *chip, int64_t cycl
 /* The vector of a promise that came: its sender owes it (rule 8). */
 static void report_missing_vector(struct chip *chip)
 {
-    const struct program_instruction *i = chip->values->blocked;
+    const struct run *run = &chip->waiting;
     struct chip_violation *v =
-        executor_report(chip, CHIP_RULE_MESSAGE, executor_number(chip, i), i->cycle);
+        executor_report(chip, run->of, CHIP_RULE_MESSAGE, run->number, run->cycle);
     snprintf(v->expected, sizeof v->expected, "a vector on link %d",
-             i->queue - PROGRAM_QUEUE_RECEIVE);
+             run->instruction->queue - PROGRAM_QUEUE_RECEIVE);
     snprintf(v->found, sizeof v->found, "none");
 }
 
@@ -354,14 +355,15 @@ void chip_peek(const struct chip *chip, const struct program *program,
                  plane, lanes);
 }
 
-int64_t values_whole(const struct chip *chip, const struct chip_number *where)
+int64_t values_whole(const struct chip *chip, const struct program *program,
+                     const struct chip_number *where)
 {
     const float most = 16777216.0f;
-    const struct program_tensor *t = &chip->program->tensor[where->tensor];
+    const struct program_tensor *t = &program->tensor[where->tensor];
     const struct numbers first = {.lanes = 1, .wide = chip->values->numbers.wide};
     const void *plane[NUMBERS_MOST_PLANES];
     float number;
-    look(chip, chip->program, where, plane);
+    look(chip, program, where, plane);
     numbers_read(&first, (enum program_dtype)t->dtype, plane, &number);
     return number >= 0.0f && number < most && number == rintf(number) ? (int64_t)number : -1;
 }

@@ -21,20 +21,22 @@ struct values; /* values_room.h */
 struct values *values_create(const struct chip *chip, enum chip_numerics numerics);
 void values_release(struct values *values);
 
+/* Nothing is under way. */
 void values_begin(struct chip *chip);
 
 /* A run that is executed: its acts are to come. */
 void values_note(struct chip *chip, const struct run *run);
 
 /* Performs all acts before `cycle`. Where a receive lacks its vector: returns the receive, at which
- * the next call goes on. Else NULL. */
-const struct program_instruction *values_advance(struct chip *chip, int64_t cycle);
+ * the next call goes on; valid until then. Else NULL. */
+const struct run *values_advance(struct chip *chip, int64_t cycle);
 
 /* The receive that blocks takes zeros; false where none does. */
 bool values_give_up(struct chip *chip);
 
 /* The whole number in lane 0 of what memory holds now; -1 where there is none. */
-int64_t values_whole(const struct chip *chip, const struct chip_number *where);
+int64_t values_whole(const struct chip *chip, const struct program *program,
+                     const struct chip_number *where);
 
 /* Forgets the vectors that have left. */
 void values_outbox_clear(struct values *values);

@@ -102,7 +102,7 @@ static void put_row(const struct lpu_chip *m, struct values_array *to, int32_t d
 void values_load(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    const struct program_operand *o = executor_input(chip, i, 0);
+    const struct program_operand *o = executor_input(&act->run, 0);
     struct values *v = chip->values;
     struct values_array *to = plane_of(chip, i)->buffer;
     int32_t planes = program_dtype_planes(o->dtype), vectors = o->streams / planes;
@@ -165,7 +165,7 @@ static void emit_row(struct chip *chip, const struct act *act, int64_t cycle,
     memset(real, 0, (size_t)v->numbers.lanes * sizeof *real);
     for (int32_t n = 0; n < columns; n++)
         real[n] = whole ? (float)row[n].whole : row[n].real;
-    values_give(chip, &act->run, executor_output(chip, act->run.instruction, 0),
+    values_give(chip, &act->run, executor_output(&act->run, 0),
                 cycle + values_delay(chip, &act->run), &v->result);
 }
 
@@ -188,7 +188,7 @@ void values_compute(struct chip *chip, const struct act *act, int64_t cycle)
         return;
     if (!p->accumulator[row])
         p->accumulator[row] = base_alloc((size_t)m->mxm_columns, sizeof *p->accumulator[row]);
-    values_take(chip, &act->run, executor_input(chip, i, 0), cycle, &v->input[0]);
+    values_take(chip, &act->run, executor_input(&act->run, 0), cycle, &v->input[0]);
     add_products(m, array_at(p, cycle - chip->timing[i->opcode].skew), v->input[0].real,
                  i->flags & PROGRAM_FP16 ? i->low : 0, v->pass);
     accumulate(p->accumulator[row], v->pass, m->mxm_columns,

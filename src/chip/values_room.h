@@ -59,8 +59,8 @@ struct values {
     float *pass;   /* sums of one pass through an array */
     int32_t accumulator_rows;
     struct values_queue in[LINKS_OF_CHIP], out[LINKS_OF_CHIP];
-    const struct program_instruction *blocked; /* a receive whose vector is not here */
-    bool starved;                              /* it takes zeros */
+    bool blocked; /* at chip.waiting: its vector is not here */
+    bool starved; /* it takes zeros */
 };
 
 /* What stream k of an operand carries at the unit of `run` in `cycle`; zero where nothing does. */
@@ -96,8 +96,11 @@ void values_queue_release(struct values_queue *queue);
 void values_queue_put(struct values_queue *queue, int32_t step, size_t vector_bytes,
                       const void *vectors, size_t count);
 
-/* The next vector of `step`, dropping those of earlier steps; NULL: it is not here. */
+/* The next vector of `step`; NULL: it is not here. */
 const void *values_queue_take(struct values_queue *queue, int32_t step, size_t vector_bytes);
+
+/* Forgets vectors in front that belong to steps before `before`. */
+void values_queue_drop(struct values_queue *queue, int32_t before);
 
 /* Cycles between sampling and driving. */
 static inline int64_t values_delay(const struct chip *chip, const struct run *run)

@@ -42,11 +42,11 @@ static void move_lanes(const struct numbers *n, const void *in, const int32_t *f
 }
 
 /* Stream k of all operands of an instruction from `first` on; NULL: there are fewer. */
-static const struct program_operand *nth_stream(const struct chip *chip, uint32_t first,
+static const struct program_operand *nth_stream(const struct program *p, uint32_t first,
                                                 int32_t operands, int32_t *k)
 {
     for (int32_t n = 0; n < operands; n++) {
-        const struct program_operand *o = &chip->program->operand[first + (uint32_t)n];
+        const struct program_operand *o = &p->operand[first + (uint32_t)n];
         if (*k < o->streams)
             return o;
         *k -= o->streams;
@@ -54,11 +54,11 @@ static const struct program_operand *nth_stream(const struct chip *chip, uint32_
     return NULL;
 }
 
-static int32_t streams_of(const struct chip *chip, uint32_t first, int32_t operands)
+static int32_t streams_of(const struct program *p, uint32_t first, int32_t operands)
 {
     int32_t streams = 0;
     for (int32_t n = 0; n < operands; n++)
-        streams += chip->program->operand[first + (uint32_t)n].streams;
+        streams += p->operand[first + (uint32_t)n].streams;
     return streams;
 }
 
@@ -66,14 +66,15 @@ static const void *input_vector(const struct chip *chip, const struct act *act, 
                                 int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    const struct program_operand *o = nth_stream(chip, i->operand, i->inputs, &k);
+    const struct program_operand *o = nth_stream(act->run.of->program, i->operand, i->inputs, &k);
     return o ? values_sample(chip, &act->run, o, k, cycle) : chip->values->contents.zero;
 }
 
 static void *output_vector(struct chip *chip, const struct act *act, int32_t k, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    const struct program_operand *o = nth_stream(chip, i->operand + i->inputs, i->outputs, &k);
+    const struct program_operand *o =
+        nth_stream(act->run.of->program, i->operand + i->inputs, i->outputs, &k);
     return values_drive(chip, &act->run, o, k, cycle + values_delay(chip, &act->run));
 }
 
@@ -83,7 +84,8 @@ void values_permute(struct chip *chip, const struct act *act, int64_t cycle)
     int32_t inner = run_inner(&act->run, act->k), *from = chip->values->from;
     for (int32_t l = 0; l < chip->machine->lanes; l++)
         from[l] = source_of(chip->machine, i, inner, l);
-    for (int32_t k = 0; k < streams_of(chip, i->operand + i->inputs, i->outputs); k++) {
+    for (int32_t k = 0; k < streams_of(act->run.of->program, i->operand + i->inputs, i->outputs);
+         k++) {
         const void *in = input_vector(chip, act, k, cycle);
         void *out = output_vector(chip, act, k, cycle);
         move_lanes(&chip->values->numbers, in, from, out);
@@ -109,8 +111,8 @@ static void gather_column(const struct chip *chip, const void *const in[], int32
 void values_transpose(struct chip *chip, const struct act *act, int64_t cycle)
 {
     const struct program_instruction *i = act->run.instruction;
-    int32_t in = streams_of(chip, i->operand, i->inputs);
-    int32_t out = streams_of(chip, i->operand + i->inputs, i->outputs);
+    int32_t in = streams_of(act->run.of->program, i->operand, i->inputs);
+    int32_t out = streams_of(act->run.of->program, i->operand + i->inputs, i->outputs);
     int32_t rows = in < out ? 1 : VALUES_SUPERLANE, planes = in / rows > 0 ? in / rows : 1;
     for (int32_t k = 0; k < out; k++) {
         const void *vector[VALUES_SUPERLANE];

@@ -107,8 +107,9 @@ static void folded(struct values *v, const struct program_instruction *i, int32_
 }
 
 /* input[] to `result`. */
-static void calculate(struct chip *chip, const struct program_instruction *i)
+static void calculate(struct chip *chip, const struct run *run)
 {
+    const struct program_instruction *i = run->instruction;
     struct values *v = chip->values;
     int32_t lanes = v->numbers.lanes;
     float *out = v->result.real;
@@ -131,7 +132,7 @@ static void calculate(struct chip *chip, const struct program_instruction *i)
             quantise(&v->numbers, out);
         return;
     case PROGRAM_VXM_KEY:
-        make_keys(v, i, chip->program->key_id_bits, v->result.key);
+        make_keys(v, i, run->of->program->key_id_bits, v->result.key);
         return;
     default:
         of_all(i, v->input[0].real, out, lanes);
@@ -170,7 +171,7 @@ static void hand_on(struct chip *chip, const struct act *act, int64_t cycle,
     else
         memcpy(node, lanes->real, count * sizeof *lanes->real);
     for (int32_t k = 0; k < i->outputs; k++)
-        values_give(chip, &act->run, executor_output(chip, i, k), cycle, lanes);
+        values_give(chip, &act->run, executor_output(&act->run, k), cycle, lanes);
 }
 
 void values_vxm(struct chip *chip, const struct act *act, int64_t cycle)
@@ -181,7 +182,7 @@ void values_vxm(struct chip *chip, const struct act *act, int64_t cycle)
     bool reduces = i->flags & PROGRAM_REDUCE;
     struct values_lanes *acc = &v->fold[i->queue - PROGRAM_QUEUE_VXM];
     for (int32_t k = 0; k < i->inputs; k++) {
-        const struct program_operand *o = executor_input(chip, i, k);
+        const struct program_operand *o = executor_input(&act->run, k);
         if (o->kind == PROGRAM_ALU)
             take_result(chip, o, cycle, &v->input[k]);
         else
@@ -190,7 +191,7 @@ void values_vxm(struct chip *chip, const struct act *act, int64_t cycle)
     if (reduces)
         folded(v, i, inner, acc);
     else
-        calculate(chip, i);
+        calculate(chip, &act->run);
     if (!reduces || inner == i->count[0] - 1)
         hand_on(chip, act, cycle + values_delay(chip, &act->run), reduces ? acc : &v->result);
 }

@@ -24,8 +24,8 @@ const char *chip_unit_name(enum chip_unit unit)
     return unit < CHIP_UNITS ? name[unit] : "?";
 }
 
-struct chip_violation *executor_report(struct chip *chip, enum chip_rule rule, int64_t instruction,
-                                       int64_t cycle)
+struct chip_violation *executor_report(struct chip *chip, const struct executor_step *of,
+                                       enum chip_rule rule, int64_t instruction, int64_t cycle)
 {
     if (!chip->violation)
         chip->violation = base_alloc(CHIP_VIOLATIONS_KEPT + 1, sizeof *chip->violation);
@@ -36,15 +36,15 @@ struct chip_violation *executor_report(struct chip *chip, enum chip_rule rule, i
     *v = (struct chip_violation){.rule = rule,
                                  .chip = chip->id,
                                  .queue = -1,
-                                 .step = chip->program ? chip->step : -1,
-                                 .cycle = cycle,
+                                 .step = of ? of->number : -1,
+                                 .cycle = of ? cycle - of->start : cycle,
                                  .layer = -1};
     if (instruction == EXECUTOR_NO_INSTRUCTION)
         return v;
-    const struct program_instruction *i = &chip->program->instruction[instruction];
+    const struct program_instruction *i = &of->program->instruction[instruction];
     v->queue = i->queue;
-    v->layer = chip->program->op[i->op].layer;
-    memcpy(v->op, chip->program->op[i->op].name, sizeof v->op);
+    v->layer = of->program->op[i->op].layer;
+    memcpy(v->op, of->program->op[i->op].name, sizeof v->op);
     return v;
 }
 

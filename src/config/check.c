@@ -229,6 +229,38 @@ static char *values_execute_all(const struct scenario *s)
                        s->lpu_execute_steps);
 }
 
+static char *seats_hold_one(const struct scenario *s)
+{
+    if (s->lpu_seats == 1 || s->bucket.batch == 1)
+        return NULL;
+    return base_format("%d; seats are not shared yet by steps of %d sequences: 1", s->lpu_seats,
+                       s->bucket.batch);
+}
+
+static char *seats_have_one_bucket(const struct scenario *s)
+{
+    if (s->lpu_seats == 1 || s->bucket.rungs == 0)
+        return NULL;
+    return base_format("%d; seats are not shared yet by steps of several buckets: 1", s->lpu_seats);
+}
+
+static char *values_know_sequences(const struct scenario *s)
+{
+    if (!s->values || s->lpu_seats != 0 || s->workload.sequences > 0)
+        return NULL;
+    return base_strdup(
+        "0; with values = on a number of seats, or workload.sequences, says how many "
+        "prompts there are");
+}
+
+static char *sequences_have_seats(const struct scenario *s)
+{
+    if (s->workload.sequences <= 1 || s->lpu_seats != 1)
+        return NULL;
+    return base_format("%d sequences share the pipeline where lpu.seats is not 1",
+                       s->workload.sequences);
+}
+
 static const struct rule rules[] = {
     {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
     {OPTION_SHARED, prompt_has_values, {"workload.prompt", "workload.prompt_ids", "values"}},
@@ -236,6 +268,10 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
+    {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch"}},
+    {OPTION_LPU, seats_have_one_bucket, {"lpu.seats", "bucket.max_sequence"}},
+    {OPTION_LPU, values_know_sequences, {"lpu.seats", "workload.sequences", "values"}},
+    {OPTION_LPU, sequences_have_seats, {"workload.sequences", "lpu.seats"}},
     {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},
     {OPTION_SHARED, chunk_against_sequence, {"bucket.prefill_chunk", "bucket.max_sequence"}},
     {OPTION_SHARED, chunk_is_rounded, {"bucket.prefill_chunk"}},

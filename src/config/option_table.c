@@ -78,6 +78,9 @@ const struct option option_table[] = {
         "for each: \"1,403;1,7\""),
     ROW("workload.decode_tokens", workload.decode_tokens, COUNT, "1", "1048576", REQUIRED,
         "tokens to generate"),
+    ROW("workload.sequences", workload.sequences, COUNT, "0", "4096", "0",
+        "sequences of this shape that share the LPU pipeline, where lpu.seats is not 1; 0: one for "
+        "each seat"),
 
     ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
         "chips that take part; 0: all"),
@@ -85,8 +88,11 @@ const struct option option_table[] = {
         "groups of layers, one after the other; 0: the compiler chooses"),
     ROW("lpu.tensor_group", lpu_rack.tensor_group, COUNT, "0", "8", "0",
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
+    ROW("lpu.seats", lpu_seats, COUNT, "0", "255", "1",
+        "sequences that share the pipeline, each with a cache of its own in SRAM, their steps "
+        "overlapping in time; 0: as many as need not wait and have room"),
     ROW("lpu.execute_steps", lpu_execute_steps, COUNT, "0", NULL, "0",
-        "decode steps executed in full before later ones are replayed; 0: all"),
+        "decode steps (of each sequence) executed in full before later ones are replayed; 0: all"),
     CHOICE_ROW("lpu.numerics", lpu_numerics, numerics, "fp32",
                "arithmetic where values are computed: fp32: every number 32 bits wide, to be "
                "compared with references; int8: the machine's own, int8 weights and activations, "

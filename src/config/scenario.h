@@ -40,6 +40,7 @@ struct scenario {
     char prompt_ids[SCENARIO_PROMPT_BYTES]; /* the same as a list of ids, "1,403,407"; "": none */
     struct lpu_chip lpu_chip;
     struct lpu_rack lpu_rack;
+    int32_t lpu_seats;         /* sequences that share the pipeline; 0: as many as it holds */
     int32_t lpu_execute_steps; /* decode steps executed in full before replaying; 0: all */
     enum scenario_numerics lpu_numerics;
     bool lpu_prefill;   /* prompt through prefill passes; else token by token, as decode steps */

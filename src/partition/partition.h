@@ -56,6 +56,9 @@ struct partition_candidate {
     char why_not[160];
 };
 
+/* Seats: as many as the pipeline holds without anybody waiting, and SRAM has room for. */
+enum { PARTITION_ALL_SEATS = -1 };
+
 struct partition_input {
     const struct lpu_chip *chip;
     const struct lpu_rack *rack;
@@ -63,7 +66,10 @@ struct partition_input {
     const struct model *model;
     const struct bucket *bucket;
     const struct workload *workload;
+    int32_t seats; /* that share the pipeline, with caches of their own; 0: one */
 };
+
+struct interval_table; /* interval.h */
 
 struct plan; /* opaque: shapes, templates of blocks, stages */
 
@@ -82,6 +88,18 @@ const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage)
 int32_t plan_group(const struct plan *plan);
 int32_t plan_chips(const struct plan *plan);        /* used: stages * group */
 int32_t plan_prefill_rows(const struct plan *plan); /* prompt positions of one prefill step */
+
+/* Seats: each holds one batch of sequences. */
+struct partition_seats {
+    int32_t placed;  /* with caches in SRAM */
+    int32_t by_time; /* floor(L / P): nobody waits; 0: not looked at, as one seat was asked for */
+    int32_t by_sram; /* that the fullest chip has room for, with this cut */
+};
+struct partition_seats plan_seats(const struct plan *plan);
+
+/* How soon steps may follow each other; NULL where one seat was asked for. */
+const struct interval_table *plan_interval(const struct plan *plan);
+
 int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase); /* 0: none such */
 /* Positions that every row of a step attends to, masked or not; 0: there is no such phase. */
 int32_t plan_positions(const struct plan *plan, enum partition_phase phase);

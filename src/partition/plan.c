@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "partition/assemble.h"
 #include "partition/plan.h"
+#include "partition/interval.h"
 #include "partition/stages.h"
 #include "partition/template.h"
 #include "partition/transfer.h"
@@ -22,7 +23,8 @@ struct plan {
     struct partition_stage *stage;
     struct transfer *
         transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
-    int32_t stages, group;
+    int32_t stages, group, seats;
+    struct interval_table *interval; /* NULL where one seat was asked for */
     int64_t length[PARTITION_PHASES];
     struct partition_candidate *candidate;
     size_t candidates, candidate_capacity;
@@ -52,6 +54,7 @@ void plan_release(struct plan *plan)
     if (!plan)
         return;
     release_split(plan);
+    interval_release(plan->interval);
     base_free(plan->candidate);
     base_free(plan);
 }
@@ -69,10 +72,12 @@ static int32_t prefill_extent(const struct partition_input *in)
     return extent < in->bucket->max_sequence ? extent : in->bucket->max_sequence;
 }
 
-static bool derive_shapes(struct templates *t, const struct partition_input *in, int32_t group,
-                          int32_t rows, char *why)
+/* Each seat has caches for the sequences of a batch. */
+static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why)
 {
+    const struct partition_input *in = &p->input;
     const struct bucket *bucket = in->bucket;
+    struct templates *t = &p->templates;
     bool derived =
         shape_derive_decode(&t->shape[PARTITION_DECODE], in->chip, in->model, bucket, group, why) &&
         shape_derive(&t->shape[PARTITION_PREFILL], in->chip, in->model, bucket, group, 1, rows,
@@ -80,6 +85,8 @@ static bool derive_shapes(struct templates *t, const struct partition_input *in,
     for (int32_t r = 0; derived && r < bucket->rungs; r++)
         derived = shape_derive(&t->shape[PARTITION_RUNG + r], in->chip, in->model, bucket, group,
                                bucket->batch, 1, bucket->rung[r], why);
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        t->shape[phase].caches = bucket->batch * p->seats;
     return derived;
 }
 
@@ -229,7 +236,7 @@ static bool take_group(struct plan *p, int32_t group, int32_t rows, bool shares,
 {
     release_split(p);
     p->templates.shares = shares;
-    if (!derive_shapes(&p->templates, &p->input, group, rows, why))
+    if (!derive_shapes(p, group, rows, why))
         return false;
     p->group = group;
     templates_build(&p->templates, 1);
@@ -338,8 +345,7 @@ static int32_t least_stages(struct plan *p, int32_t group, bool shares)
     char why[160];
     release_split(p);
     p->templates.shares = shares;
-    if (!derive_shapes(&p->templates, &p->input, group, LEAST_PREFILL_ROWS, why) ||
-        (shares && !has_shares(p)))
+    if (!derive_shapes(p, group, LEAST_PREFILL_ROWS, why) || (shares && !has_shares(p)))
         return 0;
     templates_build(&p->templates, 1);
     return stages_least(&p->templates);
@@ -404,7 +410,87 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
     base_free(way_out);
 }
 
-/* Compiles the best split again, for all ranks of a group and all phases. */
+/* Compiles a split that fits for all ranks of a group and all phases. */
+static bool take(struct plan *p, struct partition_candidate *c)
+{
+    if (!try_rows(p, c, c->prefill_rows, c->shares))
+        return false;
+    release_timeline(p);
+    templates_build(&p->templates, p->group);
+    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+        if (template_has_phase(&p->templates, phase))
+            lay_timeline(p, phase);
+    c->decode_cycles = p->length[PARTITION_DECODE];
+    return true;
+}
+
+/* Adds the rows of the caches of a unit, by slice. */
+static void add_cache_rows(const struct plan *p, struct stages_unit u,
+                           int32_t rows[PROGRAM_QUEUE_VXM])
+{
+    const struct program *code =
+        &p->templates.rank[0].block[PARTITION_DECODE][u.kind][u.variant].code;
+    for (size_t k = 0; k < code->tensors; k++)
+        for (int32_t j = 0; code->tensor[k].kind == PROGRAM_TENSOR_KV && j < code->tensor[k].subs;
+             j++)
+            rows[code->slice[code->tensor[k].slice + j]] += code->tensor[k].count;
+}
+
+static int32_t stage_seats(const struct plan *p, const struct partition_stage *stage)
+{
+    int32_t rows[PROGRAM_QUEUE_VXM] = {0}, cache[PROGRAM_QUEUE_VXM] = {0};
+    int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = unit_at(p, stage, n);
+        add_cache_rows(p, u, cache);
+        stages_add_rows(&p->templates, u, rows);
+        n = u.next;
+    }
+    for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++) {
+        int32_t each = cache[slice] / p->seats, left = p->templates.capacity[slice] - rows[slice];
+        int32_t seats = each ? p->seats + left / each : most;
+        most = seats < most ? seats : most;
+    }
+    return most;
+}
+
+static int32_t seats_in_sram(const struct plan *p)
+{
+    int32_t least = stage_seats(p, &p->stage[0]);
+    for (int32_t s = 1; s < p->stages; s++) {
+        int32_t seats = stage_seats(p, &p->stage[s]);
+        least = seats < least ? seats : least;
+    }
+    return least;
+}
+
+static void find_interval(struct plan *p)
+{
+    interval_release(p->interval);
+    p->interval = interval_create(p, p->input.chip, p->input.topology->chips);
+}
+
+/* As many seats as the pipeline holds without anybody waiting, and SRAM has room for: rather with
+ * shorter prefill passes than with fewer seats. */
+static void raise_seats(struct plan *p, struct partition_candidate *c)
+{
+    int32_t least = 1, most = PROGRAM_CACHES / p->input.bucket->batch;
+    most = plan_seats(p).by_time < most ? plan_seats(p).by_time : most;
+    if (most <= 1)
+        return;
+    while (least < most) {
+        p->seats = (least + most + 1) / 2;
+        if (try_passes(p, c, c->shares))
+            least = p->seats;
+        else
+            most = p->seats - 1;
+    }
+    p->seats = least;
+    try_passes(p, c, c->shares);
+    take(p, c);
+    find_interval(p);
+}
+
 static void take_best(struct plan *p)
 {
     struct partition_candidate *best = NULL;
@@ -417,13 +503,11 @@ static void take_best(struct plan *p)
         release_split(p);
         return;
     }
-    try_rows(p, best, best->prefill_rows, best->shares);
-    release_timeline(p);
-    templates_build(&p->templates, p->group);
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
-        if (template_has_phase(&p->templates, phase))
-            lay_timeline(p, phase);
-    best->decode_cycles = p->length[PARTITION_DECODE];
+    take(p, best);
+    if (p->input.seats != 0 && p->input.seats != 1)
+        find_interval(p);
+    if (p->input.seats == PARTITION_ALL_SEATS)
+        raise_seats(p, best);
 }
 
 static bool stage_is_valid(const struct plan *p, int32_t s)
@@ -466,6 +550,7 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
         return NULL;
     struct plan *p = base_alloc(1, sizeof *p);
     p->input = *input;
+    p->seats = input->seats > 0 ? input->seats : 1;
     list_candidates(p);
     take_best(p);
     if (p->stages) {
@@ -476,6 +561,20 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     report_no_fit(p, report, status);
     plan_release(p);
     return NULL;
+}
+
+struct partition_seats plan_seats(const struct plan *plan)
+{
+    struct partition_seats seats = {.placed = plan->seats, .by_sram = seats_in_sram(plan)};
+    if (plan->interval)
+        seats.by_time =
+            (int32_t)(plan->length[PARTITION_DECODE] / interval_of(plan->interval).cycles);
+    return seats;
+}
+
+const struct interval_table *plan_interval(const struct plan *plan)
+{
+    return plan->interval;
 }
 
 const struct partition_input *plan_input(const struct plan *plan)

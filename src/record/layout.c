@@ -130,6 +130,29 @@ static const struct record_column plan_bounds[] = {
     CODE(record_plan_bound, limit, limit_label, "op: which of these decides"),
 };
 
+static const struct record_column plan_seats[] = {
+    TIME(record_plan_seats, latency_cycles, "cycles", "L: length of a decode step"),
+    TIME(record_plan_seats, interval_cycles, "cycles", "P: decode steps may begin so far apart"),
+    TIME(record_plan_seats, busiest_cycles, "cycles",
+         "claims of a step on the busiest queue or plane: no interval is less"),
+    INDEX(record_plan_seats, chip, "where one cycle less than P would collide"),
+    TEXT(record_plan_seats, resource, "in what"),
+    TEXT(record_plan_seats, first, "op or tensor of the earlier step"),
+    INDEX(record_plan_seats, first_layer, "its layer, -1: of none"),
+    TEXT(record_plan_seats, second, "op or tensor of the later step"),
+    INDEX(record_plan_seats, second_layer, "its layer, -1: of none"),
+    COUNT(record_plan_seats, seats, "sequences", "that have caches in SRAM"),
+    COUNT(record_plan_seats, seats_by_time, "sequences", "floor(L / P): nobody waits"),
+    COUNT(record_plan_seats, seats_by_sram, "sequences", "that the fullest chip has room for"),
+    TIME(record_plan_seats, token_cycles, "cycles",
+         "from token to token of a sequence where all seats decode: L and the last write, or seats "
+         "x P"),
+    TIME(record_plan_seats, prefill_interval_cycles, "cycles",
+         "prefill passes may begin so far apart"),
+    COUNT(record_plan_seats, prefill_starts, "1",
+          "starts of decode steps, P apart, that a prefill pass takes by itself"),
+};
+
 static const struct record_column lpu_queues[] = {
     INDEX(record_lpu_queue, queue, "instruction queue"),
     INDEX(record_lpu_queue, position, "place of its unit on the chip, from west to east"),
@@ -185,6 +208,7 @@ static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, sequence, "whose prompt it takes, -1: a token of every sequence"),
     INDEX(record_lpu_step, position,
           "KV position of the step's first token, of that sequence or 0"),
+    INDEX(record_lpu_step, seat, "cache of that sequence, or of the first of the batch"),
     COUNT(record_lpu_step, bucket, "positions",
           "that each of its tokens attends to, masked or not"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
@@ -202,8 +226,10 @@ static const struct record_column lpu_tokens[] = {
     INDEX(record_lpu_token, token, "id of the token that the chips chose"),
     INDEX(record_lpu_token, reference,
           "id that a plain fp32 computation chooses; -1: not computed, or it overflows"),
-    REAL(record_lpu_token, worst_error, "1", "largest difference of a logit from that computation"),
-    REAL(record_lpu_token, rms_error, "1", "root mean square difference of the logits"),
+    REAL(record_lpu_token, worst_error, "1",
+         "largest difference of a logit from that computation; -1: not computed"),
+    REAL(record_lpu_token, rms_error, "1",
+         "root mean square difference of the logits; -1: not computed"),
 };
 
 static const struct record_column lpu_transfers[] = {
@@ -349,6 +375,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_PLAN_PLACES] =
         TABLE("/plan/places", "the SRAM map: rows of every tensor in every slice",
               record_plan_place, plan_places),
+    [RECORD_PLAN_SEATS] =
+        TABLE("/plan/seats", "how sequences share the pipeline; empty for one seat",
+              record_plan_seats, plan_seats),
     [RECORD_PLAN_BOUNDS] =
         TABLE("/plan/bounds", "how good the schedule is: lower bounds beside what was compiled",
               record_plan_bound, plan_bounds),

@@ -57,6 +57,16 @@ struct record_plan_bound {
     uint8_t limit; /* enum bound_limit; behind its last: none */
 };
 
+struct record_plan_seats {
+    int64_t latency_cycles, interval_cycles, busiest_cycles;
+    int32_t chip;
+    char resource[RECORD_NAME_BYTES], first[RECORD_NAME_BYTES], second[RECORD_NAME_BYTES];
+    int32_t first_layer, second_layer;
+    int32_t seats, seats_by_time, seats_by_sram;
+    int64_t token_cycles, prefill_interval_cycles;
+    int32_t prefill_starts;
+};
+
 struct record_lpu_queue {
     int32_t queue, position;
     char name[RECORD_NAME_BYTES];
@@ -89,6 +99,7 @@ struct record_lpu_step {
     int32_t step;
     uint8_t phase;
     int32_t sequence, position; /* sequence: -1: all of the batch */
+    int32_t seat;               /* cache of the first sequence */
     int32_t bucket;
     int64_t start_cycle, end_cycle;
     uint8_t executed; /* 1: instruction by instruction; 0: replayed */

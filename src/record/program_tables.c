@@ -21,7 +21,8 @@
 
 static const struct record_column programs[] = {
     COUNT(record_program_row, chip, "1", "number of the chip"),
-    CODE(record_program_row, phase, "kind of step: 0 decode, 1 prefill, 2 on: decode in a smaller bucket"),
+    CODE(record_program_row, phase,
+         "kind of step: 0 decode, 1 prefill, 2 on: decode in a smaller bucket"),
     COUNT(record_program_row, ops, "1", "its rows of ops"),
     COUNT(record_program_row, tensors, "1", "its rows of tensors"),
     COUNT(record_program_row, slices, "1", "its rows of places"),

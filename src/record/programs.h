@@ -15,8 +15,8 @@ struct record_programs_writer;
 
 struct record_programs_writer *record_programs_begin(void);
 
-/* Adds the program of a chip for a phase (a number of the compiler's), which must be valid. Programs come
- * in any order, the same one for the same bytes. */
+/* Adds the program of a chip for a phase (a number of the compiler's), which must be valid.
+ * Programs come in any order, the same one for the same bytes. */
 void record_programs_add(struct record_programs_writer *writer, uint8_t phase,
                          const struct program *program);
 

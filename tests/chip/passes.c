@@ -75,8 +75,8 @@ static void a_chip_waits_for_its_message_and_says_for_what(void)
     rig_pair(pair);
     rig_start(&rig, &rig_machine);
     chip_load(rig.chip[1], &pair[1]);
-    CU_ASSERT_TRUE_FATAL(chip_begin(rig.chip[1], &pair[1], &runtime, &report));
-    CU_ASSERT_EQUAL(chip_run(rig.chip[1]), CHIP_WAITING);
+    CU_ASSERT_TRUE_FATAL(chip_begin(rig.chip[1], &pair[1], &runtime, 0, &report));
+    CU_ASSERT_EQUAL(chip_run(rig.chip[1], INT64_MAX), CHIP_WAITING);
     struct chip_wait wait = chip_waiting_for(rig.chip[1]);
     CU_ASSERT_EQUAL(wait.link, 0);
     CU_ASSERT_EQUAL(wait.cycle, 1450);
@@ -95,9 +95,9 @@ static void a_step_without_its_tokens_is_refused(void)
     rig_pair(pair);
     rig_start(&rig, &rig_machine);
     chip_load(rig.chip[0], &pair[0]);
-    CU_ASSERT_FALSE(chip_begin(rig.chip[0], &pair[0], &none, &report));
+    CU_ASSERT_FALSE(chip_begin(rig.chip[0], &pair[0], &none, 0, &report));
     CU_ASSERT_EQUAL(report.count, 1);
-    CU_ASSERT_FALSE(chip_begin(rig.chip[0], &pair[0], &before, &report));
+    CU_ASSERT_FALSE(chip_begin(rig.chip[0], &pair[0], &before, 0, &report));
     CU_ASSERT_EQUAL(report.count, 3);
     base_report_release(&report);
     rig_stop(&rig);

@@ -275,7 +275,7 @@ static void exchange_vectors(struct rig *rig, int32_t c)
 {
     struct chip_vectors sent;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(rig->chip[c], link, &sent))
+        while (chip_take_vectors(rig->chip[c], link, &sent))
             chip_deliver_vectors(rig->chip[sent.to_chip], &sent);
 }
 
@@ -297,7 +297,7 @@ static bool run_both(struct rig *rig)
     enum chip_state state[2];
     for (int round = 0; round < 8; round++) {
         for (int32_t c = 0; c < 2; c++)
-            state[c] = chip_run(rig->chip[c]);
+            state[c] = chip_run(rig->chip[c], INT64_MAX);
         exchange(rig);
     }
     for (int32_t c = 0; c < 2; c++)
@@ -315,7 +315,7 @@ void rig_step(struct rig *rig, const struct program pair[2], int32_t row)
     struct base_report report = {0};
     for (int32_t c = 0; c < 2; c++) {
         chip_load(rig->chip[c], &pair[c]);
-        CU_ASSERT_TRUE_FATAL(chip_begin(rig->chip[c], &pair[c], &runtime, &report));
+        CU_ASSERT_TRUE_FATAL(chip_begin(rig->chip[c], &pair[c], &runtime, 0, &report));
     }
     while (run_both(rig))
         ;

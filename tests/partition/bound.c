@@ -148,8 +148,8 @@ static void no_schedule_of_another_chip_is_either(void)
         struct base_report report = {0};
         enum base_status status;
         CU_ASSERT_TRUE_FATAL(lpu_topology_build(&topology, &layout, &chip, &report));
-        struct partition_input input = {&chip,       &layout,      &topology,
-                                        &rack.model, &rack.bucket, &rack.workload};
+        struct partition_input input = {&chip,        &layout,        &topology, &rack.model,
+                                        &rack.bucket, &rack.workload, 1};
         struct plan *plan = plan_compile(&input, &report, &status);
         CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
         check_phase(plan, "a drawn chip", PARTITION_DECODE);

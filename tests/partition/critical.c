@@ -139,8 +139,8 @@ static void a_survey_measures_what_the_compiler_does(void)
     struct survey survey;
     rack_compile(&rack, &(struct rack_case){.prompt = 33});
     CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
-    struct partition_input input = {&rack.machine, &rack.layout, &rack.topology,
-                                    &rack.model,   &rack.bucket, &rack.workload};
+    struct partition_input input = {
+        &rack.machine, &rack.layout, &rack.topology, &rack.model, &rack.bucket, &rack.workload, 1};
     survey_splits(&input, &survey);
     const struct survey_split *own = find(&survey, plan_stages(rack.plan), plan_group(rack.plan));
     CU_ASSERT_PTR_NOT_NULL_FATAL(own);

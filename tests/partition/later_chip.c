@@ -38,8 +38,8 @@ static struct plan *compile(struct job *job, struct lpu_rack rack)
                         .workload = {.prompt_tokens = 32, .decode_tokens = 2}};
     job->model.layers = 2;
     play_open_rack(&job->play, &job->chip, &job->rack);
-    struct partition_input input = {&job->chip,  &job->rack,   &job->play.topology,
-                                    &job->model, &job->bucket, &job->workload};
+    struct partition_input input = {
+        &job->chip, &job->rack, &job->play.topology, &job->model, &job->bucket, &job->workload, 1};
     struct plan *plan = plan_compile(&input, &report, &status);
     base_report_print(&report, stderr);
     base_report_release(&report);

@@ -34,7 +34,7 @@ static bool begins(struct rack *rack, const int32_t *expert, int32_t layers)
     const struct program *p = &rack->program[0][PARTITION_DECODE];
     const struct program_runtime runtime = {
         .token = token, .tokens = 1, .expert = expert, .expert_layers = layers};
-    return chip_begin(rack->chip[0], p, &runtime, &rack->report);
+    return chip_begin(rack->chip[0], p, &runtime, 0, &rack->report);
 }
 
 static void experts_that_do_not_fit_are_refused(void)

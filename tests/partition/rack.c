@@ -198,7 +198,8 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
         or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
     CU_ASSERT_TRUE_FATAL(
         lpu_topology_build(&rack->topology, &rack->layout, &rack->machine, &rack->report));
-    struct partition_input input = {.chip = &rack->machine,
+    struct partition_input input = {.seats = c->seats,
+                                    .chip = &rack->machine,
                                     .rack = &rack->layout,
                                     .topology = &rack->topology,
                                     .model = &rack->model,
@@ -250,6 +251,7 @@ static void put_lanes(void *context, int32_t tensor, int32_t sub, int32_t index,
 void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *folder)
 {
     struct model_weights *weights = model_weights_open(folder, &rack->model, &rack->report);
+    rack->computes = true;
     if (!weights)
         base_report_print(&rack->report, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(weights);
@@ -294,20 +296,23 @@ static bool hand_on_vectors(struct rack *rack, int32_t c)
     struct chip_vectors vectors;
     bool sent = false;
     for (int32_t link = 0; link < CHIP_LINKS; link++)
-        if (chip_vectors_sent(rack->chip[c], link, &vectors) && rack->chip[vectors.to_chip]) {
+        while (chip_take_vectors(rack->chip[c], link, &vectors)) {
+            if (!rack->chip[vectors.to_chip])
+                continue;
             chip_deliver_vectors(rack->chip[vectors.to_chip], &vectors);
             sent = true;
         }
     return sent;
 }
 
-/* Runs a chip as far as it gets and hands on what it sent; whether it sent or ended. */
-static bool advance(struct rack *rack, int32_t c, bool *done)
+/* Runs a chip up to a cycle or as far as it gets and hands on what it sent; whether it sent or
+ * ended. */
+static bool advance(struct rack *rack, int32_t c, int64_t until, bool *done)
 {
     size_t count;
     if (*done || !rack->chip[c])
         return false;
-    *done = chip_run(rack->chip[c]) == CHIP_DONE;
+    *done = chip_run(rack->chip[c], until) == CHIP_DONE;
     const struct chip_message *m = chip_outbox(rack->chip[c], &count);
     for (size_t n = 0; n < count; n++)
         if (rack->chip[m[n].to_chip])
@@ -328,14 +333,14 @@ static int32_t first_stuck(const struct rack *rack, const bool *done)
     return -1;
 }
 
-static void run_all(struct rack *rack)
+static void run_all(struct rack *rack, int64_t until)
 {
     int32_t chips = rack->topology.chips, stuck = 0;
     bool *done = base_alloc((size_t)chips, sizeof *done);
     while (stuck >= 0) {
         bool moved = false;
         for (int32_t c = 0; c < chips; c++)
-            moved = advance(rack, c, &done[c]) || moved;
+            moved = advance(rack, c, until, &done[c]) || moved;
         stuck = first_stuck(rack, done);
         if (stuck >= 0 && !moved)
             chip_give_up(rack->chip[stuck]);
@@ -367,7 +372,7 @@ static void choose_experts(struct rack *rack, int32_t rows, int32_t first)
             (int32_t)(((size_t)first + 5 * (n / (size_t)per_row) + n) % (size_t)experts);
 }
 
-static bool begin_all(struct rack *rack, enum partition_phase phase,
+static bool begin_all(struct rack *rack, enum partition_phase phase, int64_t start,
                       const struct program_sequence *sequence, const int32_t *token)
 {
     const struct program *any = &rack->program[0][phase];
@@ -381,16 +386,15 @@ static bool begin_all(struct rack *rack, enum partition_phase phase,
         runtime.sequence[s] = sequence[s];
     for (int32_t c = 0; c < rack->topology.chips; c++)
         if (rack->chip[c] &&
-            !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, &rack->report))
+            !chip_begin(rack->chip[c], &rack->program[c][phase], &runtime, start, &rack->report))
             return false;
     return true;
 }
 
-/* Runs and ends a step that all chips have begun; the executed length. */
+/* Ends the step that is to end first; the executed length. */
 static int64_t finish_all(struct rack *rack)
 {
     int64_t longest = 0;
-    run_all(rack);
     for (int32_t c = 0; c < rack->topology.chips; c++) {
         if (!rack->chip[c])
             continue;
@@ -403,7 +407,8 @@ static int64_t finish_all(struct rack *rack)
 int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
                             const struct program_sequence *sequence, const int32_t *token)
 {
-    CU_ASSERT_TRUE_FATAL(begin_all(rack, phase, sequence, token));
+    CU_ASSERT_TRUE_FATAL(begin_all(rack, phase, 0, sequence, token));
+    run_all(rack, INT64_MAX);
     return finish_all(rack);
 }
 
@@ -427,10 +432,63 @@ bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t positi
 {
     struct program_sequence sequence[PROGRAM_SEQUENCES];
     stand_at(sequence, position);
-    if (!begin_all(rack, phase, sequence, token))
+    if (!begin_all(rack, phase, 0, sequence, token))
         return false;
+    run_all(rack, INT64_MAX);
     finish_all(rack);
     return true;
+}
+
+int64_t rack_latency(const struct rack *rack, enum partition_phase phase)
+{
+    return plan_length_cycles(rack->plan, phase) + rack->machine.mem_write_skew_cycles;
+}
+
+static int64_t end_of(const struct rack *rack, const struct rack_start *s)
+{
+    return s->cycle + rack_latency(rack, s->phase);
+}
+
+/* The begun step that ends first, of those that have not; NULL: none. */
+static struct rack_start *first_end(const struct rack *rack, struct rack_start *start,
+                                    const bool *ended, int32_t begun)
+{
+    struct rack_start *first = NULL;
+    for (int32_t n = 0; n < begun; n++)
+        if (!ended[n] && (!first || end_of(rack, &start[n]) < end_of(rack, first)))
+            first = &start[n];
+    return first;
+}
+
+static void begin_one(struct rack *rack, const struct rack_start *s, int32_t *drawn)
+{
+    const struct program_sequence at = {s->position, s->cache};
+    for (int32_t r = 0; r < rack->program[0][s->phase].rows; r++)
+        drawn[r] = (int32_t)((s->position + 37 * r) % rack->model.vocabulary);
+    CU_ASSERT_TRUE_FATAL(begin_all(rack, s->phase, s->cycle, &at, s->token ? s->token : drawn));
+}
+
+void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count)
+{
+    int32_t begun = 0, finished = 0, rows = rack->program[0][PARTITION_PREFILL].rows;
+    bool *ended = base_alloc((size_t)count, sizeof *ended);
+    int32_t *drawn = base_alloc((size_t)(count * rows), sizeof *drawn);
+    while (finished < count) {
+        struct rack_start *end = first_end(rack, start, ended, begun);
+        bool begins = begun < count && (!end || start[begun].cycle < end_of(rack, end));
+        run_all(rack, begins ? start[begun].cycle : end_of(rack, end));
+        if (begins) {
+            begin_one(rack, &start[begun], drawn + begun * rows);
+            begun++;
+            continue;
+        }
+        CU_ASSERT_EQUAL(finish_all(rack), plan_length_cycles(rack->plan, end->phase));
+        ended[end - start] = true;
+        end->gives = rack->computes && end->phase == PARTITION_DECODE ? rack_token(rack) : -1;
+        finished++;
+    }
+    base_free(ended);
+    base_free(drawn);
 }
 
 int32_t rack_token_of(const struct rack *rack, int32_t sequence)

@@ -49,6 +49,7 @@ struct rack_case {
     int32_t max_sequence, chunk, prompt;
     int32_t rung[2];           /* smaller buckets; 0: none */
     int32_t batch;             /* 0: 1 */
+    int32_t seats;             /* 0: 1 */
     int32_t chips_used;        /* 0: all */
     int32_t vectors_per_slice; /* 0: the chip's */
 };
@@ -66,8 +67,9 @@ struct rack {
     struct plan *plan;
     struct program (*program)[PARTITION_PHASES]; /* [topology.chips]; empty: no such phase */
     struct chip **chip;                          /* NULL where a chip has no instructions */
-    int32_t loading;                             /* the chip whose memory is being filled */
-    int32_t *expert;                             /* of the step: [layers][rows][experts a row] */
+    bool computes;
+    int32_t loading; /* the chip whose memory is being filled */
+    int32_t *expert; /* of the step: [layers][rows][experts a row] */
     size_t expert_capacity;
 };
 
@@ -101,6 +103,22 @@ bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t positi
 /* The same with every sequence of a decode step, or the one of a prefill step, where it stands. */
 int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
                             const struct program_sequence *sequence, const int32_t *token);
+
+/* A step among others: its kind, when it begins, and the cache and position of its sequence. */
+struct rack_start {
+    int64_t cycle;
+    enum partition_phase phase;
+    int32_t cache, position;
+    const int32_t *token; /* one a row; NULL: drawn from the position */
+    int32_t gives;        /* set where chips compute and it is a decode step: the next token */
+};
+
+/* Cycles from the start of a step to where what it wrote last stands in SRAM. */
+int64_t rack_latency(const struct rack *rack, enum partition_phase phase);
+
+/* Executes steps, sorted by cycle, that overlap as their cycles say; of one sequence each. Chips
+ * wait for each other at every cycle at which a step begins or what it wrote is in. */
+void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count);
 
 /* The token that the last decode step ended with, of its first sequence or of any. */
 int32_t rack_token(const struct rack *rack);

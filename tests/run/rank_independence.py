@@ -30,4 +30,6 @@ with tempfile.TemporaryDirectory() as scratch:
     must(SMALL, "--quiet", f"--out={alone}", "--seed=2")
     assert differs(path[1], alone, "--exclude-path", "/run"), "the seed makes no difference"
     compare(scratch, "--set", "gpu.neighbour=true", "--set", "gpu.repeats=3", "--set", "lpu.execute_steps=3")
+    compare(scratch, "--mode=lpu", "--set", "lpu.seats=3", "--set", "workload.sequences=5",
+            "--set", "lpu.pipeline_stages=2", "--set", "lpu.execute_steps=2")
 print("files of 1, 2, 3 and 8 ranks are equal")

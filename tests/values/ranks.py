@@ -32,6 +32,16 @@ def check_tokens(path, most_off):
     assert table["worst_error"].max() < most_off, table
 
 
+def check_seats(path, texts):
+    """Sequences that share the pipeline: each has its own answer, and the reference's tokens."""
+    table = tokens_of(path)
+    with h5py.File(path) as file:
+        assert file["lpu/tokens"].attrs["text"] == "\n".join(texts), file["lpu/tokens"].attrs["text"]
+        start, end = file["lpu/steps/start_cycle"][:], file["lpu/steps/end_cycle"][:]
+    assert (table["token"] == table["reference"]).all() and len(table["token"]) == len(texts) * STEPS, table
+    assert (start[1:] < end[:-1]).sum() > len(texts), "steps do not overlap"
+
+
 with tempfile.TemporaryDirectory() as scratch:
     folder = pathlib.Path(scratch)
     alone, exact, int8 = folder / "alone.h5", folder / "fp32", folder / "int8"
@@ -39,6 +49,10 @@ with tempfile.TemporaryDirectory() as scratch:
     int8.mkdir()
     check_tokens(files(exact, (1, 2, 3, 8)), MOST_OFF)
     check_tokens(files(int8, (2, 3), *settings(lpu__numerics="int8")), MOST_OFF_INT8)
+    seats = folder / "seats"
+    seats.mkdir()
+    prompts = settings(lpu__seats=3, workload__sequences=4, workload__prompt="347+585=\n1+2=\n88+99=\n700+21=")
+    check_seats(files(seats, (1, 3), *prompts), ["932", "3", "187", "721"])
     assert differs(exact / "3.h5", int8 / "3.h5"), "int8 makes no difference"
     must(CONFIG, "--quiet", f"--out={alone}")
     assert not differs(exact / "1.h5", alone), "mpirun makes a difference"
