@@ -89,10 +89,15 @@ static bool is_prefix(const char *prefix, const char *key)
     return strncmp(prefix, key, n) == 0 && key[n] == '.';
 }
 
+bool option_is_of_group(const struct option *option, const char *group)
+{
+    return is_prefix(group, option->key);
+}
+
 bool option_is_group(const char *prefix)
 {
     for (const struct option *o = option_table; o < option_table + option_count; o++)
-        if (is_prefix(prefix, o->key))
+        if (option_is_of_group(o, prefix))
             return true;
     return false;
 }

@@ -63,7 +63,8 @@ const struct option *option_nearest(const char *key);
  * has one. */
 const struct option_section *option_section_of(const char *key);
 
-/* Whether some key continues `prefix` with a dot. */
+/* Whether the option's key continues `group` with a dot, and whether some key does. */
+bool option_is_of_group(const struct option *option, const char *group);
 bool option_is_group(const char *prefix);
 
 /* Parses `text` and puts the value into `scenario`. On failure leaves it alone and sets *error to

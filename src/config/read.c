@@ -166,7 +166,8 @@ static void file_read(struct reader *r, const char *path, const char *prefix)
     config_text_release(&text);
 }
 
-/* `prefix` is described in a file of its own, named relative to the file that says so. */
+/* `prefix` is described in a file of its own, named relative to the file that says so, and by
+ * nothing that was read before. */
 static void reference_read(struct reader *r, const char *prefix, const char *name,
                            const struct given *given)
 {
@@ -178,6 +179,7 @@ static void reference_read(struct reader *r, const char *prefix, const char *nam
     }
     char *path = given->file ? config_path_beside(given->file, name) : base_strdup(name);
     if (access(path, R_OK) == 0) {
+        config_sources_forget(r->sources, prefix);
         file_read(r, path, prefix);
     } else {
         base_report_add(r->report, blame(given), given->line,

@@ -36,6 +36,13 @@ void config_source_note(struct config_sources *sources, const struct option *opt
     *source = (struct config_source){origin, copy, line};
 }
 
+void config_sources_forget(struct config_sources *sources, const char *group)
+{
+    for (const struct option *o = option_table; o < option_table + option_count; o++)
+        if (option_is_of_group(o, group))
+            config_source_note(sources, o, CONFIG_ABSENT, NULL, 0);
+}
+
 char *config_source_text(const struct config_source *source)
 {
     switch (source->origin) {

@@ -38,6 +38,9 @@ struct config_source *config_source_of(const struct config_sources *sources,
 void config_source_note(struct config_sources *sources, const struct option *option,
                         enum config_origin origin, const char *file, int line);
 
+/* The options of a group have no value: what is read next gives all that there are. */
+void config_sources_forget(struct config_sources *sources, const char *group);
+
 /* "default", "configs/rack.cfg:12" or "--set"; free with base_free. */
 char *config_source_text(const struct config_source *source);
 

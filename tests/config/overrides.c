@@ -69,6 +69,22 @@ static void a_group_may_be_replaced_by_a_file(void)
     free(path);
 }
 
+static void a_file_replaces_all_of_a_group(void)
+{
+    char *large = test_source_path("configs/topologies/lpu-8x9x8.cfg");
+    char *small = test_source_path("configs/topologies/lpu-1x8.cfg");
+    char *first = base_format("lpu.rack=%s", large), *then = base_format("lpu.rack=%s", small);
+    struct sample sample = sample_small(first, then, NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_EQUAL(sample.scenario.lpu_rack.racks, 1);
+    CU_ASSERT_EQUAL(sample.scenario.lpu_rack.cables_per_node_pair, 0);
+    sample_release(&sample);
+    base_free(first);
+    base_free(then);
+    free(large);
+    free(small);
+}
+
 static void faults_name_the_option_set(void)
 {
     struct sample sample =
@@ -92,5 +108,5 @@ static void a_missing_file_is_one_fault(void)
 TEST_MAIN("overrides", TEST(a_later_override_wins), TEST(a_value_may_hold_an_equals_sign),
           TEST(a_key_without_a_group_is_set_like_any_other),
           TEST(the_arithmetic_and_the_way_of_the_prompt_can_be_chosen),
-          TEST(a_group_may_be_replaced_by_a_file), TEST(faults_name_the_option_set),
-          TEST(a_missing_file_is_one_fault))
+          TEST(a_group_may_be_replaced_by_a_file), TEST(a_file_replaces_all_of_a_group),
+          TEST(faults_name_the_option_set), TEST(a_missing_file_is_one_fault))
