@@ -109,7 +109,8 @@ static void find_ways(const struct lpu_topology *topology, const struct route_re
     struct search s = open_search(topology, request);
     int32_t sink = reach_sink(&s);
     while (route->ways < ROUTE_MOST_WAYS && sink >= 0 &&
-           take_way(&s, sink, &route->way[route->ways])) {
+           take_way(&s, sink, &route->way[route->ways]) &&
+           !(request->straight && route->way[route->ways].hops > route->way[0].hops)) {
         route->ways++;
         sink = reach_sink(&s);
     }

@@ -41,6 +41,7 @@ struct route_request {
     int32_t from_first, from_count;
     int32_t to_first, to_count; /* at most ROUTE_MOST_ENDS */
     int64_t earliest;           /* departure */
+    bool straight;              /* over ways of the fewest hops alone */
 };
 
 struct route {

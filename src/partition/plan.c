@@ -110,6 +110,12 @@ static enum transfer_what needs_of(const struct plan *p, const struct partition_
     }
 }
 
+/* Whether steps of several sequences may be under way. */
+static bool shares_pipeline(const struct plan *p)
+{
+    return p->input.seats != 0 && p->input.seats != 1;
+}
+
 static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s)
 {
     bool last = s + 1 == p->stages;
@@ -117,7 +123,8 @@ static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s
     struct transfer_request r = {.phase = phase,
                                  .from_first = p->stage[s].first_chip,
                                  .to_first = to->first_chip,
-                                 .what = last ? TRANSFER_TOKEN : needs_of(p, to)};
+                                 .what = last ? TRANSFER_TOKEN : needs_of(p, to),
+                                 .straight = shares_pipeline(p)};
     if (last && (phase == PARTITION_PREFILL || s == 0))
         return true;
     return transfer_build(&p->transfer[phase][s], &p->templates, p->input.topology, &r);
@@ -504,7 +511,7 @@ static void take_best(struct plan *p)
         return;
     }
     take(p, best);
-    if (p->input.seats != 0 && p->input.seats != 1)
+    if (shares_pipeline(p))
         find_interval(p);
     if (p->input.seats == PARTITION_ALL_SEATS)
         raise_seats(p, best);

@@ -332,8 +332,8 @@ bool transfer_build(struct transfer *transfer, const struct templates *templates
                                 .slot_cycles = machine_link_slot_cycles(chip),
                                 .pass_cycles = chip->c2c_hop_cycles + chip->c2c_receive_cycles}};
     bool joined = true;
-    j.ends = (struct route_request){request->from_first, group_of(&j), request->to_first,
-                                    group_of(&j), 0};
+    j.ends = (struct route_request){
+        request->from_first, group_of(&j), request->to_first, group_of(&j), 0, request->straight};
     j.net.links = timetable_create(topology->chips * topology->links, j.net.slot_cycles);
     cut_pieces(&j);
     if (request->from_first / node == request->to_first / node)

@@ -31,6 +31,7 @@ struct transfer_request {
     enum partition_phase phase;
     int32_t from_first, to_first; /* first chips of both groups */
     enum transfer_what what;
+    bool straight; /* no detours: chips of other stages may be at work on other steps */
 };
 
 /* False where no path joins the groups. Release with transfer_release in either case. */

@@ -46,7 +46,7 @@ static void close_net(struct net *n)
 /* Each vector for itself from one chip to another; returns when the last one is there. */
 static int64_t send(struct net *n, int32_t from, int32_t to, int32_t vectors)
 {
-    const struct route_request request = {from, 1, to, 1, 0};
+    const struct route_request request = {from, 1, to, 1, 0, false};
     for (int32_t v = 0; v < vectors; v++)
         n->item[v].vectors = 1;
     CU_ASSERT_TRUE_FATAL(route_plan(&n->net, &request, n->item, vectors, &n->route));
@@ -163,7 +163,7 @@ static void ways_lead_from_end_to_end_and_book_their_links(void)
             int32_t from = (int32_t)(random % (uint64_t)n->topology.chips);
             int32_t to = (int32_t)((random >> 20) % (uint64_t)n->topology.chips);
             int32_t vectors = 1 + (int32_t)(random >> 40) % 500;
-            const struct route_request request = {from, 1, to, 1, 0};
+            const struct route_request request = {from, 1, to, 1, 0, false};
             if (from != to) {
                 int64_t last = send(n, from, to, vectors);
                 int32_t hops = n->route.way[0].hops;
@@ -179,7 +179,7 @@ static void ways_lead_from_end_to_end_and_book_their_links(void)
 /* Eight pieces from all chips of a node to all chips of another: each by ends of its own. */
 static void pieces_between_groups_have_ends_of_their_own(void)
 {
-    const struct route_request request = {16, 8, 24, 8, 0};
+    const struct route_request request = {16, 8, 24, 8, 0, false};
     struct net *n = open_net(&racks);
     bool first[8] = {false}, last[8] = {false};
     for (int32_t k = 0; k < 8; k++)
@@ -193,6 +193,19 @@ static void pieces_between_groups_have_ends_of_their_own(void)
         first[n->route.way[w].first - 16] = last[n->route.way[w].last - 24] = true;
     }
     CU_ASSERT_TRUE(timetable_is_valid(n->net.links));
+    close_net(n);
+}
+
+static void straight_ways_have_the_fewest_hops(void)
+{
+    const struct route_request request = {16, 8, 24, 8, 0, true};
+    struct net *n = open_net(&racks);
+    for (int32_t k = 0; k < 8; k++)
+        n->item[k].vectors = 1000;
+    CU_ASSERT_TRUE_FATAL(route_plan(&n->net, &request, n->item, 8, &n->route));
+    CU_ASSERT_TRUE(n->route.ways > 0 && n->route.ways < 8);
+    for (int32_t w = 0; w < n->route.ways; w++)
+        CU_ASSERT_EQUAL(n->route.way[w].hops, 1);
     close_net(n);
 }
 
@@ -212,4 +225,4 @@ TEST_MAIN("routes", TEST(few_vectors_take_the_direct_link), TEST(spreading_start
           TEST(a_busy_direct_link_is_gone_around),
           TEST(ways_lead_from_end_to_end_and_book_their_links),
           TEST(pieces_between_groups_have_ends_of_their_own),
-          TEST(the_same_request_gets_the_same_routes))
+          TEST(straight_ways_have_the_fewest_hops), TEST(the_same_request_gets_the_same_routes))
