@@ -26,16 +26,24 @@ void emit_link_send(struct block *b, int32_t link, struct program_operand what, 
          &what, 1, NULL, 0);
 }
 
+struct lane_group emit_link_arrive(struct block *b, int32_t link, struct program_operand sent,
+                                   struct pattern p, int64_t departure, struct program_operand out)
+{
+    struct lane_group at = {out.direction, out.stream, emit_link_x(b),
+                            departure + b->chip->c2c_hop_cycles};
+    struct program_operand both[2] = {out, sent};
+    both[1].kind = PROGRAM_EXPECT;
+    emit(b, on_link(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + link, p, at.cycle), NULL, 0, both,
+         2);
+    at.cycle += b->chip->c2c_receive_cycles;
+    return at;
+}
+
 void emit_link_receive(struct block *b, int32_t link, struct program_operand sent, struct pattern p,
                        int64_t departure, struct link_target to)
 {
-    struct lane_group from = {PROGRAM_EAST, to.stream, emit_link_x(b),
-                              departure + b->chip->c2c_hop_cycles};
-    struct program_operand out[2] = {
-        emit_stream(from.direction, from.stream, 1, to.tensor, to.sub, to.walk), sent};
-    out[1].kind = PROGRAM_EXPECT;
-    emit(b, on_link(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + link, p, from.cycle), NULL, 0, out,
-         2);
-    from.cycle += b->chip->c2c_receive_cycles;
+    struct program_operand out =
+        emit_stream(PROGRAM_EAST, to.stream, 1, to.tensor, to.sub, to.walk);
+    struct lane_group from = emit_link_arrive(b, link, sent, p, departure, out);
     emit_write(b, to.tensor, to.sub, 1, to.walk, p, from);
 }

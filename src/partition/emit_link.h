@@ -12,6 +12,11 @@ int32_t emit_link_x(const struct block *b);
 void emit_link_send(struct block *b, int32_t link, struct program_operand what, struct pattern p,
                     int64_t departure);
 
+/* What the far end of `link` sends in `departure`, and calls `sent`, onto the stream that `out`
+ * names. Returns where it stands when. */
+struct lane_group emit_link_arrive(struct block *b, int32_t link, struct program_operand sent,
+                                   struct pattern p, int64_t departure, struct program_operand out);
+
 /* Where received vectors go: an eastward stream, then plane `sub` of a tensor. */
 struct link_target {
     int32_t stream, tensor, sub;

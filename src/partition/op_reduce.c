@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "partition/emit_link.h"
 #include "partition/place.h"
 
 enum {
@@ -43,11 +44,6 @@ struct exchange {
 static int32_t ranks(const struct block *b)
 {
     return b->shape->group;
-}
-
-static int32_t links_x(const struct block *b)
-{
-    return program_queue_position(b->chip, PROGRAM_QUEUE_SEND);
 }
 
 /* Number of a peer among the peers. An exchange starts in the same cycle on all chips of the group,
@@ -90,46 +86,20 @@ static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
     }
 }
 
-static struct program_instruction link_instruction(enum program_opcode opcode, int32_t queue,
-                                                   struct pattern p, int64_t cycle)
-{
-    return (struct program_instruction){.cycle = cycle,
-                                        .queue = (uint8_t)queue,
-                                        .opcode = (uint8_t)opcode,
-                                        .count = {p.n[0], p.n[1]},
-                                        .interval = {p.d[0], p.d[1]}};
-}
-
-static void emit_send(struct block *b, int32_t peer, struct program_operand what, struct pattern p,
-                      int64_t departure)
-{
-    struct program_instruction i = link_instruction(PROGRAM_C2C_SEND, PROGRAM_QUEUE_SEND + peer, p,
-                                                    departure - b->chip->c2c_send_skew_cycles);
-    emit(b, i, &what, 1, NULL, 0);
-}
-
 /* What `peer` sends in `departure` as `sent` goes into sub `sub` of `tensor` here. */
 static void emit_receive(struct block *b, int32_t peer, struct program_operand sent,
                          struct pattern p, int64_t departure, int32_t tensor, int32_t sub,
                          struct walk walk)
 {
-    struct lane_group from = {PROGRAM_EAST, STREAM_IN + peer, links_x(b),
-                              departure + b->chip->c2c_hop_cycles};
-    struct program_instruction i =
-        link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + peer, p, from.cycle);
-    struct program_operand out[2] = {emit_stream(from.direction, from.stream, 1, tensor, sub, walk),
-                                     sent};
-    out[1].kind = PROGRAM_EXPECT;
-    emit(b, i, NULL, 0, out, 2);
-    from.cycle += b->chip->c2c_receive_cycles;
-    emit_write(b, tensor, sub, 1, walk, p, from);
+    emit_link_receive(b, peer, sent, p, departure,
+                      (struct link_target){STREAM_IN + peer, tensor, sub, walk});
 }
 
 /* Westward streams that reach the links in `cycle`, seen from the VXM that they may pass. */
 static struct lane_group passing_west(const struct block *b, int64_t cycle)
 {
     int32_t x = emit_vxm_x(b);
-    return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - links_x(b))};
+    return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - emit_link_x(b))};
 }
 
 /* What `peer` sends as `sent` goes into its place, byte planes by turns. */
@@ -137,21 +107,16 @@ static void receive_rows(struct exchange *e, int32_t peer, struct program_operan
                          struct pattern p)
 {
     struct block *b = e->b;
-    struct lane_group from = {PROGRAM_EAST, STREAM_ROW + place_of(b, peer), links_x(b),
-                              b->chip->c2c_hop_cycles};
     int32_t raw = emit_transient(b, "rows.in", PROGRAM_DTYPE_INT8, 1);
     int32_t rows = e->rows, step = p.d[0], tiles = p.n[0] / (2 * rows);
     struct pattern plane = emit_pattern(rows, step, tiles, 2 * rows * step);
-    struct program_operand in[2] = {
-        emit_stream(from.direction, from.stream, 1, raw, 0, emit_walk(0, 1, 0)), sent};
-    in[1].kind = PROGRAM_EXPECT;
-    emit(b, link_instruction(PROGRAM_C2C_RECEIVE, PROGRAM_QUEUE_RECEIVE + peer, p, from.cycle),
-         NULL, 0, in, 2);
-    from.cycle += b->chip->c2c_receive_cycles;
-    in[0].stride[1] = 2 * rows;
+    struct program_operand in =
+        emit_stream(PROGRAM_EAST, STREAM_ROW + place_of(b, peer), 1, raw, 0, emit_walk(0, 1, 0));
+    struct lane_group from = emit_link_arrive(b, peer, sent, p, 0, in);
+    in.stride[1] = 2 * rows;
     for (int32_t sub = 0; sub < 2; sub++, from.cycle += rows * step) {
-        in[0].index = sub * rows;
-        emit_store(b, in[0], e->received[peer], sub, emit_walk(0, 1, rows), plane, from);
+        in.index = sub * rows;
+        emit_store(b, in, e->received[peer], sub, emit_walk(0, 1, rows), plane, from);
     }
 }
 
@@ -169,14 +134,14 @@ static void one_shot(struct exchange *e, const struct quads *partial, int32_t in
         struct program_operand carried = sent;
         int32_t tile = k / 2;
         carried.index = k * rows;
-        emit_read_as(
-            b, partial->tensor[tile % SHAPE_QUADS], k % 2,
-            emit_walk(tile / SHAPE_QUADS * rows, 1, 0), piece, carried,
-            (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), (int64_t)k * rows * step});
+        emit_read_as(b, partial->tensor[tile % SHAPE_QUADS], k % 2,
+                     emit_walk(tile / SHAPE_QUADS * rows, 1, 0), piece, carried,
+                     (struct lane_group){PROGRAM_WEST, STREAM_SEND, emit_link_x(b),
+                                         (int64_t)k * rows * step});
     }
     for (int32_t peer = 0; peer < ranks(b); peer++)
         if (peer != b->rank) {
-            emit_send(b, peer, sent, p, 0);
+            emit_link_send(b, peer, sent, p, 0);
             receive_rows(e, peer, sent, p);
         }
     place_group(b, interval > 0 ? 0 : b->end);
@@ -198,7 +163,7 @@ static void scatter_tile(struct exchange *e, const struct quads *partial, int32_
     struct pattern every = emit_pattern(ranks(b), step, rows, slot),
                    own = emit_pattern(rows, slot, 1, 0);
     struct walk to = emit_walk(tile * rows, 1, 0);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, links_x(b), cycle};
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
     struct program_operand sent =
         emit_read(b, partial->tensor[q], sub, 1, emit_walk(first, rows, 1), every, at);
     for (int32_t peer = 0; peer < ranks(b); peer++) {
@@ -208,7 +173,7 @@ static void scatter_tile(struct exchange *e, const struct quads *partial, int32_
                        passing_west(b, cycle + peer * step));
             continue;
         }
-        emit_send(b, peer, sent, own, cycle + peer * step);
+        emit_link_send(b, peer, sent, own, cycle + peer * step);
         sent.index = first + b->rank * rows;
         emit_receive(b, peer, sent, own, cycle + b->rank * step, e->received[peer], sub, to);
     }
@@ -357,10 +322,10 @@ static void gather_place(struct exchange *e, const struct quads *own, const stru
         return;
     }
     sent = emit_read(b, own->tensor[q], sub, 1, near, p,
-                     (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
+                     (struct lane_group){PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle});
     for (int32_t peer = 0; peer < ranks(b); peer++)
         if (peer != source)
-            emit_send(b, peer, sent, p, cycle);
+            emit_link_send(b, peer, sent, p, cycle);
 }
 
 static void all_gather(struct exchange *e, const struct quads *own, const struct quads *out,
@@ -457,11 +422,11 @@ static void share_keys(struct block *b, int32_t key, const int32_t received[])
         int64_t cycle = (int64_t)sub * rows * slot;
         struct program_operand sent =
             emit_read(b, key, sub, 1, walk, p,
-                      (struct lane_group){PROGRAM_WEST, STREAM_SEND, links_x(b), cycle});
+                      (struct lane_group){PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle});
         for (int32_t peer = 0; peer < ranks(b); peer++) {
             if (peer == b->rank)
                 continue;
-            emit_send(b, peer, sent, p, cycle);
+            emit_link_send(b, peer, sent, p, cycle);
             emit_receive(b, peer, sent, p, cycle, received[peer], sub, walk);
         }
     }

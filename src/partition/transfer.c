@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "interconnect/route.h"
+#include "partition/emit_link.h"
 #include "partition/place.h"
 
 enum {
@@ -121,26 +122,12 @@ static struct pattern pattern_of(const struct journey *j, const struct piece *pi
     return emit_pattern(piece->vectors, slot, 1, 0);
 }
 
-static void emit_send(struct journey *j, struct block *b, int32_t link, struct program_operand what,
-                      struct pattern p, int64_t departure)
-{
-    (void)j;
-    emit(b,
-         (struct program_instruction){.cycle = departure - b->chip->c2c_send_skew_cycles,
-                                      .queue = (uint8_t)(PROGRAM_QUEUE_SEND + link),
-                                      .opcode = PROGRAM_C2C_SEND,
-                                      .count = {p.n[0], p.n[1]},
-                                      .interval = {p.d[0], p.d[1]}},
-         &what, 1, NULL, 0);
-}
-
 /* From SRAM to the links; returns the operand that sends name. */
 static struct program_operand emit_departure(struct journey *j, int32_t chip,
                                              const struct piece *piece)
 {
     struct block *b = part_of(j, chip);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND + piece->way,
-                            program_queue_position(b->chip, PROGRAM_QUEUE_SEND), piece->start};
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND + piece->way, emit_link_x(b), piece->start};
     return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0),
                      pattern_of(j, piece), at);
 }
@@ -176,26 +163,16 @@ static struct program_operand emit_arrival(struct journey *j, struct lpu_port po
     int32_t tensor = tensor_of(j, b, port.chip, piece);
     uint8_t direction = onward ? PROGRAM_WEST : PROGRAM_EAST;
     int32_t stream = (onward ? STREAM_PASS : STREAM_IN) + port.link;
-    struct program_operand out[2];
-    out[0] = out[1] = emit_stream(direction, stream, 1, tensor, piece->sub, emit_walk(0, 1, 0));
-    out[1].kind = PROGRAM_EXPECT;
-    int64_t issue = departure + b->chip->c2c_hop_cycles;
-    emit(b,
-         (struct program_instruction){.cycle = issue,
-                                      .queue = (uint8_t)(PROGRAM_QUEUE_RECEIVE + port.link),
-                                      .opcode = PROGRAM_C2C_RECEIVE,
-                                      .count = {p.n[0], p.n[1]},
-                                      .interval = {p.d[0], p.d[1]}},
-         NULL, 0, out, 2);
-    *cycle = issue + b->chip->c2c_receive_cycles;
-    struct lane_group from = {direction, stream,
-                              program_queue_position(b->chip, PROGRAM_QUEUE_RECEIVE), *cycle};
+    struct program_operand out =
+        emit_stream(direction, stream, 1, tensor, piece->sub, emit_walk(0, 1, 0));
+    struct lane_group from = emit_link_arrive(b, port.link, out, p, departure, out);
+    *cycle = from.cycle;
     if (is_receiver(j, port.chip)) {
         if (onward)
-            from = emit_turn(b, out[0], port.link, p, *cycle);
+            from = emit_turn(b, out, port.link, p, *cycle);
         emit_write(b, tensor, piece->sub, 1, emit_walk(0, 1, 0), p, from);
     }
-    return out[0];
+    return out;
 }
 
 /* Sends `what` of `chip` straight to every other receiver. */
@@ -208,7 +185,7 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
         int64_t ignored;
         if (to == chip || !lpu_topology_direct_links(j->topology, chip, to, link))
             continue;
-        emit_send(j, part_of(j, chip), link[0], what, pattern_of(j, piece), departure);
+        emit_link_send(part_of(j, chip), link[0], what, pattern_of(j, piece), departure);
         emit_arrival(j, lpu_topology_peer(j->topology, chip, link[0]), piece, departure, false,
                      &ignored);
     }
@@ -244,7 +221,7 @@ static void run_way(struct journey *j, const struct route_way *way, const struct
     int32_t chip = way->first;
     struct program_operand what = emit_departure(j, chip, piece);
     for (int32_t h = 0; h < way->hops; h++) {
-        emit_send(j, part_of(j, chip), way->hop[h].link, what, pattern_of(j, piece), departure);
+        emit_link_send(part_of(j, chip), way->hop[h].link, what, pattern_of(j, piece), departure);
         struct lpu_port to = lpu_topology_peer(j->topology, chip, way->hop[h].link);
         bool onward = h + 1 < way->hops || group_of(j) > 1;
         what = emit_arrival(j, to, piece, departure, onward, &departure);
