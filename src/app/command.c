@@ -208,7 +208,7 @@ static const struct option_row rows[] = {
     {"print-ids", NONE, OF_GENERATE, print_ids_take,
      .help = "            token ids on one line instead of text"},
     {"o", REQUIRED, OF_COMPILE, artifact_take,
-     .help = " X                    artifact to write (compile)"},
+     .help = " X                   artifact to write (compile)"},
     {"chip", REQUIRED, OF_SHOW, chip_take,
      .help = "=N               instructions of a chip (show)"},
     {"phase", REQUIRED, OF_SHOW, phase_take,
