@@ -9,6 +9,7 @@
 #include "app/lpu.h"
 #include "app/text.h"
 #include "partition/bound.h"
+#include "partition/collective.h"
 #include "partition/critical.h"
 #include "partition/survey.h"
 
@@ -285,6 +286,30 @@ static void print_misses(const struct app_run *run)
     }
 }
 
+/* What either split of the second of two matrices costs on links, where a group shares them. */
+static void print_matrices(const struct app_run *run)
+{
+    const struct model *m = &run->model;
+    const struct {
+        const char *name;
+        int64_t middle;
+    } pair[] = {{"v, o", m->heads * m->head_dim},
+                {"up, down", m->experts ? m->expert_ffn : m->ffn}};
+    int32_t group = plan_group(run->lpu->plan), rows = run->scenario.bucket.batch;
+    if (group == 1)
+        return;
+    puts("\nthe second of two matrices by rows (one sum over the group, as compiled) or by columns "
+         "(rows\ngathered before and after), cycles on links alone");
+    printf("  %-10s %9s %11s\n", "pair", "by rows", "by columns");
+    for (size_t n = 0; n < sizeof pair / sizeof pair[0]; n++) {
+        struct collective_split cost =
+            collective_split_cost(&run->scenario.lpu_chip, group, rows, pair[n].middle, m->hidden);
+        printf("  %-10s %9s %11s%s\n", pair[n].name, app_text_count(cost.by_rows).text,
+               app_text_count(cost.by_columns).text,
+               cost.by_columns < cost.by_rows ? "  columns would be shorter" : "");
+    }
+}
+
 static void print_survey(const struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
@@ -323,6 +348,7 @@ enum base_status app_explain_show(struct app_run *run)
            plan_stages(run->lpu->plan), plan_group(run->lpu->plan));
     print_step(run, PARTITION_DECODE);
     print_step(run, PARTITION_PREFILL);
+    print_matrices(run);
     print_survey(run);
     return BASE_OK;
 }

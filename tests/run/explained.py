@@ -15,6 +15,8 @@ with tempfile.TemporaryDirectory() as scratch:
     alone = run(SMALL, "--explain")
     assert alone.returncode == 0, alone.stderr
     assert run(SMALL, "--explain", ranks=3).stdout == alone.stdout
+    shared = run(SMALL, "--explain", "--set", "lpu.tensor_group=4", "--set", "lpu.pipeline_stages=1")
+    assert shared.returncode == 0, shared.stderr
     assert not os.listdir(scratch), "nothing was to be written"
 
 lines = [line.split() for line in alone.stdout.splitlines()]
@@ -25,6 +27,8 @@ for part in ("stages", "moves", "step"):
         cycles, bound, ratio = number(words[1]), number(words[2]), float(words[3])
         assert cycles >= bound > 0 and abs(ratio - cycles / bound) < 0.006, words
 assert alone.stdout.count("critical path") == 2
+pairs = [line.split() for line in shared.stdout.splitlines() if line.startswith(("  v, o", "  up, down"))]
+assert len(pairs) == 2 and all(number(words[2]) > 650 < number(words[3]) for words in pairs), pairs
 splits = alone.stdout[alone.stdout.index("splits that fit"):].splitlines()
 assert sum("chosen" in line for line in splits) == 1, splits
 steps = [number(words[1]) for words in lines if words and words[0] == "step"]
