@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "partition/place.h"
 
 enum {
     PLANES = 4,
@@ -106,42 +107,6 @@ static void claim_planes(struct claims *c, const struct lpu_chip *chip, const st
     base_free(hull);
 }
 
-static int32_t delay_of(const struct lpu_chip *chip, const struct program_instruction *i)
-{
-    switch (i->opcode) {
-    case PROGRAM_MEM_READ:
-        return chip->mem_read_cycles;
-    case PROGRAM_MXM_COMPUTE:
-        return chip->mxm_compute_cycles;
-    case PROGRAM_VXM:
-        return chip->vxm_alu_cycles;
-    case PROGRAM_SXM_PERMUTE:
-        return chip->sxm_cycles;
-    case PROGRAM_SXM_TRANSPOSE:
-        return chip->sxm_transpose_cycles;
-    default:
-        return chip->c2c_receive_cycles;
-    }
-}
-
-static int32_t skew_of(const struct lpu_chip *chip, const struct program_instruction *i)
-{
-    switch (i->opcode) {
-    case PROGRAM_MEM_WRITE:
-        return chip->mem_write_skew_cycles;
-    case PROGRAM_MXM_LOAD:
-        return chip->mxm_load_skew_cycles;
-    case PROGRAM_MXM_COMPUTE:
-        return chip->mxm_compute_skew_cycles;
-    case PROGRAM_VXM:
-        return chip->vxm_skew_cycles;
-    case PROGRAM_C2C_SEND:
-        return chip->c2c_send_skew_cycles;
-    default:
-        return chip->sxm_skew_cycles;
-    }
-}
-
 /* Phases of the streams of an operand that acts `later` cycles after its issue, where its unit
  * stands. */
 static void add_streams(struct claims *c, const struct lpu_chip *chip,
@@ -222,10 +187,11 @@ static void claim_streams(struct claims *c, const struct lpu_chip *chip, const s
     for (size_t n = 0; n < p->instructions; n++) {
         const struct program_instruction *i = &p->instruction[n];
         for (int32_t k = 0; k < i->inputs; k++)
-            add_streams(&samples, chip, i, &p->operand[i->operand + (uint32_t)k], skew_of(chip, i));
+            add_streams(&samples, chip, i, &p->operand[i->operand + (uint32_t)k],
+                        place_skew(chip, i));
         for (int32_t k = 0; k < i->outputs; k++)
             add_streams(c, chip, i, &p->operand[i->operand + i->inputs + (uint32_t)k],
-                        delay_of(chip, i));
+                        place_delay(chip, i));
     }
     sort(&samples);
     int64_t longest = longest_of(&samples, 0, samples.count);
