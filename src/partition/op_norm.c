@@ -120,13 +120,6 @@ static struct alu tree_root(struct pattern p, int64_t cycle, struct program_oper
     return (struct alu){.unit = TREE_ROOT, .function = PROGRAM_VXM_MAX, .p = p, .cycle = cycle};
 }
 
-/* Emits `a` with its result westward on two streams as `to`. */
-static int64_t emit_outward_result(struct block *b, struct alu a, const struct program_operand *in,
-                                   int32_t inputs, struct program_operand to)
-{
-    return emit_alu(b, a, in, inputs, &to, 1);
-}
-
 static int32_t max_label(struct block *b, int32_t vectors)
 {
     return emit_transient(b, "max", PROGRAM_DTYPE_FP16, 2 * vectors);
@@ -183,7 +176,7 @@ static struct alu over_rotations(struct block *b, struct alu source,
     struct program_operand row = max_train(STREAM_TREE_OUT, label, rows),
                            again = max_train(STREAM_SPREAD, label, rows),
                            train = max_train(STREAM_TREE_OUT, turned, p);
-    int64_t c = emit_outward_result(b, source, in, inputs, row);
+    int64_t c = emit_alu(b, source, in, inputs, &row, 1);
     c = keep_rows(b, row, rows, again, p, c);
     struct program_instruction turn = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
     turn.function = PROGRAM_SXM_ROTATE, turn.argument_stride = 1;
@@ -193,7 +186,8 @@ static struct alu over_rotations(struct block *b, struct alu source,
     return root;
 }
 
-/* Through the SXM and the tree: what the VXM drives westward as `row` in `cycle`. */
+/* Through the transpose and the tree: `train`, westward at the SXM in cycle `at_sxm`. Returns the
+ * root. */
 static struct alu through_tree(struct block *b, struct program_operand train, struct pattern p,
                                int64_t at_sxm, struct program_operand last[2])
 {
@@ -212,13 +206,13 @@ static struct alu over_windows(struct block *b, struct alu source, const struct 
                            maxima = max_train(STREAM_TREE_OUT, max_label(b, 1), p),
                            spread = max_train(STREAM_SPREAD, max_label(b, 1), p),
                            window = max_train(STREAM_TREE_OUT, max_label(b, 1), p);
-    int64_t c = across(b, emit_outward_result(b, source, in, inputs, row));
+    int64_t c = across(b, emit_alu(b, source, in, inputs, &row, 1));
     struct alu root = through_tree(b, row, p, c, last);
-    c = across(b, emit_outward_result(b, root, last, 2, maxima));
+    c = across(b, emit_alu(b, root, last, 2, &maxima, 1));
     struct program_instruction i = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
     i.function = PROGRAM_SXM_SPREAD;
     root = through_tree(b, spread, p, emit_permute(b, i, maxima, spread), last);
-    c = across(b, emit_outward_result(b, root, last, 2, window));
+    c = across(b, emit_alu(b, root, last, 2, &window, 1));
     for (int32_t k = 0; k < 2; k++)
         last[k] = emit_stream(PROGRAM_EAST, 2 * k, 2, max_label(b, 1), 0, train_walk(p));
     i = sxm_instruction(b, 0, PROGRAM_SXM_PERMUTE, p, c);
