@@ -7,16 +7,8 @@
 #include "app/lpu.h"
 #include "model/model.h"
 #include "record/layout.h"
+#include "record/members.h"
 
-#define MEMBER(row, member, name, type, units, description)                                        \
-    {                                                                                              \
-        name, type, offsetof(struct row, member), sizeof(((struct row *)0)->member), units,        \
-            description, NULL                                                                      \
-    }
-#define WIDE(row, member, units, description)                                                      \
-    MEMBER(row, member, #member, RECORD_I64, units, description)
-#define COUNT(row, member, units, description)                                                     \
-    MEMBER(row, member, #member, RECORD_I32, units, description)
 #define REAL(row, member, description) MEMBER(row, member, #member, RECORD_F64, "1", description)
 #define FLAG(row, member, description) MEMBER(row, member, #member, RECORD_U8, "1", description)
 #define TEXT(row, member, description) MEMBER(row, member, #member, RECORD_TEXT, "1", description)

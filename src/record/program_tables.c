@@ -4,16 +4,8 @@
 
 #include <assert.h>
 
-/* A column NAME from a member of a structure. */
-#define MEMBER(row, member, name, type, units, description)                                        \
-    {                                                                                              \
-        name, type, offsetof(struct row, member), sizeof(((struct row *)0)->member), units,        \
-            description, NULL                                                                      \
-    }
-#define WIDE(row, member, units, description)                                                      \
-    MEMBER(row, member, #member, RECORD_I64, units, description)
-#define COUNT(row, member, units, description)                                                     \
-    MEMBER(row, member, #member, RECORD_I32, units, description)
+#include "record/members.h"
+
 #define CODE(row, member, description) MEMBER(row, member, #member, RECORD_U8, "1", description)
 #define PAIR(row, member, units, description)                                                      \
     MEMBER(row, member[0], #member "_inner", RECORD_I32, units, description ", inner level"),      \
