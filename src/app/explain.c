@@ -56,16 +56,16 @@ static void print_heading(void)
 
 static void print_stages(const struct bound_step *step)
 {
-    int64_t cycles = 0, bound = 0, move = 0, move_bound = 0;
+    int64_t cycles = 0, bound = 0, move = 0;
     for (int32_t s = 0; s < step->stages; s++) {
         cycles += step->stage[s].cycles, bound += step->stage[s].bound;
-        move += step->stage[s].move_cycles, move_bound += step->stage[s].move_bound;
+        move += step->stage[s].move_cycles;
     }
     printf("%-14s %9s %9s %7.2f   %" PRId32 " stages, moves apart\n", "stages",
            app_text_count(cycles).text, app_text_count(bound).text, over(cycles, bound),
            step->stages);
-    printf("%-14s %9s %9s %7.2f   between stages, and of the token\n", "moves",
-           app_text_count(move).text, app_text_count(move_bound).text, over(move, move_bound));
+    printf("%-14s %9s %17s   from the end of a stage to the start of the next, or of the step\n",
+           "moves", app_text_count(move).text, "");
 }
 
 static bool is_like(const struct critical_part *a, const struct critical_part *b)

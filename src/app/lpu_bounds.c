@@ -57,7 +57,7 @@ static void add_step(struct rows *rows, const struct bound_step *step)
     for (int32_t s = 0; s < step->stages; s++) {
         const struct bound_stage *stage = &step->stage[s];
         add(rows, PART_STAGE, "stage", stage->cycles, stage->bound)->stage = s;
-        add(rows, PART_MOVE, "move", stage->move_cycles, stage->move_bound)->stage = s;
+        add(rows, PART_MOVE, "move", stage->move_cycles, 0)->stage = s;
     }
     for (enum partition_block kind = 0; kind < PARTITION_BLOCKS; kind++)
         add_block(rows, &step->block[kind]);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finds ways by breadth-first search, and gives each item the one on which it arrives first. */
+/* Finds ways by breadth-first search, and gives each train the one on which it arrives first. */
 #include "interconnect/route.h"
 
 #include "base/memory.h"
-
-enum { MOST_LEGS = ROUTE_MOST_HOPS + ROUTE_MOST_ENDS };
 
 /* A search that leaves out the links and chips of earlier ways. */
 struct search {
@@ -103,6 +101,26 @@ static bool take_way(struct search *s, int32_t sink, struct route_way *way)
     return true;
 }
 
+static bool joins_all(const struct lpu_topology *topology, const struct route_request *request,
+                      int32_t chip)
+{
+    int32_t link[ROUTE_MOST_LEGS];
+    for (int32_t k = 0; k < request->to_count; k++)
+        if (!lpu_topology_direct_links(topology, chip, request->to_first + k, link))
+            return false;
+    return true;
+}
+
+/* Senders that are joined to several receivers need nobody to pass on. */
+static void find_senders(const struct lpu_topology *topology, const struct route_request *request,
+                         struct route *route)
+{
+    for (int32_t k = 0; k < request->from_count && route->ways < ROUTE_MOST_WAYS; k++)
+        if (request->to_count > 1 && joins_all(topology, request, request->from_first + k))
+            route->way[route->ways++] = (struct route_way){.first = request->from_first + k,
+                                                           .last = request->from_first + k};
+}
+
 static void find_ways(const struct lpu_topology *topology, const struct route_request *request,
                       struct route *route)
 {
@@ -117,8 +135,18 @@ static void find_ways(const struct lpu_topology *topology, const struct route_re
     close_search(&s);
 }
 
-size_t route_fan_out(const struct route_net *net, const struct route_request *request, int32_t chip,
-                     int64_t offset, struct timetable_leg *leg)
+struct route route_find(const struct route_net *net, const struct route_request *request)
+{
+    struct route route = {.ways = 0};
+    find_senders(net->topology, request, &route);
+    if (!route.ways)
+        find_ways(net->topology, request, &route);
+    return route;
+}
+
+/* Wires from the last chip of a way to the other receivers, all left at `offset`. */
+static size_t fan_out(const struct route_net *net, const struct route_request *request,
+                      int32_t chip, int64_t offset, struct timetable_leg *leg)
 {
     size_t legs = 0;
     for (int32_t link = 0; link < net->topology->links; link++) {
@@ -129,66 +157,35 @@ size_t route_fan_out(const struct route_net *net, const struct route_request *re
     return legs;
 }
 
-/* All wires that an item on this way takes, and when after its departure. */
-static size_t legs_of(const struct route_net *net, const struct route_request *request,
-                      const struct route_way *way, struct timetable_leg *leg)
+size_t route_legs(const struct route_net *net, const struct route_request *request,
+                  const struct route_way *way, struct timetable_leg leg[ROUTE_MOST_LEGS])
 {
     for (int32_t h = 0; h < way->hops; h++)
         leg[h] = (struct timetable_leg){way->hop[h].chip * net->topology->links + way->hop[h].link,
                                         h * net->pass_cycles};
     return (size_t)way->hops +
-           route_fan_out(net, request, way->last, way->hops * net->pass_cycles, leg + way->hops);
+           fan_out(net, request, way->last, way->hops * net->pass_cycles, leg + way->hops);
 }
 
-/* When the last vector of an item that departs in `departure` can be used everywhere. */
 static int64_t arrival_of(const struct route_net *net, const struct route_request *request,
-                          const struct route_way *way, const struct route_item *item,
-                          int64_t departure)
+                          const struct route_way *way, int64_t departure, int32_t vectors)
 {
     int32_t hops = way->hops + (request->to_count > 1);
-    return departure + hops * net->pass_cycles + (item->vectors - 1) * net->slot_cycles;
+    return departure + hops * net->pass_cycles + (vectors - 1) * net->slot_cycles;
 }
 
-static void send_item(const struct route_net *net, const struct route_request *request,
-                      struct route *route, struct route_item *item)
+struct route_choice route_choose(const struct route_net *net, const struct route_request *request,
+                                 const struct route *route, int64_t from, int32_t vectors)
 {
-    struct timetable_leg leg[MOST_LEGS];
-    int64_t first = INT64_MAX;
+    struct route_choice best = {.arrival = INT64_MAX};
     for (int32_t w = 0; w < route->ways; w++) {
-        size_t legs = legs_of(net, request, &route->way[w], leg);
-        int64_t departure =
-            timetable_find_way(net->links, leg, legs, request->earliest, item->vectors);
-        int64_t arrival = arrival_of(net, request, &route->way[w], item, departure);
-        if (arrival < first) {
-            first = arrival;
-            item->way = w;
-            item->departure = departure;
-        }
+        const struct route_way *way = &route->way[w];
+        struct timetable_leg leg[ROUTE_MOST_LEGS];
+        size_t legs = route_legs(net, request, way, leg);
+        int64_t departure = timetable_find_way(net->links, leg, legs, from, vectors);
+        int64_t arrival = arrival_of(net, request, way, departure, vectors);
+        if (arrival < best.arrival)
+            best = (struct route_choice){w, departure, arrival};
     }
-    timetable_book_way(net->links, leg, legs_of(net, request, &route->way[item->way], leg),
-                       item->departure, item->vectors);
-    route->last_cycle = first > route->last_cycle ? first : route->last_cycle;
-}
-
-/* The largest item that is not sent yet; among equals the first. */
-static int32_t largest_left(const struct route_item *item, int32_t items)
-{
-    int32_t largest = -1;
-    for (int32_t n = 0; n < items; n++)
-        if (item[n].way < 0 && (largest < 0 || item[n].vectors > item[largest].vectors))
-            largest = n;
-    return largest;
-}
-
-bool route_plan(const struct route_net *net, const struct route_request *request,
-                struct route_item *item, int32_t items, struct route *route)
-{
-    *route = (struct route){.last_cycle = request->earliest};
-    find_ways(net->topology, request, route);
-    for (int32_t n = 0; n < items; n++)
-        item[n].way = -1;
-    for (int32_t n = route->ways ? largest_left(item, items) : -1; n >= 0;
-         n = largest_left(item, items))
-        send_item(net, request, route, &item[n]);
-    return route->ways > 0;
+    return best;
 }

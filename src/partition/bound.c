@@ -80,12 +80,12 @@ static int64_t moving_vectors(const struct stage_walk *w, int32_t s, int64_t *ro
     return !last && is_worked(w, first_unit(w, s + 1).kind) ? *row * shape->rows : 0;
 }
 
-static struct bound_pair pair_of(const struct stage_walk *w, int32_t s, bool sums)
+static struct bound_pair pair_of(const struct stage_walk *w, int32_t s)
 {
     int32_t next = s + 1 < w->step->stages ? s + 1 : 0;
     return (struct bound_pair){
         plan_input(w->plan)->topology, plan_group(w->plan), plan_stage(w->plan, s)->first_chip,
-        plan_stage(w->plan, next)->first_chip, .sums = sums && plan_group(w->plan) > 1};
+        plan_stage(w->plan, next)->first_chip, .sums = plan_group(w->plan) > 1};
 }
 
 /* By how much a norm's last vectors may come after what its maximum is made of: the maximum crosses
@@ -140,7 +140,7 @@ static struct bound_time moved(const struct stage_walk *w, int32_t from, int32_t
                                const struct bound_time *partial)
 {
     int64_t row, all = moving_vectors(w, s, &row);
-    struct bound_pair pair = pair_of(w, s, true);
+    struct bound_pair pair = pair_of(w, s);
     pair.from = plan_stage(w->plan, from)->first_chip;
     int64_t late = s + 1 < w->step->stages ? lateness(&w->m) : 0;
     int64_t one = bound_move(&w->m, &pair, 1);
@@ -168,13 +168,10 @@ static void note_stage(const struct stage_walk *walk, int32_t s)
     const struct partition_stage *at = plan_stage(w.plan, s);
     struct bound_stage *stage = &w.step->stage[s];
     struct bound_time time = {0};
-    struct bound_pair pair = pair_of(&w, s, false);
-    int64_t row, all = moving_vectors(&w, s, &row);
     w.first_share = time;
     walk_stage(&w, s, &time);
     stage->bound = time.last;
     stage->cycles = at->end_cycle[w.step->phase] - at->start_cycle[w.step->phase];
-    stage->move_bound = all ? bound_move(&w.m, &pair, all) : 0;
     stage->move_cycles = plan_transfer_cycles(w.plan, w.step->phase, s);
 }
 

@@ -60,8 +60,9 @@ struct bound_block {
 };
 
 struct bound_stage {
-    int64_t bound, cycles;           /* all blocks of the stage */
-    int64_t move_bound, move_cycles; /* on to the next stage, or back to the first */
+    int64_t bound, cycles; /* all blocks of the stage */
+    int64_t move_cycles;   /* from its end to the next stage's start, or to the end of the step: a move
+                              begins before, and only the step has a bound that counts it */
 };
 
 /* Release with bound_release. */

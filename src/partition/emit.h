@@ -107,8 +107,8 @@ int32_t emit_tensor(struct block *b, const struct tensor_spec *spec, int32_t add
 int32_t emit_placed(struct block *b, enum program_tensor_kind kind, enum program_dtype dtype,
                     const char *name, const int32_t *slice, int32_t subs, int32_t count);
 
-/* From now on each vector of `tensor` can be read once it is written, by an instruction for it
- * alone, though others are still to come. */
+/* From now on each vector of `tensor` can be read once it is written, though others are still to
+ * come. */
 void emit_follow_rows(struct block *b, int32_t tensor);
 
 /* First address of sub `sub` of a placed tensor. */

@@ -83,7 +83,28 @@ static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
         snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
         e->received[source] = emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full,
                                           slice + 2 * place_of(e->b, source), 2, tiles * e->rows);
+        emit_follow_rows(e->b, e->received[source]);
     }
+}
+
+/* Tile rows [first, end) of an exchange, in all quads. */
+struct part {
+    int32_t first, end;
+};
+
+/* The part of `tile_rows` after `part`: half of what is left, so that little remains to be summed
+ * when the last rows arrive. Empty after the last one. */
+static struct part part_after(struct part part, int32_t tile_rows)
+{
+    int32_t left = tile_rows - part.end, rows = left > 1 ? left / 2 : left;
+    return (struct part){part.end, part.end + rows};
+}
+
+/* Tiles of a part among `tiles`. */
+static int32_t tiles_of(struct part part, int32_t tiles)
+{
+    int32_t end = part.end * SHAPE_QUADS < tiles ? part.end * SHAPE_QUADS : tiles;
+    return end - part.first * SHAPE_QUADS;
 }
 
 /* What `peer` sends in `departure` as `sent` goes into sub `sub` of `tensor` here. */
@@ -102,22 +123,34 @@ static struct lane_group passing_west(const struct block *b, int64_t cycle)
     return (struct lane_group){PROGRAM_WEST, STREAM_SEND, x, cycle - (x - emit_link_x(b))};
 }
 
-/* What `peer` sends as `sent` goes into its place, byte planes by turns. */
+/* Rows of a part, `step` cycles apart as they come in by `in`, whose first repeat is at `from`:
+ * byte planes by turns. Between two parts the slices can be read. */
+static void store_part(struct exchange *e, int32_t peer, struct program_operand in, int32_t step,
+                       struct part part, int32_t tiles, struct lane_group from)
+{
+    int32_t rows = e->rows, first = part.first * SHAPE_QUADS;
+    struct pattern plane = emit_pattern(rows, step, tiles_of(part, tiles), 2 * rows * step);
+    from.cycle += (int64_t)2 * first * rows * step;
+    in.stride[1] = 2 * rows;
+    for (int32_t sub = 0; sub < 2; sub++, from.cycle += rows * step) {
+        in.index = (2 * first + sub) * rows;
+        emit_store(e->b, in, e->received[peer], sub, emit_walk(first * rows, 1, rows), plane, from);
+    }
+}
+
+/* What `peer` sends as `sent` goes into its place. */
 static void receive_rows(struct exchange *e, int32_t peer, struct program_operand sent,
                          struct pattern p)
 {
     struct block *b = e->b;
     int32_t raw = emit_transient(b, "rows.in", PROGRAM_DTYPE_INT8, 1);
-    int32_t rows = e->rows, step = p.d[0], tiles = p.n[0] / (2 * rows);
-    struct pattern plane = emit_pattern(rows, step, tiles, 2 * rows * step);
+    int32_t tiles = p.n[0] / (2 * e->rows), tile_rows = shape_tile_rows(tiles, SHAPE_QUADS);
     struct program_operand in =
         emit_stream(PROGRAM_EAST, STREAM_ROW + place_of(b, peer), 1, raw, 0, emit_walk(0, 1, 0));
     struct lane_group from = emit_link_arrive(b, peer, sent, p, 0, in);
-    in.stride[1] = 2 * rows;
-    for (int32_t sub = 0; sub < 2; sub++, from.cycle += rows * step) {
-        in.index = sub * rows;
-        emit_store(b, in, e->received[peer], sub, emit_walk(0, 1, rows), plane, from);
-    }
+    for (struct part part = part_after((struct part){0}, tile_rows); part.first < part.end;
+         part = part_after(part, tile_rows))
+        store_part(e, peer, in, p.d[0], part, tiles, from);
 }
 
 /* One-shot: all rows to all, tile by tile, both byte planes of each. */
@@ -206,13 +239,20 @@ static int64_t add_tree(struct block *b, struct program_operand *term, int32_t t
     return cycle;
 }
 
-/* One sum: quad q of rows [first, first + rows). */
+/* One sum: quad q of rows [first, first + rows) of each tile row of a part. */
 struct quad_sum {
     const struct quads *partial, *residual, *out, *own; /* residual, own: may be NULL */
     const int32_t *bias;                                /* or NULL */
     int32_t q, first;
+    struct part part;
     struct pattern p;
 };
+
+/* Its rows where all rows of the step stand. */
+static struct walk rows_of(const struct block *b, const struct quad_sum *s)
+{
+    return emit_walk(s->part.first * b->shape->rows + s->first, 1, b->shape->rows);
+}
 
 /* What all ranks contribute, at the VXM in cycle 0; this rank's rows come from where they were
  * made. */
@@ -222,14 +262,14 @@ static void read_terms(struct exchange *e, const struct quad_sum *s, struct prog
     int32_t rows = e->rows, x = emit_vxm_x(b);
     for (int32_t k = 0; k < ranks(b); k++)
         if (k == b->rank)
-            term[k] = emit_read(b, s->partial->tensor[s->q], 0, 2,
-                                emit_walk(s->first, 1, b->shape->rows), s->p,
+            term[k] = emit_read(b, s->partial->tensor[s->q], 0, 2, rows_of(b, s), s->p,
                                 (struct lane_group){emit_inward(quads_east(s->partial, s->q)),
                                                     STREAM_PARTIAL, x, 0});
         else
-            term[k] =
-                emit_read(b, e->received[k], 0, 2, emit_walk(s->q * rows, 1, SHAPE_QUADS * rows),
-                          s->p, emit_at_vxm(b, e->east, STREAM_IN + 2 * place_of(b, k), 0));
+            term[k] = emit_read(
+                b, e->received[k], 0, 2,
+                emit_walk((s->part.first * SHAPE_QUADS + s->q) * rows, 1, SHAPE_QUADS * rows), s->p,
+                emit_at_vxm(b, e->east, STREAM_IN + 2 * place_of(b, k), 0));
 }
 
 /* What is added to a sum of a quad's rows [first, ...) in cycle `cycle`, behind the sum itself in
@@ -239,11 +279,10 @@ static int32_t read_addends(struct block *b, const struct quad_sum *s, int64_t c
 {
     int32_t side = s->q % 2, terms = 1;
     if (s->residual)
-        term[terms++] =
-            emit_read(b, s->residual->tensor[s->q], 0, 2, emit_walk(s->first, 1, b->shape->rows),
-                      s->p, emit_at_vxm(b, side, STREAM_RESIDUAL, cycle));
+        term[terms++] = emit_read(b, s->residual->tensor[s->q], 0, 2, rows_of(b, s), s->p,
+                                  emit_at_vxm(b, side, STREAM_RESIDUAL, cycle));
     if (s->bias)
-        term[terms++] = emit_read(b, s->bias[s->q], 0, 2, emit_walk(0, 0, 1), s->p,
+        term[terms++] = emit_read(b, s->bias[s->q], 0, 2, emit_walk(s->part.first, 0, 1), s->p,
                                   emit_at_vxm(b, side, STREAM_BIAS, cycle));
     return terms;
 }
@@ -253,7 +292,7 @@ static void sum_quad(struct exchange *e, const struct quad_sum *s)
 {
     struct block *b = e->b;
     int32_t unit = 0, x = emit_vxm_x(b), side = s->q % 2;
-    struct walk to = emit_walk(s->first, 1, b->shape->rows), near = emit_walk(0, 1, e->rows);
+    struct walk to = rows_of(b, s), near = emit_walk(s->part.first * e->rows, 1, e->rows);
     struct program_operand term[PROGRAM_QUEUES], result[2];
     read_terms(e, s, term);
     int64_t c = add_tree(b, term, ranks(b), s->p, 0, &unit);
@@ -274,14 +313,25 @@ static void sum_quad(struct exchange *e, const struct quad_sum *s)
     place_group(b, 0);
 }
 
-static void sum_all(struct exchange *e, struct quad_sum s)
+static void sum_part(struct exchange *e, struct quad_sum s)
 {
     for (s.q = 0; s.q < SHAPE_QUADS; s.q++) {
-        int32_t tiles = shape_tiles_of(s.out->tiles, SHAPE_QUADS, s.q);
+        int32_t tiles = shape_tiles_of(tiles_of(s.part, s.out->tiles), SHAPE_QUADS, s.q);
         s.p = emit_pattern(e->rows, 1, tiles, e->rows);
         if (tiles > 0)
             sum_quad(e, &s);
     }
+}
+
+static void sum_all(struct exchange *e, struct quad_sum s)
+{
+    int32_t tile_rows = shape_tile_rows(s.out->tiles, SHAPE_QUADS);
+    for (int32_t q = 0; q < SHAPE_QUADS; q++)
+        if (s.out->tensor[q] >= 0)
+            emit_follow_rows(e->b, s.out->tensor[q]);
+    for (s.part = part_after((struct part){0}, tile_rows); s.part.first < s.part.end;
+         s.part = part_after(s.part, tile_rows))
+        sum_part(e, s);
 }
 
 /* The rows that this chip has summed, beside the links. */

@@ -39,12 +39,25 @@ struct combs {
 struct reservations {
     struct intervals lane[LANES];
     struct combs stream[DIRECTIONS][STREAMS];
-    struct combs open[DIRECTIONS][STREAMS]; /* of the group being placed */
+    struct reservations_under under;
+
+    /* The group being placed. */
+    struct combs open[DIRECTIONS][STREAMS];
+    struct interval hulls[PLANES]; /* what it does on each MXM plane; from > to: nothing */
+    int64_t ready;                 /* least shift with which it finds what it reads */
+    int last;                      /* the stream that was in its way last */
 };
 
 struct reservations *reservations_create(void)
 {
     return base_alloc(1, sizeof(struct reservations));
+}
+
+struct reservations *reservations_create_over(const struct reservations_under *under)
+{
+    struct reservations *r = reservations_create();
+    r->under = *under;
+    return r;
 }
 
 void reservations_release(struct reservations *r)
@@ -230,11 +243,14 @@ static void stretch_to_consumers(struct block *b)
     }
 }
 
-static struct interval lane_interval(const struct program_instruction *i)
+static struct interval lane_interval(const struct lpu_chip *chip,
+                                     const struct program_instruction *i)
 {
     /* A write reaches its bank one cycle after issue: keep the next access of the slice clear of
-     * it. */
-    int64_t extra = i->opcode == PROGRAM_MEM_WRITE ? 2 : 1;
+     * it. A vector has its link to itself for a slot. */
+    int64_t extra = i->opcode == PROGRAM_MEM_WRITE  ? 2
+                    : i->opcode == PROGRAM_C2C_SEND ? machine_link_slot_cycles(chip)
+                                                    : 1;
     return (struct interval){i->cycle, i->cycle + hull(pattern_of(i)) + extra};
 }
 
@@ -269,7 +285,7 @@ static void plane_hulls(const struct block *b, struct interval hulls[PLANES])
         if (!is_mxm(i))
             continue;
         int plane = program_mxm_plane(i->queue);
-        struct interval v = lane_interval(i);
+        struct interval v = lane_interval(b->chip, i);
         v.to += b->chip->mxm_install_cycles;
         for (int p = plane; p <= plane + (i->flags & PROGRAM_FP16 ? 1 : 0); p++) {
             hulls[p].from = hulls[p].from < v.from ? hulls[p].from : v.from;
@@ -278,12 +294,33 @@ static void plane_hulls(const struct block *b, struct interval hulls[PLANES])
     }
 }
 
-static bool is_single(const struct program_instruction *i)
+/* When repeat (inner, outer) of an instruction is issued, and which vector an operand then names.
+ */
+static int64_t cycle_of(const struct program_instruction *i, int32_t inner, int32_t outer)
 {
-    return i->count[0] == 1 && i->count[1] == 1;
+    return i->cycle + (int64_t)inner * i->interval[0] + (int64_t)outer * i->interval[1];
 }
 
-/* Cycle from which a read finds what it names. */
+static int32_t index_of(const struct program_operand *o, int32_t inner, int32_t outer)
+{
+    return o->index + inner * o->stride[0] + outer * o->stride[1];
+}
+
+/* Issue from which each repeat of a read finds its vector. */
+static int64_t rows_ready_for(const struct tensor_meta *meta, const struct program_instruction *i,
+                              const struct program_operand *held)
+{
+    int64_t ready = INT64_MIN;
+    for (int32_t outer = 0; outer < i->count[1]; outer++)
+        for (int32_t inner = 0; inner < i->count[0]; inner++) {
+            int64_t later = cycle_of(i, inner, outer) - i->cycle;
+            int64_t first = meta->row_ready[index_of(held, inner, outer)] - later;
+            ready = first > ready ? first : ready;
+        }
+    return ready;
+}
+
+/* Issue from which a read finds what it names. */
 static int64_t ready_for(const struct block *b, const struct program_instruction *i)
 {
     const struct program_operand *held = &b->code.operand[i->operand + i->outputs - 1u];
@@ -291,36 +328,59 @@ static int64_t ready_for(const struct block *b, const struct program_instruction
     if (i->address_mode == PROGRAM_ADDRESS_EXPERT)
         return b->meta[b->code.operand[i->operand + 1u].tensor].ready +
                program_expert_delay_cycles(b->chip);
-    return meta->row_ready && is_single(i) ? meta->row_ready[held->index] : meta->ready;
+    return meta->row_ready ? rows_ready_for(meta, i, held) : meta->ready;
 }
 
-static int64_t readiness(const struct block *b, int64_t earliest)
+static int64_t readiness(const struct block *b)
 {
-    int64_t shift = earliest;
+    int64_t shift = INT64_MIN;
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
-        int64_t ready = i->opcode == PROGRAM_MEM_READ ? ready_for(b, i) : 0;
+        if (i->opcode != PROGRAM_MEM_READ)
+            continue;
+        int64_t ready = ready_for(b, i);
         shift = ready - i->cycle > shift ? ready - i->cycle : shift;
     }
     return shift;
 }
 
-static int64_t lanes_conflict(const struct block *b, const struct interval hulls[PLANES],
-                              int64_t shift)
+/* The lane of the block below that a lane of this one is; -1: it has none. */
+static int lane_under(const struct reservations_under *under, int lane)
+{
+    if (lane < PROGRAM_QUEUE_SEND || lane >= PROGRAM_QUEUES)
+        return lane;
+    int first = lane < PROGRAM_QUEUE_RECEIVE ? PROGRAM_QUEUE_SEND : PROGRAM_QUEUE_RECEIVE;
+    int peer = under->peer_of_link[lane - first];
+    return peer < 0 ? -1 : first + peer;
+}
+
+static int64_t held_conflict(const struct reservations *r, int lane, struct interval want)
+{
+    int64_t own = lane_conflict(&r->lane[lane], want);
+    int below = r->under.below ? lane_under(&r->under, lane) : -1;
+    if (below < 0)
+        return own;
+    want.from -= r->under.offset, want.to -= r->under.offset;
+    int64_t other = lane_conflict(&r->under.below->lane[below], want);
+    return own > other ? own : other;
+}
+
+static int64_t lanes_conflict(const struct block *b, int64_t shift)
 {
     int64_t worst = 0;
     for (size_t n = b->group_first; n < b->code.instructions; n++) {
         const struct program_instruction *i = &b->code.instruction[n];
-        struct interval v = lane_interval(i);
-        int64_t c = lane_conflict(&b->busy->lane[i->queue],
-                                  (struct interval){v.from + shift, v.to + shift});
+        struct interval v = lane_interval(b->chip, i);
+        int64_t c =
+            held_conflict(b->busy, i->queue, (struct interval){v.from + shift, v.to + shift});
         worst = c > worst ? c : worst;
     }
     for (int p = 0; p < PLANES; p++) {
-        if (hulls[p].from > hulls[p].to)
+        struct interval v = b->busy->hulls[p];
+        if (v.from > v.to)
             continue;
-        struct interval v = {hulls[p].from + shift, hulls[p].to + shift};
-        int64_t c = lane_conflict(&b->busy->lane[PROGRAM_QUEUES + p], v);
+        int64_t c = held_conflict(b->busy, PROGRAM_QUEUES + p,
+                                  (struct interval){v.from + shift, v.to + shift});
         worst = c > worst ? c : worst;
     }
     return worst;
@@ -351,14 +411,17 @@ static int64_t stream_conflict(const struct combs *open, const struct combs *hel
 
 /* Cycles that the group must move on at the least to be clear of a stream that it is not clear of;
  * 0: there is none. The stream that was in the way last comes first. */
-static int64_t streams_conflict(const struct reservations *r, int64_t shift, int *last)
+static int64_t streams_conflict(struct reservations *r, int64_t shift)
 {
     enum { ALL = DIRECTIONS * STREAMS };
     for (int n = 0; n < ALL; n++) {
-        int at = (*last + n) % ALL, d = at / STREAMS, s = at % STREAMS;
-        int64_t step = stream_conflict(&r->open[d][s], &r->stream[d][s], shift);
+        int at = (r->last + n) % ALL, d = at / STREAMS, s = at % STREAMS;
+        const struct combs *open = &r->open[d][s];
+        int64_t step = stream_conflict(open, &r->stream[d][s], shift);
+        if (step == 0 && r->under.below)
+            step = stream_conflict(open, &r->under.below->stream[d][s], shift - r->under.offset);
         if (step > 0) {
-            *last = at;
+            r->last = at;
             return step;
         }
     }
@@ -395,6 +458,19 @@ static void commit_streams(struct reservations *r, int64_t shift)
         }
 }
 
+/* Each vector of a write that ends in cycle `end` can be read from the cycle after its own on. */
+static void note_rows(struct tensor_meta *meta, const struct program_instruction *i,
+                      const struct program_operand *held, int64_t end)
+{
+    int64_t last = cycle_of(i, i->count[0] - 1, i->count[1] - 1);
+    for (int32_t outer = 0; outer < i->count[1]; outer++)
+        for (int32_t inner = 0; inner < i->count[0]; inner++) {
+            int64_t ready = end + 1 - last + cycle_of(i, inner, outer);
+            int64_t *row = &meta->row_ready[index_of(held, inner, outer)];
+            *row = ready > *row ? ready : *row;
+        }
+}
+
 /* Readiness after a write, residency over all accesses. */
 static void note_access(struct block *b, const struct program_instruction *i, int64_t end)
 {
@@ -403,8 +479,8 @@ static void note_access(struct block *b, const struct program_instruction *i, in
     struct tensor_meta *meta = &b->meta[last->tensor];
     if (i->opcode == PROGRAM_MEM_WRITE && meta->ready < end + 1)
         meta->ready = end + 1;
-    if (i->opcode == PROGRAM_MEM_WRITE && meta->row_ready && meta->row_ready[last->index] < end + 1)
-        meta->row_ready[last->index] = end + 1;
+    if (i->opcode == PROGRAM_MEM_WRITE && meta->row_ready)
+        note_rows(meta, i, last, end);
     if (t->kind != PROGRAM_TENSOR_ACTIVATION)
         return;
     t->live_from = i->cycle < t->live_from ? i->cycle : t->live_from;
@@ -421,7 +497,7 @@ static void note_ids(struct block *b, const struct program_instruction *i, int64
 static void commit_instruction(struct block *b, struct program_instruction *i, int64_t shift)
 {
     i->cycle += shift;
-    struct interval v = lane_interval(i);
+    struct interval v = lane_interval(b->chip, i);
     hold(&b->busy->lane[i->queue], v);
     struct program_op *op = &b->code.op[i->op];
     int64_t end = i->cycle + hull(pattern_of(i)) + 1 + place_delay(b->chip, i);
@@ -434,19 +510,26 @@ static void commit_instruction(struct block *b, struct program_instruction *i, i
         note_ids(b, i, v.to);
 }
 
-int64_t place_group(struct block *b, int64_t earliest)
+void place_open(struct block *b)
 {
-    struct interval hulls[PLANES];
     open_drives(b);
     stretch_to_consumers(b);
-    plane_hulls(b, hulls);
-    int64_t shift = readiness(b, earliest);
-    int last = 0;
-    for (int64_t step = 1; step > 0; shift += step) {
-        step = lanes_conflict(b, hulls, shift);
-        if (step == 0)
-            step = streams_conflict(b->busy, shift, &last);
-    }
+    plane_hulls(b, b->busy->hulls);
+    b->busy->ready = readiness(b);
+    b->busy->last = 0;
+}
+
+int64_t place_step(struct block *b, int64_t shift)
+{
+    if (b->busy->ready > shift)
+        return b->busy->ready - shift;
+    int64_t step = lanes_conflict(b, shift);
+    return step > 0 ? step : streams_conflict(b->busy, shift);
+}
+
+void place_close(struct block *b, int64_t shift)
+{
+    const struct interval *hulls = b->busy->hulls;
     for (size_t n = b->group_first; n < b->code.instructions; n++)
         commit_instruction(b, &b->code.instruction[n], shift);
     for (int p = 0; p < PLANES; p++)
@@ -455,5 +538,14 @@ int64_t place_group(struct block *b, int64_t earliest)
                  (struct interval){hulls[p].from + shift, hulls[p].to + shift});
     commit_streams(b->busy, shift);
     b->group_first = b->code.instructions;
+}
+
+int64_t place_group(struct block *b, int64_t earliest)
+{
+    int64_t shift = earliest;
+    place_open(b);
+    for (int64_t step = 1; step > 0; shift += step)
+        step = place_step(b, shift);
+    place_close(b, shift);
     return shift;
 }

@@ -116,6 +116,14 @@ static bool shares_pipeline(const struct plan *p)
     return p->input.seats != 0 && p->input.seats != 1;
 }
 
+static struct stages_unit last_unit(const struct plan *p, const struct partition_stage *stage)
+{
+    struct stages_unit u = unit_at(p, stage, stage->first_block);
+    while (u.next < stage->first_block + stage->blocks)
+        u = unit_at(p, stage, u.next);
+    return u;
+}
+
 static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s)
 {
     bool last = s + 1 == p->stages;
@@ -123,6 +131,7 @@ static bool build_transfer(struct plan *p, enum partition_phase phase, int32_t s
     struct transfer_request r = {.phase = phase,
                                  .from_first = p->stage[s].first_chip,
                                  .to_first = to->first_chip,
+                                 .from = last_unit(p, &p->stage[s]),
                                  .what = last ? TRANSFER_TOKEN : needs_of(p, to),
                                  .straight = shares_pipeline(p)};
     if (last && (phase == PARTITION_PREFILL || s == 0))

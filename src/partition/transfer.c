@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writes the sends, forwards and receives of a transfer on the routes that were planned for it.
+/* Writes the sends, forwards and receives of a transfer, vector by vector as the sender has them.
  *
- * A piece is one byte plane of one quad. Where both groups stand in one node, piece k leaves chip k
- * % T of the sender for all receivers at once. Otherwise interconnect/route.h gives every piece a
- * way from a sender to a receiver, who passes every vector on to its group as it comes: a received
- * vector runs from the link straight back to the links, and through the SXM inward to its own SRAM.
- * Pieces for the same slices go one behind the other: a slice takes one train at a time. */
+ * A piece is one byte plane of one tile's rows (in prefill, of all tiles of a quad). It departs as
+ * soon as it stands in the sender's SRAM, while the sender's last block still runs: everything is
+ * placed over what that block has reserved. interconnect/route.h gives every piece a way: from a
+ * chip of the sender straight to all receivers where both groups stand in one node, else to a
+ * receiver who passes every vector on to its group as it comes: a received vector runs from the
+ * link straight back to the links, and through the SXM inward to its own SRAM. */
 #include "partition/transfer.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,20 +19,17 @@
 #include "partition/place.h"
 
 enum {
-    STREAM_SEND = 24,   /* westward, SRAM to links; one a way */
-    STREAM_PASS = 12,   /* westward, link to links; one a link */
-    STREAM_IN = 0,      /* eastward, link to SRAM; one a link */
-    START_MARGIN = 128, /* cycles from a slice to the links, and more */
+    STREAM_SEND = 24, /* westward, SRAM to links; one a way */
+    STREAM_PASS = 12, /* westward, link to links; one a link */
+    STREAM_IN = 0,    /* eastward, link to SRAM; one a link */
     LINKS = PROGRAM_QUEUE_RECEIVE - PROGRAM_QUEUE_SEND,
-    PIECES = 4 * SHAPE_QUADS,
 };
 
 struct piece {
     char name[24];     /* of its tensor */
     int32_t buffer[2]; /* where its rows stand at the sender, and at the receiver; token: unused */
-    int32_t quad, sub, vectors;
-    int32_t way;   /* that it takes */
-    int64_t start; /* departure of its first vector from the first chip */
+    int32_t quad, sub, first, vectors;
+    int32_t way; /* that it takes */
 };
 
 struct journey {
@@ -40,8 +39,9 @@ struct journey {
     const struct transfer_request *request;
     struct route_net net;
     struct route_request ends;
-    struct piece piece[PIECES];
-    int32_t pieces;
+    struct route route;
+    int64_t from_cycles; /* of the sender's last block, which ends in cycle 0 */
+    int64_t latest;      /* departure so far */
 };
 
 static int32_t group_of(const struct journey *j)
@@ -64,6 +64,31 @@ static bool is_sender(const struct journey *j, int32_t chip)
     return chip >= j->request->from_first && chip < j->request->from_first + group_of(j);
 }
 
+/* What a chip of the sender runs last, as its rank, or another where only that one is compiled. */
+static const struct block *last_block(const struct journey *j, int32_t chip)
+{
+    const struct stages_unit *u = &j->request->from;
+    int32_t rank = chip - j->request->from_first;
+    return &j->t->rank[rank < j->t->ranks ? rank : 0]
+                .block[template_phase(j->request->phase, u->kind)][u->kind][u->variant];
+}
+
+/* A sender's are those of its last block, so far. */
+static struct reservations *reservations_of(const struct journey *j, int32_t chip)
+{
+    struct reservations_under under = {NULL, -j->from_cycles, {0}};
+    int32_t link[LINKS], first = j->request->from_first;
+    if (!is_sender(j, chip))
+        return reservations_create();
+    under.below = last_block(j, chip)->busy;
+    for (int32_t l = 0; l < LINKS; l++)
+        under.peer_of_link[l] = -1;
+    for (int32_t peer = 0; peer < group_of(j); peer++)
+        if (lpu_topology_direct_links(j->topology, chip, first + peer, link))
+            under.peer_of_link[link[0]] = peer;
+    return reservations_create_over(&under);
+}
+
 /* The block of `chip`, created at its first use from the tables of its rank. */
 static struct block *part_of(struct journey *j, int32_t chip)
 {
@@ -76,35 +101,48 @@ static struct block *part_of(struct journey *j, int32_t chip)
     const struct block *common = &j->t->rank[0].common[j->request->phase];
     *p = (struct transfer_part){chip, {.shape = common->shape, .chip = common->chip}};
     p->block.sram = common->sram;
-    p->block.busy = reservations_create();
+    p->block.busy = reservations_of(j, chip);
     emit_op(&p->block, is_token(j) ? "token" : "hidden", false);
     return &p->block;
 }
 
-/* The tensor that a piece belongs to, as `chip` knows it: a place of its own where it is a sender
- * or a receiver, a mere label where it passes on. */
-static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
-                         const struct piece *piece)
+static int32_t find_tensor(const struct block *b, const char *name)
+{
+    for (size_t n = 0; n < b->code.tensors; n++)
+        if (strcmp(b->code.tensor[n].name, name) == 0)
+            return (int32_t)n;
+    return -1;
+}
+
+/* The sender reads `tensor` when its last block has written it. */
+static void follow_sender(const struct journey *j, struct block *b, int32_t tensor, int32_t chip)
+{
+    const struct block *from = last_block(j, chip);
+    int32_t written = find_tensor(from, b->code.tensor[tensor].name);
+    assert(written >= 0 && "a sender hands on what its last block has");
+    const struct tensor_meta *meta = &from->meta[written];
+    b->meta[tensor].ready = meta->ready - j->from_cycles;
+    if (!meta->row_ready)
+        return;
+    emit_follow_rows(b, tensor);
+    for (int32_t n = 0; n < b->code.tensor[tensor].count; n++)
+        b->meta[tensor].row_ready[n] = meta->row_ready[n] - j->from_cycles;
+}
+
+static int32_t emit_label(const struct journey *j, struct block *b, const char *name)
+{
+    int32_t label = emit_transient(b, name, PROGRAM_DTYPE_FP16, is_token(j) ? 4 : 2);
+    b->meta[label].layer_step = is_token(j) ? -1 : 0;
+    return label;
+}
+
+static int32_t emit_token(const struct journey *j, struct block *b)
 {
     const struct template_rank *r = &j->t->rank[0];
-    for (size_t n = 0; n < b->code.tensors; n++)
-        if (strcmp(b->code.tensor[n].name, piece->name) == 0)
-            return (int32_t)n;
-    if (!is_sender(j, chip) && !is_receiver(j, chip)) {
-        int32_t label = emit_transient(b, piece->name, PROGRAM_DTYPE_FP16, is_token(j) ? 4 : 2);
-        b->meta[label].layer_step = is_token(j) ? -1 : 0;
-        return label;
-    }
-    if (!is_token(j)) {
-        const char buffer[] = {piece->name[0], piece->name[1], '\0'};
-        return ops_residual(b, buffer, piece->buffer[is_receiver(j, chip)], 0,
-                            r->residual[j->request->phase])
-            .tensor[piece->quad];
-    }
     const struct program *common = &r->common[0].code;
     const struct program_tensor *token = &common->tensor[r->tables.token];
     return emit_tensor(b,
-                       &(struct tensor_spec){.name = piece->name,
+                       &(struct tensor_spec){.name = "token",
                                              .kind = PROGRAM_TENSOR_ACTIVATION,
                                              .dtype = PROGRAM_DTYPE_KEY,
                                              .subs = 4,
@@ -116,19 +154,45 @@ static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
                        emit_address(&r->common[0], r->tables.token, 0));
 }
 
+/* The tensor that a piece belongs to, as `chip` knows it: a place of its own where it is a sender
+ * or a receiver, a mere label where it passes on. */
+static int32_t tensor_of(struct journey *j, struct block *b, int32_t chip,
+                         const struct piece *piece)
+{
+    const char buffer[] = {piece->name[0], piece->name[1], '\0'};
+    int32_t tensor = find_tensor(b, piece->name);
+    if (tensor >= 0)
+        return tensor;
+    if (!is_sender(j, chip) && !is_receiver(j, chip))
+        return emit_label(j, b, piece->name);
+    size_t before = b->code.tensors;
+    tensor = is_token(j) ? emit_token(j, b)
+                         : ops_residual(b, buffer, piece->buffer[is_receiver(j, chip)], 0,
+                                        j->t->rank[0].residual[j->request->phase])
+                               .tensor[piece->quad];
+    for (size_t n = before; n < b->code.tensors && is_sender(j, chip); n++)
+        follow_sender(j, b, (int32_t)n, chip);
+    return tensor;
+}
+
 static struct pattern pattern_of(const struct journey *j, const struct piece *piece)
 {
     int32_t slot = (int32_t)machine_link_slot_cycles(j->t->shape[0].chip);
     return emit_pattern(piece->vectors, slot, 1, 0);
 }
 
-/* From SRAM to the links; returns the operand that sends name. */
+static struct walk walk_of(const struct piece *piece)
+{
+    return emit_walk(piece->first, 1, 0);
+}
+
+/* From SRAM to the links, departing in cycle 0; returns the operand that sends name. */
 static struct program_operand emit_departure(struct journey *j, int32_t chip,
                                              const struct piece *piece)
 {
     struct block *b = part_of(j, chip);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND + piece->way, emit_link_x(b), piece->start};
-    return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, emit_walk(0, 1, 0),
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND + piece->way, emit_link_x(b), 0};
+    return emit_read(b, tensor_of(j, b, chip, piece), piece->sub, 1, walk_of(piece),
                      pattern_of(j, piece), at);
 }
 
@@ -164,13 +228,13 @@ static struct program_operand emit_arrival(struct journey *j, struct lpu_port po
     uint8_t direction = onward ? PROGRAM_WEST : PROGRAM_EAST;
     int32_t stream = (onward ? STREAM_PASS : STREAM_IN) + port.link;
     struct program_operand out =
-        emit_stream(direction, stream, 1, tensor, piece->sub, emit_walk(0, 1, 0));
+        emit_stream(direction, stream, 1, tensor, piece->sub, walk_of(piece));
     struct lane_group from = emit_link_arrive(b, port.link, out, p, departure, out);
     *cycle = from.cycle;
     if (is_receiver(j, port.chip)) {
         if (onward)
             from = emit_turn(b, out, port.link, p, *cycle);
-        emit_write(b, tensor, piece->sub, 1, emit_walk(0, 1, 0), p, from);
+        emit_write(b, tensor, piece->sub, 1, walk_of(piece), p, from);
     }
     return out;
 }
@@ -191,33 +255,11 @@ static void emit_fan_out(struct journey *j, int32_t chip, struct program_operand
     }
 }
 
-/* Pieces k and k + count_items are for the same slices. */
-static int32_t count_items(const struct journey *j)
+/* On its way, departing in cycle 0 of the open groups of all chips that it comes by. */
+static void emit_piece(struct journey *j, const struct piece *piece)
 {
-    const struct piece *piece = j->piece;
-    int32_t n = 1;
-    while (n < j->pieces && (piece[n].quad != piece->quad || piece[n].sub != piece->sub))
-        n++;
-    return n;
-}
-
-/* All pieces, each from a chip of its own as far as there are, to all receivers in one hop. */
-static void run_direct(struct journey *j)
-{
-    struct timetable_leg leg[TEMPLATE_RANKS];
-    int32_t items = count_items(j);
-    for (int32_t k = 0; k < j->pieces; k++) {
-        struct piece *piece = &j->piece[k];
-        int32_t chip = j->request->from_first + k % items % group_of(j);
-        size_t legs = route_fan_out(&j->net, &j->ends, chip, 0, leg);
-        piece->start = timetable_book_way(j->net.links, leg, legs, 0, piece->vectors);
-        emit_fan_out(j, chip, emit_departure(j, chip, piece), piece, piece->start);
-    }
-}
-
-static void run_way(struct journey *j, const struct route_way *way, const struct piece *piece)
-{
-    int64_t departure = piece->start;
+    const struct route_way *way = &j->route.way[piece->way];
+    int64_t departure = 0;
     int32_t chip = way->first;
     struct program_operand what = emit_departure(j, chip, piece);
     for (int32_t h = 0; h < way->hops; h++) {
@@ -230,100 +272,147 @@ static void run_way(struct journey *j, const struct route_way *way, const struct
     emit_fan_out(j, chip, what, piece, departure);
 }
 
-/* Pieces for the same slices make one item. */
-static bool run_routes(struct journey *j)
+static bool has_open_group(const struct block *b)
 {
-    struct route route;
-    struct route_item item[PIECES];
-    int32_t items = count_items(j);
-    for (int32_t k = 0; k < j->pieces; k++)
-        item[k % items].vectors = (k < items ? 0 : item[k % items].vectors) + j->piece[k].vectors;
-    if (!route_plan(&j->net, &j->ends, item, items, &route))
-        return false;
-    for (int32_t k = 0; k < j->pieces; k++) {
-        struct piece *piece = &j->piece[k];
-        struct route_item *own = &item[k % items];
-        piece->way = own->way;
-        piece->start = own->departure;
-        own->departure += piece->vectors * j->net.slot_cycles;
-        run_way(j, &route.way[own->way], piece);
+    return b->group_first < b->code.instructions;
+}
+
+/* Cycles by which all chips have to move on, for one of them at the least. */
+static int64_t step_of_parts(const struct transfer *x, int64_t shift)
+{
+    int64_t step = 0;
+    for (size_t n = 0; n < x->parts && step == 0; n++)
+        if (has_open_group(&x->part[n].block))
+            step = place_step(&x->part[n].block, shift);
+    return step;
+}
+
+/* The earliest departure with which the open groups of all chips fit, and the links are free. */
+static void place_piece(struct journey *j, const struct piece *piece)
+{
+    struct transfer *x = j->transfer;
+    struct timetable_leg leg[ROUTE_MOST_LEGS];
+    size_t legs = route_legs(&j->net, &j->ends, &j->route.way[piece->way], leg);
+    int64_t departure = -j->from_cycles;
+    for (size_t n = 0; n < x->parts; n++)
+        if (has_open_group(&x->part[n].block))
+            place_open(&x->part[n].block);
+    for (int64_t step = 1; step > 0; departure += step) {
+        departure = timetable_find_way(j->net.links, leg, legs, departure, piece->vectors);
+        step = step_of_parts(x, departure);
     }
-    return true;
+    for (size_t n = 0; n < x->parts; n++)
+        if (has_open_group(&x->part[n].block))
+            place_close(&x->part[n].block, departure);
+    timetable_book_way(j->net.links, leg, legs, departure, piece->vectors);
+    j->latest = departure > j->latest ? departure : j->latest;
 }
 
-static void add_piece(struct journey *j, struct piece piece)
+/* When the sender has all vectors of a piece. */
+static int64_t ready_cycle(const struct journey *j, const struct piece *piece)
 {
-    if (piece.vectors > 0)
-        j->piece[j->pieces++] = piece;
+    const struct block *from = last_block(j, j->request->from_first);
+    const struct tensor_meta *meta = &from->meta[find_tensor(from, piece->name)];
+    int64_t ready = meta->row_ready ? INT64_MIN : meta->ready;
+    for (int32_t n = 0; meta->row_ready && n < piece->vectors; n++) {
+        int64_t row = meta->row_ready[piece->first + n];
+        ready = row > ready ? row : ready;
+    }
+    return ready - j->from_cycles;
 }
 
-static void cut_token(struct journey *j)
+static void send_piece(struct journey *j, struct piece piece)
+{
+    if (piece.vectors <= 0)
+        return;
+    int64_t ready = ready_cycle(j, &piece), from = ready > j->latest ? ready : j->latest;
+    piece.way = route_choose(&j->net, &j->ends, &j->route, from, piece.vectors).way;
+    emit_piece(j, &piece);
+    place_piece(j, &piece);
+}
+
+static void send_token(struct journey *j)
 {
     int32_t rows = j->t->shape[j->request->phase].rows;
     for (int32_t sub = 0; sub < 4; sub++)
-        add_piece(j, (struct piece){.name = "token", .sub = sub, .vectors = rows});
+        send_piece(j, (struct piece){.name = "token", .sub = sub, .vectors = rows});
 }
 
-/* Rows called h`number` that stand in buffer `from` and are wanted in buffer `to`. */
-static void cut_rows(struct journey *j, int32_t number, int32_t from, int32_t to)
+/* Tile rows [first, first + count) of all quads. */
+static void send_tile_rows(struct journey *j, struct piece piece, int32_t number, int32_t first,
+                           int32_t count)
 {
     const struct shape *s = &j->t->shape[j->request->phase];
     for (int32_t k = 0; k < 2 * SHAPE_QUADS; k++) {
-        struct piece piece = {.buffer = {from, to}, .quad = k / 2, .sub = k % 2};
-        piece.vectors = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, piece.quad) * s->rows;
+        int32_t left = shape_tiles_of(s->hidden_tiles, SHAPE_QUADS, k / 2) - first;
+        piece.quad = k / 2, piece.sub = k % 2;
+        piece.first = first * s->rows;
+        piece.vectors = (left < count ? left : count) * s->rows;
         snprintf(piece.name, sizeof piece.name, "h%d.q%d", number, piece.quad);
-        add_piece(j, piece);
+        send_piece(j, piece);
     }
 }
 
-static void cut_pieces(struct journey *j)
+/* Rows called h`number` that stand in buffer `from` and are wanted in buffer `to`. */
+static void send_rows(struct journey *j, int32_t number, int32_t from, int32_t to)
+{
+    const struct shape *s = &j->t->shape[j->request->phase];
+    int32_t tile_rows = shape_tile_rows(s->hidden_tiles, SHAPE_QUADS);
+    int32_t count = j->request->phase == PARTITION_PREFILL ? tile_rows : 1;
+    for (int32_t first = 0; first < tile_rows; first += count)
+        send_tile_rows(j, (struct piece){.buffer = {from, to}}, number, first, count);
+}
+
+static void send_all(struct journey *j)
 {
     switch (j->request->what) {
     case TRANSFER_TOKEN:
-        cut_token(j);
+        send_token(j);
         break;
     case TRANSFER_AFTER_MLP:
-        cut_rows(j, 0, 0, 0);
+        send_rows(j, 0, 0, 0);
         break;
     case TRANSFER_INSIDE_MLP:
-        cut_rows(j, 2, 0, 2);
-        cut_rows(j, 1, 1, 1);
+        send_rows(j, 1, 1, 1);
+        send_rows(j, 2, 0, 2);
         break;
     case TRANSFER_AFTER_ATTENTION:
-        cut_rows(j, 1, 1, 1);
+        send_rows(j, 1, 1, 1);
         break;
     }
+}
+
+static struct route_net net_of(const struct lpu_topology *topology, const struct lpu_chip *chip)
+{
+    int64_t slot = machine_link_slot_cycles(chip);
+    return (struct route_net){.topology = topology,
+                              .links = timetable_create(topology->chips * topology->links, slot),
+                              .slot_cycles = slot,
+                              .pass_cycles = chip->c2c_hop_cycles + chip->c2c_receive_cycles};
 }
 
 bool transfer_build(struct transfer *transfer, const struct templates *templates,
                     const struct lpu_topology *topology, const struct transfer_request *request)
 {
     *transfer = (struct transfer){0};
-    const struct lpu_chip *chip = templates->shape[0].chip;
-    int32_t node = topology->chips_per_node;
     struct journey j = {.transfer = transfer,
                         .t = templates,
                         .topology = topology,
                         .request = request,
-                        .net = {.topology = topology,
-                                .slot_cycles = machine_link_slot_cycles(chip),
-                                .pass_cycles = chip->c2c_hop_cycles + chip->c2c_receive_cycles}};
-    bool joined = true;
-    j.ends = (struct route_request){
-        request->from_first, group_of(&j), request->to_first, group_of(&j), 0, request->straight};
-    j.net.links = timetable_create(topology->chips * topology->links, j.net.slot_cycles);
-    cut_pieces(&j);
-    if (request->from_first / node == request->to_first / node)
-        run_direct(&j);
-    else
-        joined = run_routes(&j);
+                        .net = net_of(topology, templates->shape[0].chip)};
+    j.ends = (struct route_request){request->from_first, group_of(&j), request->to_first,
+                                    group_of(&j), request->straight};
+    j.from_cycles = stages_unit_length(templates, request->phase, request->from);
+    j.latest = -j.from_cycles;
+    j.route = route_find(&j.net, &j.ends);
+    if (j.route.ways)
+        send_all(&j);
     timetable_release(j.net.links);
     for (size_t n = 0; n < transfer->parts; n++) {
-        struct block *b = &transfer->part[n].block;
-        place_group(b, START_MARGIN);
-        transfer->length = b->end > transfer->length ? b->end : transfer->length;
+        int64_t end = transfer->part[n].block.end;
+        transfer->length = end > transfer->length ? end : transfer->length;
     }
-    return joined;
+    return j.route.ways > 0;
 }
 
 void transfer_release(struct transfer *transfer)

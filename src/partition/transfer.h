@@ -5,7 +5,7 @@
 #define PARTITION_TRANSFER_H
 
 #include "interconnect/lpu_topology.h"
-#include "partition/template.h"
+#include "partition/stages.h"
 
 /* Instructions of one chip that takes part, as a block with physical link numbers. */
 struct transfer_part {
@@ -16,7 +16,7 @@ struct transfer_part {
 struct transfer {
     struct transfer_part *part;
     size_t parts, capacity;
-    int64_t length; /* cycles from the end of the sender's blocks to the start of the receiver's */
+    int64_t length; /* cycles from the end of the sender's blocks to the last arrival */
 };
 
 /* What moves: residual rows (inside an MLP those that it began with, too), or the token. */
@@ -30,6 +30,7 @@ enum transfer_what {
 struct transfer_request {
     enum partition_phase phase;
     int32_t from_first, to_first; /* first chips of both groups */
+    struct stages_unit from;      /* the sender's last */
     enum transfer_what what;
     bool straight; /* no detours: chips of other stages may be at work on other steps */
 };

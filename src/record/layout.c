@@ -118,7 +118,7 @@ static const struct record_column plan_bounds[] = {
     TEXT(record_plan_bound, name, "op, or kind of part"),
     TIME(record_plan_bound, cycles, "cycles",
          "as compiled; op: by which it ends after those before"),
-    TIME(record_plan_bound, bound_cycles, "cycles", "at least; op: what it adds to its block's"),
+    TIME(record_plan_bound, bound_cycles, "cycles", "at least; op: what it adds to its block's; move: 0, it has none of its own"),
     TIME(record_plan_bound, span_cycles, "cycles", "op: first issue to last result, as compiled"),
     TIME(record_plan_bound, alone_cycles, "cycles", "op: first issue to last result, at least"),
     TIME(record_plan_bound, install_cycles, "cycles", "op: weights and cache into the MXM"),

@@ -23,7 +23,8 @@ struct net {
     struct lpu_topology topology;
     struct route_net net;
     struct route route;
-    struct route_item item[MOST_VECTORS];
+    struct route_choice choice[MOST_VECTORS]; /* of each train */
+    int64_t last_cycle;                       /* when the last vector of all is there */
 };
 
 static struct net *open_net(const struct lpu_rack *of)
@@ -43,15 +44,30 @@ static void close_net(struct net *n)
     base_free(n);
 }
 
+/* Trains of `length` vectors, each by the best way after those before it. */
+static void send_trains(struct net *n, const struct route_request *request, int32_t trains,
+                        int32_t length)
+{
+    n->route = route_find(&n->net, request);
+    CU_ASSERT_TRUE_FATAL(n->route.ways > 0);
+    for (int32_t k = 0; k < trains; k++) {
+        struct timetable_leg leg[ROUTE_MOST_LEGS];
+        struct route_choice c = route_choose(&n->net, request, &n->route, 0, length);
+        size_t legs = route_legs(&n->net, request, &n->route.way[c.way], leg);
+        CU_ASSERT_EQUAL(timetable_book_way(n->net.links, leg, legs, c.departure, length),
+                        c.departure);
+        n->choice[k] = c;
+        n->last_cycle = c.arrival > n->last_cycle ? c.arrival : n->last_cycle;
+    }
+    CU_ASSERT_TRUE(timetable_is_valid(n->net.links));
+}
+
 /* Each vector for itself from one chip to another; returns when the last one is there. */
 static int64_t send(struct net *n, int32_t from, int32_t to, int32_t vectors)
 {
-    const struct route_request request = {from, 1, to, 1, 0, false};
-    for (int32_t v = 0; v < vectors; v++)
-        n->item[v].vectors = 1;
-    CU_ASSERT_TRUE_FATAL(route_plan(&n->net, &request, n->item, vectors, &n->route));
-    CU_ASSERT_TRUE(timetable_is_valid(n->net.links));
-    return n->route.last_cycle;
+    const struct route_request request = {from, 1, to, 1, false};
+    send_trains(n, &request, vectors, 1);
+    return n->last_cycle;
 }
 
 static int32_t ways_taken(const struct net *n, int32_t vectors)
@@ -59,8 +75,8 @@ static int32_t ways_taken(const struct net *n, int32_t vectors)
     bool taken[ROUTE_MOST_WAYS] = {false};
     int32_t count = 0;
     for (int32_t v = 0; v < vectors; v++) {
-        count += !taken[n->item[v].way];
-        taken[n->item[v].way] = true;
+        count += !taken[n->choice[v].way];
+        taken[n->choice[v].way] = true;
     }
     return count;
 }
@@ -122,7 +138,7 @@ static void a_busy_direct_link_is_gone_around(void)
     CU_ASSERT_EQUAL_FATAL(lpu_topology_direct_links(&n->topology, 0, 1, links), 1);
     timetable_book(n->net.links, links[0], 0, 1000);
     CU_ASSERT_EQUAL(send(n, 0, 1, 1), 2 * PASS);
-    CU_ASSERT_EQUAL(n->route.way[n->item[0].way].hops, 2);
+    CU_ASSERT_EQUAL(n->route.way[n->choice[0].way].hops, 2);
     close_net(n);
 }
 
@@ -131,7 +147,7 @@ static void check_bookings(const struct net *n, int32_t items)
 {
     int64_t due = 0, booked = 0;
     for (int32_t v = 0; v < items; v++)
-        due += (int64_t)n->item[v].vectors * SLOT * n->route.way[n->item[v].way].hops;
+        due += (int64_t)SLOT * n->route.way[n->choice[v].way].hops;
     for (int32_t w = 0; w < n->topology.chips * n->topology.links; w++)
         booked += timetable_booked_cycles(n->net.links, w);
     CU_ASSERT_EQUAL(due, booked);
@@ -163,7 +179,7 @@ static void ways_lead_from_end_to_end_and_book_their_links(void)
             int32_t from = (int32_t)(random % (uint64_t)n->topology.chips);
             int32_t to = (int32_t)((random >> 20) % (uint64_t)n->topology.chips);
             int32_t vectors = 1 + (int32_t)(random >> 40) % 500;
-            const struct route_request request = {from, 1, to, 1, 0, false};
+            const struct route_request request = {from, 1, to, 1, false};
             if (from != to) {
                 int64_t last = send(n, from, to, vectors);
                 int32_t hops = n->route.way[0].hops;
@@ -179,12 +195,10 @@ static void ways_lead_from_end_to_end_and_book_their_links(void)
 /* Eight pieces from all chips of a node to all chips of another: each by ends of its own. */
 static void pieces_between_groups_have_ends_of_their_own(void)
 {
-    const struct route_request request = {16, 8, 24, 8, 0, false};
+    const struct route_request request = {16, 8, 24, 8, false};
     struct net *n = open_net(&racks);
     bool first[8] = {false}, last[8] = {false};
-    for (int32_t k = 0; k < 8; k++)
-        n->item[k].vectors = 1000;
-    CU_ASSERT_TRUE_FATAL(route_plan(&n->net, &request, n->item, 8, &n->route));
+    send_trains(n, &request, 8, 1000);
     check_ways(n, &request);
     CU_ASSERT_EQUAL(ways_taken(n, 8), 8);
     for (int32_t w = 0; w < n->route.ways; w++) {
@@ -198,11 +212,9 @@ static void pieces_between_groups_have_ends_of_their_own(void)
 
 static void straight_ways_have_the_fewest_hops(void)
 {
-    const struct route_request request = {16, 8, 24, 8, 0, true};
+    const struct route_request request = {16, 8, 24, 8, true};
     struct net *n = open_net(&racks);
-    for (int32_t k = 0; k < 8; k++)
-        n->item[k].vectors = 1000;
-    CU_ASSERT_TRUE_FATAL(route_plan(&n->net, &request, n->item, 8, &n->route));
+    send_trains(n, &request, 8, 1000);
     CU_ASSERT_TRUE(n->route.ways > 0 && n->route.ways < 8);
     for (int32_t w = 0; w < n->route.ways; w++)
         CU_ASSERT_EQUAL(n->route.way[w].hops, 1);
@@ -214,7 +226,7 @@ static void the_same_request_gets_the_same_routes(void)
     struct net *a = open_net(&racks), *b = open_net(&racks);
     CU_ASSERT_EQUAL(send(a, 3, 300, 700), send(b, 3, 300, 700));
     CU_ASSERT_EQUAL(memcmp(&a->route, &b->route, sizeof a->route), 0);
-    CU_ASSERT_EQUAL(memcmp(a->item, b->item, 700 * sizeof a->item[0]), 0);
+    CU_ASSERT_EQUAL(memcmp(a->choice, b->choice, 700 * sizeof a->choice[0]), 0);
     close_net(a);
     close_net(b);
 }

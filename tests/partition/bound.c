@@ -85,7 +85,6 @@ static void check_block(const char *whose, const struct bound_block *block)
 static void check_stage(const char *whose, const struct bound_stage *stage)
 {
     check(whose, "a stage", stage->cycles, stage->bound);
-    check(whose, "a move", stage->move_cycles, stage->move_bound);
 }
 
 static void check_phase(const struct plan *plan, const char *whose, enum partition_phase phase)

@@ -157,10 +157,9 @@ static int64_t skew_of(const struct block *b, const struct program_instruction *
 
 /* Queues, banks and planes. An instruction holds its queue for its whole length, a group its
  * planes. */
-static void mark_units(struct map *m, const struct block *b, size_t n)
+static void mark_units(struct map *m, const struct block *b, size_t n, int32_t owner)
 {
     const struct program_instruction *i = &b->code.instruction[n];
-    int32_t owner = (int32_t)n + 1;
     for (int64_t c = i->cycle; c <= last_issue(i); c++)
         take(m, m->queue[i->queue], c, owner);
     for (int32_t o = 0; o < i->count[1] && is_memory(i); o++)
@@ -204,16 +203,17 @@ static void mark_stream(struct map *m, const struct block *b, size_t producer, s
         }
 }
 
-/* Collisions of everything that was placed. */
-static int32_t judge(const struct block *b)
+/* Collisions of everything that was placed in blocks of one chip. */
+static int32_t judge(const struct block *block, int32_t blocks)
 {
     struct map *m = base_alloc(1, sizeof *m);
-    int32_t vectors = 0;
-    for (size_t n = 0; n < b->code.instructions; n++) {
-        mark_units(m, b, n);
-        if (b->code.instruction[n].inputs)
-            mark_stream(m, b, n - 1, n, &vectors);
-    }
+    int32_t vectors = 0, owner = 0;
+    for (const struct block *b = block; b < block + blocks; b++)
+        for (size_t n = 0; n < b->code.instructions; n++) {
+            mark_units(m, b, n, ++owner);
+            if (b->code.instruction[n].inputs)
+                mark_stream(m, b, n - 1, n, &vectors);
+        }
     int32_t collisions = m->collisions;
     base_free(m);
     return collisions;
@@ -251,16 +251,21 @@ static bool are_windows_wide_enough(const struct block *b)
     return true;
 }
 
+static void draw_group(struct block *b, struct draw *d)
+{
+    if (draw(d, 3))
+        draw_lookup(b, d);
+    else
+        draw_load(b, d);
+}
+
 /* Fills a block with random groups; forgetful: each group is placed as if it were alone. */
 static struct block drawn_block(const struct shape *shape, uint64_t round, bool forgetful)
 {
     struct block b = new_block(shape);
     struct draw d = {.round = round};
     for (int g = 0; g < GROUPS; g++) {
-        if (draw(&d, 3))
-            draw_lookup(&b, &d);
-        else
-            draw_load(&b, &d);
+        draw_group(&b, &d);
         if (forgetful) {
             reservations_release(b.busy);
             b.busy = reservations_create();
@@ -277,7 +282,7 @@ static void placed_groups_never_collide(void)
     int64_t longest = 0;
     for (uint64_t round = 0; round < ROUNDS; round++) {
         struct block b = drawn_block(&shape, round, false);
-        CU_ASSERT_EQUAL(judge(&b), 0);
+        CU_ASSERT_EQUAL(judge(&b, 1), 0);
         CU_ASSERT_TRUE(are_reads_late_enough(&b));
         CU_ASSERT_TRUE(are_windows_wide_enough(&b));
         longest = b.end > longest ? b.end : longest;
@@ -291,9 +296,42 @@ static void groups_placed_blindly_do(void)
     const struct shape shape = {.chip = rack_chip()};
     for (uint64_t round = 0; round < 2; round++) {
         struct block b = drawn_block(&shape, round, true);
-        CU_ASSERT_TRUE(judge(&b) > 100);
+        CU_ASSERT_TRUE(judge(&b, 1) > 100);
         block_release(&b);
     }
+}
+
+/* Groups among those of a block that began `offset` earlier; blind: they do not know of it. */
+static int32_t collisions_over(const struct shape *shape, uint64_t round, int64_t offset,
+                               bool blind)
+{
+    struct block both[2] = {drawn_block(shape, round, false), new_block(shape)};
+    struct reservations_under under = {blind ? NULL : both[0].busy, -offset, {0}};
+    struct draw d = {.round = round + ROUNDS};
+    reservations_release(both[1].busy);
+    both[1].busy = reservations_create_over(&under);
+    for (int g = 0; g < GROUPS / 4; g++) {
+        draw_group(&both[1], &d);
+        place_group(&both[1], draw(&d, 200));
+    }
+    for (size_t n = 0; n < both[1].code.instructions; n++)
+        both[1].code.instruction[n].cycle += offset;
+    int32_t collisions = judge(both, 2);
+    block_release(&both[0]);
+    block_release(&both[1]);
+    return collisions;
+}
+
+static void groups_keep_clear_of_a_block_that_runs_meanwhile(void)
+{
+    const struct shape shape = {.chip = rack_chip()};
+    int32_t blind = 0;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        int64_t offset = 150 * (int64_t)round;
+        CU_ASSERT_EQUAL(collisions_over(&shape, round, offset, false), 0);
+        blind += collisions_over(&shape, round, offset, true);
+    }
+    CU_ASSERT_TRUE(blind > 100);
 }
 
 static void a_lone_group_starts_when_it_is_asked_to(void)
@@ -309,4 +347,5 @@ static void a_lone_group_starts_when_it_is_asked_to(void)
 }
 
 TEST_MAIN("places", TEST(placed_groups_never_collide), TEST(groups_placed_blindly_do),
+          TEST(groups_keep_clear_of_a_block_that_runs_meanwhile),
           TEST(a_lone_group_starts_when_it_is_asked_to))

@@ -237,6 +237,31 @@ static void vectors_leave_24_cycles_apart_and_arrive_as_they_left(void)
     }
 }
 
+/* A stage whose rows have several tiles in a quad hands on the first ones while it sums the last.
+ */
+static void rows_leave_before_their_stage_ends(void)
+{
+    const struct rack_case c = {.name = "wide, 2 stages of 4 in nodes of 8",
+                                .model = &rack_wide,
+                                .stages = 2,
+                                .group = 4,
+                                .nodes = 2,
+                                .chips_per_node = 8};
+    struct rack rack;
+    int64_t first = INT64_MAX;
+    rack_compile(&rack, &c);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    struct slots sent = list_slots(&rack, PARTITION_DECODE, PROGRAM_C2C_SEND);
+    for (size_t n = 0; n < sent.count; n++) {
+        const struct slot *s = &sent.at[n];
+        bool leaves = s->chip < 4 && lpu_topology_peer(&rack.topology, s->chip, s->link).chip >= 4;
+        first = leaves && s->departure < first ? s->departure : first;
+    }
+    CU_ASSERT_TRUE(first < plan_stage(rack.plan, 0)->end_cycle[PARTITION_DECODE]);
+    base_free(sent.at);
+    rack_release(&rack);
+}
+
 /* The slot is 23.6 cycles of the wire, rounded up. */
 static void a_slot_is_24_cycles(void)
 {
@@ -244,4 +269,5 @@ static void a_slot_is_24_cycles(void)
 }
 
 TEST_MAIN("timetables", TEST(two_compilations_give_the_same_programs),
-          TEST(vectors_leave_24_cycles_apart_and_arrive_as_they_left), TEST(a_slot_is_24_cycles))
+          TEST(vectors_leave_24_cycles_apart_and_arrive_as_they_left),
+          TEST(rows_leave_before_their_stage_ends), TEST(a_slot_is_24_cycles))
