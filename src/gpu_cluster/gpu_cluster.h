@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/event_world.h"
 #include "base/gpu_machine.h"
 #include "base/machine.h"
 #include "base/status.h"
+#include "engine/engine.h"
 #include "gpu_cluster/gpu_tables.h"
 #include "model/model.h"
 
@@ -47,8 +47,8 @@ struct gpu_world *gpu_world_create(const struct gpu_job *job, int32_t partition,
                                    int32_t partitions);
 void gpu_world_free(struct gpu_world *world);
 
-/* The view that parallel/windows drives; on one partition gpu_world_run does without. */
-struct event_world gpu_world_events(struct gpu_world *world);
+/* What drives this partition among the others; the world's own. */
+struct engine *gpu_world_engine(struct gpu_world *world);
 
 /* Runs a single partition to its end. BASE_NO_PROGRESS: a GPU waits for what nobody will send. */
 enum base_status gpu_world_run(struct gpu_world *world);

@@ -54,7 +54,7 @@ int parallel_windows_partitions(int64_t items, bool spread)
 
 /* State of one rank that holds a partition. */
 struct run {
-    struct event_world *world;
+    struct engine *engine;
     MPI_Comm ranks;
     struct windows_shared *shared;
     const struct parallel_windows_watch *watch;
@@ -62,23 +62,13 @@ struct run {
     double told_s;
 };
 
-static void count_outbox(const struct run *run)
-{
-    const struct event_world *world = run->world;
-    for (int i = 0; i < run->report->partitions; i++) {
-        const void *messages;
-        run->report->messages += (int64_t)world->outbox(world->self, i, &messages);
-    }
-}
-
 static struct windows_call meet(struct run *run)
 {
-    struct event_world *world = run->world;
-    struct windows_call call = {world->promise_ps(world->self), parallel_stop_signal()};
-    count_outbox(run);
+    struct engine *engine = run->engine;
+    struct windows_call call = {engine_promise_ps(engine), parallel_stop_signal()};
     run->report->windows++;
-    return run->shared ? windows_shared_meet(run->shared, world, call)
-                       : windows_mpi_meet(run->ranks, world, call);
+    return run->shared ? windows_shared_meet(run->shared, engine, call)
+                       : windows_mpi_meet(run->ranks, engine, call);
 }
 
 /* On the first rank, not more often than the period. */
@@ -91,7 +81,7 @@ static void tell(struct run *run)
     double now = parallel_clock_seconds();
     if (now - run->told_s > period_s) {
         run->told_s = now;
-        run->watch->progress(run->watch->context, run->world->now_ps(run->world->self));
+        run->watch->progress(run->watch->context, engine_now_ps(run->engine));
     }
 }
 
@@ -100,32 +90,32 @@ static void tell(struct run *run)
 static void advance_alone(struct run *run)
 {
     static const int64_t slice_ps = INT64_C(1000000000);
-    struct event_world *world = run->world;
+    struct engine *engine = run->engine;
     int64_t before, until;
     do {
-        before = world->events(world->self);
-        until = world->now_ps(world->self) + slice_ps;
-        world->advance(world->self, until);
+        before = engine_events(engine);
+        until = engine_now_ps(engine) + slice_ps;
+        engine_advance(engine, until);
         run->report->stop_signal = parallel_stop_signal();
         tell(run);
-    } while (run->report->stop_signal == 0 && world->events(world->self) != before);
+    } while (run->report->stop_signal == 0 && engine_events(engine) != before);
     if (run->report->stop_signal == 0) {
-        world->advance(world->self, EVENT_WORLD_NEVER);
+        engine_advance(engine, ENGINE_NEVER);
     }
 }
 
 static void advance_together(struct run *run)
 {
-    struct event_world *world = run->world;
+    struct engine *engine = run->engine;
     struct windows_call call;
     enum { LOOKS = 256 };
     do {
         call = meet(run);
-        world->advance(world->self, call.promise_ps);
+        engine_advance(engine, call.promise_ps);
         if (run->report->windows % LOOKS == 0) {
             tell(run);
         }
-    } while (call.promise_ps != EVENT_WORLD_NEVER && call.stop_signal == 0);
+    } while (call.promise_ps != ENGINE_NEVER && call.stop_signal == 0);
     run->report->stop_signal = (int)call.stop_signal;
 }
 
@@ -157,12 +147,10 @@ static void sleep_until_all(MPI_Comm all)
     }
 }
 
-static enum base_status agree(const struct event_world *world,
-                              struct parallel_windows_report *report)
+static enum base_status agree(const struct engine *engine, struct parallel_windows_report *report)
 {
     int64_t most[3] = {report->windows, report->stop_signal, report->end_ps};
-    int64_t sum[3] = {report->events, report->messages,
-                      world != NULL && !world->finished(world->self)};
+    int64_t sum[3] = {report->events, report->messages, engine != NULL && !engine_finished(engine)};
     int64_t shared = report->shared_memory;
     int64_t bytes = report->message_bytes;
     parallel_max_i64(most, 3);
@@ -182,23 +170,24 @@ static enum base_status agree(const struct event_world *world,
     return sum[2] > 0 ? BASE_NO_PROGRESS : BASE_OK;
 }
 
-enum base_status parallel_windows_run(struct event_world *world, int partitions,
+enum base_status parallel_windows_run(struct engine *engine, int partitions,
                                       const struct parallel_windows_watch *watch,
                                       struct parallel_windows_report *report)
 {
-    struct run run = {.world = world, .watch = watch, .report = report};
+    struct run run = {.engine = engine, .watch = watch, .report = report};
     *report = (struct parallel_windows_report){.partitions = partitions};
     MPI_Comm all;
     MPI_Comm_dup(MPI_COMM_WORLD, &all);
-    MPI_Comm_split(all, world != NULL ? 0 : MPI_UNDEFINED, parallel_rank(), &run.ranks);
-    if (world != NULL) {
+    MPI_Comm_split(all, engine != NULL ? 0 : MPI_UNDEFINED, parallel_rank(), &run.ranks);
+    if (engine != NULL) {
         advance_all(&run);
-        report->events = world->events(world->self);
-        report->end_ps = world->now_ps(world->self);
-        report->message_bytes = (int64_t)world->message_bytes;
+        report->events = engine_events(engine);
+        report->messages = engine_messages(engine);
+        report->end_ps = engine_now_ps(engine);
+        report->message_bytes = (int64_t)engine_event_bytes(engine);
         MPI_Comm_free(&run.ranks);
     }
     sleep_until_all(all);
     MPI_Comm_free(&all);
-    return agree(world, report);
+    return agree(engine, report);
 }
