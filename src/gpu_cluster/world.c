@@ -5,19 +5,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
-
-int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition)
-{
-    int32_t each = gpus / partitions, more = gpus % partitions;
-    return partition * each + (partition < more ? partition : more);
-}
-
-int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu)
-{
-    int32_t each = gpus / partitions, more = gpus % partitions;
-    int32_t in_long = more * (each + 1);
-    return gpu < in_long ? gpu / (each + 1) : more + (gpu - in_long) / each;
-}
+#include "engine/blocks.h"
 
 void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,
                      int64_t times)
@@ -37,7 +25,7 @@ void gpu_world_post(struct gpu_world *world, struct gpu_event event)
     int32_t home = home_of(world, &event);
     bool here = home >= world->first_gpu && home < world->first_gpu + world->gpus;
     int32_t partition =
-        here ? world->partition : gpu_partition_of(world->topology.gpus, world->partitions, home);
+        here ? world->partition : engine_block_owner(world->topology.gpus, world->partitions, home);
     engine_post(world->engine, partition, &event);
 }
 
@@ -162,8 +150,8 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
                                 .topology = topology,
                                 .partition = partition,
                                 .partitions = partitions};
-    world->first_gpu = gpu_partition_first(topology.gpus, partitions, partition);
-    world->gpus = gpu_partition_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
+    world->first_gpu = engine_block_first(topology.gpus, partitions, partition);
+    world->gpus = engine_block_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
     world->gpu = base_alloc((size_t)world->gpus, sizeof *world->gpu);
     world->link = base_alloc((size_t)topology.wires.count, sizeof *world->link);
     world->engine = open_engine(world);

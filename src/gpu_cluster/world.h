@@ -81,10 +81,6 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
                                         struct gpu_topology topology, int32_t partition,
                                         int32_t partitions);
 
-/* Contiguous blocks of GPUs, sizes differing by at most one, larger ones first. */
-int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition);
-int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu);
-
 static inline struct gpu_state *gpu_world_gpu(const struct gpu_world *world, int32_t gpu)
 {
     return &world->gpu[gpu - world->first_gpu];
