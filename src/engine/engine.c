@@ -129,14 +129,10 @@ void engine_accept(struct engine *engine, const void *messages, size_t count)
     }
 }
 
-size_t engine_pending(const struct engine *engine)
+void engine_each_pending(const struct engine *engine,
+                         void (*visit)(void *context, const void *event), void *context)
 {
-    return engine->queue.count;
-}
-
-const void *engine_pending_event(const struct engine *engine, size_t number)
-{
-    return engine->queue.node[number].event;
+    engine_queue_each(&engine->queue, visit, context);
 }
 
 size_t engine_event_bytes(const struct engine *engine)

@@ -65,9 +65,9 @@ void engine_outbox_clear(struct engine *engine);
 /* Takes `count` messages from other partitions, in any order. */
 void engine_accept(struct engine *engine, const void *messages, size_t count);
 
-/* Pending events by number, in no order. */
-size_t engine_pending(const struct engine *engine);
-const void *engine_pending_event(const struct engine *engine, size_t number);
+/* Shows every pending event of this partition, in no order. */
+void engine_each_pending(const struct engine *engine,
+                         void (*visit)(void *context, const void *event), void *context);
 
 size_t engine_event_bytes(const struct engine *engine);
 int32_t engine_partition(const struct engine *engine);

@@ -144,18 +144,27 @@ static int64_t bound_of_message(const struct gpu_world *world, const struct gpu_
     return later(delivery_ps(world, &path, message), world->any_exit_ps);
 }
 
+struct least {
+    const struct gpu_world *world;
+    int64_t bound_ps;
+};
+
+static void take_event(void *context, const void *event)
+{
+    struct least *least = context;
+    least->bound_ps = min_ps(least->bound_ps, bound_of_event(least->world, event));
+}
+
 int64_t gpu_promise(const struct gpu_world *world)
 {
-    int64_t least = ENGINE_NEVER;
-    for (size_t i = 0; i < engine_pending(world->engine); i++) {
-        least = min_ps(least, bound_of_event(world, engine_pending_event(world->engine, i)));
-    }
+    struct least least = {world, ENGINE_NEVER};
+    engine_each_pending(world->engine, take_event, &least);
     for (int32_t p = 0; p < world->partitions; p++) {
         size_t count;
         const struct gpu_event *message = engine_outbox(world->engine, p, &count);
         for (size_t i = 0; i < count; i++) {
-            least = min_ps(least, bound_of_message(world, &message[i]));
+            least.bound_ps = min_ps(least.bound_ps, bound_of_message(world, &message[i]));
         }
     }
-    return least;
+    return least.bound_ps;
 }

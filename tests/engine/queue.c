@@ -89,6 +89,8 @@ static void play(enum shape shape, size_t level, int rounds)
     engine_queue_open(&pair.queue, sizeof(struct event));
     for (int i = 0; i < rounds; i++) {
         uint64_t draw = base_random_u64(3, BASE_RANDOM_LINK, level, (uint64_t)i);
+        if (i % 500 == 0)
+            CU_ASSERT_TRUE(engine_queue_is_valid(&pair.queue));
         bool more = pair.sorted.count == 0 || draw % (2 * level) >= pair.sorted.count;
         if (more)
             push(&pair, shape);
