@@ -35,7 +35,9 @@ static double cpu_seconds(void)
 /* Collective. Times include set-up. */
 static struct trial trial_begin(const char *name, int64_t items)
 {
-    struct trial trial = {.name = name, .partitions = parallel_windows_partitions(items, true)};
+    struct trial trial = {.name = name,
+                          .partitions = parallel_windows_partitions((struct parallel_windows_share){
+                              .items = items, .wanted = parallel_size()})};
     trial.active = parallel_rank() < trial.partitions;
     parallel_agree_status(BASE_OK);
     trial.wall_s = parallel_wall_seconds();

@@ -111,7 +111,10 @@ static enum base_status complain(struct app_run *run, struct gpu_world *world,
 static enum base_status simulate(struct app_run *run, const struct gpu_job *job, const char *what,
                                  struct gpu_world **world, struct parallel_windows_report *report)
 {
-    int partitions = parallel_windows_partitions(gpu_job_gpus(job), false);
+    int partitions = parallel_windows_partitions(
+        (struct parallel_windows_share){.items = gpu_job_gpus(job),
+                                        .window_events = gpu_job_window_events(job),
+                                        .wanted = run->scenario.gpu_partitions});
     bool active = parallel_rank() < partitions;
     *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
     struct engine *engine = active ? gpu_world_engine(*world) : NULL;

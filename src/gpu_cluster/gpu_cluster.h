@@ -36,6 +36,10 @@ int32_t gpu_job_steps(const struct gpu_job *job);
 int32_t gpu_job_gpus(const struct gpu_job *job);
 int32_t gpu_job_working_gpus(const struct gpu_job *job);
 
+/* About how many events fall into one window of the engine: chunks of an all-reduce that are under
+ * way at once. */
+int64_t gpu_job_window_events(const struct gpu_job *job);
+
 /* Writes the name of a link's endpoint ("gpu 3", "nic 3", "leaf 0") into `text`. */
 void gpu_endpoint_name(const struct gpu_job *job, int32_t endpoint, char *text, size_t bytes);
 

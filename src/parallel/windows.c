@@ -2,7 +2,6 @@
 /* The loop over time windows. */
 #include "parallel/windows.h"
 
-#include <hwloc.h>
 #include <mpi.h>
 
 #include <string.h>
@@ -12,18 +11,6 @@
 #include "parallel/place.h"
 #include "parallel/room.h"
 #include "parallel/windows_meet.h"
-
-static int64_t cores_of_this_host(void)
-{
-    hwloc_topology_t topology;
-    if (hwloc_topology_init(&topology) || hwloc_topology_load(topology)) {
-        parallel_abort(BASE_FAILURE, "hwloc cannot read the topology of this host");
-    }
-    int cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-    int threads = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
-    hwloc_topology_destroy(topology);
-    return cores > 0 ? cores : threads;
-}
 
 static int ranks_of_this_host(void)
 {
@@ -35,20 +22,30 @@ static int ranks_of_this_host(void)
     return ranks;
 }
 
-/* Partitions of one core take turns at every window: a few cost little beside what they simulate,
- * many do. */
-enum { PARTITIONS_PER_CORE = 4 };
+/* Events that cost two or three times as much as a meeting of a few ranks does: of ranks that share
+ * memory (about a microsecond), of ranks on several hosts (a reduction over the network). Figures
+ * in docs/engine.md. */
+enum { EVENTS_A_MEETING = 32, EVENTS_A_REDUCTION = 512 };
 
-/* Several hosts are left alone: which rank is where decides there what pays off. */
-int parallel_windows_partitions(int64_t items, bool spread)
+static int64_t partitions_that_pay(int64_t window_events)
 {
-    int64_t most = parallel_size();
-    if (!spread && ranks_of_this_host() == parallel_size()) {
-        int64_t cores = cores_of_this_host();
-        parallel_min_i64(&cores, 1);
-        most = PARTITIONS_PER_CORE * cores < most ? PARTITIONS_PER_CORE * cores : most;
+    int64_t alone = ranks_of_this_host() == parallel_size();
+    parallel_min_i64(&alone, 1);
+    int64_t most = window_events / (alone ? EVENTS_A_MEETING : EVENTS_A_REDUCTION);
+    if (most < 2 || !alone) {
+        return most;
     }
-    most = items < most ? items : most;
+    int64_t cores = parallel_host_cores();
+    parallel_min_i64(&cores, 1);
+    return cores < most ? cores : most;
+}
+
+/* On several hosts ranks are left where the user has put them: cores do not bound them. */
+int parallel_windows_partitions(struct parallel_windows_share share)
+{
+    int64_t most = share.wanted > 0 ? share.wanted : partitions_that_pay(share.window_events);
+    most = parallel_size() < most ? parallel_size() : most;
+    most = share.items < most ? share.items : most;
     return most > 1 ? (int)most : 1;
 }
 
@@ -132,18 +129,22 @@ static void advance_all(struct run *run)
     windows_shared_close(run->shared);
 }
 
-/* Waits for all ranks without taking a core from those that work. */
+/* Waits for all ranks without taking a core from those that work: naps grow with the waiting, and
+ * with them what is lost at the end, a thirtieth of it. */
 static void sleep_until_all(MPI_Comm all)
 {
-    const struct timespec nap = {.tv_nsec = 500000};
+    enum { SHORTEST_NS = 50000, LONGEST_NS = 10000000, SHARE = 30 };
     MPI_Request request;
     int done = 0;
+    int64_t waited_ns = 0;
     MPI_Ibarrier(all, &request);
+    MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     while (!done) {
+        int64_t nap = SHORTEST_NS + waited_ns / SHARE;
+        nap = nap < LONGEST_NS ? nap : LONGEST_NS;
+        nanosleep(&(struct timespec){.tv_nsec = (long)nap}, NULL);
+        waited_ns += nap;
         MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (!done) {
-            nanosleep(&nap, NULL);
-        }
     }
 }
 

@@ -31,9 +31,16 @@ struct parallel_windows_report {
     int stop_signal; /* SIGTERM and the like that ended the run early; 0: none */
 };
 
-/* Collective. Partitions for `items` entities: one a rank, but at most four a core where ranks
- * outnumber the cores of one host. Partition p is rank p's. `spread`: one a rank in any case. */
-int parallel_windows_partitions(int64_t items, bool spread);
+/* What a simulation offers to share. */
+struct parallel_windows_share {
+    int64_t items;         /* entities; no partition is without one */
+    int64_t window_events; /* about how many events a window has, all partitions together */
+    int64_t wanted;        /* partitions, as far as there are items and ranks; 0: what pays off */
+};
+
+/* Collective. How many partitions to make; partition p is rank p's. What pays off is one a core of
+ * a host at most, each with so many events a window that they outweigh the meeting. */
+int parallel_windows_partitions(struct parallel_windows_share share);
 
 /* Collective. Runs to the end of all partitions. `engine` is NULL on ranks that hold none; they
  * sleep until the end. BASE_NO_PROGRESS: nothing is pending, and some partition is not finished;

@@ -16,7 +16,8 @@ static uint64_t digest_alone(const struct gpu_job *job)
 
 static uint64_t digest_on_ranks(const struct gpu_job *job, bool collectives_only)
 {
-    int partitions = parallel_windows_partitions(gpu_job_gpus(job), true);
+    int partitions = parallel_windows_partitions(
+        (struct parallel_windows_share){.items = gpu_job_gpus(job), .wanted = parallel_size()});
     bool active = parallel_rank() < partitions;
     struct gpu_world *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
     struct engine *engine = active ? gpu_world_engine(world) : NULL;

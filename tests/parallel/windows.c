@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "mpi_test.h"
+#include "parallel/room.h"
 
 /* Tokens that walk over sites, site after site, a hop a latency. */
 enum { SITES = 12, LATENCY_PS = 1000 };
@@ -81,12 +82,18 @@ static int64_t expected_digest(int32_t tokens, int32_t hops)
     return sum;
 }
 
+static int partitions_of(int64_t items, int64_t window_events, int64_t wanted)
+{
+    return parallel_windows_partitions(
+        (struct parallel_windows_share){items, window_events, wanted});
+}
+
 /* Runs, checks everything, returns the report. `stuck`: the last partition claims to wait for
  * more. */
 static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, bool collectives,
                                                bool stuck)
 {
-    int partitions = parallel_windows_partitions(SITES, true);
+    int partitions = partitions_of(SITES, 0, parallel_size());
     bool active = parallel_rank() < partitions;
     struct walk *walk = active ? open_walk(partitions, tokens, hops) : NULL;
     if (active)
@@ -141,15 +148,25 @@ static void an_unfinished_partition_without_events_is_no_progress(void)
     run_walk(3, 10, false, true);
 }
 
-static void partitions_do_not_exceed_items_or_ranks(void)
+static void partitions_do_not_exceed_items_ranks_or_wishes(void)
 {
-    CU_ASSERT_EQUAL(parallel_windows_partitions(1, true), 1);
-    CU_ASSERT_EQUAL(parallel_windows_partitions(1000, true), parallel_size());
-    CU_ASSERT_TRUE(parallel_windows_partitions(1000, false) <= parallel_size());
+    CU_ASSERT_EQUAL(partitions_of(1, 0, 1000), 1);
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 1000), parallel_size());
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 2), parallel_size() > 1 ? 2 : 1);
+    CU_ASSERT_TRUE(partitions_of(1000, INT64_MAX, 0) <= parallel_size());
+    CU_ASSERT_TRUE(partitions_of(1000, INT64_MAX, 0) > 1 || parallel_size() == 1 ||
+                   parallel_host_cores() == 1);
+}
+
+static void a_few_events_a_window_are_not_shared_out(void)
+{
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 0), 1);
+    CU_ASSERT_EQUAL(partitions_of(1000, 16, 0), 1);
 }
 
 MPI_TEST_MAIN("windows", TEST(every_event_happens_once_in_time_order),
               TEST(collectives_give_the_same_as_shared_memory),
               TEST(messages_beyond_a_page_arrive_too), TEST(one_window_lasts_at_least_one_latency),
               TEST(an_unfinished_partition_without_events_is_no_progress),
-              TEST(partitions_do_not_exceed_items_or_ranks))
+              TEST(partitions_do_not_exceed_items_ranks_or_wishes),
+              TEST(a_few_events_a_window_are_not_shared_out))
