@@ -62,6 +62,8 @@ static void outbox_add(struct engine *engine, int32_t partition, const void *eve
     struct outbox *box = &engine->outbox[partition];
     size_t bytes = engine->client.event_bytes;
     int64_t time = time_of(event);
+    assert(engine->client.promise_ps != NULL ||
+           time >= engine->now_ps + engine->client.lookahead_ps);
     box->events = base_grow(box->events, &box->capacity, box->count + 1, bytes);
     memcpy(box->events + box->count++ * bytes, event, bytes);
     engine->outbox_first_ps = time < engine->outbox_first_ps ? time : engine->outbox_first_ps;
@@ -123,9 +125,10 @@ void engine_outbox_clear(struct engine *engine)
 
 void engine_accept(struct engine *engine, const void *messages, size_t count)
 {
-    const char *event = messages;
-    for (size_t i = 0; i < count; i++) {
-        engine_queue_push(&engine->queue, event + i * engine->client.event_bytes);
+    const char *next = messages;
+    for (size_t i = 0; i < count; i++, next += engine->client.event_bytes) {
+        assert(time_of(next) >= engine->now_ps);
+        engine_queue_push(&engine->queue, next);
     }
 }
 

@@ -31,10 +31,10 @@ int64_t engine_run_together(struct engine *const *engine)
     int64_t windows = 0, until;
     do {
         until = count > 1 ? least_promise(engine, count) : ENGINE_NEVER;
+        exchange(engine, count);
         for (int32_t i = 0; i < count; i++) {
             engine_advance(engine[i], until);
         }
-        exchange(engine, count);
         windows++;
     } while (until != ENGINE_NEVER);
     return windows;
