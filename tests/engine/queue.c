@@ -65,7 +65,7 @@ struct pair {
 static void push(struct pair *pair, enum shape shape)
 {
     struct event event = {draw_time(shape, pair->now, pair->number), 0, pair->number};
-    event.key = base_random_u64(2, BASE_RANDOM_LINK, 0, pair->number++);
+    event.key = pair->number++ ^ 0x155;
     engine_queue_push(&pair->queue, &event);
     sorted_push(&pair->sorted, event);
 }

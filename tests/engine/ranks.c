@@ -64,7 +64,7 @@ static void ranks_without_an_object_hold_nobody_up(void)
 {
     struct phold_spec few = objects;
     few.objects = 2;
-    few.end_ps = 20000;
+    few.end_ps = 1000000;
     int64_t alone = digest_alone(&few);
     CU_ASSERT_EQUAL(digest_on_ranks(&few, parallel_size(), false), alone);
     CU_ASSERT_EQUAL(digest_on_ranks(&few, parallel_size(), true), alone);
