@@ -111,16 +111,18 @@ static enum base_status complain(struct app_run *run, struct gpu_world *world,
 static enum base_status simulate(struct app_run *run, const struct gpu_job *job, const char *what,
                                  struct gpu_world **world, struct parallel_windows_report *report)
 {
-    int partitions = parallel_windows_partitions(gpu_job_gpus(job), false);
+    int partitions = parallel_windows_partitions(
+        (struct parallel_windows_share){.items = gpu_job_gpus(job),
+                                        .window_events = gpu_job_window_events(job),
+                                        .wanted = run->scenario.gpu_partitions});
     bool active = parallel_rank() < partitions;
     *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
-    struct event_world events = active ? gpu_world_events(*world) : (struct event_world){0};
+    struct engine *engine = active ? gpu_world_engine(*world) : NULL;
     struct base_progress progress;
     base_progress_begin(&progress, what, "ms simulated", 0,
                         run->scenario.quiet || !parallel_is_first());
     struct parallel_windows_watch watch = {.progress = show, .context = &progress};
-    enum base_status status =
-        parallel_windows_run(active ? &events : NULL, partitions, &watch, report);
+    enum base_status status = parallel_windows_run(engine, partitions, &watch, report);
     base_progress_end(&progress, report->end_ps / 1000000000);
     run->stop_signal = report->stop_signal;
     return complain(run, *world, status);

@@ -22,11 +22,18 @@ static double uniform_of(uint32_t high, uint32_t low)
     return ((double)bits + 0.5) * 0x1.0p-53;
 }
 
+struct base_random_pair base_random_pair(uint64_t seed, enum base_random_purpose purpose,
+                                         uint64_t entity, uint64_t index)
+{
+    philox4x32_ctr_t r = block(seed, purpose, entity, index);
+    return (struct base_random_pair){
+        {(uint64_t)r.v[1] << 32 | r.v[0], (uint64_t)r.v[3] << 32 | r.v[2]}};
+}
+
 uint64_t base_random_u64(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
                          uint64_t index)
 {
-    philox4x32_ctr_t r = block(seed, purpose, entity, index);
-    return (uint64_t)r.v[1] << 32 | r.v[0];
+    return base_random_pair(seed, purpose, entity, index).bits[0];
 }
 
 double base_random_uniform(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,

@@ -17,11 +17,19 @@ enum base_random_purpose {
     BASE_RANDOM_ARRIVAL = 7,   /* request arrivals */
     BASE_RANDOM_TOKEN = 8,     /* token ids where no values choose them */
     BASE_RANDOM_EXPERT = 9,    /* experts of a token where no values choose them */
+    BASE_RANDOM_PLAY = 10,     /* synthetic loads of benchmarks and tests */
 };
 
 /* 64 random bits. */
 uint64_t base_random_u64(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,
                          uint64_t index);
+
+/* A whole block: two of 64 random bits; the first is what base_random_u64 gives. */
+struct base_random_pair {
+    uint64_t bits[2];
+};
+struct base_random_pair base_random_pair(uint64_t seed, enum base_random_purpose purpose,
+                                         uint64_t entity, uint64_t index);
 
 /* Uniform in (0, 1): never 0, never 1. */
 double base_random_uniform(uint64_t seed, enum base_random_purpose purpose, uint64_t entity,

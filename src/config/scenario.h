@@ -47,6 +47,7 @@ struct scenario {
     bool lpu_reference; /* values are compared with a plain computation of the model */
     struct gpu_chip gpu_chip;
     struct gpu_cluster_spec gpu_cluster;
+    int32_t gpu_partitions;         /* of the cluster over ranks; 0: as many as pay off */
     int32_t gpu_repeats;            /* times the request is simulated, each with draws of its own */
     struct config_sources *sources; /* owned; NULL in a scenario made by hand */
 };

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/event_world.h"
 #include "base/gpu_machine.h"
 #include "base/machine.h"
 #include "base/status.h"
+#include "engine/engine.h"
 #include "gpu_cluster/gpu_tables.h"
 #include "model/model.h"
 
@@ -36,6 +36,10 @@ int32_t gpu_job_steps(const struct gpu_job *job);
 int32_t gpu_job_gpus(const struct gpu_job *job);
 int32_t gpu_job_working_gpus(const struct gpu_job *job);
 
+/* About how many events fall into one window of the engine: chunks of an all-reduce that are under
+ * way at once. */
+int64_t gpu_job_window_events(const struct gpu_job *job);
+
 /* Writes the name of a link's endpoint ("gpu 3", "nic 3", "leaf 0") into `text`. */
 void gpu_endpoint_name(const struct gpu_job *job, int32_t endpoint, char *text, size_t bytes);
 
@@ -47,8 +51,8 @@ struct gpu_world *gpu_world_create(const struct gpu_job *job, int32_t partition,
                                    int32_t partitions);
 void gpu_world_free(struct gpu_world *world);
 
-/* The view that parallel/windows drives; on one partition gpu_world_run does without. */
-struct event_world gpu_world_events(struct gpu_world *world);
+/* What drives this partition among the others; the world's own. */
+struct engine *gpu_world_engine(struct gpu_world *world);
 
 /* Runs a single partition to its end. BASE_NO_PROGRESS: a GPU waits for what nobody will send. */
 enum base_status gpu_world_run(struct gpu_world *world);

@@ -27,6 +27,16 @@ int32_t gpu_job_working_gpus(const struct gpu_job *job)
     return job->cluster.tensor_parallel * job->cluster.pipeline_parallel;
 }
 
+/* Of a decode step: in a step of the ring each GPU of a group passes the pieces of a segment on,
+ * each over two links or more; the stages of a pipeline take turns. */
+int64_t gpu_job_window_events(const struct gpu_job *job)
+{
+    const struct gpu_cluster_spec *spec = &job->cluster;
+    int64_t segment = ceil_div(job->model.hidden * 2 * job->bucket.batch, spec->tensor_parallel);
+    int64_t pieces = ceil_div(segment, spec->collective_chunk_bytes);
+    return 2 * pieces * spec->tensor_parallel;
+}
+
 /* The stage with the most layers, and both ends of the model beside them. */
 int64_t gpu_job_bytes_per_gpu(const struct gpu_job *job)
 {

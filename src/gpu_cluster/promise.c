@@ -20,7 +20,7 @@ static int64_t min_ps(int64_t a, int64_t b)
 
 static int64_t later(int64_t time_ps, int64_t by_ps)
 {
-    return by_ps == EVENT_WORLD_NEVER ? EVENT_WORLD_NEVER : time_ps + by_ps;
+    return by_ps == ENGINE_NEVER ? ENGINE_NEVER : time_ps + by_ps;
 }
 
 /* A chunk that enters link `hop` of its path needs so long to what another partition holds; NEVER:
@@ -36,7 +36,7 @@ static int64_t crossing_ps(const struct gpu_world *world, const struct gpu_path 
             return total;
         }
     }
-    return EVENT_WORLD_NEVER;
+    return ENGINE_NEVER;
 }
 
 /* From the moment a GPU sends to its peers. */
@@ -44,7 +44,7 @@ static int64_t way_out_ps(const struct gpu_world *world, int32_t gpu)
 {
     int32_t peer[GPU_PEERS];
     int32_t peers = gpu_collective_peers(world, gpu, peer);
-    int64_t least = EVENT_WORLD_NEVER;
+    int64_t least = ENGINE_NEVER;
     for (int32_t p = 0; p < peers; p++) {
         struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
         if (path.links > 0) {
@@ -59,7 +59,7 @@ static int64_t least_way_out_ps(const struct gpu_world *world, int32_t gpu)
 {
     int32_t peer[GPU_PEERS];
     int32_t peers = gpu_collective_peers(world, gpu, peer);
-    int64_t least = EVENT_WORLD_NEVER;
+    int64_t least = ENGINE_NEVER;
     for (int32_t p = 0; p < peers; p++) {
         struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
         if (path.links > 0) {
@@ -72,8 +72,8 @@ static int64_t least_way_out_ps(const struct gpu_world *world, int32_t gpu)
 void gpu_promise_prepare(struct gpu_world *world)
 {
     int32_t working = world->plan.tensor * world->plan.stages;
-    world->exit_ps = EVENT_WORLD_NEVER;
-    world->any_exit_ps = EVENT_WORLD_NEVER;
+    world->exit_ps = ENGINE_NEVER;
+    world->any_exit_ps = ENGINE_NEVER;
     for (int32_t gpu = 0; gpu < working; gpu++) {
         world->any_exit_ps = min_ps(world->any_exit_ps, least_way_out_ps(world, gpu));
         if (is_local(world, gpu)) {
@@ -107,7 +107,7 @@ static int64_t bound_of_chunk(const struct gpu_world *world, const struct gpu_ev
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
     int64_t crossing = crossing_ps(world, &path, chunk->hop, chunk->to);
-    if (crossing != EVENT_WORLD_NEVER) {
+    if (crossing != ENGINE_NEVER) {
         return later(chunk->time_ps, crossing);
     }
     return later(delivery_ps(world, &path, chunk), world->exit_ps);
@@ -121,7 +121,7 @@ static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_ev
     const struct gpu_state *gpu = gpu_world_gpu(world, event->target);
     int64_t quiet = 0;
     if (event->kind == GPU_EVENT_DELIVER && event->channel < 0 && !gpu->ring.moving) {
-        return EVENT_WORLD_NEVER; /* kept until the GPU gets there, which another event bounds */
+        return ENGINE_NEVER; /* kept until the GPU gets there, which another event bounds */
     }
     if (event->kind == GPU_EVENT_WAVE) {
         quiet = quiet_behind_op(world, gpu);
@@ -144,18 +144,27 @@ static int64_t bound_of_message(const struct gpu_world *world, const struct gpu_
     return later(delivery_ps(world, &path, message), world->any_exit_ps);
 }
 
+struct least {
+    const struct gpu_world *world;
+    int64_t bound_ps;
+};
+
+static void take_event(void *context, const void *event)
+{
+    struct least *least = context;
+    least->bound_ps = min_ps(least->bound_ps, bound_of_event(least->world, event));
+}
+
 int64_t gpu_promise(const struct gpu_world *world)
 {
-    int64_t least = EVENT_WORLD_NEVER;
-    for (size_t i = 0; i < world->queue.count; i++) {
-        const struct gpu_event *event = &world->queue.event[world->queue.node[i].slot];
-        least = min_ps(least, bound_of_event(world, event));
-    }
+    struct least least = {world, ENGINE_NEVER};
+    engine_each_pending(world->engine, take_event, &least);
     for (int32_t p = 0; p < world->partitions; p++) {
-        const struct gpu_outbox *box = &world->outbox[p];
-        for (size_t i = 0; i < box->count; i++) {
-            least = min_ps(least, bound_of_message(world, &box->event[i]));
+        size_t count;
+        const struct gpu_event *message = engine_outbox(world->engine, p, &count);
+        for (size_t i = 0; i < count; i++) {
+            least.bound_ps = min_ps(least.bound_ps, bound_of_message(world, &message[i]));
         }
     }
-    return least;
+    return least.bound_ps;
 }

@@ -85,7 +85,9 @@ void gpu_world_close(struct gpu_world *world, int64_t end_ps)
 struct gpu_tables gpu_world_tables(struct gpu_world *world)
 {
     collect_links(world);
-    const struct gpu_rows *rows = &world->rows;
+    struct gpu_rows *rows = &world->rows;
+    rows->totals.events = engine_events(world->engine);
+    rows->totals.messages = engine_messages(world->engine);
     return (struct gpu_tables){
         .step = rows->step,
         .kernel = rows->kernel,

@@ -5,33 +5,13 @@
 #include <assert.h>
 
 #include "base/memory.h"
-
-int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition)
-{
-    int32_t each = gpus / partitions, more = gpus % partitions;
-    return partition * each + (partition < more ? partition : more);
-}
-
-int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu)
-{
-    int32_t each = gpus / partitions, more = gpus % partitions;
-    int32_t in_long = more * (each + 1);
-    return gpu < in_long ? gpu / (each + 1) : more + (gpu - in_long) / each;
-}
+#include "engine/blocks.h"
 
 void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,
                      int64_t times)
 {
     world->rows.decisions[(size_t)step * GPU_DECISION_CLASSES + (size_t)decision] += times;
     world->rows.totals.decisions[decision] += times;
-}
-
-static void outbox_add(struct gpu_world *world, int32_t partition, const struct gpu_event *event)
-{
-    struct gpu_outbox *box = &world->outbox[partition];
-    box->event = base_grow(box->event, &box->capacity, box->count + 1, sizeof *box->event);
-    box->event[box->count++] = *event;
-    world->rows.totals.messages++;
 }
 
 static int32_t home_of(const struct gpu_world *world, const struct gpu_event *event)
@@ -42,17 +22,17 @@ static int32_t home_of(const struct gpu_world *world, const struct gpu_event *ev
 void gpu_world_post(struct gpu_world *world, struct gpu_event event)
 {
     event.key = gpu_event_key(&event);
-    int32_t gpu = home_of(world, &event);
-    bool here = gpu >= world->first_gpu && gpu < world->first_gpu + world->gpus;
-    if (here) {
-        gpu_event_queue_push(&world->queue, &event);
-    } else {
-        outbox_add(world, gpu_partition_of(world->topology.gpus, world->partitions, gpu), &event);
-    }
+    int32_t home = home_of(world, &event);
+    bool here = home >= world->first_gpu && home < world->first_gpu + world->gpus;
+    int32_t partition =
+        here ? world->partition : engine_block_owner(world->topology.gpus, world->partitions, home);
+    engine_post(world->engine, partition, &event);
 }
 
-static void handle(struct gpu_world *world, const struct gpu_event *event)
+static void handle(void *self, const void *what)
 {
+    struct gpu_world *world = self;
+    const struct gpu_event *event = what;
     int64_t now = event->time_ps;
     switch ((enum gpu_event_kind)event->kind) {
     case GPU_EVENT_LINK:
@@ -76,45 +56,9 @@ static void handle(struct gpu_world *world, const struct gpu_event *event)
     }
 }
 
-static void advance(void *self, int64_t until_ps)
-{
-    struct gpu_world *world = self;
-    while (gpu_event_queue_next_ps(&world->queue) < until_ps) {
-        struct gpu_event event = gpu_event_queue_pop(&world->queue);
-        assert(event.time_ps >= world->now_ps);
-        world->now_ps = event.time_ps;
-        world->rows.totals.events++;
-        handle(world, &event);
-    }
-}
-
 static int64_t promise(const void *self)
 {
     return gpu_promise(self);
-}
-
-static size_t outbox(const void *self, int32_t partition, const void **messages)
-{
-    const struct gpu_world *world = self;
-    *messages = world->outbox[partition].event;
-    return world->outbox[partition].count;
-}
-
-static void outbox_clear(void *self)
-{
-    struct gpu_world *world = self;
-    for (int32_t i = 0; i < world->partitions; i++) {
-        world->outbox[i].count = 0;
-    }
-}
-
-static void accept_messages(void *self, const void *messages, size_t count)
-{
-    struct gpu_world *world = self;
-    const struct gpu_event *event = messages;
-    for (size_t i = 0; i < count; i++) {
-        gpu_event_queue_push(&world->queue, &event[i]);
-    }
 }
 
 static bool finished(const void *self)
@@ -122,30 +66,9 @@ static bool finished(const void *self)
     return gpu_world_finished(self);
 }
 
-static int64_t events(const void *self)
+struct engine *gpu_world_engine(struct gpu_world *world)
 {
-    return ((const struct gpu_world *)self)->rows.totals.events;
-}
-
-static int64_t now(const void *self)
-{
-    return ((const struct gpu_world *)self)->now_ps;
-}
-
-struct event_world gpu_world_events(struct gpu_world *world)
-{
-    return (struct event_world){
-        .self = world,
-        .message_bytes = sizeof(struct gpu_event),
-        .promise_ps = promise,
-        .advance = advance,
-        .outbox = outbox,
-        .outbox_clear = outbox_clear,
-        .accept = accept_messages,
-        .finished = finished,
-        .events = events,
-        .now_ps = now,
-    };
+    return world->engine;
 }
 
 bool gpu_world_finished(const struct gpu_world *world)
@@ -161,7 +84,7 @@ bool gpu_world_finished(const struct gpu_world *world)
 enum base_status gpu_world_run(struct gpu_world *world)
 {
     assert(world->partitions == 1);
-    advance(world, EVENT_WORLD_NEVER);
+    engine_advance(world->engine, ENGINE_NEVER);
     return gpu_world_finished(world) ? BASE_OK : BASE_NO_PROGRESS;
 }
 
@@ -207,6 +130,16 @@ static void open_links(struct gpu_world *world)
     }
 }
 
+static struct engine *open_engine(struct gpu_world *world)
+{
+    const struct engine_client client = {.self = world,
+                                         .event_bytes = sizeof(struct gpu_event),
+                                         .handle = handle,
+                                         .promise_ps = promise,
+                                         .finished = finished};
+    return engine_create(&client, world->partition, world->partitions);
+}
+
 struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_plan plan,
                                         struct gpu_topology topology, int32_t partition,
                                         int32_t partitions)
@@ -217,11 +150,11 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
                                 .topology = topology,
                                 .partition = partition,
                                 .partitions = partitions};
-    world->first_gpu = gpu_partition_first(topology.gpus, partitions, partition);
-    world->gpus = gpu_partition_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
+    world->first_gpu = engine_block_first(topology.gpus, partitions, partition);
+    world->gpus = engine_block_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
     world->gpu = base_alloc((size_t)world->gpus, sizeof *world->gpu);
     world->link = base_alloc((size_t)topology.wires.count, sizeof *world->link);
-    world->outbox = base_alloc((size_t)partitions, sizeof *world->outbox);
+    world->engine = open_engine(world);
     world->routing = base_alloc((size_t)job->model.layers, sizeof *world->routing);
     world->rows.decisions = base_alloc((size_t)plan.steps * GPU_DECISION_CLASSES, sizeof(int64_t));
     open_links(world);
@@ -252,11 +185,8 @@ void gpu_world_free(struct gpu_world *world)
     if (world == NULL) {
         return;
     }
-    for (int32_t i = 0; i < world->partitions; i++) {
-        base_free(world->outbox[i].event);
-    }
     neighbour_sources_free(world->source, &world->topology);
-    gpu_event_queue_release(&world->queue);
+    engine_free(world->engine);
     gpu_topology_release(&world->topology);
     gpu_plan_release(&world->plan);
     free_rows(&world->rows);
@@ -264,7 +194,6 @@ void gpu_world_free(struct gpu_world *world)
         base_free(world->routing[i].rows);
     }
     base_free(world->routing);
-    base_free(world->outbox);
     base_free(world->link);
     base_free(world->gpu);
     base_free(world);

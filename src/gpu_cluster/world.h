@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 #include "base/random.h"
-#include "gpu_cluster/event_queue.h"
+#include "engine/engine.h"
+#include "gpu_cluster/event.h"
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/neighbour.h"
 #include "gpu_cluster/plan.h"
@@ -57,11 +58,6 @@ struct gpu_rows {
     struct gpu_totals totals;
 };
 
-struct gpu_outbox {
-    struct gpu_event *event;
-    size_t count, capacity;
-};
-
 struct gpu_world {
     struct gpu_job job;
     struct gpu_plan plan;
@@ -73,9 +69,7 @@ struct gpu_world {
     struct contended_link *link; /* [links of the topology]; open only where home is here */
     struct neighbour_exchange exchange;
     struct neighbour_source *source; /* NULL: no neighbour */
-    struct gpu_event_queue queue;
-    struct gpu_outbox *outbox; /* [partitions] */
-    int64_t now_ps;
+    struct engine *engine;
     /* Least latency from a GPU towards another partition: from the GPUs here; from any GPU to any
      * peer. */
     int64_t exit_ps, any_exit_ps;
@@ -87,17 +81,12 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
                                         struct gpu_topology topology, int32_t partition,
                                         int32_t partitions);
 
-/* Contiguous blocks of GPUs, sizes differing by at most one, larger ones first. */
-int32_t gpu_partition_first(int32_t gpus, int32_t partitions, int32_t partition);
-int32_t gpu_partition_of(int32_t gpus, int32_t partitions, int32_t gpu);
-
 static inline struct gpu_state *gpu_world_gpu(const struct gpu_world *world, int32_t gpu)
 {
     return &world->gpu[gpu - world->first_gpu];
 }
 
-/* Sets the key and puts the event where it belongs: into the queue here, or the outbox of another
- * partition. */
+/* Sets the key and posts the event to the partition where it belongs. */
 void gpu_world_post(struct gpu_world *world, struct gpu_event event);
 
 void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,

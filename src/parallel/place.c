@@ -35,6 +35,14 @@ static int topology_cores(hwloc_topology_t topology)
     return cores > 0 ? cores : hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
 }
 
+int parallel_host_cores(void)
+{
+    hwloc_topology_t topology = topology_load();
+    int cores = topology_cores(topology);
+    hwloc_topology_destroy(topology);
+    return cores;
+}
+
 int parallel_most_tasks(const char *list)
 {
     long most = 0;
@@ -67,10 +75,8 @@ static int ranks_on_this_host(void)
 
 void parallel_decide_yield(void)
 {
-    hwloc_topology_t topology = topology_load();
-    if (ranks_on_this_host() > topology_cores(topology))
+    if (ranks_on_this_host() > parallel_host_cores())
         setenv(yield_variable, "1", 0);
-    hwloc_topology_destroy(topology);
 }
 
 bool parallel_ranks_yield(void)

@@ -7,6 +7,9 @@
  * the user has said otherwise. */
 void parallel_decide_yield(void);
 
+/* Cores of this host that the process may use. */
+int parallel_host_cores(void);
+
 /* Ranks that a Slurm list of tasks a node ("2(x3),1") puts on its fullest node; 0 if unreadable. */
 int parallel_most_tasks(const char *list);
 

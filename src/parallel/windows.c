@@ -2,7 +2,6 @@
 /* The loop over time windows. */
 #include "parallel/windows.h"
 
-#include <hwloc.h>
 #include <mpi.h>
 
 #include <string.h>
@@ -12,18 +11,6 @@
 #include "parallel/place.h"
 #include "parallel/room.h"
 #include "parallel/windows_meet.h"
-
-static int64_t cores_of_this_host(void)
-{
-    hwloc_topology_t topology;
-    if (hwloc_topology_init(&topology) || hwloc_topology_load(topology)) {
-        parallel_abort(BASE_FAILURE, "hwloc cannot read the topology of this host");
-    }
-    int cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-    int threads = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
-    hwloc_topology_destroy(topology);
-    return cores > 0 ? cores : threads;
-}
 
 static int ranks_of_this_host(void)
 {
@@ -35,26 +22,36 @@ static int ranks_of_this_host(void)
     return ranks;
 }
 
-/* Partitions of one core take turns at every window: a few cost little beside what they simulate,
- * many do. */
-enum { PARTITIONS_PER_CORE = 4 };
+/* Events that cost two or three times as much as a meeting of a few ranks does: of ranks that share
+ * memory (about a microsecond), of ranks on several hosts (a reduction over the network). Figures
+ * in docs/engine.md. */
+enum { EVENTS_A_MEETING = 32, EVENTS_A_REDUCTION = 512 };
 
-/* Several hosts are left alone: which rank is where decides there what pays off. */
-int parallel_windows_partitions(int64_t items, bool spread)
+static int64_t partitions_that_pay(int64_t window_events)
 {
-    int64_t most = parallel_size();
-    if (!spread && ranks_of_this_host() == parallel_size()) {
-        int64_t cores = cores_of_this_host();
-        parallel_min_i64(&cores, 1);
-        most = PARTITIONS_PER_CORE * cores < most ? PARTITIONS_PER_CORE * cores : most;
+    int64_t alone = ranks_of_this_host() == parallel_size();
+    parallel_min_i64(&alone, 1);
+    int64_t most = window_events / (alone ? EVENTS_A_MEETING : EVENTS_A_REDUCTION);
+    if (most < 2 || !alone) {
+        return most;
     }
-    most = items < most ? items : most;
+    int64_t cores = parallel_host_cores();
+    parallel_min_i64(&cores, 1);
+    return cores < most ? cores : most;
+}
+
+/* On several hosts ranks are left where the user has put them: cores do not bound them. */
+int parallel_windows_partitions(struct parallel_windows_share share)
+{
+    int64_t most = share.wanted > 0 ? share.wanted : partitions_that_pay(share.window_events);
+    most = parallel_size() < most ? parallel_size() : most;
+    most = share.items < most ? share.items : most;
     return most > 1 ? (int)most : 1;
 }
 
 /* State of one rank that holds a partition. */
 struct run {
-    struct event_world *world;
+    struct engine *engine;
     MPI_Comm ranks;
     struct windows_shared *shared;
     const struct parallel_windows_watch *watch;
@@ -62,23 +59,13 @@ struct run {
     double told_s;
 };
 
-static void count_outbox(const struct run *run)
-{
-    const struct event_world *world = run->world;
-    for (int i = 0; i < run->report->partitions; i++) {
-        const void *messages;
-        run->report->messages += (int64_t)world->outbox(world->self, i, &messages);
-    }
-}
-
 static struct windows_call meet(struct run *run)
 {
-    struct event_world *world = run->world;
-    struct windows_call call = {world->promise_ps(world->self), parallel_stop_signal()};
-    count_outbox(run);
+    struct engine *engine = run->engine;
+    struct windows_call call = {engine_promise_ps(engine), parallel_stop_signal()};
     run->report->windows++;
-    return run->shared ? windows_shared_meet(run->shared, world, call)
-                       : windows_mpi_meet(run->ranks, world, call);
+    return run->shared ? windows_shared_meet(run->shared, engine, call)
+                       : windows_mpi_meet(run->ranks, engine, call);
 }
 
 /* On the first rank, not more often than the period. */
@@ -91,7 +78,7 @@ static void tell(struct run *run)
     double now = parallel_clock_seconds();
     if (now - run->told_s > period_s) {
         run->told_s = now;
-        run->watch->progress(run->watch->context, run->world->now_ps(run->world->self));
+        run->watch->progress(run->watch->context, engine_now_ps(run->engine));
     }
 }
 
@@ -100,32 +87,32 @@ static void tell(struct run *run)
 static void advance_alone(struct run *run)
 {
     static const int64_t slice_ps = INT64_C(1000000000);
-    struct event_world *world = run->world;
+    struct engine *engine = run->engine;
     int64_t before, until;
     do {
-        before = world->events(world->self);
-        until = world->now_ps(world->self) + slice_ps;
-        world->advance(world->self, until);
+        before = engine_events(engine);
+        until = engine_now_ps(engine) + slice_ps;
+        engine_advance(engine, until);
         run->report->stop_signal = parallel_stop_signal();
         tell(run);
-    } while (run->report->stop_signal == 0 && world->events(world->self) != before);
+    } while (run->report->stop_signal == 0 && engine_events(engine) != before);
     if (run->report->stop_signal == 0) {
-        world->advance(world->self, EVENT_WORLD_NEVER);
+        engine_advance(engine, ENGINE_NEVER);
     }
 }
 
 static void advance_together(struct run *run)
 {
-    struct event_world *world = run->world;
+    struct engine *engine = run->engine;
     struct windows_call call;
     enum { LOOKS = 256 };
     do {
         call = meet(run);
-        world->advance(world->self, call.promise_ps);
+        engine_advance(engine, call.promise_ps);
         if (run->report->windows % LOOKS == 0) {
             tell(run);
         }
-    } while (call.promise_ps != EVENT_WORLD_NEVER && call.stop_signal == 0);
+    } while (call.promise_ps != ENGINE_NEVER && call.stop_signal == 0);
     run->report->stop_signal = (int)call.stop_signal;
 }
 
@@ -142,27 +129,29 @@ static void advance_all(struct run *run)
     windows_shared_close(run->shared);
 }
 
-/* Waits for all ranks without taking a core from those that work. */
+/* Waits for all ranks without taking a core from those that work: naps grow with the waiting, and
+ * with them what is lost at the end, a thirtieth of it. */
 static void sleep_until_all(MPI_Comm all)
 {
-    const struct timespec nap = {.tv_nsec = 500000};
+    enum { SHORTEST_NS = 50000, LONGEST_NS = 10000000, SHARE = 30 };
     MPI_Request request;
     int done = 0;
+    int64_t waited_ns = 0;
     MPI_Ibarrier(all, &request);
+    MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     while (!done) {
+        int64_t nap = SHORTEST_NS + waited_ns / SHARE;
+        nap = nap < LONGEST_NS ? nap : LONGEST_NS;
+        nanosleep(&(struct timespec){.tv_nsec = (long)nap}, NULL);
+        waited_ns += nap;
         MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (!done) {
-            nanosleep(&nap, NULL);
-        }
     }
 }
 
-static enum base_status agree(const struct event_world *world,
-                              struct parallel_windows_report *report)
+static enum base_status agree(const struct engine *engine, struct parallel_windows_report *report)
 {
     int64_t most[3] = {report->windows, report->stop_signal, report->end_ps};
-    int64_t sum[3] = {report->events, report->messages,
-                      world != NULL && !world->finished(world->self)};
+    int64_t sum[3] = {report->events, report->messages, engine != NULL && !engine_finished(engine)};
     int64_t shared = report->shared_memory;
     int64_t bytes = report->message_bytes;
     parallel_max_i64(most, 3);
@@ -182,23 +171,24 @@ static enum base_status agree(const struct event_world *world,
     return sum[2] > 0 ? BASE_NO_PROGRESS : BASE_OK;
 }
 
-enum base_status parallel_windows_run(struct event_world *world, int partitions,
+enum base_status parallel_windows_run(struct engine *engine, int partitions,
                                       const struct parallel_windows_watch *watch,
                                       struct parallel_windows_report *report)
 {
-    struct run run = {.world = world, .watch = watch, .report = report};
+    struct run run = {.engine = engine, .watch = watch, .report = report};
     *report = (struct parallel_windows_report){.partitions = partitions};
     MPI_Comm all;
     MPI_Comm_dup(MPI_COMM_WORLD, &all);
-    MPI_Comm_split(all, world != NULL ? 0 : MPI_UNDEFINED, parallel_rank(), &run.ranks);
-    if (world != NULL) {
+    MPI_Comm_split(all, engine != NULL ? 0 : MPI_UNDEFINED, parallel_rank(), &run.ranks);
+    if (engine != NULL) {
         advance_all(&run);
-        report->events = world->events(world->self);
-        report->end_ps = world->now_ps(world->self);
-        report->message_bytes = (int64_t)world->message_bytes;
+        report->events = engine_events(engine);
+        report->messages = engine_messages(engine);
+        report->end_ps = engine_now_ps(engine);
+        report->message_bytes = (int64_t)engine_event_bytes(engine);
         MPI_Comm_free(&run.ranks);
     }
     sleep_until_all(all);
     MPI_Comm_free(&all);
-    return agree(world, report);
+    return agree(engine, report);
 }

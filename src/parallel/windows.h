@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Conservative time windows: an event simulation in partitions, a partition a rank.
  *
- * Each window, every rank publishes its promise (base/event_world.h) and its messages, all meet
+ * Each window, every rank publishes its promise (engine/engine.h) and its messages, all meet
  * once, and each advances to the least promise. On one host they meet in shared memory: one barrier
  * a window. On several, a reduction carries promise and message flag, and messages are exchanged
  * only where there are any. One partition meets nobody. */
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/event_world.h"
+#include "engine/engine.h"
 #include "base/status.h"
 
 /* How a run is watched. Zero: no progress, only signals stop it. */
@@ -31,14 +31,21 @@ struct parallel_windows_report {
     int stop_signal; /* SIGTERM and the like that ended the run early; 0: none */
 };
 
-/* Collective. Partitions for `items` entities: one a rank, but at most four a core where ranks
- * outnumber the cores of one host. Partition p is rank p's. `spread`: one a rank in any case. */
-int parallel_windows_partitions(int64_t items, bool spread);
+/* What a simulation offers to share. */
+struct parallel_windows_share {
+    int64_t items;         /* entities; no partition is without one */
+    int64_t window_events; /* about how many events a window has, all partitions together */
+    int64_t wanted;        /* partitions, as far as there are items and ranks; 0: what pays off */
+};
 
-/* Collective. Runs to the end of all partitions. `world` is NULL on ranks that hold none; they
+/* Collective. How many partitions to make; partition p is rank p's. What pays off is one a core of
+ * a host at most, each with so many events a window that they outweigh the meeting. */
+int parallel_windows_partitions(struct parallel_windows_share share);
+
+/* Collective. Runs to the end of all partitions. `engine` is NULL on ranks that hold none; they
  * sleep until the end. BASE_NO_PROGRESS: nothing is pending, and some partition is not finished;
- * ask the worlds what they wait for. BASE_FAILURE: stopped by a signal, see the report. */
-enum base_status parallel_windows_run(struct event_world *world, int partitions,
+ * ask the clients what they wait for. BASE_FAILURE: stopped by a signal, see the report. */
+enum base_status parallel_windows_run(struct engine *engine, int partitions,
                                       const struct parallel_windows_watch *watch,
                                       struct parallel_windows_report *report);
 

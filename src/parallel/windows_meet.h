@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "base/event_world.h"
+#include "engine/engine.h"
 
 /* What a rank brings, and what all have when they leave: the least promise, the largest signal. */
 struct windows_call {
@@ -22,12 +22,12 @@ struct windows_shared *windows_shared_open(MPI_Comm ranks);
 void windows_shared_close(struct windows_shared *shared);
 
 /* Collective. Takes the messages of the outbox to where they belong and clears it. */
-struct windows_call windows_shared_meet(struct windows_shared *shared, struct event_world *world,
+struct windows_call windows_shared_meet(struct windows_shared *shared, struct engine *engine,
                                         struct windows_call call);
-struct windows_call windows_mpi_meet(MPI_Comm ranks, struct event_world *world,
+struct windows_call windows_mpi_meet(MPI_Comm ranks, struct engine *engine,
                                      struct windows_call call);
 
 /* Collective. The exchange of windows_mpi_meet alone. */
-void windows_mpi_exchange(MPI_Comm ranks, struct event_world *world);
+void windows_mpi_exchange(MPI_Comm ranks, struct engine *engine);
 
 #endif

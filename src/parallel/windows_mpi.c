@@ -38,42 +38,44 @@ static void boxes_close(struct boxes *boxes)
     base_free(boxes->bytes);
 }
 
-static void pack(struct boxes *boxes, const struct event_world *world)
+static void pack(struct boxes *boxes, const struct engine *engine)
 {
-    const void *messages;
+    size_t count;
     for (int i = 0; i < boxes->ranks; i++) {
-        boxes->count[i] = (int)(world->outbox(world->self, i, &messages) * world->message_bytes);
+        engine_outbox(engine, i, &count);
+        boxes->count[i] = (int)(count * engine_event_bytes(engine));
     }
     boxes_lay_out(boxes);
     for (int i = 0; i < boxes->ranks; i++) {
-        world->outbox(world->self, i, &messages);
+        const void *messages = engine_outbox(engine, i, &count);
         if (boxes->count[i] > 0) {
             memcpy(boxes->bytes + boxes->offset[i], messages, (size_t)boxes->count[i]);
         }
     }
 }
 
-void windows_mpi_exchange(MPI_Comm ranks, struct event_world *world)
+void windows_mpi_exchange(MPI_Comm ranks, struct engine *engine)
 {
     struct boxes out = boxes_open(ranks), in = boxes_open(ranks);
-    pack(&out, world);
+    pack(&out, engine);
     MPI_Alltoall(out.count, 1, MPI_INT, in.count, 1, MPI_INT, ranks);
     boxes_lay_out(&in);
     MPI_Alltoallv(out.bytes, out.count, out.offset, MPI_BYTE, in.bytes, in.count, in.offset,
                   MPI_BYTE, ranks);
-    world->outbox_clear(world->self);
-    world->accept(world->self, in.bytes, in.total / world->message_bytes);
+    engine_outbox_clear(engine);
+    engine_accept(engine, in.bytes, in.total / engine_event_bytes(engine));
     boxes_close(&out);
     boxes_close(&in);
 }
 
-static int64_t has_messages(const struct event_world *world, MPI_Comm ranks)
+static int64_t has_messages(const struct engine *engine, MPI_Comm ranks)
 {
     int size;
-    const void *messages;
     MPI_Comm_size(ranks, &size);
     for (int i = 0; i < size; i++) {
-        if (world->outbox(world->self, i, &messages) > 0) {
+        size_t count;
+        engine_outbox(engine, i, &count);
+        if (count > 0) {
             return 1;
         }
     }
@@ -81,13 +83,13 @@ static int64_t has_messages(const struct event_world *world, MPI_Comm ranks)
 }
 
 /* One reduction to the least of three: maxima travel with their sign turned. */
-struct windows_call windows_mpi_meet(MPI_Comm ranks, struct event_world *world,
+struct windows_call windows_mpi_meet(MPI_Comm ranks, struct engine *engine,
                                      struct windows_call call)
 {
-    int64_t least[3] = {call.promise_ps, -call.stop_signal, -has_messages(world, ranks)};
+    int64_t least[3] = {call.promise_ps, -call.stop_signal, -has_messages(engine, ranks)};
     MPI_Allreduce(MPI_IN_PLACE, least, 3, MPI_INT64_T, MPI_MIN, ranks);
     if (least[2] < 0) {
-        windows_mpi_exchange(ranks, world);
+        windows_mpi_exchange(ranks, engine);
     }
     return (struct windows_call){least[0], -least[1]};
 }

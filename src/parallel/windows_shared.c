@@ -132,16 +132,16 @@ static void pass_barrier(struct windows_shared *shared)
     }
 }
 
-static void write_page(const struct windows_shared *shared, const struct event_world *world,
+static void write_page(const struct windows_shared *shared, const struct engine *engine,
                        struct windows_call call)
 {
     char *page = page_of(shared, shared->rank);
     char *next = messages_of(shared, page), *end = page + PAGE_BYTES;
     struct page head = {call.promise_ps, call.stop_signal, 0, 0};
     for (int i = 0; i < shared->size; i++) {
-        const void *messages;
-        size_t count = world->outbox(world->self, i, &messages);
-        size_t bytes = count * world->message_bytes;
+        size_t count;
+        const void *messages = engine_outbox(engine, i, &count);
+        size_t bytes = count * engine_event_bytes(engine);
         if (next + bytes > end) {
             head.overflow = 1;
             break;
@@ -156,21 +156,21 @@ static void write_page(const struct windows_shared *shared, const struct event_w
     memcpy(page, &head, sizeof head);
 }
 
-static void read_page(const struct windows_shared *shared, struct event_world *world, int from)
+static void read_page(const struct windows_shared *shared, struct engine *engine, int from)
 {
     char *page = page_of(shared, from);
     const char *next = messages_of(shared, page);
     for (int i = 0; i < shared->rank; i++) {
-        next += (size_t)counts_of(page)[i] * world->message_bytes;
+        next += (size_t)counts_of(page)[i] * engine_event_bytes(engine);
     }
-    world->accept(world->self, next, (size_t)counts_of(page)[shared->rank]);
+    engine_accept(engine, next, (size_t)counts_of(page)[shared->rank]);
 }
 
-struct windows_call windows_shared_meet(struct windows_shared *shared, struct event_world *world,
+struct windows_call windows_shared_meet(struct windows_shared *shared, struct engine *engine,
                                         struct windows_call call)
 {
     int64_t overflow = 0;
-    write_page(shared, world, call);
+    write_page(shared, engine, call);
     pass_barrier(shared);
     for (int i = 0; i < shared->size; i++) {
         struct page head;
@@ -181,16 +181,16 @@ struct windows_call windows_shared_meet(struct windows_shared *shared, struct ev
         overflow += head.overflow;
     }
     if (overflow > 0) {
-        windows_mpi_exchange(shared->ranks, world);
+        windows_mpi_exchange(shared->ranks, engine);
     } else {
         for (int i = 0; i < shared->size; i++) {
             struct page head;
             memcpy(&head, page_of(shared, i), sizeof head);
             if (head.messages > 0) {
-                read_page(shared, world, i);
+                read_page(shared, engine, i);
             }
         }
-        world->outbox_clear(world->self);
+        engine_outbox_clear(engine);
     }
     shared->turn = 1 - shared->turn;
     return call;

@@ -45,6 +45,9 @@ static void draws_come_from_philox_with_the_documented_key(void)
 {
     uint64_t seed = 0 - (uint64_t)BASE_RANDOM_KERNEL * UINT64_C(0x9E3779B97F4A7C15);
     CU_ASSERT_EQUAL(base_random_u64(seed, BASE_RANDOM_KERNEL, 0, 0), UINT64_C(0xe169c58d6627e8d5));
+    struct base_random_pair pair = base_random_pair(seed, BASE_RANDOM_KERNEL, 0, 0);
+    CU_ASSERT_EQUAL(pair.bits[0], UINT64_C(0xe169c58d6627e8d5));
+    CU_ASSERT_EQUAL(pair.bits[1], UINT64_C(0x9b00dbd8bc57ac4c));
 }
 
 static void equal_arguments_give_equal_numbers(void)

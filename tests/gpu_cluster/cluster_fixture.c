@@ -119,44 +119,13 @@ struct gpu_world *fixture_ring(int32_t gpus, int64_t bytes, int64_t chunk_bytes,
                                  partitions);
 }
 
-static int64_t least_promise(struct event_world *view, int32_t count)
-{
-    int64_t least = EVENT_WORLD_NEVER;
-    for (int32_t i = 0; i < count; i++) {
-        int64_t promise = view[i].promise_ps(view[i].self);
-        least = promise < least ? promise : least;
-    }
-    return least;
-}
-
-static void exchange(struct event_world *view, int32_t count)
-{
-    for (int32_t from = 0; from < count; from++) {
-        for (int32_t to = 0; to < count; to++) {
-            const void *messages;
-            size_t number = view[from].outbox(view[from].self, to, &messages);
-            view[to].accept(view[to].self, messages, number);
-        }
-        view[from].outbox_clear(view[from].self);
-    }
-}
-
 int64_t fixture_run(struct gpu_world **world, int32_t count)
 {
-    struct event_world view[64];
+    struct engine *engine[64];
     for (int32_t i = 0; i < count; i++) {
-        view[i] = gpu_world_events(world[i]);
+        engine[i] = gpu_world_engine(world[i]);
     }
-    int64_t windows = 0, until;
-    do {
-        until = least_promise(view, count);
-        for (int32_t i = 0; i < count; i++) {
-            view[i].advance(view[i].self, until);
-        }
-        exchange(view, count);
-        windows++;
-    } while (until != EVENT_WORLD_NEVER);
-    return windows;
+    return engine_run_together(engine);
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t count)

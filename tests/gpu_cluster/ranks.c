@@ -16,14 +16,14 @@ static uint64_t digest_alone(const struct gpu_job *job)
 
 static uint64_t digest_on_ranks(const struct gpu_job *job, bool collectives_only)
 {
-    int partitions = parallel_windows_partitions(gpu_job_gpus(job), true);
+    int partitions = parallel_windows_partitions(
+        (struct parallel_windows_share){.items = gpu_job_gpus(job), .wanted = parallel_size()});
     bool active = parallel_rank() < partitions;
     struct gpu_world *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
-    struct event_world view = active ? gpu_world_events(world) : (struct event_world){0};
+    struct engine *engine = active ? gpu_world_engine(world) : NULL;
     struct parallel_windows_watch watch = {.collectives_only = collectives_only};
     struct parallel_windows_report report;
-    enum base_status status =
-        parallel_windows_run(active ? &view : NULL, partitions, &watch, &report);
+    enum base_status status = parallel_windows_run(engine, partitions, &watch, &report);
     CU_ASSERT_EQUAL(status, BASE_OK);
     int64_t end = active ? fixture_end_ps(&world, 1) : 0, digest = 0;
     parallel_max_i64(&end, 1);

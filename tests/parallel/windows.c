@@ -3,123 +3,46 @@
  * collectives. */
 #include "parallel/windows.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/memory.h"
 #include "mpi_test.h"
+#include "parallel/room.h"
 
 /* Tokens that walk over sites, site after site, a hop a latency. */
 enum { SITES = 12, LATENCY_PS = 1000 };
 
 struct token {
     int64_t time_ps;
+    uint64_t key; /* its number */
     int32_t site, hops_left;
 };
 
 struct walk {
-    int partitions, partition;
-    struct token *pending;
-    size_t count, capacity;
-    struct token **out;
-    size_t *out_count, *out_capacity;
-    int64_t events, now_ps, digest;
+    struct engine *engine;
+    int64_t now_ps, digest;
     bool late, finished;
 };
 
 static int owner(const struct walk *walk, int32_t site)
 {
-    return parallel_block_owner(SITES, walk->partitions, site);
+    return parallel_block_owner(SITES, engine_partitions(walk->engine), site);
 }
 
-static int64_t promise(const void *self)
+static void post(const struct walk *walk, struct token token)
 {
-    const struct walk *walk = self;
-    int64_t least = EVENT_WORLD_NEVER;
-    for (size_t i = 0; i < walk->count; i++)
-        least = walk->pending[i].time_ps < least ? walk->pending[i].time_ps : least;
-    for (int p = 0; p < walk->partitions; p++)
-        for (size_t i = 0; i < walk->out_count[p]; i++)
-            least = walk->out[p][i].time_ps < least ? walk->out[p][i].time_ps : least;
-    return least == EVENT_WORLD_NEVER ? least : least + LATENCY_PS;
+    engine_post(walk->engine, owner(walk, token.site), &token);
 }
 
-static void post(struct walk *walk, struct token token)
-{
-    int p = owner(walk, token.site);
-    if (p == walk->partition) {
-        walk->pending =
-            base_grow(walk->pending, &walk->capacity, walk->count + 1, sizeof *walk->pending);
-        walk->pending[walk->count++] = token;
-        return;
-    }
-    walk->out[p] =
-        base_grow(walk->out[p], &walk->out_capacity[p], walk->out_count[p] + 1, sizeof token);
-    walk->out[p][walk->out_count[p]++] = token;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    int64_t x = ((const struct token *)a)->time_ps, y = ((const struct token *)b)->time_ps;
-    return (x > y) - (x < y);
-}
-
-static void step(struct walk *walk, struct token token)
-{
-    walk->late = walk->late || token.time_ps < walk->now_ps;
-    walk->now_ps = token.time_ps;
-    walk->events++;
-    walk->digest += token.time_ps * (token.site + 1);
-    if (token.hops_left > 0)
-        post(walk, (struct token){token.time_ps + LATENCY_PS, (token.site + 1) % SITES,
-                                  token.hops_left - 1});
-}
-
-/* Start times differ by less than a latency, so all tokens make one hop before any makes the
- * next. */
-static void advance(void *self, int64_t until_ps)
+static void step(void *self, const void *event)
 {
     struct walk *walk = self;
-    size_t due;
-    do {
-        if (walk->count > 0)
-            qsort(walk->pending, walk->count, sizeof *walk->pending, by_time);
-        for (due = 0; due < walk->count && walk->pending[due].time_ps < until_ps; due++) {
-        }
-        struct token *batch = base_alloc(due, sizeof *batch);
-        if (due > 0) {
-            memcpy(batch, walk->pending, due * sizeof *batch);
-            memmove(walk->pending, walk->pending + due, (walk->count - due) * sizeof *batch);
-        }
-        walk->count -= due;
-        for (size_t i = 0; i < due; i++)
-            step(walk, batch[i]);
-        base_free(batch);
-    } while (due > 0);
-}
-
-static size_t outbox(const void *self, int32_t partition, const void **messages)
-{
-    const struct walk *walk = self;
-    *messages = walk->out[partition];
-    return walk->out_count[partition];
-}
-
-static void outbox_clear(void *self)
-{
-    struct walk *walk = self;
-    memset(walk->out_count, 0, (size_t)walk->partitions * sizeof *walk->out_count);
-}
-
-static void accept_tokens(void *self, const void *messages, size_t count)
-{
-    struct walk *walk = self;
-    const struct token *token = messages;
-    for (size_t i = 0; i < count; i++) {
-        CU_ASSERT_EQUAL(owner(walk, token[i].site), walk->partition);
-        CU_ASSERT_TRUE(token[i].time_ps >= walk->now_ps);
-        post(walk, token[i]);
-    }
+    const struct token *token = event;
+    CU_ASSERT_EQUAL(owner(walk, token->site), engine_partition(walk->engine));
+    walk->late = walk->late || token->time_ps < walk->now_ps;
+    walk->now_ps = token->time_ps;
+    walk->digest += token->time_ps * (token->site + 1);
+    if (token->hops_left > 0)
+        post(walk, (struct token){token->time_ps + LATENCY_PS, token->key,
+                                  (token->site + 1) % SITES, token->hops_left - 1});
 }
 
 static bool finished(const void *self)
@@ -127,45 +50,25 @@ static bool finished(const void *self)
     return ((const struct walk *)self)->finished;
 }
 
-static int64_t events(const void *self)
-{
-    return ((const struct walk *)self)->events;
-}
-
-static int64_t now(const void *self)
-{
-    return ((const struct walk *)self)->now_ps;
-}
-
-static struct event_world view(struct walk *walk)
-{
-    return (struct event_world){walk,         sizeof(struct token), promise,  advance, outbox,
-                                outbox_clear, accept_tokens,        finished, events,  now};
-}
-
 static struct walk *open_walk(int partitions, int32_t tokens, int32_t hops)
 {
     struct walk *walk = base_alloc(1, sizeof *walk);
-    walk->partitions = partitions;
-    walk->partition = parallel_rank();
+    const struct engine_client client = {.self = walk,
+                                         .event_bytes = sizeof(struct token),
+                                         .handle = step,
+                                         .lookahead_ps = LATENCY_PS,
+                                         .finished = finished};
+    walk->engine = engine_create(&client, parallel_rank(), partitions);
     walk->finished = true;
-    walk->out = base_alloc((size_t)partitions, sizeof *walk->out);
-    walk->out_count = base_alloc((size_t)partitions, sizeof *walk->out_count);
-    walk->out_capacity = base_alloc((size_t)partitions, sizeof *walk->out_capacity);
     for (int32_t i = 0; i < tokens; i++)
-        if (owner(walk, i % SITES) == walk->partition)
-            post(walk, (struct token){i * 7 % LATENCY_PS, i % SITES, hops});
+        if (owner(walk, i % SITES) == engine_partition(walk->engine))
+            post(walk, (struct token){i * 7 % LATENCY_PS, (uint64_t)i, i % SITES, hops});
     return walk;
 }
 
 static void close_walk(struct walk *walk)
 {
-    for (int p = 0; p < walk->partitions; p++)
-        base_free(walk->out[p]);
-    base_free(walk->out);
-    base_free(walk->out_count);
-    base_free(walk->out_capacity);
-    base_free(walk->pending);
+    engine_free(walk->engine);
     base_free(walk);
 }
 
@@ -179,21 +82,26 @@ static int64_t expected_digest(int32_t tokens, int32_t hops)
     return sum;
 }
 
+static int partitions_of(int64_t items, int64_t window_events, int64_t wanted)
+{
+    return parallel_windows_partitions(
+        (struct parallel_windows_share){items, window_events, wanted});
+}
+
 /* Runs, checks everything, returns the report. `stuck`: the last partition claims to wait for
  * more. */
 static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, bool collectives,
                                                bool stuck)
 {
-    int partitions = parallel_windows_partitions(SITES, true);
+    int partitions = partitions_of(SITES, 0, parallel_size());
     bool active = parallel_rank() < partitions;
     struct walk *walk = active ? open_walk(partitions, tokens, hops) : NULL;
-    struct event_world world = active ? view(walk) : (struct event_world){0};
     if (active)
-        walk->finished = !(stuck && walk->partition == partitions - 1);
+        walk->finished = !(stuck && parallel_rank() == partitions - 1);
     struct parallel_windows_watch watch = {.collectives_only = collectives};
     struct parallel_windows_report report;
     enum base_status status =
-        parallel_windows_run(active ? &world : NULL, partitions, &watch, &report);
+        parallel_windows_run(active ? walk->engine : NULL, partitions, &watch, &report);
     CU_ASSERT_EQUAL(status, stuck ? BASE_NO_PROGRESS : BASE_OK);
     int64_t digest = active ? walk->digest : 0;
     parallel_sum_i64(&digest, 1);
@@ -240,15 +148,25 @@ static void an_unfinished_partition_without_events_is_no_progress(void)
     run_walk(3, 10, false, true);
 }
 
-static void partitions_do_not_exceed_items_or_ranks(void)
+static void partitions_do_not_exceed_items_ranks_or_wishes(void)
 {
-    CU_ASSERT_EQUAL(parallel_windows_partitions(1, true), 1);
-    CU_ASSERT_EQUAL(parallel_windows_partitions(1000, true), parallel_size());
-    CU_ASSERT_TRUE(parallel_windows_partitions(1000, false) <= parallel_size());
+    CU_ASSERT_EQUAL(partitions_of(1, 0, 1000), 1);
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 1000), parallel_size());
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 2), parallel_size() > 1 ? 2 : 1);
+    CU_ASSERT_TRUE(partitions_of(1000, INT64_MAX, 0) <= parallel_size());
+    CU_ASSERT_TRUE(partitions_of(1000, INT64_MAX, 0) > 1 || parallel_size() == 1 ||
+                   parallel_host_cores() == 1);
+}
+
+static void a_few_events_a_window_are_not_shared_out(void)
+{
+    CU_ASSERT_EQUAL(partitions_of(1000, 0, 0), 1);
+    CU_ASSERT_EQUAL(partitions_of(1000, 16, 0), 1);
 }
 
 MPI_TEST_MAIN("windows", TEST(every_event_happens_once_in_time_order),
               TEST(collectives_give_the_same_as_shared_memory),
               TEST(messages_beyond_a_page_arrive_too), TEST(one_window_lasts_at_least_one_latency),
               TEST(an_unfinished_partition_without_events_is_no_progress),
-              TEST(partitions_do_not_exceed_items_or_ranks))
+              TEST(partitions_do_not_exceed_items_ranks_or_wishes),
+              TEST(a_few_events_a_window_are_not_shared_out))

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Events of one partition in the order of (time, key). */
-#ifndef GPU_CLUSTER_EVENT_QUEUE_H
-#define GPU_CLUSTER_EVENT_QUEUE_H
+/* What happens on a cluster, and in which order at one moment. */
+#ifndef GPU_CLUSTER_EVENT_H
+#define GPU_CLUSTER_EVENT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* What happens, in the order in which it happens at one moment. */
@@ -16,7 +15,7 @@ enum gpu_event_kind {
     GPU_EVENT_STEP,       /* the host begins a step */
 };
 
-/* An event and, between partitions, a message: plain data. */
+/* An event and, between partitions, a message: plain data. Begins as a struct engine_stamp does. */
 struct gpu_event {
     int64_t time_ps;
     uint64_t key;           /* orders events of one time; depends on what happens and where only */
@@ -29,36 +28,8 @@ struct gpu_event {
     int32_t chunk, channel;
 };
 
-struct gpu_event_node {
-    int64_t time_ps;
-    uint64_t key;
-    uint32_t slot;
-};
-
-/* Zero-initialise; release when done. */
-struct gpu_event_queue {
-    struct gpu_event_node *node;
-    struct gpu_event *event; /* by slot */
-    uint32_t *free_slot;
-    size_t count, nodes, events, frees; /* pending; capacities */
-    size_t used, freed;
-};
-
 /* kind, target and source decide among events of one time: 4, 24, 24 bits; then 12 bits of the
  * chunk. */
 uint64_t gpu_event_key(const struct gpu_event *event);
-
-/* Copies the event; its key must be set. */
-void gpu_event_queue_push(struct gpu_event_queue *queue, const struct gpu_event *event);
-
-/* The queue may not be empty. */
-struct gpu_event gpu_event_queue_pop(struct gpu_event_queue *queue);
-
-static inline int64_t gpu_event_queue_next_ps(const struct gpu_event_queue *queue)
-{
-    return queue->count > 0 ? queue->node[0].time_ps : INT64_MAX;
-}
-
-void gpu_event_queue_release(struct gpu_event_queue *queue);
 
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A plan of one all-reduce, made by hand. */
+#include "ring.h"
+
+#include "base/memory.h"
+#include "gpu_cluster/world.h"
+
+static struct gpu_plan plan_of(const struct gpu_job *job, int32_t gpus, int64_t bytes)
+{
+    struct gpu_plan plan = {.stages = 1, .tensor = gpus, .steps = 1};
+    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE],
+                    (struct gpu_plan_op){.action = GPU_ACTION_RING,
+                                         .op = GPU_OP_ALL_REDUCE,
+                                         .bytes = bytes,
+                                         .ring_steps = 2 * (gpus - 1)});
+    gpu_plan_bound(&plan, job);
+    return plan;
+}
+
+struct gpu_world *ring_create(int32_t gpus, int64_t bytes, int32_t chunks, int32_t partition,
+                              int32_t partitions)
+{
+    static const int64_t wire_bytes_per_s = INT64_C(50000000000), latency_ps = 500000;
+    const struct gpu_job job = {
+        .workload.decode_tokens = 1,
+        .bucket.batch = 1,
+        .cluster = {.captured_graph = true,
+                    .collective_chunk_bytes = (bytes / gpus + chunks - 1) / chunks,
+                    .link_quantum_bytes = 1 << 16}};
+    return gpu_world_create_from(&job, plan_of(&job, gpus, bytes),
+                                 gpu_topology_ring(gpus, wire_bytes_per_s, latency_ps), partition,
+                                 partitions);
+}
+
+int64_t ring_end_ps(struct gpu_world *world)
+{
+    struct gpu_tables tables = gpu_world_tables(world);
+    int64_t end = 0;
+    for (size_t i = 0; i < tables.steps; i++) {
+        end = tables.step[i].end_ps > end ? tables.step[i].end_ps : end;
+    }
+    return end;
+}
