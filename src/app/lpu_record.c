@@ -254,8 +254,8 @@ static void add_timetable(struct rows *rows, const struct app_run *run,
                           const struct app_lpu_chip *own, enum partition_phase phase)
 {
     struct app_lpu_slots slots = {0};
-    app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &run->lpu->topology, phase,
-                      &own->program[phase]);
+    app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &run->lpu->topology, &run->lpu->outline,
+                      phase, &own->program[phase]);
     for (size_t n = 0; n < slots.count; n++)
         *(struct record_lpu_slot *)rows_add(rows) = slots.slot[n];
     app_lpu_slots_release(&slots);

@@ -2,6 +2,7 @@
 /* Lists the steps of a run: one behind the other, or as the seats of the pipeline allow. */
 #include "app/lpu_steps.h"
 
+#include "app/artifact.h"
 #include "app/lpu_flight.h"
 #include "app/values.h"
 #include "base/memory.h"
@@ -135,11 +136,14 @@ void app_lpu_list_steps(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
     bool flight = run->scenario.lpu_seats != 1;
-    if (!flight)
+    bool verify = run->command->kind == APP_COMMAND_VERIFY;
+    if (verify)
+        app_artifact_list_steps(run);
+    else if (!flight)
         list_one_by_one(run);
     else if (parallel_is_first())
         app_lpu_list_flight(run);
-    if (flight)
+    if (flight && !verify)
         share_steps(lpu);
     lpu->executes = base_alloc((size_t)lpu->steps, sizeof *lpu->executes);
     if (flight)

@@ -206,6 +206,7 @@ static const struct record_column lpu_program[] = {
 
 static const struct record_column lpu_timetable[] = {
     CODE(record_lpu_slot, phase, phase_label, "program"),
+    COUNT(record_lpu_slot, bucket, "positions", "that its step attends to"),
     INDEX(record_lpu_slot, from_chip, "sender"),
     INDEX(record_lpu_slot, to_chip, "receiver"),
     INDEX(record_lpu_slot, link, "the sender's link"),

@@ -99,6 +99,7 @@ struct record_lpu_instruction {
 
 struct record_lpu_slot {
     uint8_t phase;
+    int32_t bucket;
     int32_t from_chip, to_chip, link, tensor;
     int64_t departure_cycle, arrival_cycle, vectors, interval_cycles;
 };
