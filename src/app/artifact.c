@@ -18,6 +18,7 @@ void app_artifact_close(struct app_artifact *a)
     base_free(a->stage);
     base_free(a->candidate);
     base_free(a->bound);
+    distances_release(a->distances);
     for (size_t i = 0; i < a->kept_count; i++)
         base_free(a->kept[i]);
     base_free(a->kept);
@@ -142,6 +143,52 @@ static bool plan_is_sound(const struct app_artifact *a, size_t stages)
            o->length_cycles[1] > 0 && o->chips <= app_artifact_chips(a);
 }
 
+/* Whether seats are those of the configuration, and intervals those of the kinds of steps. */
+static bool sharing_is_sound(const struct app_artifact *a)
+{
+    const struct partition_seats *seats = &a->sharing.seats;
+    const struct interval_found *f = &a->sharing.interval;
+    int32_t asked = a->scenario.lpu_seats, most = PROGRAM_CACHES / a->scenario.bucket.batch;
+    bool sound = rows_are_sound(APP_ARTIFACT_SHARING, &a->sharing, 1) && seats->placed >= 1 &&
+                 seats->placed <= most && (asked == 0 || seats->placed == asked) &&
+                 (f->mixed_cycles > 0) == (asked != 1) && f->mixed_cycles >= 0;
+    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        int64_t length = a->outline.length_cycles[phase], cycles = f->cycles[phase];
+        sound = sound && cycles >= 0 && (cycles > 0) == (asked != 1 && length > 0);
+    }
+    return sound;
+}
+
+/* Whether ranges are in order, and no longer than two steps can meet. */
+static bool ranges_are_sound(const struct app_artifact *a, const struct distances_range *range,
+                             size_t count)
+{
+    bool sound = distances_are_valid(range, count) && (count > 0) == (a->scenario.lpu_seats != 1);
+    for (size_t n = 0; sound && n < count; n++)
+        sound = range[n].from <= a->outline.length_cycles[range[n].first] &&
+                range[n].to <= 2 * a->outline.length_cycles[range[n].first];
+    return sound;
+}
+
+static bool read_sharing(struct app_artifact *a, struct base_report *report)
+{
+    size_t count;
+    if (!read_row(a, APP_ARTIFACT_SHARING, &a->sharing, report))
+        return false;
+    struct distances_range *range =
+        record_artifact_rows(a->file, app_artifact_schema(APP_ARTIFACT_DISTANCES), &count, report);
+    if (!range)
+        return false;
+    bool sound = sharing_is_sound(a) && ranges_are_sound(a, range, count);
+    if (sound && count > 0)
+        a->distances = distances_create(range, count);
+    if (!sound)
+        base_report_add(report, record_artifact_path(a->file), 0,
+                        "its seats, intervals and distances do not agree with each other");
+    base_free(range);
+    return sound;
+}
+
 static bool read_plan(struct app_artifact *a, struct base_report *report)
 {
     size_t stages = 0;
@@ -156,10 +203,11 @@ static bool read_plan(struct app_artifact *a, struct base_report *report)
         record_artifact_rows(a->file, app_artifact_schema(APP_ARTIFACT_BOUNDS), &a->bounds, report);
     if (!a->stage || !a->candidate || !a->bound)
         return false;
-    if (!plan_is_sound(a, stages))
-        base_report_add(report, record_artifact_path(a->file), 0,
-                        "its plan, model and configuration do not agree with each other");
-    return plan_is_sound(a, stages);
+    if (plan_is_sound(a, stages))
+        return read_sharing(a, report);
+    base_report_add(report, record_artifact_path(a->file), 0,
+                    "its plan, model and configuration do not agree with each other");
+    return false;
 }
 
 struct app_artifact *app_artifact_read(const char *path, const char *bytes, size_t count,
@@ -219,7 +267,8 @@ struct record_lpu_slot *app_artifact_slots(const struct app_artifact *a, size_t 
 void app_artifact_outline(const struct app_artifact *a, struct app_lpu *lpu)
 {
     lpu->outline = a->outline;
-    lpu->sharing.seats = (struct partition_seats){.placed = 1};
+    lpu->sharing = a->sharing;
+    lpu->distances = a->distances;
     lpu->stage = a->stage;
     lpu->candidate = a->candidate;
     lpu->candidates = a->candidates;

@@ -14,6 +14,8 @@ struct app_artifact {
     struct record_programs *programs; /* NULL once a run has taken those of its chips */
     size_t bytes;
     struct app_lpu_outline outline;
+    struct app_lpu_sharing sharing;
+    struct distances *distances;   /* NULL: one seat */
     struct partition_stage *stage; /* [outline.stages] */
     struct partition_candidate *candidate;
     size_t candidates;
@@ -46,6 +48,9 @@ struct record_lpu_slot *app_artifact_slots(const struct app_artifact *artifact, 
 /* Collective. Reads the file that the command names; scenario and model of the run are then those
  * of the artifact, with the command's overrides. */
 enum base_status app_artifact_open(struct app_run *run);
+
+/* verify: the steps that try what was promised, each executed. Fills lpu->step and steps. */
+void app_artifact_list_steps(struct app_run *run);
 
 /* What all ranks know of a plan. */
 void app_artifact_outline(const struct app_artifact *artifact, struct app_lpu *lpu);

@@ -293,7 +293,7 @@ static struct side side_open(const struct app_artifact *a, const struct lpu_topo
 {
     struct side s = {.program = program, .machine = &a->scenario.lpu_chip};
     group_by_op(&s);
-    app_lpu_slots_add(&s.slots, s.machine, topology, phase, program);
+    app_lpu_slots_add(&s.slots, s.machine, topology, &a->outline, phase, program);
     return s;
 }
 

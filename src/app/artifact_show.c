@@ -129,6 +129,21 @@ static void print_stages(const struct app_artifact *a)
         printf("       and %" PRId32 " more\n", a->outline.stages - MOST_STAGES);
 }
 
+/* How seats share the pipeline. */
+static void print_sharing(const struct app_artifact *a)
+{
+    const struct app_lpu_sharing *o = &a->sharing;
+    size_t count;
+    if (!a->distances)
+        return;
+    distances_ranges(a->distances, &count);
+    print_label("seats");
+    printf("%" PRId32 ", P = %s cycles in the largest bucket, %s in any mixture; %zu ranges of "
+           "distances\n",
+           o->seats.placed, app_text_count(o->interval.cycles[PARTITION_DECODE]).text,
+           app_text_count(o->interval.mixed_cycles).text, count);
+}
+
 static void print_phases(const struct app_artifact *a, const struct app_artifact_tally *tally)
 {
     printf("\n%-10s %12s %12s %13s %9s %9s %7s\n", "step", "cycles", "time", "instructions",
@@ -194,6 +209,7 @@ static void show_plan(const struct app_artifact *a, struct base_report *report)
     if (app_artifact_tally_make(a, &topology, &tally, report)) {
         print_origin(a, &tally);
         print_machine(a, &topology);
+        print_sharing(a);
         print_stages(a);
         print_phases(a, &tally);
         print_opcodes(&tally);

@@ -12,15 +12,17 @@
 #define REAL(row, member, description) MEMBER(row, member, #member, RECORD_F64, "1", description)
 #define FLAG(row, member, description) MEMBER(row, member, #member, RECORD_U8, "1", description)
 #define TEXT(row, member, description) MEMBER(row, member, #member, RECORD_TEXT, "1", description)
-#define PHASE(row, member, phase, prefix, type, units, description)                                \
-    MEMBER(row, member[phase], prefix #member, type, units, prefix ": " description)
+#define PHASE(row, member, name, phase, prefix, type, units, description)                          \
+    MEMBER(row, member[phase], prefix name, type, units, prefix ": " description)
+#define PHASES_CALLED(row, member, name, type, units, description)                                 \
+    PHASE(row, member, name, PARTITION_DECODE, "decode_", type, units, description),               \
+        PHASE(row, member, name, PARTITION_PREFILL, "prefill_", type, units, description),         \
+        PHASE(row, member, name, PARTITION_RUNG, "rung_1_", type, units, description),             \
+        PHASE(row, member, name, PARTITION_RUNG + 1, "rung_2_", type, units, description),         \
+        PHASE(row, member, name, PARTITION_RUNG + 2, "rung_3_", type, units, description),         \
+        PHASE(row, member, name, PARTITION_RUNG + 3, "rung_4_", type, units, description)
 #define PHASES(row, member, type, units, description)                                              \
-    PHASE(row, member, PARTITION_DECODE, "decode_", type, units, description),                     \
-        PHASE(row, member, PARTITION_PREFILL, "prefill_", type, units, description),               \
-        PHASE(row, member, PARTITION_RUNG, "rung_1_", type, units, description),                   \
-        PHASE(row, member, PARTITION_RUNG + 1, "rung_2_", type, units, description),               \
-        PHASE(row, member, PARTITION_RUNG + 2, "rung_3_", type, units, description),               \
-        PHASE(row, member, PARTITION_RUNG + 3, "rung_4_", type, units, description)
+    PHASES_CALLED(row, member, #member, type, units, description)
 #define SHARE(phase, prefix, of, name)                                                             \
     MEMBER(app_lpu_outline, share_cycles[phase][of], prefix name, RECORD_I64, "cycles",            \
            "of the length of a step")
@@ -103,6 +105,37 @@ static const struct record_column outline[] = {
     SHARES(PARTITION_RUNG + 3, "rung_4_"),
 };
 
+#define SEATS(member, description)                                                                 \
+    MEMBER(app_lpu_sharing, seats.member, "seats_" #member, RECORD_I32, "1", description)
+#define FOUND(member, name, type, units, description)                                              \
+    MEMBER(app_lpu_sharing, interval.member, name, type, units, description)
+
+static const struct record_column sharing[] = {
+    SEATS(placed, "that have caches in SRAM"),
+    SEATS(by_time, "of which nobody waits; 0: one was asked for"),
+    SEATS(by_sram, "that the fullest chip has room for"),
+    PHASES_CALLED(app_lpu_sharing, interval.cycles, "interval_cycles", RECORD_I64, "cycles",
+                  "steps may begin so far apart; 0: none such, or one seat"),
+    FOUND(mixed_cycles, "mixed_cycles", RECORD_I64, "cycles",
+          "decode steps of whatever buckets may begin so far apart"),
+    FOUND(busiest_cycles, "busiest_cycles", RECORD_I64, "cycles", "of the busiest queue or plane"),
+    FOUND(chip, "chip", RECORD_I32, "1", "where one cycle less would collide"),
+    FOUND(thing, "resource", RECORD_TEXT, "1", "in what"),
+    FOUND(first.name, "first", RECORD_TEXT, "1", "op or tensor of the earlier step"),
+    FOUND(first.layer, "first_layer", RECORD_I32, "1", "its layer"),
+    FOUND(second.name, "second", RECORD_TEXT, "1", "op or tensor of the later step"),
+    FOUND(second.layer, "second_layer", RECORD_I32, "1", "its layer"),
+    PHASES_CALLED(app_lpu_sharing, interval.prefill_starts, "prefill_starts", RECORD_I32, "1",
+                  "starts of such steps that a prefill pass takes"),
+};
+
+static const struct record_column distances[] = {
+    FLAG(distances_range, first, "kind of the earlier step: 0 decode, 1 prefill, 2 to 5 rungs"),
+    FLAG(distances_range, second, "kind of the later step"),
+    WIDE(distances_range, from, "cycles", "least distance of a range that is forbidden"),
+    WIDE(distances_range, to, "cycles", "the distance behind that range"),
+};
+
 static const struct record_column stages[] = {
     COUNT(partition_stage, first_chip, "1", "of the stage's group"),
     COUNT(partition_stage, first_block, "1",
@@ -134,6 +167,8 @@ static const struct record_column candidates[] = {
 _Static_assert(BUCKET_RUNGS == 4, "columns of rungs");
 _Static_assert(sizeof(struct model) == 1072, "columns of the model");
 _Static_assert(sizeof(struct app_lpu_outline) == 328, "columns of the outline");
+_Static_assert(sizeof(struct app_lpu_sharing) == 192, "columns of sharing");
+_Static_assert(sizeof(struct distances_range) == 24, "columns of distances");
 _Static_assert(sizeof(struct partition_stage) == 152, "columns of stages");
 _Static_assert(sizeof(struct partition_candidate) == 192, "columns of candidates");
 
@@ -148,6 +183,11 @@ static const struct record_schema schemas[] = {
         SCHEMA("/model/layers", "layers of the model", app_artifact_layer, layers),
     [APP_ARTIFACT_OUTLINE] =
         SCHEMA("/plan/outline", "the split that was taken", app_lpu_outline, outline),
+    [APP_ARTIFACT_SHARING] =
+        SCHEMA("/plan/sharing", "how seats share the pipeline", app_lpu_sharing, sharing),
+    [APP_ARTIFACT_DISTANCES] =
+        SCHEMA("/plan/distances", "distances between steps that are forbidden", distances_range,
+               distances),
     [APP_ARTIFACT_STAGES] = SCHEMA("/plan/stages", "pipeline stages", partition_stage, stages),
     [APP_ARTIFACT_CANDIDATES] =
         SCHEMA("/plan/candidates", "splits that were compiled", partition_candidate, candidates),

@@ -11,11 +11,14 @@ struct app_artifact_layer {
 };
 
 /* Rows are structures of their own name: struct model, app_artifact_layer, app_lpu_outline,
- * partition_stage, partition_candidate, record_lpu_slot, record_plan_bound. */
+ * app_lpu_sharing, distances_range, partition_stage, partition_candidate, record_lpu_slot,
+ * record_plan_bound. */
 enum app_artifact_table {
     APP_ARTIFACT_MODEL,
     APP_ARTIFACT_LAYERS,
     APP_ARTIFACT_OUTLINE,
+    APP_ARTIFACT_SHARING,
+    APP_ARTIFACT_DISTANCES,
     APP_ARTIFACT_STAGES,
     APP_ARTIFACT_CANDIDATES,
     APP_ARTIFACT_TIMETABLE,

@@ -78,7 +78,7 @@ static void add_slots(struct app_artifact_tally *tally, const struct app_artifac
                       const struct program *p)
 {
     struct app_lpu_slots slots = {0};
-    app_lpu_slots_add(&slots, &a->scenario.lpu_chip, topology, phase, p);
+    app_lpu_slots_add(&slots, &a->scenario.lpu_chip, topology, &a->outline, phase, p);
     tally->phase[phase].slots += (int64_t)slots.count;
     app_lpu_slots_release(&slots);
 }

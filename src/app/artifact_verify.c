@@ -11,8 +11,8 @@
 
 static bool is_equal(const struct record_lpu_slot *a, const struct record_lpu_slot *b)
 {
-    return a->phase == b->phase && a->from_chip == b->from_chip && a->to_chip == b->to_chip &&
-           a->link == b->link && a->tensor == b->tensor &&
+    return a->phase == b->phase && a->bucket == b->bucket && a->from_chip == b->from_chip &&
+           a->to_chip == b->to_chip && a->link == b->link && a->tensor == b->tensor &&
            a->departure_cycle == b->departure_cycle && a->arrival_cycle == b->arrival_cycle &&
            a->vectors == b->vectors && a->interval_cycles == b->interval_cycles;
 }
@@ -23,8 +23,8 @@ static struct app_lpu_slots own_slots(const struct app_run *run)
     struct app_lpu_slots slots = {0};
     const struct app_lpu *lpu = run->lpu;
     for (int64_t i = 0; i < lpu->block.count; i++)
-        for (int phase = 0; phase < PARTITION_RUNG; phase++)
-            app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &lpu->topology,
+        for (int phase = 0; phase < PARTITION_PHASES; phase++)
+            app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &lpu->topology, &lpu->outline,
                               (enum partition_phase)phase, &lpu->own[i].program[phase]);
     return slots;
 }
@@ -57,20 +57,54 @@ static void print_rule(const char *what, int64_t checked, const char *noun)
     printf("%-12s%s %s\n", what, app_text_count(checked).text, noun);
 }
 
+static int32_t steps_of(const struct app_lpu *lpu, enum partition_phase phase)
+{
+    int32_t steps = 0;
+    for (int32_t n = 0; n < lpu->steps; n++)
+        steps += app_lpu_phase_of(lpu, &lpu->step[n]) == phase;
+    return steps;
+}
+
+/* Steps that began before the one before them had ended. */
+static int32_t overlapping(const struct app_lpu *lpu)
+{
+    int32_t steps = 0;
+    for (int32_t n = 1; n < lpu->steps; n++)
+        steps += lpu->step[n].start_cycle < lpu->step[n - 1].end_cycle;
+    return steps;
+}
+
+static void print_length(const struct app_lpu *lpu, const char *what, enum partition_phase phase)
+{
+    int32_t steps = steps_of(lpu, phase);
+    printf("%-12s%s cycles compiled, %" PRId32 " positions: %" PRId32 " step%s\n", what,
+           app_text_count(lpu->outline.length_cycles[phase]).text, lpu->outline.positions[phase],
+           steps, steps == 1 ? "" : "s");
+}
+
+static void print_lengths(const struct app_run *run)
+{
+    const struct app_lpu *lpu = run->lpu;
+    print_length(lpu, "prefill", PARTITION_PREFILL);
+    for (int32_t n = 0; n <= run->scenario.bucket.rungs; n++)
+        print_length(lpu, n ? "" : "decode", app_lpu_bucket(run, n));
+    if (lpu->sharing.interval.mixed_cycles > 0)
+        printf("%-12s%" PRId32 " of the steps began among others, of %" PRId32 " seats\n",
+               "in flight", overlapping(lpu), lpu->sharing.seats.placed);
+}
+
 static void print_verdict(const struct app_run *run, size_t slots, int64_t differ)
 {
     const struct app_lpu *lpu = run->lpu;
     const struct app_lpu_totals *t = &lpu->totals;
-    printf("%s: a prefill step of %" PRId32 " tokens and a decode step, %" PRId32 " chips\n",
-           run->command->file, lpu->outline.prefill_rows, lpu->topology.chips);
+    printf("%s: %" PRId32 " steps, %" PRId32 " chips\n", run->command->file, lpu->steps,
+           lpu->topology.chips);
     print_rule("executed", t->instructions, "instructions");
     print_rule("", t->vectors, "vectors");
     print_rule("", t->messages, "messages between chips");
     printf("%-12s%s slots, %s\n", "timetable", app_text_count((int64_t)slots).text,
            differ ? "not those that the programs send in" : "those that the programs send in");
-    for (int phase = PARTITION_RUNG; phase-- > 0;)
-        printf("%-12s%s cycles compiled\n", phase == PARTITION_DECODE ? "decode" : "prefill",
-               app_text_count(lpu->outline.length_cycles[phase]).text);
+    print_lengths(run);
     printf("%-12s%s violated\n", "contract", app_text_count(t->violations + differ).text);
 }
 

@@ -86,6 +86,16 @@ static void add_layers(struct record_artifact_writer *file, const struct model *
     base_free(layer);
 }
 
+/* How seats share the pipeline; of one seat there are no distances. */
+static void add_sharing(struct record_artifact_writer *file, const struct app_lpu *lpu)
+{
+    size_t count = 0;
+    const struct distances_range *range =
+        lpu->distances ? distances_ranges(lpu->distances, &count) : NULL;
+    record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_SHARING), &lpu->sharing, 1);
+    record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_DISTANCES), range, count);
+}
+
 static void add_plan(struct record_artifact_writer *file, const struct app_run *run)
 {
     const struct app_lpu *lpu = run->lpu;
@@ -99,6 +109,7 @@ static void add_plan(struct record_artifact_writer *file, const struct app_run *
                         (size_t)lpu->outline.stages);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_CANDIDATES), lpu->candidate,
                         lpu->candidates);
+    add_sharing(file, lpu);
     size_t bounds;
     struct record_plan_bound *bound = app_lpu_bounds(lpu->plan, &bounds);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_BOUNDS), bound, bounds);
@@ -120,8 +131,8 @@ static void add_program(struct writing *w, int32_t chip, enum partition_phase ph
     plan_program(w->run->lpu->plan, phase, chip, &program);
     if (program_is_valid(machine, &program, &w->run->report)) {
         record_programs_add(w->programs, (uint8_t)phase, &program);
-        if (phase < PARTITION_RUNG)
-            app_lpu_slots_add(&w->slots, machine, &w->run->lpu->topology, phase, &program);
+        app_lpu_slots_add(&w->slots, machine, &w->run->lpu->topology, &w->run->lpu->outline, phase,
+                          &program);
         w->instructions += (int64_t)program.instructions;
     }
     program_release(&program);

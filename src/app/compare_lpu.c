@@ -27,8 +27,8 @@ static void add_steps(struct app_compare *compare, const struct app_run *run)
 static void add_intervals(struct app_figures *figures, const struct app_run *run)
 {
     const struct app_lpu *lpu = run->lpu;
-    size_t count = 0;
-    int64_t *interval = base_alloc((size_t)lpu->steps, sizeof *interval);
+    size_t count = 0, most = (size_t)lpu->sequences * (size_t)lpu->steps;
+    int64_t *interval = base_alloc(most, sizeof *interval);
     for (int32_t q = 0; q < lpu->sequences; q++) {
         int32_t last = app_lpu_next_token(run, q, 0), next;
         for (; last >= 0 && (next = app_lpu_next_token(run, q, last + 1)) >= 0; last = next)
@@ -104,29 +104,34 @@ static void add_utilisation(struct app_compare *compare, const struct app_run *r
                        (double)sums->busiest_link_cycles / length, "1");
 }
 
-/* Where several sequences may share the pipeline. */
+/* Of the largest bucket where there are several. */
 static void add_seats(struct app_compare *compare, const struct app_run *run)
 {
     const struct app_lpu_sharing *o = &run->lpu->sharing;
-    if (o->interval.cycles == 0)
+    if (o->interval.mixed_cycles == 0)
         return;
-    double hz = (double)run->scenario.lpu_chip.clock_hz, token = (double)app_lpu_token_cycles(run);
+    double hz = (double)run->scenario.lpu_chip.clock_hz;
+    double token = (double)app_lpu_token_cycles(run, PARTITION_DECODE);
+    double users = (double)o->seats.placed * run->scenario.bucket.batch;
     app_compare_metric(compare, RECORD_LPU, "step_latency",
                        (double)run->lpu->outline.length_cycles[PARTITION_DECODE], "cycles");
-    app_compare_metric(compare, RECORD_LPU, "initiation_interval", (double)o->interval.cycles,
-                       "cycles");
-    app_compare_metric(compare, RECORD_LPU, "seats", o->seats.placed, "sequences");
-    app_compare_metric(compare, RECORD_LPU, "seats_by_time", o->seats.by_time, "sequences");
-    app_compare_metric(compare, RECORD_LPU, "seats_by_sram", o->seats.by_sram, "sequences");
-    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_a_seat", hz / token, "1/s");
-    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_seats",
-                       o->seats.placed * hz / token, "1/s");
+    app_compare_metric(compare, RECORD_LPU, "initiation_interval",
+                       (double)o->interval.cycles[PARTITION_DECODE], "cycles");
+    app_compare_metric(compare, RECORD_LPU, "initiation_interval_mixed",
+                       (double)o->interval.mixed_cycles, "cycles");
+    app_compare_metric(compare, RECORD_LPU, "seats", o->seats.placed, "batches");
+    app_compare_metric(compare, RECORD_LPU, "seats_by_time", o->seats.by_time, "batches");
+    app_compare_metric(compare, RECORD_LPU, "seats_by_sram", o->seats.by_sram, "batches");
+    app_compare_metric(compare, RECORD_LPU, "users_in_flight", users, "sequences");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_a_user", hz / token, "1/s");
+    app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_users", users * hz / token,
+                       "1/s");
     struct app_crowd crowd = app_served_crowd(run);
     app_compare_metric(compare, RECORD_LPU, "sequences", crowd.sequences, "sequences");
     app_compare_metric(compare, RECORD_LPU, "ttft_latest", (double)crowd.latest_ps / 1e6, "us");
     app_compare_metric(compare, RECORD_LPU, "tokens_per_second_of_run", crowd.tokens_per_s, "1/s");
     app_compare_metric(compare, RECORD_LPU, "starts_a_prefill_pass_takes",
-                       o->interval.prefill_starts, "1");
+                       o->interval.prefill_starts[PARTITION_DECODE], "1");
 }
 
 static void add_contract(struct app_compare *compare, const struct app_lpu *lpu)

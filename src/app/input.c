@@ -44,10 +44,6 @@ static enum base_status name_machines(struct app_run *run)
     if (compile && run->scenario.mode == SCENARIO_GPU)
         base_report_add(&run->report, NULL, 0,
                         "run.mode = gpu has nothing to compile; lpu or both is wanted");
-    if (compile && run->scenario.lpu_seats != 1)
-        base_report_add(&run->report, NULL, 0,
-                        "lpu.seats = %d: an artifact is the schedule of one seat; 1 is wanted",
-                        run->scenario.lpu_seats);
     if (run->scenario.mode != SCENARIO_GPU || explain)
         run->lpu = app_lpu_create();
     if (run->scenario.mode != SCENARIO_LPU && !compile && !explain)

@@ -32,6 +32,7 @@ void app_lpu_free(struct app_lpu *lpu)
         chip_free(&lpu->own[i]);
     base_free(lpu->own);
     base_free(lpu->step);
+    base_free(lpu->executes);
     base_free(lpu->violations);
     base_free(lpu->length_fault);
     plan_release(lpu->plan);
@@ -39,18 +40,23 @@ void app_lpu_free(struct app_lpu *lpu)
     base_free(lpu);
 }
 
-int64_t app_lpu_latency_cycles(const struct app_run *run)
+int64_t app_lpu_latency_cycles(const struct app_run *run, enum partition_phase kind)
 {
-    return run->lpu->outline.length_cycles[PARTITION_DECODE] +
-           run->scenario.lpu_chip.mem_write_skew_cycles;
+    return run->lpu->outline.length_cycles[kind] + run->scenario.lpu_chip.mem_write_skew_cycles;
 }
 
-int64_t app_lpu_token_cycles(const struct app_run *run)
+int64_t app_lpu_token_cycles(const struct app_run *run, enum partition_phase kind)
 {
     const struct app_lpu_sharing *sharing = &run->lpu->sharing;
-    int64_t turn = sharing->seats.placed * sharing->interval.cycles;
-    int64_t latency = app_lpu_latency_cycles(run);
+    int64_t turn = sharing->seats.placed * sharing->interval.cycles[kind];
+    int64_t latency = app_lpu_latency_cycles(run, kind);
     return turn > latency ? turn : latency;
+}
+
+enum partition_phase app_lpu_bucket(const struct app_run *run, int32_t n)
+{
+    return n < run->scenario.bucket.rungs ? PARTITION_RUNG + (enum partition_phase)n
+                                          : PARTITION_DECODE;
 }
 
 static void outline_bounds(struct app_lpu *lpu)
@@ -74,8 +80,10 @@ static void outline(struct app_lpu *lpu)
                                             .chips = plan_chips(lpu->plan),
                                             .prefill_rows = plan_prefill_rows(lpu->plan)};
     lpu->sharing.seats = plan_seats(lpu->plan);
-    if (plan_interval(lpu->plan))
+    if (plan_interval(lpu->plan)) {
         lpu->sharing.interval = interval_of(plan_interval(lpu->plan));
+        lpu->distances = interval_distances(plan_interval(lpu->plan));
+    }
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++) {
         lpu->outline.length_cycles[phase] = plan_length_cycles(lpu->plan, phase);
         lpu->outline.positions[phase] = plan_positions(lpu->plan, phase);

@@ -58,6 +58,7 @@ struct app_lpu {
     struct plan *plan; /* first rank of a compilation; NULL elsewhere */
     struct app_lpu_outline outline;
     struct app_lpu_sharing sharing;
+    const struct distances *distances; /* first rank, where seats are shared; else NULL */
     /* First rank: of the plan or the artifact. */
     const struct partition_stage *stage; /* [outline.stages] */
     const struct partition_candidate *candidate;
@@ -67,20 +68,21 @@ struct app_lpu {
     struct app_lpu_chip *own;
     struct app_lpu_program sums[PARTITION_PHASES];
     int32_t steps, prompt_steps;
-    int32_t sequences;   /* that the steps are of; a batch counts as one */
-    int32_t replay_from; /* seats shared: steps that may be replayed where those before hold */
+    int32_t sequences;            /* that the steps are of; with one seat the batch counts as one */
     struct record_lpu_step *step; /* by start */
+    bool *executes;               /* [steps]: false: may be replayed where those before it hold */
     struct app_lpu_totals totals;
     char *violations;   /* the first few of the chips, a line each; "" for none */
     char *length_fault; /* the first step of another length than compiled; NULL: none */
 };
 
-/* From the start of a decode step to where its token stands in SRAM, for seats that are shared. */
-int64_t app_lpu_latency_cycles(const struct app_run *run);
+/* From the start of a decode step of a kind to where its token stands in SRAM, for seats that are
+ * shared. */
+int64_t app_lpu_latency_cycles(const struct app_run *run, enum partition_phase kind);
 
-/* From token to token of a sequence where all seats decode: nobody's next step begins before its
- * token is there, and steps begin no closer than the interval. */
-int64_t app_lpu_token_cycles(const struct app_run *run);
+/* From token to token of a sequence where all seats decode in one bucket: nobody's next step begins
+ * before its token is there, and steps begin no closer than the interval. */
+int64_t app_lpu_token_cycles(const struct app_run *run, enum partition_phase kind);
 
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
@@ -99,8 +101,13 @@ static inline enum record_phase app_lpu_record_phase(enum partition_phase phase)
     return phase == PARTITION_PREFILL ? RECORD_PREFILL : RECORD_DECODE;
 }
 
-/* Where a sequence stands in a decode step. */
-int32_t app_lpu_position(const struct app_run *run, int32_t sequence, int32_t step);
+/* Where a sequence stands in a decode step of its batch. */
+int32_t app_lpu_position(const struct app_run *run, int32_t sequence,
+                         const struct record_lpu_step *step);
+
+/* The kinds of decode steps by their buckets, the smallest first: number `n` of them, n from 0 to
+ * the rungs of the ladder. */
+enum partition_phase app_lpu_bucket(const struct app_run *run, int32_t n);
 
 /* Collective. /plan and the programs under /lpu. */
 enum base_status app_lpu_record(struct app_run *run);

@@ -186,7 +186,7 @@ static void draw_experts(const struct app_run *run, int32_t layer, int32_t seque
                          int32_t position, int32_t *id)
 {
     uint64_t seed = (uint64_t)run->scenario.seed;
-    uint64_t entity = (uint64_t)layer * PROGRAM_SEQUENCES + (uint64_t)sequence;
+    uint64_t entity = (uint64_t)layer << 32 | (uint64_t)sequence;
     int32_t all = (int32_t)run->model.experts, chosen = (int32_t)run->model.experts_per_token;
     int32_t *left = base_alloc((size_t)all, sizeof *left);
     for (int32_t n = 0; n < all; n++)
@@ -387,55 +387,52 @@ static enum base_status execute_batch(struct execution *e)
     return status == BASE_OK && e->run->stop_signal ? BASE_FAILURE : status;
 }
 
-/* Steps of one phase, prompts apart, follow each other. */
-static bool are_alike(const struct app_lpu *lpu, int32_t a, int32_t b)
+/* Steps [e->limit, limit) are to come next: lists them in the order of their ends. Few are out of
+ * order, and not by much. */
+static void set_limit(struct execution *e, int32_t limit)
 {
-    return (a < lpu->prompt_steps) == (b < lpu->prompt_steps) &&
-           app_lpu_phase_of(lpu, &lpu->step[a]) == app_lpu_phase_of(lpu, &lpu->step[b]);
+    const struct record_lpu_step *step = e->lpu->step;
+    for (int32_t n = e->limit; n < limit; n++) {
+        int32_t at = n;
+        for (; at > e->limit && step[e->ending[at - 1]].end_cycle > step[n].end_cycle; at--)
+            e->ending[at] = e->ending[at - 1];
+        e->ending[at] = n;
+    }
+    e->limit = limit;
 }
 
-/* The end of those that `step` is among. */
-static int32_t end_alike(const struct app_lpu *lpu, int32_t step)
+/* The first step from `from` on that is to be executed, or that may be replayed. */
+static int32_t next_of(const struct execution *e, int32_t from, bool executed)
 {
-    int32_t end = step + 1;
-    while (end < lpu->steps && are_alike(lpu, end, step))
-        end++;
-    return end;
+    while (from < e->lpu->steps && e->lpu->executes[from] != executed)
+        from++;
+    return from;
 }
 
-/* The end of the steps that those before `limit` may stand for. */
-static int32_t end_of_kind(const struct execution *e, int32_t limit)
-{
-    return e->run->scenario.lpu_seats == 1 ? end_alike(e->lpu, limit) : e->lpu->steps;
-}
-
-/* The first step from `first` on that may be replayed where all before it hold: behind as many of
- * its bucket as were asked for. */
-static int32_t limit_from(const struct execution *e, int32_t first)
-{
-    const struct app_lpu *lpu = e->lpu;
-    int32_t wanted = e->run->scenario.lpu_execute_steps, most = wanted > 2 ? wanted : 2;
-    if (e->run->scenario.lpu_seats != 1)
-        return first < lpu->replay_from ? lpu->replay_from : lpu->steps;
-    first = first < lpu->prompt_steps ? lpu->prompt_steps : first;
-    for (; wanted > 0 && first < lpu->steps; first = end_alike(lpu, first))
-        if (first + most < end_alike(lpu, first))
-            return first + most;
-    return lpu->steps;
-}
-
-/* Whether the executed steps show that later ones are the same but for time and place: every kind
- * and distance of two steps that are under way together has occurred, nothing was broken, and the
- * last two decode steps did the same. */
-static bool may_replay(const struct execution *e)
+/* Whether the last two executed steps of a kind did the same. */
+static bool has_settled(const struct execution *e, enum partition_phase phase)
 {
     const struct step_sums *last[2] = {0};
     int32_t found = 0;
     for (int32_t n = e->limit; n-- > 0 && found < 2;)
-        if (e->lpu->step[n].phase == RECORD_DECODE)
+        if (e->lpu->step[n].executed && app_lpu_phase_of(e->lpu, &e->lpu->step[n]) == phase)
             last[found++] = &e->sums[n];
-    return found == 2 && !memcmp(last[0], last[1], sizeof *last[0]) &&
-           e->lpu->totals.violations == 0;
+    return found == 2 && !memcmp(last[0], last[1], sizeof *last[0]);
+}
+
+/* Whether the executed steps show that those up to `end` are the same but for time and place: every
+ * kind and distance of two steps that are under way together has occurred, nothing was broken, and
+ * the last two steps of each kind did the same. */
+static bool may_replay(const struct execution *e, int32_t end)
+{
+    bool settled[PARTITION_PHASES] = {false};
+    for (int32_t n = e->limit; n < end; n++) {
+        enum partition_phase phase = app_lpu_phase_of(e->lpu, &e->lpu->step[n]);
+        if (!settled[phase] && !has_settled(e, phase))
+            return false;
+        settled[phase] = true;
+    }
+    return e->lpu->totals.violations == 0;
 }
 
 static void replay_on_chips(struct execution *e, int32_t steps,
@@ -463,16 +460,16 @@ static void replay(struct execution *e, int32_t first, int32_t last)
     replay_on_chips(e, last - first, NULL);
 }
 
-/* All steps before the limit have ended: those of their kind are replayed, or executed as well. */
+/* All steps before the limit have ended: those that may be replayed are, or are executed as well,
+ * up to the next that may. */
 static void go_beyond(struct execution *e)
 {
-    int32_t end = end_of_kind(e, e->limit);
-    if (may_replay(e)) {
+    int32_t end = next_of(e, e->limit, true);
+    if (may_replay(e, end)) {
         replay(e, e->limit, end);
-        e->begun = e->finished = end;
-        e->limit = limit_from(e, end);
-    } else
-        e->limit = end;
+        e->begun = e->finished = e->limit = end;
+    }
+    set_limit(e, next_of(e, end, false));
 }
 
 /* The text has ended: there are no further steps. */
@@ -499,19 +496,6 @@ static enum base_status execute_all(struct execution *e)
     return status;
 }
 
-/* Steps [first, first + count) in the order of their ends; few are out of order, and not by much.
- */
-static void list_endings(struct execution *e, int32_t first, int32_t count)
-{
-    const struct record_lpu_step *step = e->lpu->step;
-    for (int32_t n = first; n < first + count; n++) {
-        int32_t at = n;
-        for (; at > first && step[e->ending[at - 1]].end_cycle > step[n].end_cycle; at--)
-            e->ending[at] = e->ending[at - 1];
-        e->ending[at] = n;
-    }
-}
-
 static struct execution open_execution(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
@@ -522,9 +506,7 @@ static struct execution open_execution(struct app_run *run)
     e.token = base_alloc((size_t)lpu->steps, sizeof *e.token);
     e.expert = base_alloc((size_t)lpu->steps, sizeof *e.expert);
     e.ending = base_alloc((size_t)lpu->steps, sizeof *e.ending);
-    e.limit = limit_from(&e, 0);
-    list_endings(&e, 0, lpu->replay_from);
-    list_endings(&e, lpu->replay_from, lpu->steps - lpu->replay_from);
+    set_limit(&e, next_of(&e, 0, false));
     e.sums = base_alloc((size_t)lpu->steps, sizeof *e.sums);
     base_progress_begin(&e.progress, "LPU rack", "steps", lpu->steps,
                         run->scenario.quiet || !parallel_is_first());

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Plans starts by rounds: one decode step for each seat that has its prompt in, then one prefill
- * pass of the first sequence that has not, each as early as the compiler's table of distances
- * allows. A sequence's next decode step waits until its token stands in SRAM; a pass only for the
- * one before it. */
+/* Plans starts by rounds: one decode step for each seat that has its prompts in, then one prefill
+ * pass of the first batch that has not, each as early as the compiler's distances allow: those of
+ * the very kinds, so that steps of different buckets stand as near as they bear. A batch's next
+ * decode step waits until its tokens stand in SRAM; a pass only for the one before it. */
 #include "app/lpu_flight.h"
 
 #include <stdlib.h>
@@ -10,19 +10,19 @@
 #include "app/lpu_steps.h"
 #include "base/memory.h"
 
-/* A seat and the sequence that has it; sequence -1: none any more. */
+/* A seat and the batch that has it; batch -1: none any more. */
 struct seat {
-    int32_t sequence, next; /* step of the sequence */
-    int64_t ready;          /* cycle from which the next may begin */
+    int32_t batch, next; /* step of the batch */
+    int64_t ready;       /* cycle from which the next may begin */
 };
 
 struct flight {
     const struct app_run *run;
-    const struct interval_table *table;
+    const struct distances *distances;
     struct record_lpu_step *step; /* in the order of planning */
     int32_t steps;
     struct seat *seat;
-    int32_t seats, sequences, seated; /* seated: sequences that got a seat so far */
+    int32_t seats, batches, seated; /* seated: batches that got a seat so far */
 };
 
 /* The first cycle from `start` on at which a step of `phase` bears with `other`. */
@@ -30,12 +30,14 @@ static int64_t clear_of(const struct flight *f, enum partition_phase phase, int6
                         const struct record_lpu_step *other)
 {
     enum partition_phase its = app_lpu_phase_of(f->run->lpu, other);
-    for (; start < other->start_cycle; start++)
-        if (interval_allows(f->table, phase, its, other->start_cycle - start))
-            return start;
-    while (!interval_allows(f->table, its, phase, start - other->start_cycle))
-        start++;
-    return start;
+    if (start < other->start_cycle) {
+        int64_t before = distances_before(f->distances, phase, its, other->start_cycle - start);
+        if (before > 0)
+            return other->start_cycle - before;
+        start = other->start_cycle;
+    }
+    return other->start_cycle +
+           distances_next(f->distances, its, phase, start - other->start_cycle);
 }
 
 /* The first cycle from `ready` on at which it bears with all that are planned. */
@@ -50,46 +52,36 @@ static int64_t earliest(const struct flight *f, enum partition_phase phase, int6
     return start;
 }
 
-/* Steps that bring a sequence's prompt in, but for its last token. */
-static int32_t prompt_steps(const struct app_run *run, int32_t sequence)
+/* The first of a batch's sequences. */
+static int32_t first_of(const struct flight *f, int32_t batch)
 {
-    int32_t rows = app_lpu_prompt_rows(run, sequence);
-    int32_t chunk = run->scenario.lpu_prefill ? run->lpu->outline.prefill_rows : 1;
-    return (rows + chunk - 1) / chunk;
+    return batch * f->run->scenario.bucket.batch;
 }
 
-static bool has_prompt_in(const struct flight *f, const struct seat *seat)
+static bool has_prompts_in(const struct flight *f, const struct seat *seat)
 {
-    return seat->sequence >= 0 && seat->next >= prompt_steps(f->run, seat->sequence);
+    return seat->batch >= 0 && seat->next >= app_lpu_prompt_steps(f->run, first_of(f, seat->batch));
 }
 
-/* The next sequence that waits takes the seat. */
+/* The next batch that waits takes the seat. */
 static void leave(struct flight *f, struct seat *seat)
 {
     seat->next = 0;
-    seat->sequence = f->seated < f->sequences ? f->seated++ : -1;
+    seat->batch = f->seated < f->batches ? f->seated++ : -1;
 }
 
 static void plan_step(struct flight *f, int32_t number)
 {
-    const struct app_lpu_outline *plan = &f->run->lpu->outline;
+    const struct app_run *run = f->run;
     struct seat *seat = &f->seat[number];
-    bool prompt = !has_prompt_in(f, seat), passes = prompt && f->run->scenario.lpu_prefill;
-    enum partition_phase phase = passes ? PARTITION_PREFILL : PARTITION_DECODE;
-    int32_t behind = seat->next - prompt_steps(f->run, seat->sequence);
-    int64_t start = earliest(f, phase, seat->ready);
-    f->step[f->steps++] = (struct record_lpu_step){
-        .phase = (uint8_t)app_lpu_record_phase(phase),
-        .sequence = seat->sequence,
-        .seat = number,
-        .position = prompt ? seat->next * (passes ? plan->prefill_rows : 1)
-                           : app_lpu_prompt_rows(f->run, seat->sequence) + behind,
-        .bucket = plan->positions[phase],
-        .start_cycle = start,
-        .end_cycle = start + plan->length_cycles[phase]};
-    seat->next++;
-    seat->ready = prompt ? start + 1 : start + app_lpu_latency_cycles(f->run);
-    if (behind + 1 == f->run->scenario.workload.decode_tokens)
+    struct record_lpu_step step = app_lpu_step_of(
+        run, first_of(f, seat->batch), number * run->scenario.bucket.batch, seat->next++);
+    enum partition_phase phase = app_lpu_phase_of(run->lpu, &step);
+    step.start_cycle = earliest(f, phase, seat->ready);
+    step.end_cycle = step.start_cycle + run->lpu->outline.length_cycles[phase];
+    f->step[f->steps++] = step;
+    seat->ready = step.start_cycle + (step.round < 0 ? 1 : app_lpu_latency_cycles(run, phase));
+    if (step.round + 1 == run->scenario.workload.decode_tokens)
         leave(f, seat);
 }
 
@@ -100,7 +92,7 @@ static void plan_decode_steps(struct flight *f)
     for (int32_t turn = 0; turn < f->seats; turn++) {
         int32_t first = -1;
         for (int32_t n = 0; n < f->seats; n++)
-            if (!done[n] && has_prompt_in(f, &f->seat[n]) &&
+            if (!done[n] && has_prompts_in(f, &f->seat[n]) &&
                 (first < 0 || f->seat[n].ready < f->seat[first].ready))
                 first = n;
         if (first < 0)
@@ -115,8 +107,8 @@ static void plan_prompt_step(struct flight *f)
 {
     int32_t first = -1;
     for (int32_t n = 0; n < f->seats; n++)
-        if (f->seat[n].sequence >= 0 && !has_prompt_in(f, &f->seat[n]) &&
-            (first < 0 || f->seat[n].sequence < f->seat[first].sequence))
+        if (f->seat[n].batch >= 0 && !has_prompts_in(f, &f->seat[n]) &&
+            (first < 0 || f->seat[n].batch < f->seat[first].batch))
             first = n;
     if (first >= 0)
         plan_step(f, first);
@@ -130,21 +122,28 @@ static int by_start(const void *a, const void *b)
     return (x->seat > y->seat) - (x->seat < y->seat);
 }
 
-void app_lpu_list_flight(struct app_run *run)
+/* Seats are taken by the first batches; steps have room. */
+static struct flight open_flight(struct app_run *run)
 {
     struct app_lpu *lpu = run->lpu;
-    struct flight f = {
-        .run = run, .table = plan_interval(lpu->plan), .seats = lpu->sharing.seats.placed};
-    int32_t asked = run->scenario.workload.sequences, steps;
-    f.sequences = asked ? asked : f.seats;
-    for (int32_t q = 0; q < f.sequences; q++)
-        lpu->prompt_steps += prompt_steps(run, q);
-    steps = lpu->prompt_steps + f.sequences * run->scenario.workload.decode_tokens;
-    f.step = base_alloc((size_t)steps, sizeof *f.step);
+    int32_t asked = run->scenario.workload.sequences, batch = run->scenario.bucket.batch;
+    struct flight f = {.run = run, .distances = lpu->distances, .seats = lpu->sharing.seats.placed};
+    f.batches = asked ? asked / batch : f.seats;
+    for (int32_t n = 0; n < f.batches; n++)
+        lpu->prompt_steps += app_lpu_prompt_steps(run, first_of(&f, n));
+    lpu->sequences = f.batches * batch;
+    lpu->steps = lpu->prompt_steps + f.batches * run->scenario.workload.decode_tokens;
+    lpu->step = f.step = base_alloc((size_t)lpu->steps, sizeof *f.step);
     f.seat = base_alloc((size_t)f.seats, sizeof *f.seat);
     for (int32_t n = 0; n < f.seats; n++)
-        f.seat[n].sequence = f.seated < f.sequences ? f.seated++ : -1;
-    while (f.steps < steps) {
+        f.seat[n].batch = f.seated < f.batches ? f.seated++ : -1;
+    return f;
+}
+
+void app_lpu_list_flight(struct app_run *run)
+{
+    struct flight f = open_flight(run);
+    while (f.steps < run->lpu->steps) {
         plan_decode_steps(&f);
         plan_prompt_step(&f);
     }
@@ -152,9 +151,6 @@ void app_lpu_list_flight(struct app_run *run)
     for (int32_t n = 0; n < f.steps; n++)
         f.step[n].step = n;
     base_free(f.seat);
-    lpu->step = f.step;
-    lpu->steps = f.steps;
-    lpu->sequences = f.sequences;
 }
 
 /* Two steps that are under way together. */
@@ -184,7 +180,9 @@ static bool meets_anew(const struct app_lpu *lpu, int32_t n, struct meetings *kn
     bool anew = false;
     for (int32_t k = 0; k < n; k++) {
         const struct record_lpu_step *other = &lpu->step[k];
-        struct meeting m = {other->phase, step->phase, step->start_cycle - other->start_cycle};
+        struct meeting m = {(uint8_t)app_lpu_phase_of(lpu, other),
+                            (uint8_t)app_lpu_phase_of(lpu, step),
+                            step->start_cycle - other->start_cycle};
         if (other->end_cycle <= step->start_cycle || is_known(known, &m))
             continue;
         known->at = base_grow(known->at, &known->capacity, known->count + 1, sizeof *known->at);
@@ -194,13 +192,28 @@ static bool meets_anew(const struct app_lpu *lpu, int32_t n, struct meetings *kn
     return anew;
 }
 
-int32_t app_lpu_flight_known_from(const struct app_lpu *lpu)
+/* A step, and all that are open when it begins. */
+static void mark_with_open(struct app_lpu *lpu, int32_t n)
 {
+    int32_t first = n;
+    for (int32_t k = 0; k < first; k++)
+        if (lpu->step[k].end_cycle > lpu->step[n].start_cycle)
+            first = k;
+    for (int32_t k = first; k <= n; k++)
+        lpu->executes[k] = true;
+}
+
+void app_lpu_mark_flight(struct app_run *run)
+{
+    struct app_lpu *lpu = run->lpu;
     struct meetings known = {0};
-    int32_t from = 0;
-    for (int32_t n = 0; n < lpu->steps; n++)
-        if (meets_anew(lpu, n, &known) || lpu->step[n].phase == RECORD_PREFILL)
-            from = n + 1;
+    int32_t wanted = run->scenario.lpu_execute_steps, found[PARTITION_PHASES] = {0};
+    int32_t most = (wanted > 2 ? wanted : 2) * (lpu->sequences / run->scenario.bucket.batch);
+    for (int32_t n = 0; n < lpu->steps; n++) {
+        bool anew = wanted > 0 && meets_anew(lpu, n, &known);
+        bool asked = found[app_lpu_phase_of(lpu, &lpu->step[n])]++ < most;
+        if (wanted == 0 || anew || asked || lpu->step[n].phase == RECORD_PREFILL)
+            mark_with_open(lpu, n);
+    }
     base_free(known.at);
-    return from;
 }

@@ -84,29 +84,71 @@ static void write_candidates(struct app_run *run)
     base_free(row);
 }
 
-/* A row where several sequences may share the pipeline. */
-static void write_seats(struct app_run *run)
+/* What stands in the way of a shorter interval is known of the largest bucket. */
+static void describe_obstacle(const struct app_run *run, struct record_plan_seats *row)
+{
+    const struct interval_found *f = &run->lpu->sharing.interval;
+    row->busiest_cycles = f->busiest_cycles;
+    row->chip = f->chip;
+    row->first_layer = layer_of(run, f->first.layer);
+    row->second_layer = layer_of(run, f->second.layer);
+    copy_name(row->resource, f->thing);
+    copy_name(row->first, f->first.name);
+    copy_name(row->second, f->second.name);
+}
+
+static struct record_plan_seats seats_row(const struct app_run *run, enum partition_phase kind)
 {
     const struct app_lpu_sharing *o = &run->lpu->sharing;
-    const struct interval_found *f = &o->interval;
-    const int64_t *length = run->lpu->outline.length_cycles;
-    struct record_plan_seats row = {.latency_cycles = length[PARTITION_DECODE],
-                                    .interval_cycles = f->cycles,
-                                    .busiest_cycles = f->busiest_cycles,
-                                    .chip = f->chip,
-                                    .first_layer = layer_of(run, f->first.layer),
-                                    .second_layer = layer_of(run, f->second.layer),
+    struct record_plan_seats row = {.bucket = run->lpu->outline.positions[kind],
+                                    .latency_cycles = run->lpu->outline.length_cycles[kind],
+                                    .interval_cycles = o->interval.cycles[kind],
+                                    .mixed_cycles = o->interval.mixed_cycles,
                                     .seats = o->seats.placed,
                                     .seats_by_time = o->seats.by_time,
                                     .seats_by_sram = o->seats.by_sram,
-                                    .token_cycles = app_lpu_token_cycles(run),
-                                    .prefill_interval_cycles = f->prefill_cycles,
-                                    .prefill_starts = f->prefill_starts};
-    copy_name(row.resource, f->thing);
-    copy_name(row.first, f->first.name);
-    copy_name(row.second, f->second.name);
-    record_append(run->file, record_layout(RECORD_PLAN_SEATS), &row,
-                  parallel_is_first() && f->cycles > 0 ? 1 : 0);
+                                    .batch = run->scenario.bucket.batch,
+                                    .token_cycles = app_lpu_token_cycles(run, kind),
+                                    .prefill_interval_cycles =
+                                        o->interval.cycles[PARTITION_PREFILL],
+                                    .prefill_starts = o->interval.prefill_starts[kind]};
+    describe_obstacle(run, &row);
+    return row;
+}
+
+/* A row for each bucket where several sequences may share the pipeline. */
+static void write_seats(struct app_run *run)
+{
+    bool wanted = parallel_is_first() && run->lpu->sharing.interval.mixed_cycles > 0;
+    int32_t buckets = run->scenario.bucket.rungs + 1;
+    struct record_plan_seats row[BUCKET_RUNGS + 1];
+    for (int32_t n = 0; wanted && n < buckets; n++)
+        row[n] = seats_row(run, app_lpu_bucket(run, n));
+    record_append(run->file, record_layout(RECORD_PLAN_SEATS), row, wanted ? (size_t)buckets : 0);
+}
+
+static struct record_plan_distance
+distance_row(const struct app_lpu *lpu, enum partition_phase first, enum partition_phase second)
+{
+    return (struct record_plan_distance){.first_phase = (uint8_t)app_lpu_record_phase(first),
+                                         .first_bucket = lpu->outline.positions[first],
+                                         .second_phase = (uint8_t)app_lpu_record_phase(second),
+                                         .second_bucket = lpu->outline.positions[second],
+                                         .least_cycles =
+                                             distances_next(lpu->distances, first, second, 1)};
+}
+
+static void write_distances(struct app_run *run)
+{
+    const struct app_lpu *lpu = run->lpu;
+    struct record_plan_distance row[PARTITION_PHASES * PARTITION_PHASES];
+    size_t rows = 0;
+    for (enum partition_phase a = 0; lpu->distances && a < PARTITION_PHASES; a++)
+        for (enum partition_phase b = 0; b < PARTITION_PHASES; b++)
+            if (app_lpu_has_phase(lpu, a) && app_lpu_has_phase(lpu, b))
+                row[rows++] = distance_row(lpu, a, b);
+    record_append(run->file, record_layout(RECORD_PLAN_DISTANCES), row,
+                  parallel_is_first() ? rows : 0);
 }
 
 static void write_queues(struct app_run *run)
@@ -212,8 +254,8 @@ static void add_timetable(struct rows *rows, const struct app_run *run,
                           const struct app_lpu_chip *own, enum partition_phase phase)
 {
     struct app_lpu_slots slots = {0};
-    app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &run->lpu->topology, phase,
-                      &own->program[phase]);
+    app_lpu_slots_add(&slots, &run->scenario.lpu_chip, &run->lpu->topology, &run->lpu->outline,
+                      phase, &own->program[phase]);
     for (size_t n = 0; n < slots.count; n++)
         *(struct record_lpu_slot *)rows_add(rows) = slots.slot[n];
     app_lpu_slots_release(&slots);
@@ -239,6 +281,7 @@ enum base_status app_lpu_record(struct app_run *run)
     write_stages(run);
     app_lpu_record_bounds(run);
     write_seats(run);
+    write_distances(run);
     write_queues(run);
     write_programs(run, RECORD_PLAN_TENSORS, add_tensors);
     write_programs(run, RECORD_PLAN_PLACES, add_places);

@@ -27,8 +27,8 @@ static void add_send(struct app_lpu_slots *slots, const struct lpu_chip *machine
 }
 
 void app_lpu_slots_add(struct app_lpu_slots *slots, const struct lpu_chip *machine,
-                       const struct lpu_topology *topology, enum partition_phase phase,
-                       const struct program *p)
+                       const struct lpu_topology *topology, const struct app_lpu_outline *plan,
+                       enum partition_phase phase, const struct program *p)
 {
     for (size_t n = 0; n < p->instructions; n++) {
         const struct program_instruction *i = &p->instruction[n];
@@ -36,6 +36,7 @@ void app_lpu_slots_add(struct app_lpu_slots *slots, const struct lpu_chip *machi
             continue;
         int32_t link = i->queue - PROGRAM_QUEUE_SEND;
         struct record_lpu_slot slot = {.phase = (uint8_t)app_lpu_record_phase(phase),
+                                       .bucket = plan->positions[phase],
                                        .from_chip = p->chip,
                                        .to_chip = lpu_topology_peer(topology, p->chip, link).chip,
                                        .link = link,

@@ -10,10 +10,10 @@ struct app_lpu_slots {
     size_t count, capacity;
 };
 
-/* Adds the slots of one program, in the order of its instructions. */
+/* Adds the slots of one program of a plan, in the order of its instructions. */
 void app_lpu_slots_add(struct app_lpu_slots *slots, const struct lpu_chip *machine,
-                       const struct lpu_topology *topology, enum partition_phase phase,
-                       const struct program *program);
+                       const struct lpu_topology *topology, const struct app_lpu_outline *plan,
+                       enum partition_phase phase, const struct program *program);
 void app_lpu_slots_release(struct app_lpu_slots *slots);
 
 #endif

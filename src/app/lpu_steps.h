@@ -5,8 +5,7 @@
 
 #include "app/lpu.h"
 
-/* Collective. Lists lpu->step and, where seats are shared, says from which on they may be replayed.
- */
+/* Collective. Lists lpu->step, and marks in lpu->executes which must not be replayed. */
 void app_lpu_list_steps(struct app_run *run);
 
 /* Where the sequences of a step stand, and whose tokens they are. */
@@ -20,11 +19,22 @@ struct app_lpu_stand app_lpu_stand_of(const struct app_run *run,
 /* Positions of a sequence's prompt before that of its last token. */
 int32_t app_lpu_prompt_rows(const struct app_run *run, int32_t sequence);
 
-/* Whether a step gives its sequences tokens that count: a decode step behind their prompts. */
-bool app_lpu_gives_tokens(const struct app_run *run, const struct record_lpu_step *step);
+/* Steps that bring in the prompts of the batch whose first sequence is `first`, but for their last
+ * tokens. */
+int32_t app_lpu_prompt_steps(const struct app_run *run, int32_t first);
 
-/* Where the decode steps of a sequence that give tokens end: the next from number `from` on that
- * does, or -1. A batch is sequence 0. */
+/* Step `number` of that batch, in caches from `cache` on; its times and its number in the run are
+ * 0. */
+struct record_lpu_step app_lpu_step_of(const struct app_run *run, int32_t first, int32_t cache,
+                                       int32_t number);
+
+/* Whether a step gives its sequences tokens that count: a decode step behind their prompts. */
+static inline bool app_lpu_gives_tokens(const struct record_lpu_step *step)
+{
+    return step->phase == RECORD_DECODE && step->round >= 0;
+}
+
+/* The next step from number `from` on that gives a sequence a token, or -1. */
 int32_t app_lpu_next_token(const struct app_run *run, int32_t sequence, int32_t from);
 
 #endif

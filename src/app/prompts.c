@@ -67,6 +67,7 @@ static const char *sequences_key(const struct scenario *s)
 {
     return s->lpu_seats == 1       ? "bucket.batch"
            : s->workload.sequences ? "workload.sequences"
+           : s->bucket.batch > 1   ? "lpu.seats x bucket.batch"
                                    : "lpu.seats";
 }
 

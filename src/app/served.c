@@ -31,6 +31,15 @@ static int64_t others_ps(const struct app_run *run, const struct serve_carousel 
     return (run->lpu->prompt_steps - own) * carousel->chunk_ps;
 }
 
+/* Whether a step takes tokens of a sequence: its pass, or a decode step of its batch. */
+static bool takes_part(const struct app_run *run, int32_t sequence,
+                       const struct record_lpu_step *step)
+{
+    int32_t batch = run->scenario.bucket.batch;
+    return step->phase == RECORD_PREFILL ? step->sequence == sequence
+                                         : step->sequence / batch == sequence / batch;
+}
+
 /* A sequence among others: the plan says when its steps begin and end. All are there at the start.
  */
 static struct serve_times times_of(const struct app_run *run, int32_t sequence)
@@ -41,7 +50,7 @@ static struct serve_times times_of(const struct app_run *run, int32_t sequence)
     struct serve_carousel carousel = carousel_of(run);
     int64_t out = served->start_ps + serve_carousel_transfer_ps(&carousel, 1);
     int32_t first = app_lpu_next_token(run, sequence, 0), last = first, begins = 0;
-    while (step[begins].sequence != sequence)
+    while (!takes_part(run, sequence, &step[begins]))
         begins++;
     for (int32_t next = first; next >= 0; next = app_lpu_next_token(run, sequence, last + 1))
         last = next;

@@ -345,7 +345,7 @@ static struct padding padding_of(const struct app_run *run, enum partition_phase
         p.steps++;
         for (int32_t s = 0; s < run->scenario.bucket.batch; s++) {
             p.computed += step->bucket;
-            p.used += app_lpu_position(run, s, i) + 1;
+            p.used += app_lpu_position(run, step->sequence + s, step) + 1;
         }
     }
     return p;
@@ -357,8 +357,7 @@ static void print_ladder(const struct app_run *run, const struct paint *p)
     const struct app_lpu_outline *o = &run->lpu->outline;
     int32_t rungs = run->scenario.bucket.rungs;
     for (int32_t r = 0; rungs > 0 && r <= rungs; r++) {
-        enum partition_phase phase =
-            r < rungs ? PARTITION_RUNG + (enum partition_phase)r : PARTITION_DECODE;
+        enum partition_phase phase = app_lpu_bucket(run, r);
         struct padding used = padding_of(run, phase);
         double length = (double)o->length_cycles[phase];
         printf("%s%-*s%s%5" PRId32 " positions: %s cycles (%s of the largest), %" PRId64 " steps",
@@ -417,25 +416,59 @@ static void print_crowd(const struct app_run *run)
     printf("%-*s%.0f tokens/s over the whole run\n", LABEL, "", crowd.tokens_per_s);
 }
 
+/* Tokens where all seats decode in one bucket. */
+static void print_rates(const struct app_run *run, const char *where, enum partition_phase kind)
+{
+    const struct app_lpu_sharing *o = &run->lpu->sharing;
+    double token = (double)app_lpu_token_cycles(run, kind);
+    double hz = (double)run->scenario.lpu_chip.clock_hz;
+    double users = (double)o->seats.placed * run->scenario.bucket.batch;
+    printf("%-*s%s: a token each %s cycles, %.0f tokens/s a user, %.0f of all\n", LABEL, "", where,
+           app_text_count(app_lpu_token_cycles(run, kind)).text, hz / token, users * hz / token);
+}
+
+/* What each bucket of a ladder allows where all are in it, and what mixtures of them do. */
+static void print_buckets(const struct app_run *run)
+{
+    const struct app_lpu_sharing *o = &run->lpu->sharing;
+    int32_t buckets = run->scenario.bucket.rungs + 1;
+    for (int32_t n = 0; n < buckets; n++) {
+        enum partition_phase kind = app_lpu_bucket(run, n);
+        char *where =
+            base_format("all in %" PRId32 " positions, P = %s", run->lpu->outline.positions[kind],
+                        app_text_count(o->interval.cycles[kind]).text);
+        print_rates(run, where, kind);
+        base_free(where);
+    }
+    printf("%-*swhatever buckets follow each other: P = %s\n", LABEL, "",
+           app_text_count(o->interval.mixed_cycles).text);
+}
+
 static void print_seats(const struct app_run *run, const struct paint *p)
 {
     const struct app_lpu_sharing *o = &run->lpu->sharing;
     const struct interval_found *f = &o->interval;
     int64_t latency = run->lpu->outline.length_cycles[PARTITION_DECODE];
-    if (f->cycles == 0)
+    int32_t batch = run->scenario.bucket.batch;
+    if (f->mixed_cycles == 0)
         return;
-    double token = (double)app_lpu_token_cycles(run), hz = (double)run->scenario.lpu_chip.clock_hz;
     printf("%s%-*s%sL = %s cycles, P = %s: seats by time %" PRId32 ", by SRAM %" PRId32
-           "; placed %" PRId32 "\n",
+           "; placed %" PRId32,
            p->dim, LABEL, "in flight", p->off, app_text_count(latency).text,
-           app_text_count(f->cycles).text, o->seats.by_time, o->seats.by_sram, o->seats.placed);
+           app_text_count(f->cycles[PARTITION_DECODE]).text, o->seats.by_time, o->seats.by_sram,
+           o->seats.placed);
+    if (batch > 1)
+        printf(", of %" PRId32 " sequences each", batch);
+    puts("");
     print_interval(f);
-    printf("%-*sall seats decoding: a token each %s cycles, %.0f tokens/s a user, %.0f of all\n",
-           LABEL, "", app_text_count(app_lpu_token_cycles(run)).text, hz / token,
-           o->seats.placed * hz / token);
+    if (run->scenario.bucket.rungs > 0)
+        print_buckets(run);
+    else
+        print_rates(run, "all seats decoding", PARTITION_DECODE);
     printf("%-*sa prefill pass takes %" PRId32 " starts of decode steps, %.1f where passes follow\n"
            "%-*seach other\n",
-           LABEL, "", f->prefill_starts, (double)f->prefill_cycles / (double)f->cycles, LABEL, "");
+           LABEL, "", f->prefill_starts[PARTITION_DECODE],
+           (double)f->cycles[PARTITION_PREFILL] / (double)f->cycles[PARTITION_DECODE], LABEL, "");
     print_crowd(run);
 }
 

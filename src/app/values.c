@@ -57,7 +57,7 @@ static void open_sequences(struct app_values *v, const struct scenario *s)
     size_t tokens = (size_t)s->workload.decode_tokens;
     v->sequences = s->lpu_seats == 1       ? s->bucket.batch
                    : s->workload.sequences ? s->workload.sequences
-                                           : s->lpu_seats;
+                                           : s->lpu_seats * s->bucket.batch;
     v->sequence = base_alloc((size_t)v->sequences, sizeof *v->sequence);
     for (int32_t n = 0; n < v->sequences; n++)
         v->sequence[n].token = base_alloc(tokens, sizeof *v->sequence[n].token);
@@ -292,7 +292,7 @@ enum base_status app_values_close_step(struct app_run *run, const struct record_
     struct app_values *v = run->values;
     struct app_lpu_stand stand = app_lpu_stand_of(run, step);
     enum base_status status = BASE_OK;
-    if (!app_lpu_gives_tokens(run, step))
+    if (!app_lpu_gives_tokens(step))
         return BASE_OK;
     for (int32_t n = 0; n < run->scenario.bucket.batch && status == BASE_OK; n++)
         status = close_sequence(run, step, stand.sequence[n], n);

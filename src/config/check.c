@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/program.h"
 
 enum { MOST_KEYS = 6, CHUNK_QUANTUM = 32 };
 
@@ -229,19 +230,24 @@ static char *values_execute_all(const struct scenario *s)
                        s->lpu_execute_steps);
 }
 
-static char *seats_hold_one(const struct scenario *s)
+/* A program names a cache by a number of eight bits. */
+static char *seats_have_caches(const struct scenario *s)
 {
-    if (s->lpu_seats == 1 || s->bucket.batch == 1)
+    if (s->lpu_seats * s->bucket.batch <= PROGRAM_CACHES)
         return NULL;
-    return base_format("%d; seats are not shared yet by steps of %d sequences: 1", s->lpu_seats,
-                       s->bucket.batch);
+    return base_format("%d seats of %d sequences take %d caches; a program knows %d: at most %d",
+                       s->lpu_seats, s->bucket.batch, s->lpu_seats * s->bucket.batch,
+                       PROGRAM_CACHES, PROGRAM_CACHES / s->bucket.batch);
 }
 
-static char *seats_have_one_bucket(const struct scenario *s)
+static char *sequences_fill_batches(const struct scenario *s)
 {
-    if (s->lpu_seats == 1 || s->bucket.rungs == 0)
+    int32_t batch = s->bucket.batch;
+    if (s->lpu_seats == 1 || s->workload.sequences % batch == 0)
         return NULL;
-    return base_format("%d; seats are not shared yet by steps of several buckets: 1", s->lpu_seats);
+    return base_format("%d; sequences take seats in batches of %d: a multiple, as %d",
+                       s->workload.sequences, batch,
+                       (s->workload.sequences + batch - 1) / batch * batch);
 }
 
 static char *values_know_sequences(const struct scenario *s)
@@ -268,8 +274,8 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
-    {OPTION_LPU, seats_hold_one, {"lpu.seats", "bucket.batch"}},
-    {OPTION_LPU, seats_have_one_bucket, {"lpu.seats", "bucket.max_sequence"}},
+    {OPTION_LPU, seats_have_caches, {"lpu.seats", "bucket.batch"}},
+    {OPTION_LPU, sequences_fill_batches, {"workload.sequences", "bucket.batch"}},
     {OPTION_LPU, values_know_sequences, {"lpu.seats", "workload.sequences", "values"}},
     {OPTION_LPU, sequences_have_seats, {"workload.sequences", "lpu.seats"}},
     {OPTION_LPU, values_execute_all, {"lpu.execute_steps", "values"}},

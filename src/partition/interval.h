@@ -4,6 +4,7 @@
 #ifndef PARTITION_INTERVAL_H
 #define PARTITION_INTERVAL_H
 
+#include "partition/distances.h"
 #include "partition/partition.h"
 
 enum { INTERVAL_NAME_BYTES = 24 };
@@ -14,29 +15,28 @@ struct interval_user {
     int32_t layer;
 };
 
-/* What determines the interval: with one cycle less, `second` of a later step would meet `first` of
- * an earlier one at `thing` of `chip`. */
+/* What determines the interval: with one cycle less, `second` of a later decode step would meet
+ * `first` of an earlier one, both of the largest bucket, at `thing` of `chip`. */
 struct interval_found {
-    int64_t cycles;         /* P: decode steps may begin every so many cycles */
-    int64_t busiest_cycles; /* the busiest queue or plane of any chip: no P is less */
+    int64_t cycles[PARTITION_PHASES]; /* P: steps of one kind may begin every so many cycles; 0:
+                                         there is no such phase */
+    int64_t mixed_cycles;   /* the same of decode steps of whatever buckets, in any order */
+    int64_t busiest_cycles; /* the busiest queue or plane of any chip: no P of decode is less */
     int32_t chip;
     char thing[INTERVAL_NAME_BYTES];
     struct interval_user first, second;
-    int64_t prefill_cycles; /* prefill passes may begin every so many cycles */
-    int32_t prefill_starts; /* starts of decode steps at the interval that a pass alone forbids */
+    int32_t prefill_starts[PARTITION_PHASES]; /* starts of decode steps, P apart, that a prefill
+                                                 pass alone forbids, by their kind */
 };
 
-struct interval_table; /* opaque: distances that are forbidden, for each pair of phases */
+struct interval; /* opaque: distances for each pair of phases, and what they come to */
 
 /* Looks at the programs of chips [0, chips) of a plan. */
-struct interval_table *interval_create(const struct plan *plan, const struct lpu_chip *machine,
-                                       int32_t chips);
-void interval_release(struct interval_table *table);
+struct interval *interval_create(const struct plan *plan, const struct lpu_chip *machine,
+                                 int32_t chips);
+void interval_release(struct interval *interval);
 
-struct interval_found interval_of(const struct interval_table *table);
-
-/* Whether a step of phase `second` may begin `distance` >= 0 cycles after one of phase `first`. */
-bool interval_allows(const struct interval_table *table, enum partition_phase first,
-                     enum partition_phase second, int64_t distance);
+struct interval_found interval_of(const struct interval *interval);
+const struct distances *interval_distances(const struct interval *interval);
 
 #endif

@@ -69,7 +69,7 @@ struct partition_input {
     int32_t seats; /* that share the pipeline, with caches of their own; 0: one */
 };
 
-struct interval_table; /* interval.h */
+struct interval; /* interval.h */
 
 struct plan; /* opaque: shapes, templates of blocks, stages */
 
@@ -92,13 +92,14 @@ int32_t plan_prefill_rows(const struct plan *plan); /* prompt positions of one p
 /* Seats: each holds one batch of sequences. */
 struct partition_seats {
     int32_t placed;  /* with caches in SRAM */
-    int32_t by_time; /* floor(L / P): nobody waits; 0: not looked at, as one seat was asked for */
+    int32_t by_time; /* floor(L / P), of the bucket with the fewest: nobody waits; 0: not looked at,
+                      * as one seat was asked for */
     int32_t by_sram; /* that the fullest chip has room for, with this cut */
 };
 struct partition_seats plan_seats(const struct plan *plan);
 
 /* How soon steps may follow each other; NULL where one seat was asked for. */
-const struct interval_table *plan_interval(const struct plan *plan);
+const struct interval *plan_interval(const struct plan *plan);
 
 int64_t plan_length_cycles(const struct plan *plan, enum partition_phase phase); /* 0: none such */
 /* Positions that every row of a step attends to, masked or not; 0: there is no such phase. */

@@ -24,7 +24,7 @@ struct plan {
     struct transfer *
         transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
     int32_t stages, group, seats;
-    struct interval_table *interval; /* NULL where one seat was asked for */
+    struct interval *interval; /* NULL where one seat was asked for */
     int64_t length[PARTITION_PHASES];
     struct partition_candidate *candidate;
     size_t candidates, candidate_capacity;
@@ -579,16 +579,27 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
     return NULL;
 }
 
+/* Whatever bucket all of them are in. */
+static int32_t seats_by_time(const struct plan *plan)
+{
+    struct interval_found found = interval_of(plan->interval);
+    int64_t least = INT32_MAX;
+    for (int phase = 0; phase < PARTITION_PHASES; phase++) {
+        int64_t seats = found.cycles[phase] ? plan->length[phase] / found.cycles[phase] : least;
+        least = phase != PARTITION_PREFILL && seats < least ? seats : least;
+    }
+    return (int32_t)least;
+}
+
 struct partition_seats plan_seats(const struct plan *plan)
 {
     struct partition_seats seats = {.placed = plan->seats, .by_sram = seats_in_sram(plan)};
     if (plan->interval)
-        seats.by_time =
-            (int32_t)(plan->length[PARTITION_DECODE] / interval_of(plan->interval).cycles);
+        seats.by_time = seats_by_time(plan);
     return seats;
 }
 
-const struct interval_table *plan_interval(const struct plan *plan)
+const struct interval *plan_interval(const struct plan *plan)
 {
     return plan->interval;
 }

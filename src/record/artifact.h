@@ -14,7 +14,7 @@
 #include "base/status.h"
 #include "record/record.h"
 
-enum { RECORD_SEAL_BYTES = 512, RECORD_DIGEST_BYTES = 65, RECORD_ARTIFACT_FORMAT = 1 };
+enum { RECORD_SEAL_BYTES = 512, RECORD_DIGEST_BYTES = 65, RECORD_ARTIFACT_FORMAT = 2 };
 
 struct record_artifact_writer;
 

@@ -131,26 +131,41 @@ static const struct record_column plan_bounds[] = {
 };
 
 static const struct record_column plan_seats[] = {
-    TIME(record_plan_seats, latency_cycles, "cycles", "L: length of a decode step"),
-    TIME(record_plan_seats, interval_cycles, "cycles", "P: decode steps may begin so far apart"),
+    COUNT(record_plan_seats, bucket, "positions", "that a decode step attends to"),
+    TIME(record_plan_seats, latency_cycles, "cycles", "L: length of such a step"),
+    TIME(record_plan_seats, interval_cycles, "cycles", "P: such steps may begin so far apart"),
+    TIME(record_plan_seats, mixed_cycles, "cycles",
+         "decode steps of whatever buckets may begin so far apart"),
     TIME(record_plan_seats, busiest_cycles, "cycles",
-         "claims of a step on the busiest queue or plane: no interval is less"),
-    INDEX(record_plan_seats, chip, "where one cycle less than P would collide"),
+         "claims of a step of the largest bucket on the busiest queue or plane: no P is less"),
+    INDEX(record_plan_seats, chip,
+          "where steps of the largest bucket would collide with one cycle less than P"),
     TEXT(record_plan_seats, resource, "in what"),
     TEXT(record_plan_seats, first, "op or tensor of the earlier step"),
     INDEX(record_plan_seats, first_layer, "its layer, -1: of none"),
     TEXT(record_plan_seats, second, "op or tensor of the later step"),
     INDEX(record_plan_seats, second_layer, "its layer, -1: of none"),
-    COUNT(record_plan_seats, seats, "sequences", "that have caches in SRAM"),
-    COUNT(record_plan_seats, seats_by_time, "sequences", "floor(L / P): nobody waits"),
-    COUNT(record_plan_seats, seats_by_sram, "sequences", "that the fullest chip has room for"),
+    COUNT(record_plan_seats, seats, "batches", "that have caches in SRAM"),
+    COUNT(record_plan_seats, seats_by_time, "batches",
+          "floor(L / P), of the bucket with the fewest: nobody waits"),
+    COUNT(record_plan_seats, seats_by_sram, "batches", "that the fullest chip has room for"),
+    COUNT(record_plan_seats, batch, "sequences", "of a seat"),
     TIME(record_plan_seats, token_cycles, "cycles",
-         "from token to token of a sequence where all seats decode: L and the last write, or seats "
-         "x P"),
+         "from token to token of a sequence where all seats decode in this bucket: L and the last "
+         "write, or seats x P"),
     TIME(record_plan_seats, prefill_interval_cycles, "cycles",
          "prefill passes may begin so far apart"),
     COUNT(record_plan_seats, prefill_starts, "1",
           "starts of decode steps, P apart, that a prefill pass takes by itself"),
+};
+
+static const struct record_column plan_distances[] = {
+    CODE(record_plan_distance, first_phase, phase_label, "kind of the earlier step"),
+    COUNT(record_plan_distance, first_bucket, "positions", "that it attends to"),
+    CODE(record_plan_distance, second_phase, phase_label, "kind of the later step"),
+    COUNT(record_plan_distance, second_bucket, "positions", "that it attends to"),
+    TIME(record_plan_distance, least_cycles, "cycles",
+         "least distance at which nothing of the two meets"),
 };
 
 static const struct record_column lpu_queues[] = {
@@ -191,6 +206,7 @@ static const struct record_column lpu_program[] = {
 
 static const struct record_column lpu_timetable[] = {
     CODE(record_lpu_slot, phase, phase_label, "program"),
+    COUNT(record_lpu_slot, bucket, "positions", "that its step attends to"),
     INDEX(record_lpu_slot, from_chip, "sender"),
     INDEX(record_lpu_slot, to_chip, "receiver"),
     INDEX(record_lpu_slot, link, "the sender's link"),
@@ -205,10 +221,13 @@ static const struct record_column lpu_steps[] = {
     INDEX(record_lpu_step, step, "prompt chunks first, then decode steps"),
     CODE(record_lpu_step, phase, phase_label,
          "kind of step; with lpu.prefill = off the prompt takes decode steps, too"),
-    INDEX(record_lpu_step, sequence, "whose prompt it takes, -1: a token of every sequence"),
+    INDEX(record_lpu_step, sequence,
+          "whose prompt a pass takes; of a decode step the first of its batch"),
     INDEX(record_lpu_step, position,
           "KV position of the step's first token, of that sequence or 0"),
-    INDEX(record_lpu_step, seat, "cache of that sequence, or of the first of the batch"),
+    INDEX(record_lpu_step, seat, "cache of that sequence; those of its batch follow"),
+    INDEX(record_lpu_step, round,
+          "steps of the batch behind its prompts before this one; < 0: it is of the prompts"),
     COUNT(record_lpu_step, bucket, "positions",
           "that each of its tokens attends to, masked or not"),
     TIME(record_lpu_step, start_cycle, "cycles", "start after the start of the run"),
@@ -376,8 +395,11 @@ static const struct record_schema schema[RECORD_TABLES] = {
         TABLE("/plan/places", "the SRAM map: rows of every tensor in every slice",
               record_plan_place, plan_places),
     [RECORD_PLAN_SEATS] =
-        TABLE("/plan/seats", "how sequences share the pipeline; empty for one seat",
+        TABLE("/plan/seats", "how sequences share the pipeline, by bucket; empty for one seat",
               record_plan_seats, plan_seats),
+    [RECORD_PLAN_DISTANCES] =
+        TABLE("/plan/distances", "how near steps may begin to each other; empty for one seat",
+              record_plan_distance, plan_distances),
     [RECORD_PLAN_BOUNDS] =
         TABLE("/plan/bounds", "how good the schedule is: lower bounds beside what was compiled",
               record_plan_bound, plan_bounds),

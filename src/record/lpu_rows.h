@@ -58,13 +58,21 @@ struct record_plan_bound {
 };
 
 struct record_plan_seats {
-    int64_t latency_cycles, interval_cycles, busiest_cycles;
+    int32_t bucket;
+    int64_t latency_cycles, interval_cycles, mixed_cycles, busiest_cycles;
     int32_t chip;
     char resource[RECORD_NAME_BYTES], first[RECORD_NAME_BYTES], second[RECORD_NAME_BYTES];
     int32_t first_layer, second_layer;
     int32_t seats, seats_by_time, seats_by_sram;
+    int32_t batch;
     int64_t token_cycles, prefill_interval_cycles;
     int32_t prefill_starts;
+};
+
+struct record_plan_distance {
+    uint8_t first_phase, second_phase;
+    int32_t first_bucket, second_bucket;
+    int64_t least_cycles;
 };
 
 struct record_lpu_queue {
@@ -91,6 +99,7 @@ struct record_lpu_instruction {
 
 struct record_lpu_slot {
     uint8_t phase;
+    int32_t bucket;
     int32_t from_chip, to_chip, link, tensor;
     int64_t departure_cycle, arrival_cycle, vectors, interval_cycles;
 };
@@ -98,8 +107,10 @@ struct record_lpu_slot {
 struct record_lpu_step {
     int32_t step;
     uint8_t phase;
-    int32_t sequence, position; /* sequence: -1: all of the batch */
-    int32_t seat;               /* cache of the first sequence */
+    int32_t sequence, position; /* of its only sequence, or the first of its batch */
+    int32_t seat;               /* cache of that sequence */
+    int32_t round;              /* steps of the batch behind its prompts before this one; < 0: it is
+                                   of the prompts */
     int32_t bucket;
     int64_t start_cycle, end_cycle;
     uint8_t executed; /* 1: instruction by instruction; 0: replayed */

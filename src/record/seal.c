@@ -66,7 +66,8 @@ static const char *broken_by(const char *bytes, size_t count, uint64_t length, c
     return strcmp(found, digest) ? "digest differs" : NULL;
 }
 
-/* The format stands where every format has it, so that a newer one is called by its name. */
+/* The format stands where every format has it, so that another one is called by its name; 0: it is
+ * none. */
 static int format_of(const char *bytes, size_t count)
 {
     char text[32] = {0};
@@ -86,7 +87,7 @@ bool record_seal_holds(const char *path, const char *bytes, size_t count, char *
         base_report_add(report, path, 0,
                         "not an artifact of this program; write one with "
                         "lpusim-mp compile FILE -o X");
-    else if (format_of(bytes, count) > RECORD_ARTIFACT_FORMAT)
+    else if (format_of(bytes, count) > 0 && format_of(bytes, count) != RECORD_ARTIFACT_FORMAT)
         base_report_add(report, path, 0,
                         "artifact of format %d, this program reads %d; compile "
                         "it anew",

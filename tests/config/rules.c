@@ -64,8 +64,10 @@ static const struct {
     {"gpu.weight_element=1 B", "gpu.chip.fp8_rate=0 flop/s",
      "--set: gpu.weight_element: 1 B weights need fp8, which H100-SXM-80GB has not"},
     {"gpu.weight_element=1 B", NULL, NULL},
-    {"lpu.seats=2", "bucket.batch=2",
-     "--set: lpu.seats: 2; seats are not shared yet by steps of 2 sequences: 1"},
+    {"lpu.seats=2", "bucket.batch=2", NULL},
+    {"lpu.seats=2", "bucket.max_sequence=128,256", NULL},
+    {"lpu.seats=9", "bucket.batch=30",
+     "--set: lpu.seats: 9 seats of 30 sequences take 270 caches; a program knows 255: at most 8"},
     {"lpu.seats=0", "values=on",
      "--set: lpu.seats: 0; with values = on a number of seats, or workload.sequences, says"},
     {"lpu.seats=2", "values=on", NULL},
@@ -97,6 +99,17 @@ static void each_rule_speaks_when_it_is_broken_and_only_then(void)
     }
 }
 
+static void sequences_come_in_whole_batches(void)
+{
+    struct sample sample = sample_small("lpu.seats=2", "bucket.batch=4", "workload.sequences=6");
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: workload.sequences: 6; sequences take seats in "
+                                        "batches of 4: a multiple, as 8"));
+    sample_release(&sample);
+    sample = sample_small("lpu.seats=2", "bucket.batch=4", "workload.sequences=8");
+    CU_ASSERT_TRUE(sample.accepted);
+    sample_release(&sample);
+}
+
 static void a_rule_about_a_refused_value_is_silent(void)
 {
     struct sample sample = sample_small("bucket.max_sequence=0", NULL, NULL);
@@ -117,4 +130,5 @@ static void a_rule_blames_the_line_of_the_file(void)
 }
 
 TEST_MAIN("rules", TEST(each_rule_speaks_when_it_is_broken_and_only_then),
-          TEST(a_rule_about_a_refused_value_is_silent), TEST(a_rule_blames_the_line_of_the_file))
+          TEST(sequences_come_in_whole_batches), TEST(a_rule_about_a_refused_value_is_silent),
+          TEST(a_rule_blames_the_line_of_the_file))

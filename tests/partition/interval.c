@@ -64,9 +64,10 @@ static void the_interval_is_between_the_busiest_unit_and_a_step(void)
     struct interval_found f = interval_of(plan_interval(rack.plan));
     int64_t length = plan_length_cycles(rack.plan, PARTITION_DECODE);
     struct partition_seats seats = plan_seats(rack.plan);
-    CU_ASSERT_TRUE(f.busiest_cycles > 0 && f.busiest_cycles <= f.cycles && f.cycles <= length);
+    CU_ASSERT_TRUE(f.busiest_cycles > 0 && f.busiest_cycles <= f.cycles[PARTITION_DECODE] &&
+                   f.cycles[PARTITION_DECODE] <= length);
     CU_ASSERT_TRUE(f.thing[0] && f.first.name[0] && f.second.name[0]);
-    CU_ASSERT_EQUAL(seats.by_time, length / f.cycles);
+    CU_ASSERT_EQUAL(seats.by_time, length / f.cycles[PARTITION_DECODE]);
     CU_ASSERT_EQUAL(seats.placed, 3);
     CU_ASSERT_TRUE(seats.by_sram >= 3);
     rack_release(&rack);
@@ -77,7 +78,7 @@ static void decode_steps_an_interval_apart_keep_every_promise(void)
     struct rack rack;
     struct rack_start start[12] = {{0}};
     open_rack(&rack);
-    int64_t p = interval_of(plan_interval(rack.plan)).cycles;
+    int64_t p = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE];
     for (int32_t n = 0; n < 12; n++)
         start[n] = (struct rack_start){.cycle = n * p, .cache = n % 3, .position = n / 3};
     CU_ASSERT_EQUAL(violations_of(&rack, start, 12), 0);
@@ -90,7 +91,7 @@ static void decode_steps_closer_than_the_interval_are_found(void)
 {
     struct rack rack;
     open_rack(&rack);
-    int64_t p = interval_of(plan_interval(rack.plan)).cycles;
+    int64_t p = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE];
     const int64_t distance[] = {1, p / 3, p / 2, p - 100, p - 1};
     for (size_t n = 0; n < sizeof distance / sizeof distance[0]; n++) {
         int64_t found = violations_at(&rack, PARTITION_DECODE, PARTITION_DECODE, distance[n]);
@@ -125,12 +126,12 @@ static void allowed_distances_keep_every_promise(void)
 {
     struct rack rack;
     open_rack(&rack);
-    const struct interval_table *table = plan_interval(rack.plan);
+    const struct distances *distances = interval_distances(plan_interval(rack.plan));
     for (uint64_t draw = 0, taken = 0; taken < 40; draw++) {
         enum partition_phase a = draw & 1, b = draw >> 1 & 1;
         int64_t length = plan_length_cycles(rack.plan, a);
         int64_t d = (int64_t)(base_random_u64(7, BASE_RANDOM_TOKEN, 1, draw) % (uint64_t)length);
-        if (!interval_allows(table, a, b, d))
+        if (!distances_allow(distances, a, b, d))
             continue;
         int64_t found = violations_at(&rack, a, b, d);
         if (found)
@@ -148,13 +149,13 @@ static void passes_of_one_prompt_follow_each_other(void)
     struct rack rack;
     open_rack(&rack);
     struct interval_found f = interval_of(plan_interval(rack.plan));
-    int64_t behind = f.prefill_cycles + plan_length_cycles(rack.plan, PARTITION_PREFILL);
+    int64_t behind = f.cycles[PARTITION_PREFILL] + plan_length_cycles(rack.plan, PARTITION_PREFILL);
     struct rack_start start[] = {
         {.cycle = 0, .phase = PARTITION_PREFILL},
-        {.cycle = f.prefill_cycles, .phase = PARTITION_PREFILL, .position = 32},
+        {.cycle = f.cycles[PARTITION_PREFILL], .phase = PARTITION_PREFILL, .position = 32},
         {.cycle = behind, .position = 64},
         {.cycle = behind + plan_length_cycles(rack.plan, PARTITION_DECODE), .position = 65}};
-    CU_ASSERT_TRUE(f.prefill_cycles < plan_length_cycles(rack.plan, PARTITION_PREFILL));
+    CU_ASSERT_TRUE(f.cycles[PARTITION_PREFILL] < plan_length_cycles(rack.plan, PARTITION_PREFILL));
     CU_ASSERT_EQUAL(violations_of(&rack, start, 4), 0);
     rack_violations(&rack);
     rack_release(&rack);
@@ -166,7 +167,7 @@ static void two_sequences_in_one_cache_are_found(void)
     struct rack rack;
     struct rack_start start[6] = {{0}};
     open_rack(&rack);
-    int64_t p = interval_of(plan_interval(rack.plan)).cycles;
+    int64_t p = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE];
     for (int32_t n = 0; n < 6; n++)
         start[n] = (struct rack_start){.cycle = n * p, .position = n / 2};
     CU_ASSERT_TRUE(violations_of(&rack, start, 6) > 0);
@@ -179,8 +180,8 @@ static void a_step_that_needs_the_one_before_it_is_found_too_early(void)
     struct rack rack;
     struct rack_start start[2] = {{0}};
     open_rack(&rack);
-    start[1] =
-        (struct rack_start){.cycle = interval_of(plan_interval(rack.plan)).cycles, .position = 2};
+    start[1] = (struct rack_start){
+        .cycle = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE], .position = 2};
     CU_ASSERT_TRUE(violations_of(&rack, start, 2) > 0);
     CU_ASSERT_TRUE(rack_reported(&rack, CHIP_RULE_RESIDENCY));
     rack_release(&rack);

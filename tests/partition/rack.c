@@ -462,15 +462,25 @@ static struct rack_start *first_end(const struct rack *rack, struct rack_start *
 
 static void begin_one(struct rack *rack, const struct rack_start *s, int32_t *drawn)
 {
-    const struct program_sequence at = {s->position, s->cache};
+    struct program_sequence at[PROGRAM_SEQUENCES];
+    for (int32_t q = 0; q < rack->program[0][s->phase].sequences; q++)
+        at[q] = (struct program_sequence){s->position, s->cache + q};
     for (int32_t r = 0; r < rack->program[0][s->phase].rows; r++)
         drawn[r] = (int32_t)((s->position + 37 * r) % rack->model.vocabulary);
-    CU_ASSERT_TRUE_FATAL(begin_all(rack, s->phase, s->cycle, &at, s->token ? s->token : drawn));
+    CU_ASSERT_TRUE_FATAL(begin_all(rack, s->phase, s->cycle, at, s->token ? s->token : drawn));
+}
+
+static void take_given(const struct rack *rack, struct rack_start *end)
+{
+    for (int32_t q = 0; q < rack->bucket.batch; q++)
+        end->gives[q] =
+            rack->computes && end->phase != PARTITION_PREFILL ? rack_token_of(rack, q) : -1;
 }
 
 void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count)
 {
     int32_t begun = 0, finished = 0, rows = rack->program[0][PARTITION_PREFILL].rows;
+    rows = rack->bucket.batch > rows ? rack->bucket.batch : rows;
     bool *ended = base_alloc((size_t)count, sizeof *ended);
     int32_t *drawn = base_alloc((size_t)(count * rows), sizeof *drawn);
     while (finished < count) {
@@ -484,7 +494,7 @@ void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count)
         }
         CU_ASSERT_EQUAL(finish_all(rack), plan_length_cycles(rack->plan, end->phase));
         ended[end - start] = true;
-        end->gives = rack->computes && end->phase == PARTITION_DECODE ? rack_token(rack) : -1;
+        take_given(rack, end);
         finished++;
     }
     base_free(ended);

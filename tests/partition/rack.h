@@ -104,20 +104,23 @@ bool rack_try_step(struct rack *rack, enum partition_phase phase, int32_t positi
 int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
                             const struct program_sequence *sequence, const int32_t *token);
 
-/* A step among others: its kind, when it begins, and the cache and position of its sequence. */
+/* A step among others: its kind, when it begins, and the cache and position of its sequence, or of
+ * the first of its batch: the others have the caches that follow, and stand at the same position.
+ */
 struct rack_start {
     int64_t cycle;
     enum partition_phase phase;
     int32_t cache, position;
-    const int32_t *token; /* one a row; NULL: drawn from the position */
-    int32_t gives;        /* set where chips compute and it is a decode step: the next token */
+    const int32_t *token;             /* one a row; NULL: drawn from the position */
+    int32_t gives[PROGRAM_SEQUENCES]; /* set where chips compute and it is a decode step: the next
+                                         tokens */
 };
 
 /* Cycles from the start of a step to where what it wrote last stands in SRAM. */
 int64_t rack_latency(const struct rack *rack, enum partition_phase phase);
 
-/* Executes steps, sorted by cycle, that overlap as their cycles say; of one sequence each. Chips
- * wait for each other at every cycle at which a step begins or what it wrote is in. */
+/* Executes steps, sorted by cycle, that overlap as their cycles say. Chips wait for each other at
+ * every cycle at which a step begins or what it wrote is in. */
 void rack_overlap(struct rack *rack, struct rack_start *start, int32_t count);
 
 /* The token that the last decode step ended with, of its first sequence or of any. */

@@ -27,7 +27,7 @@ def seal(path):
     """Makes the header vouch for what follows it, whatever that is."""
     whole = path.read_bytes()
     digest = hashlib.sha256(whole[SEAL:]).hexdigest()
-    header = f"lpusim-mp artifact\nformat 1\nbytes {len(whole)}\nsha256 {digest}\n".encode()
+    header = f"lpusim-mp artifact\nformat 2\nbytes {len(whole)}\nsha256 {digest}\n".encode()
     path.write_bytes(header + bytes(SEAL - len(header)) + whole[SEAL:])
 
 

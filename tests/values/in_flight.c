@@ -79,7 +79,7 @@ static struct rack_start step_of(struct trial *t, int32_t sequence, int32_t step
                                .position = pass ? 0 : PASS - 1 + step,
                                .token = pass    ? t->prompt[sequence]
                                         : first ? &t->prompt[sequence][PASS]
-                                                : &before->gives};
+                                                : before->gives};
 }
 
 static void run_alone(struct trial *t, int32_t sequence, int32_t token[TOKENS])
@@ -91,7 +91,7 @@ static void run_alone(struct trial *t, int32_t sequence, int32_t token[TOKENS])
     }
     execute(t, TOKENS + 1);
     for (int32_t n = 0; n < TOKENS; n++)
-        token[n] = t->start[n + 1].gives;
+        token[n] = t->start[n + 1].gives[0];
 }
 
 /* Passes follow each other; then decode steps of all sequences in turn. */
@@ -99,18 +99,21 @@ static void run_together(struct trial *t, int32_t token[SEQUENCES][TOKENS])
 {
     struct interval_found f = interval_of(plan_interval(t->rack.plan));
     int64_t length = rack_latency(&t->rack, PARTITION_DECODE), cycle = 0;
-    int64_t turn = SEQUENCES * f.cycles > length ? SEQUENCES * f.cycles : length;
-    for (int32_t s = 0; s < SEQUENCES; s++, cycle += f.prefill_cycles)
+    int64_t turn = SEQUENCES * f.cycles[PARTITION_DECODE] > length
+                       ? SEQUENCES * f.cycles[PARTITION_DECODE]
+                       : length;
+    for (int32_t s = 0; s < SEQUENCES; s++, cycle += f.cycles[PARTITION_PREFILL])
         t->start[s] = step_of(t, s, 0, cycle, NULL);
     cycle += rack_latency(&t->rack, PARTITION_PREFILL);
     for (int32_t n = SEQUENCES; n < STEPS; n++) {
         int32_t s = n % SEQUENCES, step = n / SEQUENCES;
-        t->start[n] = step_of(t, s, step, cycle + (step - 1) * turn + s * f.cycles,
-                              step > 1 ? &t->start[n - SEQUENCES] : NULL);
+        t->start[n] =
+            step_of(t, s, step, cycle + (step - 1) * turn + s * f.cycles[PARTITION_DECODE],
+                    step > 1 ? &t->start[n - SEQUENCES] : NULL);
     }
     execute(t, STEPS);
     for (int32_t n = SEQUENCES; n < STEPS; n++)
-        token[n % SEQUENCES][n / SEQUENCES - 1] = t->start[n].gives;
+        token[n % SEQUENCES][n / SEQUENCES - 1] = t->start[n].gives[0];
 }
 
 static void sequences_in_flight_give_their_own_tokens(void)
