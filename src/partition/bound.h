@@ -61,8 +61,8 @@ struct bound_block {
 
 struct bound_stage {
     int64_t bound, cycles; /* all blocks of the stage */
-    int64_t move_cycles;   /* from its end to the next stage's start, or to the end of the step: a move
-                              begins before, and only the step has a bound that counts it */
+    int64_t move_cycles;   /* from its end to the next stage's start, or to the end of the step: a
+                              move   begins before, and only the step has a bound that counts it */
 };
 
 /* Release with bound_release. */

@@ -136,7 +136,8 @@ with tempfile.TemporaryDirectory() as scratch:
                           (["--chip=0", "--phase=both"], "decode or prefill")):
         done = run("show", x, *words)
         assert done.returncode == 2 and reason in done.stderr, (words, done.stderr)
-    # What another hop moves: everything behind the first transfer is shifted, and nothing else changes.
+    # What another hop moves: everything behind the first transfer is shifted, some of the pieces that transfers consist
+    # of leave at other times, and nothing else changes.
     must("compile", SMALL, "-o", y, *QUICK, "--set", "lpu.chip.c2c_hop=500")
     told = must("diff", x, y)
     assert 'lpu.chip.c2c_hop: "650 cycles" -> "500 cycles"' in told and re.search(r"^  decode .* -> .* -", told, re.M), told
@@ -144,7 +145,7 @@ with tempfile.TemporaryDirectory() as scratch:
               for line in told.splitlines() if line.startswith("  instructions")]
     stepped = [re.search(rf"^{phase} .*", shown, re.M).group().split() for phase in ("decode", "prefill")]
     assert [sum(n) - n[5] for n in counts] == [int(words[4].replace(",", "")) for words in stepped], (counts, stepped)
-    assert all(n[1] > 0 and n[2:] == [0] * 5 for n in counts), counts
+    assert all(n[1] > 0 and n[2] < 0.01 * n[1] and n[3:] == [0] * 4 for n in counts), counts
     must("compile", SMALL, "-o", y, *QUICK, "--set", "lpu.tensor_group=2")
     told = must("diff", x, y)
     assert 'lpu.tensor_group: "0" -> "2"' in told and "2 stages x 2" in told, told
