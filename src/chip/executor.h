@@ -41,7 +41,8 @@ struct executor_step {
     struct program_runtime runtime;
     int32_t number;
     int64_t start;  /* on the chip's clock */
-    struct run run; /* to execute next; its cycle is INT64_MAX where all are executed */
+    struct run run; /* the first of the instruction to execute next; its cycle is INT64_MAX where
+                       all are executed */
     size_t next;    /* of the order, after it */
     int32_t *head;  /* lists of activation rows written, by loaded->head + sub */
     struct executor_op *op;

@@ -165,15 +165,10 @@ static void report_bank(struct chip *chip, const struct sram_access *a, int32_t 
              (long long)target_of(chip, &b->run, j).address);
 }
 
-/* Reports the first cycle in which both use one bank. */
-static void check_banks(struct chip *chip, const struct sram_access *a, const struct sram_access *b)
+/* Reports the first cycle in which two runs use one bank. */
+static void check_runs(struct chip *chip, const struct sram_access *a, const struct sram_access *b)
 {
-    if (a->last < b->first || b->last < a->first)
-        return;
     struct comb_meeting m = comb_meet(comb_of(a), comb_of(b));
-    bool fixed = a->bank != NO_BANK && b->bank != NO_BANK;
-    if (fixed && a->bank != b->bank)
-        return;
     for (int32_t k = 0; k < m.count; k++) {
         int32_t i = m.a + k * m.a_step, j = m.b + k * m.b_step;
         if (bank_at(chip, a, i) == bank_at(chip, b, j)) {
@@ -183,22 +178,70 @@ static void check_banks(struct chip *chip, const struct sram_access *a, const st
     }
 }
 
-static void access_bank(struct chip *chip, const struct run *run, int64_t skew)
+static uint32_t pieces_of(const struct sram_access *a)
 {
-    struct sram_slice *slice = &chip->sram.slice[run->instruction->queue];
-    struct sram_access a = {.first = run->cycle + skew,
-                            .last = run->cycle + skew + (int64_t)(run->count - 1) * run->step,
-                            .bank = common_bank(chip, run),
-                            .run = *run};
+    return a->whole ? order_pieces(a->run.instruction) : 1;
+}
+
+static struct sram_access piece_of(const struct sram_access *a, uint32_t piece)
+{
+    struct sram_access part = *a;
+    if (!a->whole)
+        return part;
+    part.run = order_piece(&a->run, piece);
+    part.first += part.run.cycle - a->run.cycle;
+    part.last = part.first + (int64_t)(part.run.count - 1) * part.run.step;
+    part.whole = false;
+    return part;
+}
+
+static bool is_disjoint(const struct sram_access *a, const struct sram_access *b)
+{
+    bool fixed = a->bank != NO_BANK && b->bank != NO_BANK;
+    return a->last < b->first || b->last < a->first || (fixed && a->bank != b->bank);
+}
+
+/* Of two accesses whose times overlap: run by run; the one issued later is reported. */
+static void check_banks(struct chip *chip, const struct sram_access *new,
+                        const struct sram_access *old)
+{
+    for (uint32_t p = 0; p < pieces_of(new) && !is_disjoint(new, old); p++) {
+        struct sram_access a = piece_of(new, p);
+        for (uint32_t q = 0; q < pieces_of(old) && !is_disjoint(&a, old); q++) {
+            struct sram_access b = piece_of(old, q);
+            if (is_disjoint(&a, &b))
+                continue;
+            if (b.run.cycle > a.run.cycle)
+                check_runs(chip, &b, &a);
+            else
+                check_runs(chip, &a, &b);
+        }
+    }
+}
+
+/* Holds an access against those that are still under way when its instruction is issued, at `now`.
+ */
+static void access_bank(struct chip *chip, const struct sram_access *access, int64_t now)
+{
+    struct sram_slice *slice = &chip->sram.slice[access->run.instruction->queue];
     size_t kept = 0;
     for (size_t n = 0; n < slice->count; n++)
-        if (slice->at[n].last >= run->cycle) {
-            check_banks(chip, &a, &slice->at[n]);
+        if (slice->at[n].last >= now) {
+            check_banks(chip, access, &slice->at[n]);
             slice->at[kept++] = slice->at[n];
         }
     slice->count = kept;
     slice->at = base_grow(slice->at, &slice->capacity, slice->count + 1, sizeof *slice->at);
-    slice->at[slice->count++] = a;
+    slice->at[slice->count++] = *access;
+}
+
+static void access_run_bank(struct chip *chip, const struct run *run, int64_t skew)
+{
+    struct sram_access access = {.first = run->cycle + skew,
+                                 .last = run->cycle + skew + (int64_t)(run->count - 1) * run->step,
+                                 .bank = common_bank(chip, run),
+                                 .run = *run};
+    access_bank(chip, &access, run->of->start + run->instruction->cycle);
 }
 
 static struct chip_violation *report_place(struct chip *chip, const struct run *run, int64_t cycle,
@@ -636,25 +679,86 @@ static void expect_ids(struct chip *chip, const struct run *run)
     }
 }
 
-void sram_execute(struct chip *chip, const struct run *run)
+static void execute_run(struct chip *chip, const struct run *run, const struct program_operand *o,
+                        int64_t skew)
 {
-    const struct program_operand *o = executor_held(run);
     const struct program_tensor *t = &run->of->program->tensor[o->tensor];
-    bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
-    int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
-    if (run->opens)
-        check_instruction(chip, run, o, skew);
     if (run->instruction->address_mode == PROGRAM_ADDRESS_EXPERT)
         expect_ids(chip, run);
     if (!is_in_slice(chip, run, skew))
         return;
-    access_bank(chip, run, skew);
+    access_run_bank(chip, run, skew);
     if (t->kind == PROGRAM_TENSOR_ZERO)
         expect_zero_rows(chip, run, 0, run->count);
     else if (is_linear(run))
         access_rows(chip, run, o, 0, run->count, skew);
     else
         access_scattered(chip, run, o, skew);
+}
+
+/* Addresses [low, high] of an instruction whose addresses are linear on both levels. */
+struct reach {
+    int64_t low, high;
+};
+
+static struct reach reach_of(const struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    int64_t address = target_of(chip, run, 0).address;
+    struct reach reach = {address, address};
+    for (int level = 0; level < 2; level++) {
+        int64_t length = (int64_t)(i->count[level] - 1) * i->stride[level];
+        *(length < 0 ? &reach.low : &reach.high) += length;
+    }
+    return reach;
+}
+
+/* Whether all repeats concern rows of a tensor that no step writes: their order says nothing. */
+static bool reads_what_stands(const struct chip *chip, const struct run *run,
+                              const struct program_operand *o, const struct reach *reach)
+{
+    const struct program *p = run->of->program;
+    const struct program_tensor *t = &p->tensor[o->tensor];
+    if (t->kind == PROGRAM_TENSOR_ZERO || t->slice < 0 || run->of->loaded->head[o->tensor] >= 0)
+        return false;
+    int64_t base = program_tensor_address(p, t, o->sub);
+    return reach->low >= 0 && reach->high < chip->machine->vectors_per_slice &&
+           reach->low >= base && reach->high < base + t->count;
+}
+
+/* All repeats at once; false where they must be looked at run by run. */
+static bool execute_whole(struct chip *chip, const struct run *run, const struct program_operand *o,
+                          int64_t skew)
+{
+    const struct program_instruction *i = run->instruction;
+    if (!is_linear(run) || i->address_mode == PROGRAM_ADDRESS_EXPERT)
+        return false;
+    struct reach reach = reach_of(chip, run);
+    if (!reads_what_stands(chip, run, o, &reach))
+        return false;
+    int32_t bank = bank_of(chip, reach.low);
+    int64_t first = run->cycle + skew;
+    struct sram_access access = {.first = first,
+                                 .last = first + order_last_issue(i) - i->cycle,
+                                 .bank = bank == bank_of(chip, reach.high) ? bank : NO_BANK,
+                                 .whole = true,
+                                 .run = *run};
+    access_bank(chip, &access, run->cycle);
+    return true;
+}
+
+void sram_execute(struct chip *chip, const struct run *run)
+{
+    const struct program_operand *o = executor_held(run);
+    bool writes = run->instruction->opcode == PROGRAM_MEM_WRITE;
+    int64_t skew = writes ? chip->machine->mem_write_skew_cycles : 0;
+    check_instruction(chip, run, o, skew);
+    if (execute_whole(chip, run, o, skew))
+        return;
+    for (uint32_t piece = 0; piece < order_pieces(run->instruction); piece++) {
+        struct run part = order_piece(run, piece);
+        execute_run(chip, &part, o, skew);
+    }
 }
 
 static void give_back(struct sram *s, int32_t n)

@@ -8,6 +8,7 @@
 #ifndef CHIP_SRAM_H
 #define CHIP_SRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "chip/order.h"
@@ -15,10 +16,11 @@
 struct chip;
 struct executor_step;
 
-/* Accesses of a run to one slice, at cycles first, first + step, ... */
+/* Accesses to one slice: of a run, or of a whole instruction, given its first run. */
 struct sram_access {
-    int64_t first, last;
-    int32_t bank; /* -1: not the same throughout */
+    int64_t first, last; /* cycles */
+    int32_t bank;        /* -1: not the same throughout */
+    bool whole;
     struct run run;
 };
 
@@ -65,7 +67,7 @@ void sram_begin(struct executor_step *of);
 /* The row of its slice that member k of a MEM_READ or MEM_WRITE concerns. */
 int64_t sram_address(const struct chip *chip, const struct run *run, int32_t k);
 
-/* A run of a MEM_READ or MEM_WRITE. */
+/* A MEM_READ or MEM_WRITE, given its first run. */
 void sram_execute(struct chip *chip, const struct run *run);
 
 /* Judges the reads that ended before `now`, up to which everything was executed, and keeps the KV
