@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "chip/executor.h"
 #include "chip/experts.h"
+#include "chip/sram.h"
 
 static void set_timing(struct chip *chip)
 {
@@ -41,7 +42,8 @@ struct chip *chip_create(const struct lpu_chip *machine, const struct lpu_topolo
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
         chip->position[q] = (int16_t)program_queue_position(machine, q);
     streams_create(chip);
-    sram_create(chip);
+    banks_create(&chip->banks);
+    rows_create(&chip->rows);
     mxm_create(chip);
     return chip;
 }
@@ -87,7 +89,8 @@ void chip_destroy(struct chip *chip)
         release_program(chip->loaded[n]);
     base_free(chip->loaded);
     streams_release(&chip->streams);
-    sram_release(chip);
+    banks_release(&chip->banks);
+    rows_release(&chip->rows);
     mxm_release(&chip->mxm);
     links_release(&chip->links);
     residents_release(&chip->residents);
@@ -248,7 +251,7 @@ static void clear(struct chip *chip)
     chip->now = INT64_MIN;
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
         chip->busy_until[q] = chip->pair_until[q] = INT64_MIN;
-    sram_clear(&chip->sram);
+    banks_clear(&chip->banks);
     links_begin(&chip->links);
     if (chip->values)
         values_begin(chip);
@@ -280,7 +283,7 @@ static struct executor_step *open_step(struct chip *chip, const struct executor_
         .statistics = {.instructions = (int64_t)loaded->program->instructions}};
     for (size_t n = 0; n < loaded->program->ops; n++)
         of->op[n] = (struct executor_op){INT64_MAX, INT64_MIN};
-    sram_begin(of);
+    rows_begin(of);
     look_ahead(of);
     return of;
 }
@@ -597,7 +600,7 @@ struct chip_statistics chip_finish(struct chip *chip)
     leave(chip, of);
     int64_t now = executor_is_busy(chip) ? chip->now : INT64_MAX;
     streams_settle(chip, now);
-    sram_close(chip, of, now);
+    rows_close(chip, of, now);
     mxm_settle(chip, now);
     mxm_close(chip, of);
     links_close(chip);

@@ -101,10 +101,10 @@ void links_send(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
     int64_t skew = chip->timing[PROGRAM_C2C_SEND].skew;
-    for (uint32_t piece = 0; piece < order_pieces(i); piece++) {
-        struct run part = order_piece(run, piece);
+    struct run part = *run;
+    do
         check_slots(chip, &part, part.cycle + skew);
-    }
+    while (order_next(&part));
     run->of->statistics.busy_cycles[CHIP_C2C] +=
         (int64_t)i->count[0] * i->count[1] * machine_link_slot_cycles(chip->machine);
     post(chip, run, run->cycle + skew);

@@ -90,15 +90,15 @@ static void note_installs(struct chip *chip, const struct run *run)
 void mxm_execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
-    for (uint32_t piece = 0; piece < order_pieces(i); piece++) {
-        struct run part = order_piece(run, piece);
+    struct run part = *run;
+    do {
         if (i->opcode == PROGRAM_MXM_LOAD)
             note_loads(chip, &part);
         else if (i->opcode == PROGRAM_MXM_INSTALL)
             note_installs(chip, &part);
         else
             note_compute(&chip->mxm.plane[program_mxm_plane(i->queue)], &part);
-    }
+    } while (order_next(&part));
 }
 
 static void event_text(const struct mxm_event *event, char *text)

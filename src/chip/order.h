@@ -43,6 +43,16 @@ struct run order_run(const struct program *program, uint32_t instruction);
 /* Another run of the same instruction in the same step. */
 struct run order_piece(const struct run *run, uint32_t piece);
 
+/* Goes on to the next run of the instruction; false where there is none. */
+static inline bool order_next(struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    if (i->count[0] * i->count[1] == run->count || run->piece + 1 == order_pieces(i))
+        return false;
+    *run = order_piece(run, run->piece + 1);
+    return true;
+}
+
 /* Whether each run ends before the next one of its instruction begins. */
 static inline bool order_is_in_turn(const struct program_instruction *i)
 {

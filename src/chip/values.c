@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "chip/addresses.h"
 #include "chip/chip_values.h"
 #include "chip/values_room.h"
 
@@ -167,7 +168,7 @@ static void read_memory(struct chip *chip, const struct act *act, int64_t cycle)
     struct values *v = chip->values;
     const struct ring_drive drive = drive_of(chip, &act->run, executor_output(&act->run, 0), 0,
                                              cycle + values_delay(chip, &act->run));
-    int64_t row = sram_address(chip, &act->run, act->k);
+    int64_t row = addresses_target(chip, &act->run, act->k).address;
     rings_refer(&v->streams, &drive, contents_lend(&v->contents, i->queue, row, drive.until));
 }
 
@@ -176,7 +177,7 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
     const void *vector = values_sample(chip, &act->run, executor_input(&act->run, 0), 0, cycle);
-    int64_t address = sram_address(chip, &act->run, act->k);
+    int64_t address = addresses_target(chip, &act->run, act->k).address;
     void *row = contents_row(&v->contents, i->queue, address);
     if (!row || row == vector)
         return;
