@@ -88,7 +88,19 @@ static bool meet_crossed(const struct grid *a, const struct grid *b, struct grid
     return true;
 }
 
+/* A grid meets its like at every member: repeats nest, so that no number comes twice. */
+static bool is_same(const struct grid *a, const struct grid *b)
+{
+    return a->start == b->start && a->count[0] == b->count[0] && a->count[1] == b->count[1] &&
+           (a->count[0] == 1 || a->step[0] == b->step[0]) &&
+           (a->count[1] == 1 || a->step[1] == b->step[1]);
+}
+
 bool grid_meet(const struct grid *a, const struct grid *b, struct grid_meeting *meeting)
 {
+    if (is_same(a, b)) {
+        *meeting = (struct grid_meeting){.count = {a->count[0], a->count[1]}};
+        return true;
+    }
     return meet_straight(a, b, meeting) || meet_crossed(a, b, meeting);
 }

@@ -159,9 +159,10 @@ static bool take_one(struct train *driven, const struct train *sampled, int32_t 
     struct comb one = {train_phase(sampled, i), 1, 1};
     struct train_range range = train_pieces_between(driven, one.start, one.start);
     for (int32_t q = range.from; q < range.to; q++) {
-        struct train piece = train_piece(driven, q);
-        struct comb_meeting m = comb_meet(one, train_comb(&piece));
-        if (m.count && train_carries(sampled, i, &piece, m.b)) {
+        struct train room;
+        const struct train *piece = train_piece(driven, q, &room);
+        struct comb_meeting m = comb_meet(one, train_comb(piece));
+        if (m.count && train_carries(sampled, i, piece, m.b)) {
             train_sample(driven, q, UINT64_C(1) << m.b);
             return true;
         }
@@ -185,7 +186,8 @@ static uint64_t take_members(struct chip *chip, int32_t lane, const struct train
                              int32_t q, struct comb_meeting m, uint64_t wanted)
 {
     struct lane *of = &chip->streams.lane[lane];
-    struct train *d = &of->driven.at[chip->streams.near[c]], piece = train_piece(d, q);
+    struct train *d = &of->driven.at[chip->streams.near[c]], room;
+    const struct train *piece = train_piece(d, q, &room);
     bool told = false;
     for (int32_t k = 0; k < m.count; k++) {
         int32_t i = m.a + k * m.a_step, j = m.b + k * m.b_step;
@@ -193,11 +195,11 @@ static uint64_t take_members(struct chip *chip, int32_t lane, const struct train
             continue;
         wanted &= ~(UINT64_C(1) << i);
         train_sample(d, q, UINT64_C(1) << j);
-        if (train_carries(sampled, i, &piece, j))
+        if (train_carries(sampled, i, piece, j))
             continue;
         bool collision = take_farther(chip, of, sampled, i, c);
         if (!told)
-            report_other(chip, lane, sampled, i, &piece, j, collision);
+            report_other(chip, lane, sampled, i, piece, j, collision);
         told = true;
     }
     return wanted;
@@ -210,12 +212,13 @@ static uint64_t take_pieces(struct chip *chip, int32_t lane, const struct train 
     struct train *d = &chip->streams.lane[lane].driven.at[chip->streams.near[c]];
     struct train_range range = train_pieces_between(d, sampled->phases.start, sampled->last);
     for (int32_t q = range.from; q < range.to && wanted; q++) {
-        struct train piece = train_piece(d, q);
-        struct comb_meeting m = comb_meet(train_comb(sampled), train_comb(&piece));
+        struct train room;
+        const struct train *piece = train_piece(d, q, &room);
+        struct comb_meeting m = comb_meet(train_comb(sampled), train_comb(piece));
         if (!m.count)
             continue;
         uint64_t met = train_members(m.a, m.a_step, m.count);
-        if ((met & ~wanted) == 0 && train_carries_comb(sampled, &piece, m)) {
+        if ((met & ~wanted) == 0 && train_carries_comb(sampled, piece, m)) {
             wanted &= ~met;
             train_sample(d, q, train_members(m.b, m.b_step, m.count));
         } else if (met & wanted) {
@@ -232,27 +235,29 @@ static void resolve(struct chip *chip, int32_t lane, const struct train *sampled
     if (take_whole(chip, lane, sampled))
         return;
     for (int32_t p = 0; p < train_pieces(sampled); p++) {
-        struct train piece = train_piece(sampled, p);
-        uint64_t wanted = train_members(0, 1, piece.phases.count[0]);
+        struct train room;
+        const struct train *piece = train_piece(sampled, p, &room);
+        uint64_t wanted = train_members(0, 1, piece->phases.count[0]);
         for (size_t c = 0; c < s->near_count && wanted; c++)
-            wanted = take_pieces(chip, lane, &piece, c, wanted);
+            wanted = take_pieces(chip, lane, piece, c, wanted);
         if (wanted)
-            report_nothing(chip, lane, &piece, wanted);
+            report_nothing(chip, lane, piece, wanted);
     }
 }
 
 static void retire_piece(struct chip *chip, int32_t lane, const struct train *driven, int32_t q)
 {
-    struct train piece = train_piece(driven, q);
-    uint64_t missed = train_members(0, 1, piece.phases.count[0]) & ~train_sampled(driven, q);
+    struct train room;
+    const struct train *piece = train_piece(driven, q, &room);
+    uint64_t missed = train_members(0, 1, piece->phases.count[0]) & ~train_sampled(driven, q);
     if (!missed)
         return;
     int32_t k = lowest(missed);
     struct chip_violation *v = executor_report(
-        chip, driven->of, CHIP_RULE_SAMPLE, driven->instruction, act_cycle(chip, lane, &piece, k));
+        chip, driven->of, CHIP_RULE_SAMPLE, driven->instruction, act_cycle(chip, lane, piece, k));
     snprintf(v->expected, sizeof v->expected, "a consumer");
     char text[CHIP_TEXT_BYTES];
-    identity_text(&piece, k, text);
+    identity_text(piece, k, text);
     snprintf(v->found, sizeof v->found, "%.40s is never sampled", text);
 }
 
@@ -260,7 +265,8 @@ static void retire(struct chip *chip, int32_t lane, struct train *driven)
 {
     for (int32_t q = 0; !driven->whole && !driven->optional && q < train_pieces(driven); q++)
         retire_piece(chip, lane, driven, q);
-    base_free(driven->word);
+    if (driven->word)
+        base_free(driven->word);
 }
 
 /* Resolves samples before `horizon`, a phase that nothing later can reach, and retires trains that
@@ -336,16 +342,17 @@ static bool is_later(const struct chip *chip, int32_t lane, const struct train *
 static void collide(struct chip *chip, int32_t lane, const struct train *new,
                     const struct train *old)
 {
+    struct train rooms[2];
     for (int32_t p = 0; p < train_pieces(new); p++) {
-        struct train a = train_piece(new, p);
-        struct train_range range = train_pieces_between(old, a.phases.start, a.last);
+        const struct train *a = train_piece(new, p, &rooms[0]);
+        struct train_range range = train_pieces_between(old, a->phases.start, a->last);
         for (int32_t q = range.from; q < range.to; q++) {
-            struct train b = train_piece(old, q);
-            struct comb_meeting m = comb_meet(train_comb(&a), train_comb(&b));
-            if (m.count && is_later(chip, lane, &b, &a))
-                report_neighbour(chip, lane, &b, m.b, &a, m.a);
+            const struct train *b = train_piece(old, q, &rooms[1]);
+            struct comb_meeting m = comb_meet(train_comb(a), train_comb(b));
+            if (m.count && is_later(chip, lane, b, a))
+                report_neighbour(chip, lane, b, m.b, a, m.a);
             else if (m.count)
-                report_neighbour(chip, lane, &a, m.a, &b, m.b);
+                report_neighbour(chip, lane, a, m.a, b, m.b);
         }
     }
 }
@@ -369,38 +376,41 @@ struct members {
     int32_t from[2], count[2];
 };
 
+/* Along a level of a train, which is one of its instruction, or nothing. */
+static void set_level(struct train *t, int level, int32_t count, int32_t step)
+{
+    t->phases.count[level] = count;
+    t->phases.step[level] = count > 1 ? step : 1;
+}
+
 /* A train of members of the instruction of `run`, acting at issue + `delay` on `lane`. */
 static struct train train_of(const struct chip *chip, const struct run *run, int32_t delay,
                              int32_t lane, const struct members *m)
 {
     const struct program_instruction *i = run->instruction;
-    struct train t = {.tensor = -1,
-                      .of = run->of,
-                      .instruction = run->number,
-                      .x = chip->position[i->queue],
-                      .level = (uint8_t)run->level};
-    int64_t first = run->cycle + delay, length = 0;
-    for (int level = 0; level < 2; level++) {
-        first += (int64_t)m->from[level] * i->interval[level];
-        length += (int64_t)(m->count[level] - 1) * i->interval[level];
-        t.phases.count[level] = m->count[level];
-        t.phases.step[level] = m->count[level] > 1 ? i->interval[level] : 1;
-    }
+    const int32_t *from = m->from, *count = m->count, *interval = i->interval;
+    struct train t = {
+        .tensor = -1, .of = run->of, .instruction = run->number, .x = chip->position[i->queue]};
+    int64_t first =
+        run->cycle + delay + (int64_t)from[0] * interval[0] + (int64_t)from[1] * interval[1];
     t.phases.start = phase_at(chip, lane, first, t.x);
-    t.last = t.phases.start + length;
+    t.last = t.phases.start + (int64_t)(count[0] - 1) * interval[0] +
+             (int64_t)(count[1] - 1) * interval[1];
+    set_level(&t, 0, count[run->level], interval[run->level]);
+    set_level(&t, 1, run->level == 0 ? count[1] : 1, interval[1]);
     return t;
 }
 
 static void name_train(struct train *t, const struct run *run, const struct program_operand *o,
-                       const struct members *m, int32_t s)
+                       const struct members *m)
 {
     bool zero = run->of->program->tensor[o->tensor].kind == PROGRAM_TENSOR_ZERO;
     t->tensor = zero ? 0 : o->tensor;
     t->index = (int32_t)(o->index + (int64_t)m->from[0] * o->stride[0] +
                          (int64_t)m->from[1] * o->stride[1]);
-    t->stride[0] = o->stride[0];
+    t->stride[0] = o->stride[run->level];
     t->stride[1] = o->stride[1];
-    t->sub = (uint8_t)(o->sub + s);
+    t->sub = o->sub;
 }
 
 static void put(struct chip *chip, int32_t lane, const struct train *t, bool drives, int64_t now)
@@ -428,12 +438,13 @@ static void sample(struct chip *chip, const struct run *run, const struct progra
         t.index = o->mark;
         put(chip, lane, &t, false, run->cycle);
     }
-    for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++) {
-        int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
-        struct train t = train_of(chip, run, skew, lane, &all);
-        name_train(&t, run, o, &all, s);
-        put(chip, lane, &t, false, run->cycle);
-    }
+    if (o->kind != PROGRAM_STREAM)
+        return;
+    int32_t lane = o->direction * chip->streams.per_direction + o->stream;
+    struct train t = train_of(chip, run, skew, lane, &all);
+    name_train(&t, run, o, &all);
+    for (int32_t s = 0; s < o->streams; s++, t.sub++)
+        put(chip, lane + s, &t, false, run->cycle);
 }
 
 /* Members of an instruction that have results; false: none has. */
@@ -457,13 +468,14 @@ static void drive(struct chip *chip, const struct run *run, const struct program
                   const struct members *m)
 {
     int32_t delay = chip->timing[run->instruction->opcode].delay;
-    for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++) {
-        int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
-        struct train t = train_of(chip, run, delay, lane, m);
-        name_train(&t, run, o, m, s);
-        put(chip, lane, &t, true, run->cycle);
-        run->of->statistics.vectors += (int64_t)m->count[0] * m->count[1];
-    }
+    if (o->kind != PROGRAM_STREAM)
+        return;
+    int32_t lane = o->direction * chip->streams.per_direction + o->stream;
+    struct train t = train_of(chip, run, delay, lane, m);
+    name_train(&t, run, o, m);
+    for (int32_t s = 0; s < o->streams; s++, t.sub++)
+        put(chip, lane + s, &t, true, run->cycle);
+    run->of->statistics.vectors += (int64_t)o->streams * m->count[0] * m->count[1];
 }
 
 /* The result of an ALU, for other ALUs; it must be used where no stream takes it. */

@@ -19,20 +19,20 @@ void trains_release(struct trains *trains)
     *trains = (struct trains){0};
 }
 
-/* Of a line of repeats. */
+/* Of a line of repeats along level 0. */
 static int32_t pieces_of_line(const struct train *t)
 {
-    return (t->phases.count[t->level] + ORDER_RUN_REPEATS - 1) / ORDER_RUN_REPEATS;
-}
-
-static int32_t lines_of(const struct train *t)
-{
-    return t->level == 0 ? t->phases.count[1] : 1;
+    return (t->phases.count[0] + ORDER_RUN_REPEATS - 1) / ORDER_RUN_REPEATS;
 }
 
 int32_t train_pieces(const struct train *t)
 {
-    return pieces_of_line(t) * lines_of(t);
+    return pieces_of_line(t) * t->phases.count[1];
+}
+
+static bool is_piece(const struct train *t)
+{
+    return t->phases.count[1] == 1 && t->phases.count[0] <= ORDER_RUN_REPEATS;
 }
 
 static int32_t least(int32_t a, int32_t b)
@@ -40,31 +40,25 @@ static int32_t least(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
-struct train train_piece(const struct train *t, int32_t piece)
+const struct train *train_piece(const struct train *t, int32_t piece, struct train *room)
 {
-    int32_t per_line = pieces_of_line(t), level = t->level;
-    int32_t outer = per_line == 1 ? piece : piece / per_line;
+    if (is_piece(t))
+        return t;
+    int32_t per_line = pieces_of_line(t), outer = per_line == 1 ? piece : piece / per_line;
     int32_t first = (piece - outer * per_line) * ORDER_RUN_REPEATS;
-    struct train p = *t;
-    p.phases.start += (int64_t)first * t->phases.step[level] + (int64_t)outer * t->phases.step[1];
-    p.phases.step[0] = t->phases.step[level];
-    p.phases.count[0] = least(t->phases.count[level] - first, ORDER_RUN_REPEATS);
-    p.phases.count[1] = 1;
-    p.last = train_phase(&p, p.phases.count[0] - 1);
-    p.index =
-        (int32_t)(t->index + (int64_t)first * t->stride[level] + (int64_t)outer * t->stride[1]);
-    p.stride[0] = t->stride[level];
-    p.stride[1] = 0;
-    p.level = 0;
-    p.whole = false;
-    p.bits = 0;
-    p.word = NULL;
-    return p;
+    *room = *t;
+    room->phases.start += (int64_t)first * t->phases.step[0] + (int64_t)outer * t->phases.step[1];
+    room->phases.count[0] = least(t->phases.count[0] - first, ORDER_RUN_REPEATS);
+    room->phases.count[1] = 1;
+    room->last = train_phase(room, room->phases.count[0] - 1);
+    room->index =
+        (int32_t)(t->index + (int64_t)first * t->stride[0] + (int64_t)outer * t->stride[1]);
+    return room;
 }
 
 struct train_range train_pieces_between(const struct train *t, int64_t first, int64_t last)
 {
-    int32_t lines = lines_of(t), per_line = pieces_of_line(t);
+    int32_t lines = t->phases.count[1], per_line = pieces_of_line(t);
     if (lines == 1)
         return (struct train_range){0, per_line};
     int64_t line = (int64_t)(t->phases.count[0] - 1) * t->phases.step[0];
@@ -88,11 +82,10 @@ uint64_t train_members(int32_t first, int32_t step, int32_t count)
 /* A word for each piece. */
 static uint64_t *words_of(struct train *t)
 {
-    int32_t pieces = train_pieces(t);
-    if (pieces == 1)
+    if (is_piece(t))
         return &t->bits;
     if (!t->word)
-        t->word = base_alloc((size_t)pieces, sizeof *t->word);
+        t->word = base_alloc((size_t)train_pieces(t), sizeof *t->word);
     return t->word;
 }
 
@@ -128,9 +121,7 @@ void train_sample_meeting(struct train *driven, const struct grid_meeting *m)
         return;
     }
     uint64_t *word = words_of(driven);
-    if (driven->level == 1)
-        sample_line(word, m->b[1], m->b[1] + count[1]);
-    for (int32_t o = m->b[1]; driven->level == 0 && o < m->b[1] + count[1]; o++)
+    for (int32_t o = m->b[1]; o < m->b[1] + count[1]; o++)
         sample_line(word + o * pieces_of_line(driven), m->b[0], m->b[0] + count[0]);
 }
 
@@ -166,17 +157,29 @@ static int64_t index_at(const struct train *t, int32_t i, int32_t o)
     return t->index + (int64_t)i * t->stride[0] + (int64_t)o * t->stride[1];
 }
 
+/* Whether identities of two trains progress alike over a meeting and begin alike. */
+static bool runs_alike(const struct train *sampled, const struct train *driven,
+                       const struct grid_meeting *m)
+{
+    int first = m->crossed ? 1 : 0;
+    return sampled->tensor == driven->tensor && sampled->of == driven->of &&
+           sampled->sub == driven->sub &&
+           (m->count[0] == 1 || sampled->stride[0] == driven->stride[first]) &&
+           (m->count[1] == 1 || sampled->stride[1] == driven->stride[1 - first]) &&
+           index_at(sampled, m->a[0], m->a[1]) == index_at(driven, m->b[0], m->b[1]);
+}
+
 /* And what holds at the corners of a rectangle. */
 bool train_carries_grid(const struct train *sampled, const struct train *driven,
                         const struct grid_meeting *m)
 {
-    int32_t last[2] = {m->count[0] - 1, m->count[1] - 1};
+    if (sampled->tensor < 0)
+        return sampled->tensor == driven->tensor && carries(sampled, 0, driven, 0);
+    if (driven->tensor > 0)
+        return runs_alike(sampled, driven, m);
     for (int corner = 0; corner < 4; corner++) {
-        int32_t k = corner & 1 ? last[0] : 0, l = corner & 2 ? last[1] : 0;
-        int64_t want = index_at(sampled, m->a[0] + k, m->a[1] + l);
-        int64_t have =
-            index_at(driven, m->b[0] + (m->crossed ? l : k), m->b[1] + (m->crossed ? k : l));
-        if (!carries(sampled, want, driven, have))
+        int32_t k = corner & 1 ? m->count[0] - 1 : 0, l = corner & 2 ? m->count[1] - 1 : 0;
+        if (!carries(sampled, index_at(sampled, m->a[0] + k, m->a[1] + l), driven, 0))
             return false;
     }
     return true;

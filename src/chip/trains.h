@@ -15,7 +15,8 @@
 
 struct executor_step;
 
-/* The vector of member (i, o) is (tensor, sub, index + i * stride[0] + o * stride[1]) of a step. */
+/* The vector of member (i, o) is (tensor, sub, index + i * stride[0] + o * stride[1]) of a step.
+ * Runs are along level 0. */
 struct train {
     struct grid phases;
     int64_t last;   /* phase */
@@ -25,7 +26,6 @@ struct train {
     uint32_t instruction;
     int16_t x;
     uint8_t sub;
-    uint8_t level;  /* along which its pieces run */
     bool optional;  /* nobody has to sample it */
     bool whole;     /* all members were sampled */
     uint64_t bits;  /* members sampled, of the only piece */
@@ -43,8 +43,9 @@ void trains_release(struct trains *trains);
 /* Pieces, in the order of runs. */
 int32_t train_pieces(const struct train *t);
 
-/* A piece as a train of its own: level 0 alone repeats, nothing of it is sampled. */
-struct train train_piece(const struct train *t, int32_t piece);
+/* A piece as a train of its own, of which level 0 alone repeats: `t` itself or what `room` has
+ * then. Whether it was sampled is to be asked of `t`. */
+const struct train *train_piece(const struct train *t, int32_t piece, struct train *room);
 
 /* Pieces [from, to) may have phases between `first` and `last`. */
 struct train_range {
