@@ -32,10 +32,8 @@ void *base_realloc(void *pointer, size_t count, size_t element_bytes)
     return moved;
 }
 
-void *base_grow(void *pointer, size_t *capacity, size_t need, size_t element_bytes)
+void *base_enlarge(void *pointer, size_t *capacity, size_t need, size_t element_bytes)
 {
-    if (need <= *capacity)
-        return pointer;
     size_t larger = *capacity ? 2 * *capacity : 16;
     if (larger < need)
         larger = need;

@@ -12,8 +12,15 @@ void *base_alloc(size_t count, size_t element_bytes);
 /* Resizes; new bytes are not initialised. */
 void *base_realloc(void *pointer, size_t count, size_t element_bytes);
 
-/* Ensures *capacity >= need by doubling; returns the (moved) array. New bytes are zero. */
-void *base_grow(void *pointer, size_t *capacity, size_t need, size_t element_bytes);
+/* Doubles *capacity, or more where that is less than `need`; returns the moved array. New bytes are
+ * zero. */
+void *base_enlarge(void *pointer, size_t *capacity, size_t need, size_t element_bytes);
+
+/* Ensures *capacity >= need in this way. */
+static inline void *base_grow(void *pointer, size_t *capacity, size_t need, size_t element_bytes)
+{
+    return need <= *capacity ? pointer : base_enlarge(pointer, capacity, need, element_bytes);
+}
 
 void base_free(void *pointer);
 

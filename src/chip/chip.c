@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "chip/executor.h"
 #include "chip/experts.h"
+#include "chip/sram.h"
 
 static void set_timing(struct chip *chip)
 {
@@ -41,7 +42,8 @@ struct chip *chip_create(const struct lpu_chip *machine, const struct lpu_topolo
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
         chip->position[q] = (int16_t)program_queue_position(machine, q);
     streams_create(chip);
-    sram_create(chip);
+    banks_create(&chip->banks);
+    rows_create(&chip->rows);
     mxm_create(chip);
     return chip;
 }
@@ -87,7 +89,8 @@ void chip_destroy(struct chip *chip)
         release_program(chip->loaded[n]);
     base_free(chip->loaded);
     streams_release(&chip->streams);
-    sram_release(chip);
+    banks_release(&chip->banks);
+    rows_release(&chip->rows);
     mxm_release(&chip->mxm);
     links_release(&chip->links);
     residents_release(&chip->residents);
@@ -248,7 +251,7 @@ static void clear(struct chip *chip)
     chip->now = INT64_MIN;
     for (int32_t q = 0; q < PROGRAM_QUEUES; q++)
         chip->busy_until[q] = chip->pair_until[q] = INT64_MIN;
-    sram_clear(&chip->sram);
+    banks_clear(&chip->banks);
     links_begin(&chip->links);
     if (chip->values)
         values_begin(chip);
@@ -259,7 +262,7 @@ static void look_ahead(struct executor_step *of)
     of->run.cycle = INT64_MAX;
     if (of->next == of->loaded->order.count)
         return;
-    of->run = order_run(of->program, of->loaded->order.entry[of->next++]);
+    of->run = order_run(of->program, of->loaded->order.instruction[of->next++]);
     of->run.of = of;
     of->run.cycle += of->start;
 }
@@ -280,7 +283,7 @@ static struct executor_step *open_step(struct chip *chip, const struct executor_
         .statistics = {.instructions = (int64_t)loaded->program->instructions}};
     for (size_t n = 0; n < loaded->program->ops; n++)
         of->op[n] = (struct executor_op){INT64_MAX, INT64_MIN};
-    sram_begin(of);
+    rows_begin(of);
     look_ahead(of);
     return of;
 }
@@ -405,20 +408,15 @@ static void note_busy(struct executor_step *of, const struct program_instruction
         of->statistics.busy_cycles[unit[i->opcode]] += (int64_t)i->count[0] * i->count[1];
 }
 
-static void open_instruction(struct chip *chip, const struct run *run)
-{
-    check_queue(chip, run);
-    if (is_mxm(run->instruction))
-        check_pair(chip, run);
-    note_times(chip, run->of, run->instruction);
-    note_busy(run->of, run->instruction);
-}
-
+/* All repeats of an instruction, given its first run. */
 static void execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
-    if (run->opens)
-        open_instruction(chip, run);
+    check_queue(chip, run);
+    if (is_mxm(i))
+        check_pair(chip, run);
+    note_times(chip, run->of, i);
+    note_busy(run->of, i);
     streams_execute(chip, run);
     if (chip->values)
         values_note(chip, run);
@@ -432,7 +430,7 @@ static void execute(struct chip *chip, const struct run *run)
         links_receive(chip, run);
 }
 
-/* The step whose next run is issued first; NULL: none before `until`. */
+/* The step whose next instruction is issued first; NULL: none before `until`. */
 static struct executor_step *first_step(const struct chip *chip, int64_t until)
 {
     struct executor_step *first = NULL;
@@ -523,10 +521,25 @@ static void report_length(struct chip *chip, const struct executor_step *of, int
     snprintf(v->found, sizeof v->found, "%s %lld", what, (long long)cycle);
 }
 
-static void check_times(struct chip *chip, const struct executor_step *of)
+/* The first issue of a run of the step that the chip was not asked for, from the start of the step;
+ * INT64_MAX: none. */
+static int64_t first_left(const struct chip *chip, const struct executor_step *of)
+{
+    int64_t first = INT64_MAX;
+    for (size_t n = 0; n < of->program->instructions; n++) {
+        struct run run = order_run(of->program, (uint32_t)n);
+        for (uint32_t piece = 0; piece < order_pieces(run.instruction); piece++) {
+            int64_t cycle = order_piece(&run, piece).cycle;
+            if (cycle >= chip->now - of->start && cycle < first)
+                first = cycle;
+        }
+    }
+    return first;
+}
+
+static void check_ops(struct chip *chip, const struct executor_step *of)
 {
     const struct program *p = of->program;
-    int64_t length = of->statistics.executed_length_cycles;
     for (size_t n = 0; n < p->ops; n++) {
         const struct executor_op *done = &of->op[n];
         if (done->start > done->end)
@@ -536,11 +549,19 @@ static void check_times(struct chip *chip, const struct executor_step *of)
         if (done->end != p->op[n].end_cycle)
             report_length(chip, of, done->end, &p->op[n], "end", p->op[n].end_cycle);
     }
-    if (of->run.cycle != INT64_MAX)
-        report_length(chip, of, of->run.cycle - of->start, NULL, "the last issue before",
-                      p->length_cycles);
-    else if (length > p->length_cycles)
-        report_length(chip, of, length, NULL, "length", p->length_cycles);
+}
+
+static void check_times(struct chip *chip, const struct executor_step *of)
+{
+    int64_t length = of->statistics.executed_length_cycles, compiled = of->program->length_cycles;
+    check_ops(chip, of);
+    if (of->run.cycle == INT64_MAX && length <= compiled)
+        return;
+    int64_t left = first_left(chip, of);
+    if (left != INT64_MAX)
+        report_length(chip, of, left, NULL, "the last issue before", compiled);
+    else
+        report_length(chip, of, length, NULL, "length", compiled);
 }
 
 static int64_t end_of(const struct executor_step *of)
@@ -579,7 +600,7 @@ struct chip_statistics chip_finish(struct chip *chip)
     leave(chip, of);
     int64_t now = executor_is_busy(chip) ? chip->now : INT64_MAX;
     streams_settle(chip, now);
-    sram_close(chip, of, now);
+    rows_close(chip, of, now);
     mxm_settle(chip, now);
     mxm_close(chip, of);
     links_close(chip);

@@ -3,13 +3,14 @@
 #ifndef CHIP_EXECUTOR_H
 #define CHIP_EXECUTOR_H
 
+#include "chip/banks.h"
 #include "chip/chip.h"
 #include "chip/links.h"
 #include "chip/mxm.h"
 #include "chip/order.h"
 #include "chip/overlap.h"
 #include "chip/residents.h"
-#include "chip/sram.h"
+#include "chip/rows.h"
 #include "chip/streams.h"
 #include "chip/values.h"
 
@@ -41,7 +42,8 @@ struct executor_step {
     struct program_runtime runtime;
     int32_t number;
     int64_t start;  /* on the chip's clock */
-    struct run run; /* to execute next; its cycle is INT64_MAX where all are executed */
+    struct run run; /* the first of the instruction to execute next; its cycle is INT64_MAX where
+                       all are executed */
     size_t next;    /* of the order, after it */
     int32_t *head;  /* lists of activation rows written, by loaded->head + sub */
     struct executor_op *op;
@@ -68,7 +70,8 @@ struct chip {
     int64_t busy_until[PROGRAM_QUEUES];
     int64_t pair_until[PROGRAM_QUEUES]; /* until when an fp16 instruction holds the odd plane */
     struct streams streams;
-    struct sram sram;
+    struct banks banks;
+    struct rows rows;
     struct mxm mxm;
     struct links links;
     struct residents residents;

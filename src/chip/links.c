@@ -99,12 +99,15 @@ static void check_slots(struct chip *chip, const struct run *run, int64_t depart
 
 void links_send(struct chip *chip, const struct run *run)
 {
-    int64_t departure = run->cycle + chip->timing[PROGRAM_C2C_SEND].skew;
-    check_slots(chip, run, departure);
+    const struct program_instruction *i = run->instruction;
+    int64_t skew = chip->timing[PROGRAM_C2C_SEND].skew;
+    struct run part = *run;
+    do
+        check_slots(chip, &part, part.cycle + skew);
+    while (order_next(&part));
     run->of->statistics.busy_cycles[CHIP_C2C] +=
-        run->count * machine_link_slot_cycles(chip->machine);
-    if (run->opens)
-        post(chip, run, departure);
+        (int64_t)i->count[0] * i->count[1] * machine_link_slot_cycles(chip->machine);
+    post(chip, run, run->cycle + skew);
 }
 
 /* The first message of a step on a link; NULL: none is here. */
@@ -127,7 +130,7 @@ static void drop(struct links_queue *q, const struct chip_message *message)
 
 bool links_can_receive(const struct chip *chip, const struct run *run)
 {
-    return !run->opens || next_message(chip, link_of(run->instruction), run->of->number) != NULL;
+    return next_message(chip, link_of(run->instruction), run->of->number) != NULL;
 }
 
 static bool is_same_group(const struct chip_message *a, const struct chip_message *b)
@@ -143,8 +146,6 @@ void links_receive(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
     int32_t link = link_of(i);
-    if (!run->opens)
-        return;
     struct chip_message want = group_of(run, executor_output(run, i->outputs - 1),
                                         run->cycle - chip->machine->c2c_hop_cycles);
     const struct chip_message *found = next_message(chip, link, run->of->number);

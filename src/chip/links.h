@@ -29,9 +29,10 @@ void links_release(struct links *links);
 /* Empties slots: no step is under way. */
 void links_begin(struct links *links);
 
+/* A send or receive, given its first run. */
 void links_send(struct chip *chip, const struct run *run);
 
-/* Whether the message of a receive is here, or the run needs none. */
+/* Whether the message of a receive is here. */
 bool links_can_receive(const struct chip *chip, const struct run *run);
 
 /* Takes the message and compares it; where there is none, that is reported. */

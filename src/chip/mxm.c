@@ -25,10 +25,14 @@ void mxm_release(struct mxm *mxm)
     *mxm = (struct mxm){0};
 }
 
-static void append(struct mxm_events *events, const struct mxm_event *event)
+/* In the order of time; usually it is the last. */
+static void insert(struct mxm_events *events, const struct mxm_event *event)
 {
     events->at = base_grow(events->at, &events->capacity, events->count + 1, sizeof *events->at);
-    events->at[events->count++] = *event;
+    size_t n = events->count++;
+    for (; n > 0 && events->at[n - 1].first > event->first; n--)
+        events->at[n] = events->at[n - 1];
+    events->at[n] = *event;
 }
 
 /* An event of the run's member k; an fp16 one happens in both planes of the hemisphere. */
@@ -48,7 +52,7 @@ static void note(struct chip *chip, const struct run *run, int32_t k, int64_t fi
                               .instruction = run->number};
     for (int32_t p = plane; p <= plane + (event.fp16 ? 1 : 0); p++) {
         struct mxm_plane *of = &chip->mxm.plane[p];
-        append(i->opcode == PROGRAM_MXM_LOAD ? &of->load : &of->install, &event);
+        insert(i->opcode == PROGRAM_MXM_LOAD ? &of->load : &of->install, &event);
     }
 }
 
@@ -64,20 +68,37 @@ static void note_loads(struct chip *chip, const struct run *run)
     }
 }
 
+/* In the order of time, too. */
+static void note_compute(struct mxm_plane *plane, const struct run *run)
+{
+    plane->compute = base_grow(plane->compute, &plane->compute_capacity, plane->computes + 1,
+                               sizeof *plane->compute);
+    size_t n = plane->computes++;
+    for (; n > 0 && plane->compute[n - 1].cycle > run->cycle; n--)
+        plane->compute[n] = plane->compute[n - 1];
+    plane->compute[n] = *run;
+}
+
+static void note_installs(struct chip *chip, const struct run *run)
+{
+    for (int32_t k = 0; k < run->count; k++) {
+        int64_t cycle = run->cycle + (int64_t)k * run->step;
+        note(chip, run, k, cycle, cycle);
+    }
+}
+
 void mxm_execute(struct chip *chip, const struct run *run)
 {
-    struct mxm_plane *plane = &chip->mxm.plane[program_mxm_plane(run->instruction->queue)];
-    if (run->instruction->opcode == PROGRAM_MXM_LOAD)
-        note_loads(chip, run);
-    else if (run->instruction->opcode == PROGRAM_MXM_INSTALL)
-        for (int32_t k = 0; k < run->count; k++)
-            note(chip, run, k, run->cycle + (int64_t)k * run->step,
-                 run->cycle + (int64_t)k * run->step);
-    else {
-        plane->compute = base_grow(plane->compute, &plane->compute_capacity, plane->computes + 1,
-                                   sizeof *plane->compute);
-        plane->compute[plane->computes++] = *run;
-    }
+    const struct program_instruction *i = run->instruction;
+    struct run part = *run;
+    do {
+        if (i->opcode == PROGRAM_MXM_LOAD)
+            note_loads(chip, &part);
+        else if (i->opcode == PROGRAM_MXM_INSTALL)
+            note_installs(chip, &part);
+        else
+            note_compute(&chip->mxm.plane[program_mxm_plane(i->queue)], &part);
+    } while (order_next(&part));
 }
 
 static void event_text(const struct mxm_event *event, char *text)

@@ -44,7 +44,7 @@ struct chip;
 void mxm_create(struct chip *chip);
 void mxm_release(struct mxm *mxm);
 
-/* Notes a run of a load, install or compute. */
+/* Notes a load, install or compute, given its first run. */
 void mxm_execute(struct chip *chip, const struct run *run);
 
 /* Judges what happened before `now`, up to which everything was executed, and forgets what nothing

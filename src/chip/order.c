@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cuts instructions into runs and sorts them once per program. */
+/* Sorts instructions once per program and cuts them into runs. */
 #include "chip/order.h"
 
 #include "base/memory.h"
 
 struct keyed {
     int64_t cycle;
-    struct order_entry entry;
+    uint32_t instruction;
 };
 
 /* Repeats of a single inner count run along the outer level. */
@@ -21,37 +21,50 @@ static uint32_t pieces_of_line(const struct program_instruction *i)
     return (repeats + ORDER_RUN_REPEATS - 1) / ORDER_RUN_REPEATS;
 }
 
-static uint32_t pieces_of(const struct program_instruction *i)
+uint32_t order_pieces(const struct program_instruction *i)
 {
     return pieces_of_line(i) * (level_of(i) == 0 ? (uint32_t)i->count[1] : 1);
 }
 
-struct run order_run(const struct program *program, struct order_entry entry)
+struct run order_run(const struct program *program, uint32_t instruction)
 {
-    const struct program_instruction *i = &program->instruction[entry.instruction];
-    int32_t level = level_of(i);
+    const struct program_instruction *i = &program->instruction[instruction];
+    int32_t level = level_of(i), repeats = i->count[level];
+    return (struct run){.instruction = i,
+                        .number = instruction,
+                        .cycle = i->cycle,
+                        .step = repeats > 1 ? i->interval[level] : 1,
+                        .count = repeats < ORDER_RUN_REPEATS ? repeats : ORDER_RUN_REPEATS,
+                        .level = level};
+}
+
+/* Cycles from the first issue of an instruction to that of a run. */
+static int64_t delay_of(const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    return (int64_t)run->first * i->interval[run->level] + (int64_t)run->outer * i->interval[1];
+}
+
+struct run order_piece(const struct run *run, uint32_t piece)
+{
+    const struct program_instruction *i = run->instruction;
     uint32_t line = pieces_of_line(i);
     bool whole = line == 1; /* the usual case; divisions take longer than all the rest */
-    int32_t outer = (int32_t)(whole ? entry.piece : entry.piece / line);
-    int32_t first = (int32_t)(whole ? 0 : entry.piece % line) * ORDER_RUN_REPEATS;
-    int32_t left = i->count[level] - first;
-    return (struct run){.instruction = i,
-                        .number = entry.instruction,
-                        .cycle = i->cycle + (int64_t)first * i->interval[level] +
-                                 (int64_t)outer * i->interval[1],
-                        .step = i->count[level] > 1 ? i->interval[level] : 1,
-                        .count = left < ORDER_RUN_REPEATS ? left : ORDER_RUN_REPEATS,
-                        .level = level,
-                        .outer = outer,
-                        .first = first,
-                        .opens = entry.piece == 0};
+    struct run other = *run;
+    other.piece = piece;
+    other.outer = (int32_t)(whole ? piece : piece / line);
+    other.first = (int32_t)(whole ? 0 : piece % line) * ORDER_RUN_REPEATS;
+    int32_t left = i->count[run->level] - other.first;
+    other.count = left < ORDER_RUN_REPEATS ? left : ORDER_RUN_REPEATS;
+    other.cycle += delay_of(&other) - delay_of(run);
+    return other;
 }
 
 enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
 
-static size_t digit_of(const struct keyed *run, int64_t least, int shift)
+static size_t digit_of(const struct keyed *key, int64_t least, int shift)
 {
-    return (size_t)((uint64_t)(run->cycle - least) >> shift) % DIGITS;
+    return (size_t)((uint64_t)(key->cycle - least) >> shift) % DIGITS;
 }
 
 /* Stable, by one digit of the cycles after `least`. */
@@ -67,9 +80,9 @@ static void sort_by_digit(const struct keyed *from, struct keyed *to, size_t cou
         to[next[digit_of(&from[n], least, shift)]++] = from[n];
 }
 
-/* By cycle; runs of one cycle stay in the order of instructions and pieces. Returns the sorted
- * array and frees the other. */
-static struct keyed *sort_runs(struct keyed *keyed, size_t count)
+/* By cycle; instructions of one cycle stay in their order. Returns the sorted array and frees the
+ * other. */
+static struct keyed *sort_by_cycle(struct keyed *keyed, size_t count)
 {
     struct keyed *other = base_alloc(count, sizeof *other);
     int64_t least = INT64_MAX, greatest = INT64_MIN;
@@ -87,33 +100,22 @@ static struct keyed *sort_runs(struct keyed *keyed, size_t count)
     return keyed;
 }
 
-static struct keyed *list_runs(const struct program *program, size_t count)
-{
-    struct keyed *keyed = base_alloc(count, sizeof *keyed);
-    size_t n = 0;
-    for (size_t k = 0; k < program->instructions; k++)
-        for (uint32_t piece = 0; piece < pieces_of(&program->instruction[k]); piece++) {
-            struct order_entry entry = {(uint32_t)k, piece};
-            keyed[n++] = (struct keyed){order_run(program, entry).cycle, entry};
-        }
-    return keyed;
-}
-
 struct order order_create(const struct program *program)
 {
-    struct order order = {0};
-    for (size_t k = 0; k < program->instructions; k++)
-        order.count += pieces_of(&program->instruction[k]);
-    struct keyed *keyed = sort_runs(list_runs(program, order.count), order.count);
-    order.entry = base_alloc(order.count, sizeof *order.entry);
+    struct order order = {.count = program->instructions};
+    struct keyed *keyed = base_alloc(order.count, sizeof *keyed);
     for (size_t n = 0; n < order.count; n++)
-        order.entry[n] = keyed[n].entry;
+        keyed[n] = (struct keyed){program->instruction[n].cycle, (uint32_t)n};
+    keyed = sort_by_cycle(keyed, order.count);
+    order.instruction = base_alloc(order.count, sizeof *order.instruction);
+    for (size_t n = 0; n < order.count; n++)
+        order.instruction[n] = keyed[n].instruction;
     base_free(keyed);
     return order;
 }
 
 void order_release(struct order *order)
 {
-    base_free(order->entry);
+    base_free(order->instruction);
     *order = (struct order){0};
 }

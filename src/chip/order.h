@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* All instructions of a program cut into runs of at most 64 equally spaced repeats, by time. */
+/* All instructions of a program by time, each of which can be cut into runs of at most 64 equally
+ * spaced repeats. */
 #ifndef CHIP_ORDER_H
 #define CHIP_ORDER_H
 
@@ -21,23 +22,43 @@ struct run {
     int32_t step;  /* cycles between two, >= 1 */
     int32_t count;
     int32_t level, outer, first;
-    bool opens; /* the first run of its instruction */
+    uint32_t piece; /* 0 for the first run of its instruction, and so on */
 };
 
-struct order_entry {
-    uint32_t instruction, piece;
-};
-
-/* By issue cycle of the run, then queue. */
+/* Numbers of instructions by issue cycle, then queue. */
 struct order {
-    struct order_entry *entry;
+    uint32_t *instruction;
     size_t count;
 };
 
 struct order order_create(const struct program *program);
 void order_release(struct order *order);
 
-struct run order_run(const struct program *program, struct order_entry entry);
+/* Runs of an instruction. */
+uint32_t order_pieces(const struct program_instruction *i);
+
+/* The first run of an instruction. */
+struct run order_run(const struct program *program, uint32_t instruction);
+
+/* Another run of the same instruction in the same step. */
+struct run order_piece(const struct run *run, uint32_t piece);
+
+/* Goes on to the next run of the instruction; false where there is none. */
+static inline bool order_next(struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    if (i->count[0] * i->count[1] == run->count || run->piece + 1 == order_pieces(i))
+        return false;
+    *run = order_piece(run, run->piece + 1);
+    return true;
+}
+
+/* Whether each run ends before the next one of its instruction begins. */
+static inline bool order_is_in_turn(const struct program_instruction *i)
+{
+    return i->count[0] == 1 || i->count[1] == 1 ||
+           i->interval[1] > (int64_t)(i->count[0] - 1) * i->interval[0];
+}
 
 /* Inner and outer repeat of member k. */
 static inline int32_t run_inner(const struct run *r, int32_t k)

@@ -28,7 +28,7 @@ struct resident {
     int32_t tile_positions; /* KV */
     int32_t caches;         /* KV: how many, of cache_rows rows each */
     int32_t cache_rows;
-    int32_t *head;     /* KV: a sub's list of rows that open steps wrote (sram.h); -1: none */
+    int32_t *head;     /* KV: a sub's list of rows that open steps wrote (rows.h); -1: none */
     uint64_t *written; /* KV: rows of finished steps, `words` a sub */
     size_t words;
 };

@@ -23,23 +23,12 @@ void streams_create(struct chip *chip)
 void streams_release(struct streams *streams)
 {
     for (int32_t n = 0; n < streams->lanes; n++) {
-        base_free(streams->lane[n].driven.at);
-        base_free(streams->lane[n].sampled.at);
+        trains_release(&streams->lane[n].driven);
+        trains_release(&streams->lane[n].sampled);
     }
     base_free(streams->lane);
     base_free(streams->near);
     *streams = (struct streams){0};
-}
-
-static void append(struct trains *trains, const struct train *train)
-{
-    trains->at = base_grow(trains->at, &trains->capacity, trains->count + 1, sizeof *trains->at);
-    trains->at[trains->count++] = *train;
-}
-
-static struct comb comb_of(const struct train *t)
-{
-    return (struct comb){t->first, t->step, t->count};
 }
 
 static bool is_westward(const struct chip *chip, int32_t lane)
@@ -67,26 +56,6 @@ static int64_t phase_at(const struct chip *chip, int32_t lane, int64_t cycle, in
     return is_westward(chip, lane) ? cycle + x : cycle - x;
 }
 
-static int64_t phase_of(const struct train *t, int32_t k)
-{
-    return t->first + (int64_t)k * t->step;
-}
-
-static uint64_t members(int32_t first, int32_t step, int32_t count)
-{
-    if (step == 1)
-        return (count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1) << first;
-    uint64_t mask = 0;
-    for (int32_t k = 0; k < count; k++)
-        mask |= UINT64_C(1) << (first + k * step);
-    return mask;
-}
-
-static uint64_t all_of(const struct train *t)
-{
-    return members(0, 1, t->count);
-}
-
 static int32_t lowest(uint64_t mask)
 {
     int32_t k = 0;
@@ -97,35 +66,14 @@ static int32_t lowest(uint64_t mask)
     return k;
 }
 
-/* Whether member j of a driven train is what member i of a sampled one expects. */
-static bool carries(const struct train *sampled, int32_t i, const struct train *driven, int32_t j)
-{
-    const struct program *p = sampled->of->program;
-    if (sampled->tensor < 0 || driven->tensor < 0)
-        return sampled->index == driven->index && sampled->of == driven->of;
-    int64_t want = sampled->index + (int64_t)i * sampled->stride;
-    if (driven->tensor == 0)
-        return sampled->tensor == 0 || want >= p->tensor[sampled->tensor].valid;
-    return sampled->of == driven->of && sampled->tensor == driven->tensor &&
-           sampled->sub == driven->sub && want == driven->index + (int64_t)j * driven->stride;
-}
-
-/* Indices are linear in the member, so what holds at both ends of a meeting holds throughout. */
-static bool carries_all(const struct train *sampled, const struct train *driven,
-                        struct comb_meeting m)
-{
-    int32_t last = m.count - 1;
-    return carries(sampled, m.a, driven, m.b) &&
-           carries(sampled, m.a + last * m.a_step, driven, m.b + last * m.b_step);
-}
-
+/* Of member k of a piece. */
 static void identity_text(const struct train *t, int32_t k, char *text)
 {
     if (t->tensor < 0)
         snprintf(text, CHIP_TEXT_BYTES, "result %d", t->index);
     else
-        executor_identity_text(t->of->program, t->tensor, t->sub, t->index + (int64_t)k * t->stride,
-                               text);
+        executor_identity_text(t->of->program, t->tensor, t->sub,
+                               t->index + (int64_t)k * t->stride[0], text);
 }
 
 /* What was found where `expected` was looked for; says so where it is of another step. */
@@ -138,9 +86,9 @@ static void found_text(const struct train *expected, const struct train *found, 
         snprintf(text, CHIP_TEXT_BYTES, "%.44s of step %d", name, found->of->number);
 }
 
-static int64_t sample_cycle(const struct chip *chip, int32_t lane, const struct train *t, int32_t k)
+static int64_t act_cycle(const struct chip *chip, int32_t lane, const struct train *t, int32_t k)
 {
-    return cycle_at(chip, lane, phase_of(t, k), t->x);
+    return cycle_at(chip, lane, train_phase(t, k), t->x);
 }
 
 static void report_nothing(struct chip *chip, int32_t lane, const struct train *sampled,
@@ -149,7 +97,7 @@ static void report_nothing(struct chip *chip, int32_t lane, const struct train *
     int32_t k = lowest(rest);
     struct chip_violation *v =
         executor_report(chip, sampled->of, CHIP_RULE_SAMPLE, sampled->instruction,
-                        sample_cycle(chip, lane, sampled, k));
+                        act_cycle(chip, lane, sampled, k));
     identity_text(sampled, k, v->expected);
     snprintf(v->found, sizeof v->found, "nothing on %s %d", is_alu(chip, lane) ? "ALU" : "stream",
              is_westward(chip, lane) || is_alu(chip, lane) ? lane % chip->streams.per_direction
@@ -161,7 +109,7 @@ static void report_other(struct chip *chip, int32_t lane, const struct train *sa
 {
     enum chip_rule rule = collision ? CHIP_RULE_STREAM : CHIP_RULE_SAMPLE;
     struct chip_violation *v = executor_report(chip, sampled->of, rule, sampled->instruction,
-                                               sample_cycle(chip, lane, sampled, i));
+                                               act_cycle(chip, lane, sampled, i));
     identity_text(sampled, i, v->expected);
     found_text(sampled, driven, j, v->found);
 }
@@ -175,8 +123,7 @@ static void gather(struct streams *s, const struct lane *lane, bool westward,
     s->near_count = 0;
     for (size_t n = 0; n < lane->driven.count; n++) {
         const struct train *d = &at[n];
-        if (d->last < sampled->first || d->first > sampled->last ||
-            (westward ? d->x < sampled->x : d->x > sampled->x))
+        if (train_is_apart(d, sampled) || (westward ? d->x < sampled->x : d->x > sampled->x))
             continue;
         size_t k = s->near_count++;
         for (; k > 0 && (westward ? at[s->near[k - 1]].x > d->x : at[s->near[k - 1]].x < d->x); k--)
@@ -185,81 +132,141 @@ static void gather(struct streams *s, const struct lane *lane, bool westward,
     }
 }
 
-/* Whether a train farther upstream than near[c] carries what member i expects; marks it sampled. */
-static bool take_farther(struct chip *chip, struct lane *lane, const struct train *sampled,
-                         int32_t i, size_t c)
+/* Whether one of the gathered trains carries all of a sample, and none nearer has any of it. */
+static bool take_whole(struct chip *chip, int32_t lane, const struct train *sampled)
 {
-    struct comb one = {phase_of(sampled, i), 1, 1};
-    for (c++; c < chip->streams.near_count; c++) {
-        struct train *d = &lane->driven.at[chip->streams.near[c]];
-        struct comb_meeting m = comb_meet(one, comb_of(d));
-        if (m.count && carries(sampled, i, d, m.b)) {
-            d->sampled |= UINT64_C(1) << m.b;
+    struct streams *s = &chip->streams;
+    const int32_t *wanted = sampled->phases.count;
+    struct grid_meeting m;
+    for (size_t c = 0; c < s->near_count; c++) {
+        struct train *d = &s->lane[lane].driven.at[s->near[c]];
+        if (!grid_meet(&sampled->phases, &d->phases, &m))
+            return false;
+        if (m.count[0] == 0)
+            continue;
+        if (m.count[0] != wanted[0] || m.count[1] != wanted[1] ||
+            !train_carries_grid(sampled, d, &m))
+            return false;
+        train_sample_meeting(d, &m);
+        return true;
+    }
+    return false;
+}
+
+/* Marks what carries member i of a sampled piece among the pieces of a driven train. */
+static bool take_one(struct train *driven, const struct train *sampled, int32_t i)
+{
+    struct comb one = {train_phase(sampled, i), 1, 1};
+    struct train_range range = train_pieces_between(driven, one.start, one.start);
+    for (int32_t q = range.from; q < range.to; q++) {
+        struct train room;
+        const struct train *piece = train_piece(driven, q, &room);
+        struct comb_meeting m = comb_meet(one, train_comb(piece));
+        if (m.count && train_carries(sampled, i, piece, m.b)) {
+            train_sample(driven, q, UINT64_C(1) << m.b);
             return true;
         }
     }
     return false;
 }
 
-/* Takes those members of a meeting that are still wanted one by one; the first wrong one is
- * reported. Returns what is wanted from then on. */
+/* The same among the gathered trains farther upstream than near[c]. */
+static bool take_farther(struct chip *chip, struct lane *lane, const struct train *sampled,
+                         int32_t i, size_t c)
+{
+    for (c++; c < chip->streams.near_count; c++)
+        if (take_one(&lane->driven.at[chip->streams.near[c]], sampled, i))
+            return true;
+    return false;
+}
+
+/* Takes those members of a meeting with piece q of near[c] that are still wanted one by one; the
+ * first wrong one is reported. Returns what is wanted from then on. */
 static uint64_t take_members(struct chip *chip, int32_t lane, const struct train *sampled, size_t c,
-                             struct comb_meeting m, uint64_t wanted)
+                             int32_t q, struct comb_meeting m, uint64_t wanted)
 {
     struct lane *of = &chip->streams.lane[lane];
-    struct train *d = &of->driven.at[chip->streams.near[c]];
+    struct train *d = &of->driven.at[chip->streams.near[c]], room;
+    const struct train *piece = train_piece(d, q, &room);
     bool told = false;
     for (int32_t k = 0; k < m.count; k++) {
         int32_t i = m.a + k * m.a_step, j = m.b + k * m.b_step;
         if (!(wanted >> i & 1))
             continue;
         wanted &= ~(UINT64_C(1) << i);
-        d->sampled |= UINT64_C(1) << j;
-        if (carries(sampled, i, d, j))
+        train_sample(d, q, UINT64_C(1) << j);
+        if (train_carries(sampled, i, piece, j))
             continue;
         bool collision = take_farther(chip, of, sampled, i, c);
         if (!told)
-            report_other(chip, lane, sampled, i, d, j, collision);
+            report_other(chip, lane, sampled, i, piece, j, collision);
         told = true;
+    }
+    return wanted;
+}
+
+/* What of a sampled piece near[c] leaves wanted. */
+static uint64_t take_pieces(struct chip *chip, int32_t lane, const struct train *sampled, size_t c,
+                            uint64_t wanted)
+{
+    struct train *d = &chip->streams.lane[lane].driven.at[chip->streams.near[c]];
+    struct train_range range = train_pieces_between(d, sampled->phases.start, sampled->last);
+    for (int32_t q = range.from; q < range.to && wanted; q++) {
+        struct train room;
+        const struct train *piece = train_piece(d, q, &room);
+        struct comb_meeting m = comb_meet(train_comb(sampled), train_comb(piece));
+        if (!m.count)
+            continue;
+        uint64_t met = train_members(m.a, m.a_step, m.count);
+        if ((met & ~wanted) == 0 && train_carries_comb(sampled, piece, m)) {
+            wanted &= ~met;
+            train_sample(d, q, train_members(m.b, m.b_step, m.count));
+        } else if (met & wanted) {
+            wanted = take_members(chip, lane, sampled, c, q, m, wanted);
+        }
     }
     return wanted;
 }
 
 static void resolve(struct chip *chip, int32_t lane, const struct train *sampled)
 {
-    struct lane *of = &chip->streams.lane[lane];
-    uint64_t wanted = all_of(sampled);
-    gather(&chip->streams, of, is_westward(chip, lane), sampled);
-    for (size_t c = 0; c < chip->streams.near_count && wanted; c++) {
-        struct train *d = &of->driven.at[chip->streams.near[c]];
-        struct comb_meeting m = comb_meet(comb_of(sampled), comb_of(d));
-        if (!m.count)
-            continue;
-        uint64_t met = members(m.a, m.a_step, m.count);
-        if ((met & ~wanted) == 0 && carries_all(sampled, d, m)) {
-            wanted &= ~met;
-            d->sampled |= members(m.b, m.b_step, m.count);
-        } else if (met & wanted) {
-            wanted = take_members(chip, lane, sampled, c, m, wanted);
-        }
+    struct streams *s = &chip->streams;
+    gather(s, &s->lane[lane], is_westward(chip, lane), sampled);
+    if (take_whole(chip, lane, sampled))
+        return;
+    for (int32_t p = 0; p < train_pieces(sampled); p++) {
+        struct train room;
+        const struct train *piece = train_piece(sampled, p, &room);
+        uint64_t wanted = train_members(0, 1, piece->phases.count[0]);
+        for (size_t c = 0; c < s->near_count && wanted; c++)
+            wanted = take_pieces(chip, lane, piece, c, wanted);
+        if (wanted)
+            report_nothing(chip, lane, piece, wanted);
     }
-    if (wanted)
-        report_nothing(chip, lane, sampled, wanted);
 }
 
-static void retire(struct chip *chip, int32_t lane, const struct train *driven)
+static void retire_piece(struct chip *chip, int32_t lane, const struct train *driven, int32_t q)
 {
-    uint64_t missed = all_of(driven) & ~driven->sampled;
-    if (!missed || driven->optional)
+    struct train room;
+    const struct train *piece = train_piece(driven, q, &room);
+    uint64_t missed = train_members(0, 1, piece->phases.count[0]) & ~train_sampled(driven, q);
+    if (!missed)
         return;
     int32_t k = lowest(missed);
-    struct chip_violation *v =
-        executor_report(chip, driven->of, CHIP_RULE_SAMPLE, driven->instruction,
-                        sample_cycle(chip, lane, driven, k));
+    struct chip_violation *v = executor_report(
+        chip, driven->of, CHIP_RULE_SAMPLE, driven->instruction, act_cycle(chip, lane, piece, k));
     snprintf(v->expected, sizeof v->expected, "a consumer");
     char text[CHIP_TEXT_BYTES];
-    identity_text(driven, k, text);
+    identity_text(piece, k, text);
     snprintf(v->found, sizeof v->found, "%.40s is never sampled", text);
+}
+
+static void retire(struct chip *chip, int32_t lane, struct train *driven)
+{
+    for (int32_t q = 0; !driven->whole && !driven->optional && q < train_pieces(driven); q++)
+        retire_piece(chip, lane, driven, q);
+    if (driven->word)
+        base_free(driven->word);
 }
 
 /* Resolves samples before `horizon`, a phase that nothing later can reach, and retires trains that
@@ -270,22 +277,22 @@ static void settle(struct chip *chip, int32_t lane, int64_t horizon)
     int64_t earliest = horizon;
     size_t kept = 0;
     for (size_t n = 0; n < of->sampled.count; n++) {
-        struct train t = of->sampled.at[n];
-        if (t.last < horizon) {
-            resolve(chip, lane, &t);
-        } else {
-            earliest = t.first < earliest ? t.first : earliest;
-            of->sampled.at[kept++] = t;
+        struct train *t = &of->sampled.at[n];
+        if (t->last < horizon) {
+            resolve(chip, lane, t);
+            continue;
         }
+        earliest = t->phases.start < earliest ? t->phases.start : earliest;
+        of->sampled.at[kept++] = *t;
     }
     of->sampled.count = kept;
     kept = 0;
     for (size_t n = 0; n < of->driven.count; n++) {
-        struct train t = of->driven.at[n];
-        if (t.last < earliest)
-            retire(chip, lane, &t);
+        struct train *t = &of->driven.at[n];
+        if (t->last < earliest)
+            retire(chip, lane, t);
         else
-            of->driven.at[kept++] = t;
+            of->driven.at[kept++] = *t;
     }
     of->driven.count = kept;
     of->limit = LANE_LIMIT + 2 * (of->driven.count + of->sampled.count);
@@ -305,50 +312,105 @@ void streams_settle(struct chip *chip, int64_t now)
         settle(chip, lane, horizon_of(chip, lane, now));
 }
 
+static void report_neighbour(struct chip *chip, int32_t lane, const struct train *later, int32_t i,
+                             const struct train *earlier, int32_t j)
+{
+    struct chip_violation *v = executor_report(chip, later->of, CHIP_RULE_STREAM,
+                                               later->instruction, act_cycle(chip, lane, later, i));
+    identity_text(later, i, v->expected);
+    found_text(later, earlier, j, v->found);
+}
+
+/* From the cycle in which a piece acts back to that in which its first member was issued. */
+static int64_t issue_of(const struct chip *chip, int32_t lane, const struct train *piece)
+{
+    const struct program_instruction *i = &piece->of->program->instruction[piece->instruction];
+    return act_cycle(chip, lane, piece, 0) - chip->timing[i->opcode].delay;
+}
+
+/* Whether a piece of a train that was there before is issued after a piece of a new one. */
+static bool is_later(const struct chip *chip, int32_t lane, const struct train *old,
+                     const struct train *new)
+{
+    int64_t a = issue_of(chip, lane, old), b = issue_of(chip, lane, new);
+    if (a != b)
+        return a > b;
+    return old->of == new->of && old->instruction > new->instruction;
+}
+
+/* Reports where pieces of two trains of one position share phases: the later one of the earlier. */
+static void collide(struct chip *chip, int32_t lane, const struct train *new,
+                    const struct train *old)
+{
+    struct train rooms[2];
+    for (int32_t p = 0; p < train_pieces(new); p++) {
+        const struct train *a = train_piece(new, p, &rooms[0]);
+        struct train_range range = train_pieces_between(old, a->phases.start, a->last);
+        for (int32_t q = range.from; q < range.to; q++) {
+            const struct train *b = train_piece(old, q, &rooms[1]);
+            struct comb_meeting m = comb_meet(train_comb(a), train_comb(b));
+            if (m.count && is_later(chip, lane, b, a))
+                report_neighbour(chip, lane, b, m.b, a, m.a);
+            else if (m.count)
+                report_neighbour(chip, lane, a, m.a, b, m.b);
+        }
+    }
+}
+
 /* Two trains of one position that share a phase collide whoever samples them. */
 static void check_neighbours(struct chip *chip, int32_t lane, const struct train *t)
 {
     const struct trains *driven = &chip->streams.lane[lane].driven;
     for (size_t n = 0; n < driven->count; n++) {
         const struct train *d = &driven->at[n];
-        if (d->x != t->x || d->last < t->first || d->first > t->last)
+        struct grid_meeting m;
+        if (d->x != t->x || train_is_apart(d, t))
             continue;
-        struct comb_meeting m = comb_meet(comb_of(t), comb_of(d));
-        if (!m.count)
-            continue;
-        struct chip_violation *v = executor_report(chip, t->of, CHIP_RULE_STREAM, t->instruction,
-                                                   sample_cycle(chip, lane, t, m.a));
-        identity_text(t, m.a, v->expected);
-        found_text(t, d, m.b, v->found);
+        if (!grid_meet(&t->phases, &d->phases, &m) || m.count[0] > 0)
+            collide(chip, lane, t, d);
     }
 }
 
-/* A train of the run's members from `k` on, `count` of them, acting at issue + `delay` on `lane`.
- */
-static struct train train_of(const struct chip *chip, const struct run *run, int32_t delay,
-                             int32_t lane, int32_t k, int32_t count)
+/* Members of an instruction from (from[0], from[1]) on. */
+struct members {
+    int32_t from[2], count[2];
+};
+
+/* Along a level of a train, which is one of its instruction, or nothing. */
+static void set_level(struct train *t, int level, int32_t count, int32_t step)
 {
-    int16_t x = chip->position[run->instruction->queue];
-    int64_t cycle = run->cycle + (int64_t)k * run->step + delay;
-    int64_t first = phase_at(chip, lane, cycle, x);
-    return (struct train){.first = first,
-                          .last = first + (int64_t)(count - 1) * run->step,
-                          .step = run->step,
-                          .count = count,
-                          .tensor = -1,
-                          .of = run->of,
-                          .instruction = run->number,
-                          .x = x};
+    t->phases.count[level] = count;
+    t->phases.step[level] = count > 1 ? step : 1;
+}
+
+/* A train of members of the instruction of `run`, acting at issue + `delay` on `lane`. */
+static struct train train_of(const struct chip *chip, const struct run *run, int32_t delay,
+                             int32_t lane, const struct members *m)
+{
+    const struct program_instruction *i = run->instruction;
+    const int32_t *from = m->from, *count = m->count, *interval = i->interval;
+    struct train t = {
+        .tensor = -1, .of = run->of, .instruction = run->number, .x = chip->position[i->queue]};
+    int64_t first =
+        run->cycle + delay + (int64_t)from[0] * interval[0] + (int64_t)from[1] * interval[1];
+    t.phases.start = phase_at(chip, lane, first, t.x);
+    t.last = t.phases.start + (int64_t)(count[0] - 1) * interval[0] +
+             (int64_t)(count[1] - 1) * interval[1];
+    set_level(&t, 0, count[run->level], interval[run->level]);
+    set_level(&t, 1, run->level == 0 ? count[1] : 1, interval[1]);
+    return t;
 }
 
 static void name_train(struct train *t, const struct run *run, const struct program_operand *o,
-                       int32_t k, int32_t s)
+                       const struct members *m)
 {
     bool zero = run->of->program->tensor[o->tensor].kind == PROGRAM_TENSOR_ZERO;
     t->tensor = zero ? 0 : o->tensor;
-    t->index = (int32_t)run_value(run, o->index, o->stride, k);
-    t->stride = o->stride[run->level];
-    t->sub = (uint8_t)(o->sub + s);
+    t->index = (int32_t)(o->index + (int64_t)m->from[0] * o->stride[0] +
+                         (int64_t)m->from[1] * o->stride[1]);
+    t->stride[0] = o->stride[run->level];
+    t->stride[1] = o->stride[1];
+    t->sub = o->sub;
 }
 
 static void put(struct chip *chip, int32_t lane, const struct train *t, bool drives, int64_t now)
@@ -358,63 +420,69 @@ static void put(struct chip *chip, int32_t lane, const struct train *t, bool dri
         settle(chip, lane, horizon_of(chip, lane, now));
     if (drives)
         check_neighbours(chip, lane, t);
-    append(drives ? &of->driven : &of->sampled, t);
+    trains_append(drives ? &of->driven : &of->sampled, t);
+}
+
+static struct members all_members(const struct program_instruction *i)
+{
+    return (struct members){{0, 0}, {i->count[0], i->count[1]}};
 }
 
 static void sample(struct chip *chip, const struct run *run, const struct program_operand *o)
 {
+    struct members all = all_members(run->instruction);
     int32_t skew = chip->timing[run->instruction->opcode].skew;
     if (o->kind == PROGRAM_ALU) {
         int32_t lane = 2 * chip->streams.per_direction + o->stream;
-        struct train t = train_of(chip, run, skew, lane, 0, run->count);
+        struct train t = train_of(chip, run, skew, lane, &all);
         t.index = o->mark;
         put(chip, lane, &t, false, run->cycle);
     }
-    for (int32_t s = 0; o->kind == PROGRAM_STREAM && s < o->streams; s++) {
-        int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
-        struct train t = train_of(chip, run, skew, lane, 0, run->count);
-        name_train(&t, run, o, 0, s);
-        put(chip, lane, &t, false, run->cycle);
-    }
+    if (o->kind != PROGRAM_STREAM)
+        return;
+    int32_t lane = o->direction * chip->streams.per_direction + o->stream;
+    struct train t = train_of(chip, run, skew, lane, &all);
+    name_train(&t, run, o, &all);
+    for (int32_t s = 0; s < o->streams; s++, t.sub++)
+        put(chip, lane + s, &t, false, run->cycle);
 }
 
-/* Which members of a run have results: `*first`, and how many. */
-static int32_t members_with_results(const struct run *run, int32_t *first)
+/* Members of an instruction that have results; false: none has. */
+static bool list_results(const struct program_instruction *i, struct members *m)
 {
-    const struct program_instruction *i = run->instruction;
     bool last_inner = i->opcode == PROGRAM_VXM && i->flags & PROGRAM_REDUCE;
     bool last_outer = i->opcode == PROGRAM_MXM_COMPUTE && !(i->flags & PROGRAM_EVERY);
-    *first = 0;
-    if (last_outer && !(i->flags & PROGRAM_LAST))
-        return 0;
-    if ((last_inner && run->level == 0) || (last_outer && run->level == 1)) {
-        *first = i->count[run->level] - 1 - run->first;
-        return *first < run->count ? 1 : 0;
+    *m = all_members(i);
+    if (last_inner) {
+        m->from[0] = i->count[0] - 1;
+        m->count[0] = 1;
     }
-    return last_outer && run->outer != i->count[1] - 1 ? 0 : run->count;
+    if (last_outer) {
+        m->from[1] = i->count[1] - 1;
+        m->count[1] = 1;
+    }
+    return !last_outer || i->flags & PROGRAM_LAST;
 }
 
-static void drive(struct chip *chip, const struct run *run, const struct program_operand *o)
+static void drive(struct chip *chip, const struct run *run, const struct program_operand *o,
+                  const struct members *m)
 {
-    int32_t k, count = members_with_results(run, &k);
     int32_t delay = chip->timing[run->instruction->opcode].delay;
-    for (int32_t s = 0; count && o->kind == PROGRAM_STREAM && s < o->streams; s++) {
-        int32_t lane = o->direction * chip->streams.per_direction + o->stream + s;
-        struct train t = train_of(chip, run, delay, lane, k, count);
-        name_train(&t, run, o, k, s);
-        put(chip, lane, &t, true, run->cycle);
-        run->of->statistics.vectors += count;
-    }
+    if (o->kind != PROGRAM_STREAM)
+        return;
+    int32_t lane = o->direction * chip->streams.per_direction + o->stream;
+    struct train t = train_of(chip, run, delay, lane, m);
+    name_train(&t, run, o, m);
+    for (int32_t s = 0; s < o->streams; s++, t.sub++)
+        put(chip, lane + s, &t, true, run->cycle);
+    run->of->statistics.vectors += (int64_t)o->streams * m->count[0] * m->count[1];
 }
 
 /* The result of an ALU, for other ALUs; it must be used where no stream takes it. */
-static void drive_alu(struct chip *chip, const struct run *run)
+static void drive_alu(struct chip *chip, const struct run *run, const struct members *m)
 {
-    int32_t k, count = members_with_results(run, &k);
     int32_t lane = 2 * chip->streams.per_direction + run->instruction->queue - PROGRAM_QUEUE_VXM;
-    if (!count)
-        return;
-    struct train t = train_of(chip, run, chip->timing[PROGRAM_VXM].delay, lane, k, count);
+    struct train t = train_of(chip, run, chip->timing[PROGRAM_VXM].delay, lane, m);
     t.index = run->instruction->mark;
     t.optional = run->instruction->outputs > 0;
     put(chip, lane, &t, true, run->cycle);
@@ -423,10 +491,13 @@ static void drive_alu(struct chip *chip, const struct run *run)
 void streams_execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
+    struct members results;
     for (int32_t k = 0; k < i->inputs; k++)
         sample(chip, run, executor_input(run, k));
+    if (!list_results(i, &results))
+        return;
     for (int32_t k = 0; k < i->outputs; k++)
-        drive(chip, run, executor_output(run, k));
+        drive(chip, run, executor_output(run, k), &results);
     if (i->opcode == PROGRAM_VXM)
-        drive_alu(chip, run);
+        drive_alu(chip, run, &results);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "chip/addresses.h"
 #include "chip/chip_values.h"
 #include "chip/values_room.h"
 
@@ -167,7 +168,7 @@ static void read_memory(struct chip *chip, const struct act *act, int64_t cycle)
     struct values *v = chip->values;
     const struct ring_drive drive = drive_of(chip, &act->run, executor_output(&act->run, 0), 0,
                                              cycle + values_delay(chip, &act->run));
-    int64_t row = sram_address(chip, &act->run, act->k);
+    int64_t row = addresses_target(chip, &act->run, act->k).address;
     rings_refer(&v->streams, &drive, contents_lend(&v->contents, i->queue, row, drive.until));
 }
 
@@ -176,7 +177,7 @@ static void write_memory(struct chip *chip, const struct act *act, int64_t cycle
     const struct program_instruction *i = act->run.instruction;
     struct values *v = chip->values;
     const void *vector = values_sample(chip, &act->run, executor_input(&act->run, 0), 0, cycle);
-    int64_t address = sram_address(chip, &act->run, act->k);
+    int64_t address = addresses_target(chip, &act->run, act->k).address;
     void *row = contents_row(&v->contents, i->queue, address);
     if (!row || row == vector)
         return;
@@ -236,12 +237,36 @@ static uint64_t order_of(const struct run *run)
     return class << 32 | run->number;
 }
 
-void values_note(struct chip *chip, const struct run *run)
+static void put_acts(struct chip *chip, const struct run *run)
 {
     int32_t opcode = run->instruction->opcode;
     int32_t wait = opcode == PROGRAM_MXM_INSTALL ? chip->machine->mxm_install_cycles
                                                  : chip->timing[opcode].skew;
     acts_put(&chip->values->acts, run, run->cycle + wait, order_of(run));
+}
+
+/* Runs that follow each other are put one by one: few wait at a time. */
+void values_note(struct chip *chip, const struct run *run)
+{
+    const struct program_instruction *i = run->instruction;
+    put_acts(chip, run);
+    for (uint32_t piece = 1; !order_is_in_turn(i) && piece < order_pieces(i); piece++) {
+        struct run other = order_piece(run, piece);
+        put_acts(chip, &other);
+    }
+}
+
+/* The act has happened; behind the last one of a run comes the next run of its instruction. */
+static void follow(struct chip *chip, const struct act *act)
+{
+    const struct run run = act->run;
+    const struct program_instruction *i = run.instruction;
+    bool over = act->k + 1 == run.count;
+    acts_pop(&chip->values->acts);
+    if (!over || !order_is_in_turn(i) || run.piece + 1 == order_pieces(i))
+        return;
+    struct run next = order_piece(&run, run.piece + 1);
+    put_acts(chip, &next);
 }
 
 const struct run *values_advance(struct chip *chip, int64_t cycle)
@@ -255,7 +280,7 @@ const struct run *values_advance(struct chip *chip, int64_t cycle)
             v->blocked = true;
             return &act->run;
         }
-        acts_pop(&v->acts);
+        follow(chip, act);
     }
     return NULL;
 }

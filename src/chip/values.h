@@ -24,7 +24,7 @@ void values_release(struct values *values);
 /* Nothing is under way. */
 void values_begin(struct chip *chip);
 
-/* A run that is executed: its acts are to come. */
+/* An instruction that is executed, given its first run: its acts are to come. */
 void values_note(struct chip *chip, const struct run *run);
 
 /* Performs all acts before `cycle`. Where a receive lacks its vector: returns the receive, at which
