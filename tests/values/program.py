@@ -12,6 +12,8 @@ PROGRAM = os.environ.get("LPUSIM_MP", "lpusim-mp")
 MPIRUN = [os.environ.get("LPUSIM_MPIRUN", "mpirun"), "--oversubscribe", "--timeout", "300", "-np"]
 CONFIG = SOURCE / "configs" / "sums.cfg"
 SUMS = SOURCE / "configs" / "models" / "sums"
+# Whole campaigns are wanted, not the part of them that every test run takes.
+IS_LONG = os.environ.get("LPUSIM_LONG", "0") not in ("", "0")
 
 
 def stories():
