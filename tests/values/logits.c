@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Compiles a model for a small rack and runs it, its tokens given; writes the logits of every decode
- * step:
+/* Compiles a model for a small rack and runs it, its tokens given; writes the logits of every
+ * decode step:
  *
  *   logits FOLDER FILE STAGES GROUP BUCKET VECTORS IDS RUN...
  *
  * VECTORS are those of a slice, 0: the chip's. IDS is 1,403,407. A RUN is fp32:PROMPT:TOKENS or
  * int8:PROMPT:TOKENS: of the first TOKENS ids, the first PROMPT but the last go through prefill
- * passes, the rest one by one; no later run has a longer prompt than the first. Up to 8 chips are one
- * node; more are a node a stage. FILE gets float32 [decode steps, vocabulary] of one run after the
- * other in this machine's order of bytes. */
+ * passes, the rest one by one; no later run has a longer prompt than the first. Up to 8 chips are
+ * one node; more are a node a stage. FILE gets float32 [decode steps, vocabulary] of one run after
+ * the other in this machine's order of bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
