@@ -8,16 +8,25 @@
 #include "parallel/windows_meet.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "parallel/parallel.h"
 #include "parallel/room.h"
 
-enum { PAGE_BYTES = 1 << 18, CACHE_LINE = 64, SPINS = 2000 };
+enum { PAGE_BYTES = 1 << 18, CACHE_LINE = 64, SPINS = 2000, YIELDS = 4 };
+
+/* Where a rank sleeps: with what it waits for, so that only that wakes it. */
+struct bed {
+    _Alignas(CACHE_LINE) atomic_int awaited; /* 1 + the rank; 0: awake */
+    sem_t bell;
+};
 
 /* What a rank shows the others in one round; their portions and the messages follow. */
 struct page {
@@ -42,10 +51,15 @@ struct windows_shared {
     MPI_Comm ranks;
     MPI_Win window;
     int rank, size;
-    char **page; /* [rank]: two pages each */
+    char **page; /* [rank]: two pages each, behind its bed */
     long long round;
     int spins;
 };
+
+static struct bed *bed_of(const struct windows_shared *shared, int rank)
+{
+    return (struct bed *)(void *)(shared->page[rank] - sizeof(struct bed));
+}
 
 static struct page *page_of(const struct windows_shared *shared, int rank)
 {
@@ -72,7 +86,7 @@ static bool on_one_host(MPI_Comm ranks)
 
 static void map_pages(struct windows_shared *shared)
 {
-    MPI_Aint bytes = CACHE_LINE + 2 * (MPI_Aint)PAGE_BYTES;
+    MPI_Aint bytes = CACHE_LINE + (MPI_Aint)sizeof(struct bed) + 2 * (MPI_Aint)PAGE_BYTES;
     char *own;
     MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, shared->ranks, (void *)&own, &shared->window);
     for (int i = 0; i < shared->size; i++) {
@@ -81,13 +95,18 @@ static void map_pages(struct windows_shared *shared)
         char *base;
         MPI_Win_shared_query(shared->window, i, &size, &unit, (void *)&base);
         size_t skew = (size_t)(CACHE_LINE - (uintptr_t)base % CACHE_LINE) % CACHE_LINE;
-        shared->page[i] = base + skew;
+        shared->page[i] = base + skew + sizeof(struct bed);
     }
 }
 
 /* Rounds count from 1: pages begin as those of round 0. */
-static void clear_pages(const struct windows_shared *shared)
+static void clear_own(const struct windows_shared *shared)
 {
+    struct bed *bed = bed_of(shared, shared->rank);
+    atomic_init(&bed->awaited, 0);
+    if (sem_init(&bed->bell, 1, 0) != 0) {
+        parallel_abort(BASE_FAILURE, "no semaphore in shared memory: %s", strerror(errno));
+    }
     for (int turn = 0; turn < 2; turn++) {
         char *page = shared->page[shared->rank] + (size_t)turn * PAGE_BYTES;
         atomic_init(&((struct page *)(void *)page)->round, 0);
@@ -106,7 +125,7 @@ struct windows_shared *windows_shared_open(MPI_Comm ranks)
     shared->page = base_alloc((size_t)shared->size, sizeof *shared->page);
     shared->spins = shared->size <= parallel_host_cores() ? SPINS : 0;
     map_pages(shared);
-    clear_pages(shared);
+    clear_own(shared);
     MPI_Barrier(ranks);
     return shared;
 }
@@ -114,19 +133,52 @@ struct windows_shared *windows_shared_open(MPI_Comm ranks)
 void windows_shared_close(struct windows_shared *shared)
 {
     if (shared != NULL) {
+        sem_destroy(&bed_of(shared, shared->rank)->bell);
         MPI_Win_free(&shared->window);
         base_free(shared->page);
         base_free(shared);
     }
 }
 
-/* Waits for a rank's page of this round; spins a little where every rank has a core of its own. */
+static bool is_there(const struct windows_shared *shared, struct page *page)
+{
+    return atomic_load(&page->round) == shared->round;
+}
+
+/* Sleeps until the rank may have published. Whoever publishes looks whether it is awaited; whoever
+ * lies down looks whether it has been published: one of the two sees the other. */
+static void sleep_for(const struct windows_shared *shared, int rank, struct page *page)
+{
+    struct bed *bed = bed_of(shared, shared->rank);
+    atomic_store(&bed->awaited, rank + 1);
+    if (is_there(shared, page) && atomic_exchange(&bed->awaited, 0) != 0) {
+        return;
+    }
+    while (sem_wait(&bed->bell) != 0 && errno == EINTR) {
+    }
+}
+
+static void wake_others(const struct windows_shared *shared)
+{
+    for (int i = 0; i < shared->size; i++) {
+        struct bed *bed = bed_of(shared, i);
+        int me = shared->rank + 1;
+        if (atomic_load(&bed->awaited) == me &&
+            atomic_compare_exchange_strong(&bed->awaited, &me, 0)) {
+            sem_post(&bed->bell);
+        }
+    }
+}
+
+/* Waits for a rank's page of this round: spins a little where every rank has a core of its own,
+ * lets others run a few times, and sleeps in the end. */
 static struct page *await_page(const struct windows_shared *shared, int rank)
 {
     struct page *page = page_of(shared, rank);
-    int spins = shared->spins;
-    while (atomic_load_explicit(&page->round, memory_order_acquire) != shared->round) {
-        if (spins-- <= 0) {
+    for (int tries = shared->spins; !is_there(shared, page); tries--) {
+        if (tries <= -YIELDS) {
+            sleep_for(shared, rank, page);
+        } else if (tries <= 0) {
             sched_yield();
         }
     }
@@ -164,7 +216,8 @@ static void publish(const struct windows_shared *shared, const struct engine *en
     page->promise_ps = call.promise_ps;
     page->stop_signal = call.stop_signal;
     page->more = cursor->to < shared->size;
-    atomic_store_explicit(&page->round, shared->round, memory_order_release);
+    atomic_store(&page->round, shared->round);
+    wake_others(shared);
 }
 
 /* Reads the pages of all others; returns whether any rank has more messages. */
