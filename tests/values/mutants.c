@@ -302,17 +302,6 @@ static struct mutation mutate(struct patient *patient)
     return m;
 }
 
-static int64_t violations_of(const struct rack *rack)
-{
-    int64_t sum = 0, total;
-    size_t kept;
-    for (int32_t c = 0; c < rack->topology.chips; c++) {
-        chip_violations(rack->chip[c], &kept, &total);
-        sum += total;
-    }
-    return sum;
-}
-
 static void look(const struct rack *rack, struct outcome *outcome, int step)
 {
     for (int32_t c = 0; c < rack->topology.chips; c++)
@@ -337,7 +326,7 @@ static struct outcome run(struct patient *patient, const struct subject *subject
                                       step ? CHUNK - 2 + step : 0, token);
         if (computes && outcome.began)
             look(rack, &outcome, step);
-        outcome.violations = violations_of(rack);
+        outcome.violations = rack_count_violations(rack);
     }
     rack_stop(rack);
     return outcome;
