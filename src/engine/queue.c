@@ -92,7 +92,9 @@ static void near_add(struct engine_queue *queue, struct engine_slot *slot)
     struct engine_stamp stamp;
     memcpy(&stamp, event_of(slot), sizeof stamp);
     struct engine_node node = {stamp.time_ps, stamp.key, slot};
-    queue->node = base_grow(queue->node, &queue->nodes, queue->near + 1, sizeof *queue->node);
+    if (queue->near == queue->nodes) {
+        queue->node = base_grow(queue->node, &queue->nodes, queue->near + 1, sizeof *queue->node);
+    }
     struct engine_node *heap = queue->node;
     size_t i = queue->near++;
     while (i > 0 && before(&node, &heap[(i - 1) / FANOUT])) {
