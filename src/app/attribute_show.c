@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of attribution on the terminal. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,12 +33,20 @@ static void print_times(const char *name, const struct gpu_attribution *row)
            app_text_time((int64_t)row->deviation_ps).text);
 }
 
+/* In percent with one digit, and never as -0.0. */
+static double percent(double share)
+{
+    double tenths = round(1000 * share);
+    return tenths == 0 ? 0 : tenths / 10;
+}
+
 static void print_shares(const struct gpu_attribution *row)
 {
-    char *share = base_format("%.1f", 100 * row->variance_share);
+    char *share = base_format("%.1f", percent(row->variance_share));
     char *error = row->variance_error > 0 ? base_format(" +- %.1f %%", 100 * row->variance_error)
                                           : base_strdup(" %");
-    printf("%*s%s%*.1f %%\n", (int)(18 - strlen(error)), share, error, 10, 100 * row->tail_share);
+    printf("%*s%s%*.1f %%\n", (int)(18 - strlen(error)), share, error, 10,
+           percent(row->tail_share));
     base_free(share);
     base_free(error);
 }
