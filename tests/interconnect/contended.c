@@ -132,7 +132,36 @@ static void a_saturating_neighbour_halves_the_rate_at_worst(void)
     CU_ASSERT_EQUAL(end, 100 + 100 * 100 + 99 * 100);
 }
 
-TEST_MAIN("contended", TEST(an_idle_link_serves_at_once), TEST(own_chunks_wait_for_each_other),
+/* Half of the mean quantum in front, what gathers behind, and never more than a quantum. */
+static void a_steady_stream_takes_turns_without_messages(void)
+{
+    struct contended_link link;
+    contended_link_open(&link, wire, 100, (struct contended_neighbour){.steady_load = 0.5});
+    CU_ASSERT_EQUAL(contended_link_offer(&link, 1000, 40).start_ps, 1025);
+    CU_ASSERT_EQUAL(contended_link_offer(&link, 1000, 400).start_ps, 1025 + 40 + 40);
+    CU_ASSERT_EQUAL(contended_link_offer(&link, 1000, 10).start_ps, 1105 + 400 + 100);
+    CU_ASSERT_EQUAL(link.count.neighbour_messages, 0);
+}
+
+/* Wherever in a quantum the chunk comes, and never longer than there is work. */
+static void a_mean_turn_is_half_a_quantum(void)
+{
+    static const int64_t message[][2] = {{0, 1000}};
+    for (int64_t at = 210; at < 300; at += 30) {
+        struct script script = {message, 1, 0};
+        struct contended_link link;
+        contended_link_open(&link, wire, 100,
+                            (struct contended_neighbour){
+                                .context = &script, .next = next_of_script, .mean_turns = true});
+        CU_ASSERT_EQUAL(contended_link_offer(&link, at, 10).start_ps, at + 50);
+        CU_ASSERT_EQUAL(link.backlog_ps, 1000 - at - 50);
+        CU_ASSERT_EQUAL(contended_link_offer(&link, 2000, 10).start_ps, 2000);
+    }
+}
+
+TEST_MAIN("contended", TEST(a_steady_stream_takes_turns_without_messages),
+          TEST(a_mean_turn_is_half_a_quantum), TEST(an_idle_link_serves_at_once),
+          TEST(own_chunks_wait_for_each_other),
           TEST(a_chunk_waits_for_the_end_of_the_quantum_in_service),
           TEST(chunks_and_quanta_take_turns), TEST(the_last_quantum_may_be_short),
           TEST(contention_conserves_bytes), TEST(a_saturating_neighbour_halves_the_rate_at_worst))
