@@ -85,7 +85,7 @@ static enum base_status simulate(struct app_run *run, struct app_attribution *a,
 /* Collective. A round is a simulation on every rank that still has one. */
 static enum base_status simulate_all(struct app_run *run, struct app_attribution *a)
 {
-    int64_t count = (int64_t)a->all.runs * a->all.repeats, size = parallel_size();
+    int64_t count = (int64_t)a->all.runs * a->all.repeats, size = parallel_size(), done = 0;
     enum base_status status = BASE_OK;
     struct base_progress progress;
     base_progress_begin(&progress, "attribution", "simulations", count,
@@ -96,9 +96,10 @@ static enum base_status simulate_all(struct app_run *run, struct app_attribution
         status = number < count ? simulate(run, a, number) : BASE_OK;
         status = parallel_agree_status(status);
         run->stop_signal = parallel_stop_requested();
-        base_progress_update(&progress, first + size < count ? first + size : count);
+        done = first + size < count ? first + size : count;
+        base_progress_update(&progress, done);
     }
-    base_progress_end(&progress, count);
+    base_progress_end(&progress, done);
     if (status != BASE_OK)
         parallel_agree_report(&run->report, status);
     return run->stop_signal ? BASE_FAILURE : status;

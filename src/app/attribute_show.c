@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "parallel/parallel.h"
 
-enum { LABEL = 28 };
+enum { LABEL = 27, LINE = 98 };
 
 static void print_head(const struct app_run *run)
 {
@@ -22,13 +22,13 @@ static void print_head(const struct app_run *run)
            " repeats, one source frozen at a time under common random numbers\n\n",
            run->model.name, run->gpu->working, c->nodes * c->gpus_per_node,
            run->scenario.gpu_chip.name, a->all.steps, a->all.repeats);
-    printf("%-*s%12s%12s%12s%12s%18s%12s\n", LABEL, "frozen", "mean", "p50", "p99", "std. dev.",
+    printf("%-*s%11s%11s%11s%11s%18s%11s\n", LABEL, "frozen", "mean", "p50", "p99", "std. dev.",
            "of the variance", "of p99-p50");
 }
 
 static void print_times(const char *name, const struct gpu_attribution *row)
 {
-    printf("%-*s%12s%12s%12s%12s", LABEL, name, app_text_time((int64_t)row->mean_ps).text,
+    printf("%-*s%11s%11s%11s%11s", LABEL, name, app_text_time((int64_t)row->mean_ps).text,
            app_text_time(row->p50_ps).text, app_text_time(row->p99_ps).text,
            app_text_time((int64_t)row->deviation_ps).text);
 }
@@ -51,24 +51,31 @@ static void print_shares(const struct gpu_attribution *row)
     base_free(error);
 }
 
-/* What is left with all frozen, and what the sources do only together. */
+/* What the sources do only together. */
 static void print_foot(const struct app_attribution *a)
 {
-    printf("%-*s%48s", LABEL, "rest: interactions", "");
+    printf("%-*s%44s", LABEL, "rest: interactions", "");
     print_shares(&a->rest);
     printf("\nA share is what freezing the source takes away; less than nothing where it adds.\n");
 }
 
 static void print_absent(const struct app_run *run)
 {
-    const char *comma = "Not in this run: ";
+    const char *before = "Not in this run: ";
+    size_t column = 0;
     for (int s = 0; s < GPU_SOURCES; s++) {
+        const char *name = gpu_source_name((enum gpu_source)s);
         if (gpu_source_is_present(&run->gpu->job, (enum gpu_source)s))
             continue;
-        printf("%s%s", comma, gpu_source_name((enum gpu_source)s));
-        comma = ", ";
+        if (column + strlen(before) + strlen(name) > LINE) {
+            before = ",\n  ";
+            column = 0;
+        }
+        column += strlen(before) + strlen(name);
+        printf("%s%s", before, name);
+        before = ", ";
     }
-    puts(comma[0] == ',' ? "." : "");
+    puts(column > 0 ? "." : "");
 }
 
 static void print_table(const struct app_run *run)

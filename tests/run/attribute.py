@@ -32,6 +32,7 @@ with tempfile.TemporaryDirectory() as scratch:
     for n, file in path.items():
         text = must("attribute", SMALL, f"--out={file}", *FEW, ranks=n)
         assert not differs(path[1], file), f"1 and {n} ranks differ"
+        assert max(map(len, text.splitlines())) <= 100, text
         shares = table(text)
         assert shares["all of these"] == 100.0, text
         rest = shares.pop("rest: interactions")
