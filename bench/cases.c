@@ -2,7 +2,6 @@
 /* Compiles every chip's share of collectives and split products. */
 #include "cases.h"
 
-#include "partition/hierarchy.h"
 #include "partition/lone.h"
 #include "partition/split_matmul.h"
 
@@ -19,20 +18,20 @@ void cases_collective(struct play *play, const struct collective *c)
     }
 }
 
-const char *cases_hierarchy(struct play *play, const struct lpu_chip *chip, int32_t nodes,
-                            int32_t rows)
+const char *cases_hierarchy(struct play *play, struct hierarchy *h, const struct lpu_chip *chip,
+                            int32_t nodes, int32_t rows)
 {
     const char *why;
     play_open(play, chip, nodes, NODE, nodes * NODE);
-    struct hierarchy h = {.chip = chip, .topology = &play->topology, .rows = rows};
-    if (!hierarchy_plan(&h, &why)) {
+    *h = (struct hierarchy){.chip = chip, .topology = &play->topology, .rows = rows};
+    if (!hierarchy_plan(h, &why)) {
         play_close(play);
         return why;
     }
     for (int32_t c = 0; c < play->chips; c++) {
         struct block b = lone_open(chip);
-        hierarchy_emit(&h, c, &b);
-        play->program[c] = lone_program(&b, c, h.length_cycles);
+        hierarchy_emit(h, c, &b);
+        play->program[c] = lone_program(&b, c, h->length_cycles);
         block_release(&b);
     }
     return NULL;

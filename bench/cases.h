@@ -4,15 +4,16 @@
 #define BENCH_CASES_H
 
 #include "partition/collective.h"
+#include "partition/hierarchy.h"
 #include "play.h"
 
 /* On the first c->group chips of a node of eight. */
 void cases_collective(struct play *play, const struct collective *c);
 
-/* All-reduce of `rows` rows over `nodes` nodes of eight. NULL, or why not; then there is nothing to
- * close. */
-const char *cases_hierarchy(struct play *play, const struct lpu_chip *chip, int32_t nodes,
-                            int32_t rows);
+/* All-reduce of `rows` rows over `nodes` nodes of eight, as planned in `h`. NULL, or why not; then
+ * there is nothing to close. */
+const char *cases_hierarchy(struct play *play, struct hierarchy *h, const struct lpu_chip *chip,
+                            int32_t nodes, int32_t rows);
 
 /* x[rows, k] W[k, n] on nodes of eight, of which `sharing` share a contraction. As above. */
 struct cases_product {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cases.h"
-#include "partition/hierarchy.h"
 #include "play.h"
 
 enum { GROUP = 8, PLANES = 2 };
@@ -73,12 +72,28 @@ static void print_splits(const struct lpu_chip *chip)
         }
 }
 
-/* Three hops and nothing else. */
+/* What a row's way consists of, in cycles. */
+static void print_parts(const struct hierarchy *h, int64_t cycles)
+{
+    const struct lpu_chip *chip = h->chip;
+    int64_t hops = HIERARCHY_STAGES * (int64_t)chip->c2c_hop_cycles;
+    int64_t planes = 0, adding = 0;
+    for (int32_t s = 0; s < HIERARCHY_STAGES; s++) {
+        planes += h->stage[s].levels ? machine_link_slot_cycles(chip) : 0;
+        adding += h->stage[s].levels * (chip->vxm_alu_cycles - chip->vxm_skew_cycles);
+    }
+    int64_t more = hierarchy_departure(h, h->rows - 1) - h->start;
+    printf(" %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 "\n", hops, planes,
+           adding, more, cycles - hops - planes - adding - more);
+}
+
+/* Executed time beside three hops and nothing else. */
 static void print_rack(const struct lpu_chip *chip, int32_t nodes, int32_t rows,
                        int64_t *violations)
 {
     struct play play;
-    const char *why = cases_hierarchy(&play, chip, nodes, rows);
+    struct hierarchy h;
+    const char *why = cases_hierarchy(&play, &h, chip, nodes, rows);
     if (why) {
         printf("%d nodes: %s\n", (int)nodes, why);
         return;
@@ -87,10 +102,23 @@ static void print_rack(const struct lpu_chip *chip, int32_t nodes, int32_t rows,
     struct play_result r = play_step(&play);
     double ns = nanoseconds(chip, r.length_cycles),
            hops = HIERARCHY_STAGES * nanoseconds(chip, chip->c2c_hop_cycles);
-    printf("%6d %12d %12.0f %12.0f %8.2f\n", (int)play.chips, (int)(rows * PLANES * chip->lanes),
-           ns, hops, ns / hops);
+    printf("%6d %12d %12.0f %12.0f %8.2f %8" PRId64, (int)play.chips,
+           (int)(rows * PLANES * chip->lanes), ns, hops, ns / hops, r.length_cycles);
+    print_parts(&h, r.length_cycles);
     *violations += r.violations;
     play_close(&play);
+}
+
+static void print_racks(const struct lpu_chip *chip, bool quick, int64_t *violations)
+{
+    static const int32_t nodes[] = {8, 9, 16, 32, 33};
+    printf("\nAll-reduce over nodes of %d chips in three hops; cycles, and what they consist of\n"
+           "%6s %12s %12s %12s %8s %8s %8s %8s %8s %8s %8s\n",
+           GROUP, "chips", "bytes", "executed/ns", "3 hops/ns", "ratio", "cycles", "hops", "planes",
+           "adding", "rows", "ways");
+    for (int32_t rows = 1; rows <= (quick ? 1 : 16); rows *= 4)
+        for (size_t n = 0; n < sizeof nodes / sizeof *nodes; n++)
+            print_rack(chip, nodes[n], rows, violations);
 }
 
 int main(int argc, char **argv)
@@ -109,11 +137,7 @@ int main(int argc, char **argv)
     for (int32_t rows = 8; rows <= (quick ? 32 : 4096); rows *= 4)
         print_kinds(&chip, rows, &violations);
     print_splits(&chip);
-    printf("\nAll-reduce over nodes of %d chips in three stages\n%6s %12s %12s %12s %8s\n", GROUP,
-           "chips", "bytes", "executed/ns", "3 hops/ns", "ratio");
-    for (int32_t rows = 1; rows <= (quick ? 1 : 16); rows *= 4)
-        print_rack(&chip, 32, rows, &violations);
-    print_rack(&chip, 33, 1, &violations);
+    print_racks(&chip, quick, &violations);
     printf("violations: %" PRId64 "\n", violations);
     return violations ? 1 : 0;
 }

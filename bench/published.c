@@ -191,7 +191,8 @@ static void print_floor(const struct lpu_chip *chip)
 {
     struct play play;
     const char *name = "all-reduce, 256 chips, three stages, 640 bytes";
-    const char *why = cases_hierarchy(&play, chip, 256 / NODE, 1);
+    struct hierarchy h;
+    const char *why = cases_hierarchy(&play, &h, chip, 256 / NODE, 1);
     if (why)
         print_unsupported(name, why);
     else

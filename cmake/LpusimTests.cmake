@@ -7,12 +7,17 @@
 #   lpusim_test_helper(file...)      files of tests/ that are no test of their own
 #
 # Called from tests/FOLDER/CMakeLists.txt; ctest shows FOLDER.NAME, or FOLDER.NAME.N for N ranks. A test that
-# leaves status 77 counts as skipped. TIMEOUT is in seconds on two cores; a sanitizer build gets five times that.
+# leaves status 77 counts as skipped. TIMEOUT is in seconds on two cores; a sanitizer build gets five times that. Where
+# no run has been timed, tests of long limits start first. PROCESSORS is how many cores a test keeps busy for most of its
+# time; where ranks are started only to end, that is one.
 # Scripts find in their environment LPUSIM_MP (the program), LPUSIM_MPIRUN, LPUSIM_PYTHON, LPUSIM_SOURCE_DIR,
 # LPUSIM_BUILD_DIR and LPUSIM_VERSION.
 pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
 
+# Jobs of one node: shared memory is all they need, and looking for networks takes 0.2 s of a start; a process without
+# mpirun is alone and starts no daemon of its own, which takes as long again.
 set(LPUSIM_TEST_ENVIRONMENT
+  OMPI_MCA_pml=ob1 OMPI_MCA_ess_singleton_isolated=1
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
   OMPI_MCA_btl_vader_single_copy_mechanism=none
@@ -63,7 +68,7 @@ function(lpusim_test_properties test timeout processors)
   if(TARGET lpusim-mp)
     list(APPEND environment LPUSIM_MP=$<TARGET_FILE:lpusim-mp>)
   endif()
-  set_tests_properties(${test} PROPERTIES TIMEOUT ${limit} PROCESSORS ${processors} SKIP_RETURN_CODE 77
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${limit} COST ${limit} PROCESSORS ${processors} SKIP_RETURN_CODE 77
     ENVIRONMENT "${environment}")
 endfunction()
 

@@ -88,6 +88,12 @@ static char *joined_path(const char *folder, const char *path)
     return whole;
 }
 
+bool test_is_long(void)
+{
+    const char *wanted = getenv("LPUSIM_LONG");
+    return wanted && *wanted && strcmp(wanted, "0") != 0;
+}
+
 char *test_source_path(const char *path)
 {
     return joined_path(TEST_SOURCE_DIR, path);

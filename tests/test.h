@@ -3,6 +3,7 @@
 #ifndef TEST_H
 #define TEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <CUnit/CUnit.h>
@@ -36,6 +37,9 @@ int test_run(const char *topic, const struct test_case *cases, size_t count);
  * source tree). Ends the process as skipped, with a line that says so, where it is absent: call it
  * before MPI_Init, in main. Free with free. */
 char *test_data_path(const char *path);
+
+/* Whether whole campaigns are wanted (environment LPUSIM_LONG), not the part of every test run. */
+bool test_is_long(void);
 
 /* PATH below the source tree; free with free. */
 char *test_source_path(const char *path);

@@ -45,8 +45,7 @@ static void print_shares(const struct gpu_attribution *row)
     char *share = base_format("%.1f", percent(row->variance_share));
     char *error = row->variance_error > 0 ? base_format(" +- %.1f %%", 100 * row->variance_error)
                                           : base_strdup(" %");
-    printf("%*s%s%*.1f %%\n", (int)(18 - strlen(error)), share, error, 10,
-           percent(row->tail_share));
+    printf("%*s%s%*.1f %%\n", (int)(18 - strlen(error)), share, error, 9, percent(row->tail_share));
     base_free(share);
     base_free(error);
 }

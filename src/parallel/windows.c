@@ -53,7 +53,8 @@ int parallel_windows_partitions(struct parallel_windows_share share)
 struct run {
     struct engine *engine;
     MPI_Comm ranks;
-    struct windows_shared *shared;
+    struct windows_shared *shared; /* NULL: by messages */
+    struct windows_mpi *mpi;
     const struct parallel_windows_watch *watch;
     struct parallel_windows_report *report;
     double told_s;
@@ -65,7 +66,7 @@ static struct windows_call meet(struct run *run)
     struct windows_call call = {engine_promise_ps(engine), parallel_stop_signal()};
     run->report->windows++;
     return run->shared ? windows_shared_meet(run->shared, engine, call)
-                       : windows_mpi_meet(run->ranks, engine, call);
+                       : windows_mpi_meet(run->mpi, engine, call);
 }
 
 /* On the first rank, not more often than the period. */
@@ -122,11 +123,13 @@ static void advance_all(struct run *run)
         advance_alone(run);
         return;
     }
-    bool shared = run->watch == NULL || !run->watch->collectives_only;
+    bool shared = run->watch == NULL || !run->watch->messages_only;
     run->shared = shared ? windows_shared_open(run->ranks) : NULL;
+    run->mpi = run->shared == NULL ? windows_mpi_open(run->ranks, run->engine) : NULL;
     run->report->shared_memory = run->shared != NULL;
     advance_together(run);
     windows_shared_close(run->shared);
+    windows_mpi_close(run->mpi);
 }
 
 /* Waits for all ranks without taking a core from those that work: naps grow with the waiting, and

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Conservative time windows: an event simulation in partitions, a partition a rank.
  *
- * Each window, every rank publishes its promise (engine/engine.h) and its messages, all meet
- * once, and each advances to the least promise. On one host they meet in shared memory: one barrier
- * a window. On several, a reduction carries promise and message flag, and messages are exchanged
- * only where there are any. One partition meets nobody. */
+ * Each window, every rank tells the others its promise (engine/engine.h) and hands over its
+ * messages, and all advance to the least promise. On one host they meet in shared memory, page by
+ * page; on several by an exchange of notes and, where there are messages, one to a rank. One
+ * partition meets nobody. docs/engine.md says why this is safe. */
 #ifndef PARALLEL_WINDOWS_H
 #define PARALLEL_WINDOWS_H
 
@@ -18,7 +18,7 @@
 struct parallel_windows_watch {
     void (*progress)(void *context, int64_t now_ps); /* first rank, some times a second */
     void *context;
-    bool collectives_only; /* never shared memory: for tests and comparison */
+    bool messages_only; /* never shared memory: for tests and comparison */
 };
 
 /* The same on all ranks. */

@@ -1,95 +1,105 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Windows by MPI collectives: one reduction each, an exchange only where there are messages. */
+/* Windows by messages: one exchange of notes among all, then all events for a rank in one message,
+ * where there are any. */
 #include "parallel/windows_meet.h"
-
-#include <string.h>
 
 #include "base/memory.h"
 
-struct boxes {
-    int ranks, *count, *offset;
-    char *bytes;
-    size_t total;
+/* What a rank tells another in a window. */
+struct note {
+    int64_t promise_ps, stop_signal;
+    int64_t events; /* that follow, in one message */
 };
 
-static struct boxes boxes_open(MPI_Comm ranks)
-{
-    struct boxes boxes = {0};
-    MPI_Comm_size(ranks, &boxes.ranks);
-    boxes.count = base_alloc((size_t)boxes.ranks, sizeof *boxes.count);
-    boxes.offset = base_alloc((size_t)boxes.ranks, sizeof *boxes.offset);
-    return boxes;
-}
+enum { NOTE_WORDS = sizeof(struct note) / sizeof(int64_t) };
 
-static void boxes_lay_out(struct boxes *boxes)
-{
-    boxes->total = 0;
-    for (int i = 0; i < boxes->ranks; i++) {
-        boxes->offset[i] = (int)boxes->total;
-        boxes->total += (size_t)boxes->count[i];
-    }
-    boxes->bytes = base_alloc(boxes->total, 1);
-}
-
-static void boxes_close(struct boxes *boxes)
-{
-    base_free(boxes->count);
-    base_free(boxes->offset);
-    base_free(boxes->bytes);
-}
-
-static void pack(struct boxes *boxes, const struct engine *engine)
-{
-    size_t count;
-    for (int i = 0; i < boxes->ranks; i++) {
-        engine_outbox(engine, i, &count);
-        boxes->count[i] = (int)(count * engine_event_bytes(engine));
-    }
-    boxes_lay_out(boxes);
-    for (int i = 0; i < boxes->ranks; i++) {
-        const void *messages = engine_outbox(engine, i, &count);
-        if (boxes->count[i] > 0) {
-            memcpy(boxes->bytes + boxes->offset[i], messages, (size_t)boxes->count[i]);
-        }
-    }
-}
-
-void windows_mpi_exchange(MPI_Comm ranks, struct engine *engine)
-{
-    struct boxes out = boxes_open(ranks), in = boxes_open(ranks);
-    pack(&out, engine);
-    MPI_Alltoall(out.count, 1, MPI_INT, in.count, 1, MPI_INT, ranks);
-    boxes_lay_out(&in);
-    MPI_Alltoallv(out.bytes, out.count, out.offset, MPI_BYTE, in.bytes, in.count, in.offset,
-                  MPI_BYTE, ranks);
-    engine_outbox_clear(engine);
-    engine_accept(engine, in.bytes, in.total / engine_event_bytes(engine));
-    boxes_close(&out);
-    boxes_close(&in);
-}
-
-static int64_t has_messages(const struct engine *engine, MPI_Comm ranks)
-{
+struct windows_mpi {
+    MPI_Comm ranks;
+    MPI_Datatype event;
     int size;
-    MPI_Comm_size(ranks, &size);
-    for (int i = 0; i < size; i++) {
-        size_t count;
-        engine_outbox(engine, i, &count);
-        if (count > 0) {
-            return 1;
-        }
-    }
-    return 0;
+    struct note *out, *in; /* [rank] */
+    MPI_Request *request;  /* [2 * size] */
+    char *inbox;
+    size_t capacity; /* bytes */
+};
+
+struct windows_mpi *windows_mpi_open(MPI_Comm ranks, const struct engine *engine)
+{
+    struct windows_mpi *mpi = base_alloc(1, sizeof *mpi);
+    mpi->ranks = ranks;
+    MPI_Comm_size(ranks, &mpi->size);
+    MPI_Type_contiguous((int)engine_event_bytes(engine), MPI_BYTE, &mpi->event);
+    MPI_Type_commit(&mpi->event);
+    mpi->out = base_alloc((size_t)mpi->size, sizeof *mpi->out);
+    mpi->in = base_alloc((size_t)mpi->size, sizeof *mpi->in);
+    mpi->request = base_alloc(2 * (size_t)mpi->size, sizeof(MPI_Request));
+    return mpi;
 }
 
-/* One reduction to the least of three: maxima travel with their sign turned. */
-struct windows_call windows_mpi_meet(MPI_Comm ranks, struct engine *engine,
+void windows_mpi_close(struct windows_mpi *mpi)
+{
+    if (mpi != NULL) {
+        MPI_Type_free(&mpi->event);
+        base_free(mpi->out);
+        base_free(mpi->in);
+        base_free(mpi->request);
+        base_free(mpi->inbox);
+        base_free(mpi);
+    }
+}
+
+static void exchange_notes(struct windows_mpi *mpi, const struct engine *engine,
+                           struct windows_call call)
+{
+    for (int i = 0; i < mpi->size; i++) {
+        size_t events;
+        engine_outbox(engine, i, &events);
+        mpi->out[i] = (struct note){call.promise_ps, call.stop_signal, (int64_t)events};
+    }
+    MPI_Alltoall(mpi->out, NOTE_WORDS, MPI_INT64_T, mpi->in, NOTE_WORDS, MPI_INT64_T, mpi->ranks);
+}
+
+static int64_t count_incoming(const struct windows_mpi *mpi)
+{
+    int64_t events = 0;
+    for (int i = 0; i < mpi->size; i++) {
+        events += mpi->in[i].events;
+    }
+    return events;
+}
+
+static void exchange_events(struct windows_mpi *mpi, struct engine *engine)
+{
+    size_t bytes = engine_event_bytes(engine), total = (size_t)count_incoming(mpi);
+    mpi->inbox = base_grow(mpi->inbox, &mpi->capacity, total * bytes, 1);
+    char *next = mpi->inbox;
+    int requests = 0;
+    for (int i = 0; i < mpi->size; i++) {
+        size_t out, in = (size_t)mpi->in[i].events;
+        const void *events = engine_outbox(engine, i, &out);
+        if (in > 0) {
+            MPI_Irecv(next, (int)in, mpi->event, i, 0, mpi->ranks, &mpi->request[requests++]);
+            next += in * bytes;
+        }
+        if (out > 0) {
+            MPI_Isend(events, (int)out, mpi->event, i, 0, mpi->ranks, &mpi->request[requests++]);
+        }
+    }
+    MPI_Waitall(requests, mpi->request, MPI_STATUSES_IGNORE);
+    engine_outbox_clear(engine);
+    engine_accept(engine, mpi->inbox, total);
+}
+
+struct windows_call windows_mpi_meet(struct windows_mpi *mpi, struct engine *engine,
                                      struct windows_call call)
 {
-    int64_t least[3] = {call.promise_ps, -call.stop_signal, -has_messages(engine, ranks)};
-    MPI_Allreduce(MPI_IN_PLACE, least, 3, MPI_INT64_T, MPI_MIN, ranks);
-    if (least[2] < 0) {
-        windows_mpi_exchange(ranks, engine);
+    exchange_notes(mpi, engine, call);
+    for (int i = 0; i < mpi->size; i++) {
+        const struct note *note = &mpi->in[i];
+        call.promise_ps = note->promise_ps < call.promise_ps ? note->promise_ps : call.promise_ps;
+        call.stop_signal =
+            note->stop_signal > call.stop_signal ? note->stop_signal : call.stop_signal;
     }
-    return (struct windows_call){least[0], -least[1]};
+    exchange_events(mpi, engine);
+    return call;
 }

@@ -1,176 +1,177 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Emits the sends, receives and sums of rows over several links at once. */
+/* Emits sends, receives and sums of rows, and the ways between links and VXM. */
 #include "partition/exchange.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "partition/emit_link.h"
-#include "partition/place.h"
 
-/* Streams: westward to the links one a port, eastward from the links one a port; terms and sums
- * beside them. */
-enum {
-    STREAM_LINK = 0,  /* one a port, both ways */
-    STREAM_ALL = 7,   /* westward: what all ports send */
-    STREAM_TERM = 8,  /* eastward two a port; westward this chip's own */
-    STREAM_NEAR = 10, /* westward: sums to the links' side */
-    STREAM_FAR = 24,  /* eastward: sums to the east */
-};
-
-/* Slices from the VXM outward, two a place. */
-enum { EAST_SOURCES = 0, EAST_RESULTS = 16, WEST_SUMS = 30 };
-
-int32_t exchange_source_slice(const struct block *b, int32_t place, int32_t sub)
+struct pattern exchange_slots(const struct block *b, int32_t rows)
 {
-    return b->chip->mem_slices_per_hemisphere + EAST_SOURCES + 2 * place + sub;
+    return emit_pattern(rows, (int32_t)machine_link_slot_cycles(b->chip), 1, 0);
 }
 
-int32_t exchange_result_slice(const struct block *b, int32_t place, int32_t sub)
+/* A slice does one instruction at a time: a row that waits is written and three cycles later read
+ * at the least. What a slot is short of that separates the planes. */
+static int64_t gap(const struct block *b)
 {
-    return b->chip->mem_slices_per_hemisphere + EAST_RESULTS + 2 * place + sub;
+    int64_t wait = b->chip->mem_read_cycles + 3 - b->chip->mem_write_skew_cycles,
+            slot = machine_link_slot_cycles(b->chip);
+    return wait > slot ? wait - slot : 0;
 }
 
-int32_t exchange_received_slice(const struct block *b, int32_t turn, int32_t port, int32_t sub)
+int64_t exchange_plane_cycles(const struct block *b, int32_t rows)
 {
-    return b->chip->mem_slices_per_hemisphere - 1 -
-           (2 * EXCHANGE_PORTS * (turn % 2) + 2 * port + sub);
+    return (int64_t)rows * machine_link_slot_cycles(b->chip) + gap(b);
 }
 
-int32_t exchange_sum_slice(const struct block *b, int32_t turn, int32_t sub)
+int64_t exchange_train_cycles(const struct block *b, int32_t rows)
 {
-    return b->chip->mem_slices_per_hemisphere - 1 - (WEST_SUMS + 2 * turn + sub);
+    return exchange_plane_cycles(b, rows) + (int64_t)rows * machine_link_slot_cycles(b->chip);
 }
 
-struct exchange exchange_in_node(struct block *b, int32_t group)
+int32_t exchange_crossing(const struct block *b)
 {
-    struct exchange e = {.b = b, .ports = group - 1};
-    for (int32_t port = 0; port < e.ports; port++)
-        e.link[port] = port;
-    return e;
+    return emit_vxm_x(b) - emit_link_x(b);
+}
+
+struct exchange_passage exchange_passage_open(struct block *b, const char *name, int32_t count,
+                                              const int32_t slice[EXCHANGE_PLANES])
+{
+    struct exchange_passage p = {.label =
+                                     emit_transient(b, name, PROGRAM_DTYPE_FP16, EXCHANGE_PLANES)};
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++) {
+        char full[24];
+        snprintf(full, sizeof full, "%.20s.%c", name, sub ? 'h' : 'l');
+        p.wait[sub] = emit_placed(b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_INT8, full,
+                                  &slice[sub], 1, count);
+    }
+    return p;
 }
 
 int32_t exchange_tensor(struct block *b, enum program_tensor_kind kind, const char *name,
                         int32_t low, int32_t high, int32_t count)
 {
-    int32_t slice[2] = {low, high};
-    return emit_placed(b, kind, PROGRAM_DTYPE_FP16, name, slice, 2, count);
+    int32_t slice[EXCHANGE_PLANES] = {low, high};
+    return emit_placed(b, kind, PROGRAM_DTYPE_FP16, name, slice, EXCHANGE_PLANES, count);
 }
 
-static struct pattern slots(const struct exchange *e, int32_t rows)
+int64_t exchange_meeting(const struct block *b, int32_t rows, int64_t departure)
 {
-    return emit_pattern(rows, (int32_t)machine_link_slot_cycles(e->b->chip), 1, 0);
+    return departure + exchange_plane_cycles(b, rows) + b->chip->c2c_hop_cycles +
+           b->chip->c2c_receive_cycles + exchange_crossing(b);
 }
 
-static int64_t plane_cycles(const struct exchange *e, int32_t rows)
+static struct program_operand plane_of(struct exchange_rows what, uint8_t direction, int32_t stream,
+                                       int32_t sub)
 {
-    return (int64_t)rows * machine_link_slot_cycles(e->b->chip);
+    return emit_stream(direction, stream, 1, what.tensor, sub, emit_walk(what.first, 1, 0));
 }
 
-static struct program_operand read_to_links(const struct exchange *e, struct exchange_rows what,
-                                            int32_t sub, int32_t stream, int64_t cycle)
+void exchange_read(struct block *b, struct exchange_rows what, int32_t stream, int64_t departure)
 {
-    return emit_read(e->b, what.tensor, sub, 1, emit_walk(what.first, 1, 0), slots(e, what.rows),
-                     (struct lane_group){PROGRAM_WEST, stream, emit_link_x(e->b), cycle});
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++)
+        emit_read(b, what.tensor, sub, 1, emit_walk(what.first, 1, 0), exchange_slots(b, what.rows),
+                  (struct lane_group){PROGRAM_WEST, stream + sub, emit_link_x(b),
+                                      departure + sub * exchange_plane_cycles(b, what.rows)});
 }
 
-/* Links are free again a slot after the last departure. */
-static int64_t place_departures(struct exchange *e, int32_t rows, int64_t earliest)
+void exchange_send(struct block *b, int32_t link, struct exchange_rows what, uint8_t direction,
+                   int32_t stream, int64_t departure)
 {
-    int64_t shift = place_group(e->b, earliest > e->free_cycle ? earliest : e->free_cycle);
-    e->free_cycle = shift + 2 * plane_cycles(e, rows);
-    return shift;
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++)
+        emit_link_send(b, link, plane_of(what, direction, stream + sub, sub),
+                       exchange_slots(b, what.rows),
+                       departure + sub * exchange_plane_cycles(b, what.rows));
 }
 
-static struct link_target target(struct exchange_rows into, int32_t port, int32_t sub)
+void exchange_keep(struct block *b, int32_t link, struct exchange_rows sent, int64_t departure,
+                   struct exchange_rows into, int32_t stream)
 {
-    return (struct link_target){STREAM_LINK + port, into.tensor, sub, emit_walk(into.first, 1, 0)};
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++)
+        emit_link_receive(
+            b, link, plane_of(sent, PROGRAM_EAST, stream, sub), exchange_slots(b, sent.rows),
+            departure + sub * exchange_plane_cycles(b, sent.rows),
+            (struct link_target){stream, into.tensor, sub, emit_walk(into.first, 1, 0)});
 }
 
-int64_t exchange_scatter(struct exchange *e, const struct exchange_rows *to,
-                         struct exchange_rows as, const struct exchange_rows *into,
-                         int64_t earliest)
+/* What is called `carried` at `from` is at `to` in time: straight, or out of slice `wait`. */
+static void pass(struct block *b, struct program_operand carried, int32_t wait, struct pattern p,
+                 struct lane_group from, struct lane_group to)
 {
-    for (int32_t sub = 0; sub < 2; sub++) {
-        int64_t cycle = sub * plane_cycles(e, as.rows);
-        struct pattern p = slots(e, as.rows);
-        struct program_operand expected =
-            emit_stream(PROGRAM_WEST, STREAM_LINK, 1, as.tensor, sub, emit_walk(as.first, 1, 0));
-        for (int32_t port = 0; port < e->ports; port++) {
-            struct program_operand sent =
-                read_to_links(e, to[port], sub, STREAM_LINK + port, cycle);
-            emit_link_send(e->b, e->link[port], sent, p, cycle);
-            emit_link_receive(e->b, e->link[port], expected, p, cycle,
-                              target(into[port], port, sub));
-        }
+    struct walk walk = {carried.index, {carried.stride[0], carried.stride[1]}};
+    if (to.cycle == from.cycle + abs(to.x - from.x))
+        return;
+    emit_store(b, carried, wait, 0, walk, p, from);
+    emit_read_as(b, wait, 0, walk, p, carried, to);
+}
+
+struct program_operand exchange_bring(struct block *b, int32_t link, struct exchange_rows sent,
+                                      int64_t departure, const struct exchange_passage *as,
+                                      int32_t first, int32_t stream, int64_t meeting)
+{
+    struct pattern p = exchange_slots(b, sent.rows);
+    struct exchange_rows here = {as->label, first, sent.rows};
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++) {
+        struct program_operand carried = plane_of(here, PROGRAM_EAST, stream + sub, sub);
+        struct lane_group from =
+            emit_link_arrive(b, link, plane_of(sent, PROGRAM_EAST, stream, sub), p,
+                             departure + sub * exchange_plane_cycles(b, sent.rows), carried);
+        pass(b, carried, as->wait[sub], p, from, emit_at_vxm(b, false, stream + sub, meeting));
     }
-    return place_departures(e, as.rows, earliest);
+    return emit_stream(PROGRAM_EAST, stream, EXCHANGE_PLANES, as->label, 0, emit_walk(first, 1, 0));
 }
 
-int64_t exchange_share(struct exchange *e, struct exchange_rows what,
-                       const struct exchange_rows *into, int64_t earliest)
+struct program_operand exchange_fetch(struct block *b, struct exchange_rows what, int32_t stream,
+                                      int64_t meeting)
 {
-    for (int32_t sub = 0; sub < 2; sub++) {
-        int64_t cycle = sub * plane_cycles(e, what.rows);
-        struct pattern p = slots(e, what.rows);
-        struct program_operand sent = read_to_links(e, what, sub, STREAM_ALL, cycle);
-        for (int32_t port = 0; port < e->ports; port++) {
-            emit_link_send(e->b, e->link[port], sent, p, cycle);
-            emit_link_receive(e->b, e->link[port], sent, p, cycle, target(into[port], port, sub));
-        }
-    }
-    return place_departures(e, what.rows, earliest);
+    const struct program *code = &b->code;
+    bool east = program_is_east(code->slice[code->tensor[what.tensor].slice]);
+    return emit_read(b, what.tensor, 0, EXCHANGE_PLANES, emit_walk(what.first, 1, 0),
+                     exchange_slots(b, what.rows), emit_at_vxm(b, east, stream, meeting));
 }
 
-/* Terms at the VXM in cycle 0: what came over links from the west, this chip's own from where it
- * stands. */
-static struct program_operand term_at_vxm(const struct exchange *e, struct exchange_rows term,
-                                          int32_t place, struct pattern p)
+void exchange_lead(struct block *b, const struct exchange_passage *as, struct exchange_rows rows,
+                   int32_t stream, int64_t cycle, int64_t departure)
 {
-    const struct program *code = &e->b->code;
-    bool east = program_is_east(code->slice[code->tensor[term.tensor].slice]);
-    int32_t stream = STREAM_TERM + (east ? 0 : 2 * place);
-    return emit_read(e->b, term.tensor, 0, 2, emit_walk(term.first, 1, 0), p,
-                     emit_at_vxm(e->b, east, stream, 0));
+    rows.tensor = as->label;
+    for (int32_t sub = 0; sub < EXCHANGE_PLANES; sub++)
+        pass(b, plane_of(rows, PROGRAM_WEST, stream + sub, sub), as->wait[sub],
+             exchange_slots(b, rows.rows),
+             (struct lane_group){PROGRAM_WEST, stream + sub, emit_vxm_x(b), cycle},
+             (struct lane_group){PROGRAM_WEST, stream + sub, emit_link_x(b),
+                                 departure + sub * exchange_plane_cycles(b, rows.rows)});
 }
 
-int64_t exchange_add(struct block *b, int32_t unit, struct program_operand *term, int32_t terms,
-                     struct pattern p, const struct program_operand *out, int32_t outputs)
+int32_t exchange_levels(int32_t terms)
 {
-    struct alu a = {.unit = unit, .p = p};
-    int64_t next = 0;
-    do {
+    int32_t levels = 1;
+    while (1 << levels < terms)
+        levels++;
+    return levels;
+}
+
+int64_t exchange_adding(const struct block *b, int32_t levels)
+{
+    return (int64_t)levels * (b->chip->vxm_alu_cycles - b->chip->vxm_skew_cycles);
+}
+
+int64_t exchange_add(struct block *b, struct exchange_sum s, struct program_operand *term,
+                     int32_t terms, const struct program_operand *out, int32_t outputs)
+{
+    struct alu a = {.unit = s.unit, .p = s.p, .cycle = s.cycle};
+    for (int32_t level = s.levels; level > 0; level--) {
         int32_t sums = (terms + 1) / 2;
+        int64_t next = a.cycle;
         for (int32_t k = 0; k < sums; k++, a.unit++) {
             int32_t n = 2 * k + 1 < terms ? 2 : 1;
             a.function = n == 2 ? PROGRAM_VXM_ADD : PROGRAM_VXM_COPY;
-            next = emit_alu(b, a, term + 2 * k, n, out, sums == 1 ? outputs : 0);
+            next = emit_alu(b, a, term + 2 * k, n, out, level == 1 ? outputs : 0);
             term[k] = emit_alu_operand(a.unit);
         }
         terms = sums;
         a.cycle = next;
-    } while (terms > 1);
-    return next;
-}
-
-int64_t exchange_sum(const struct exchange *e, const struct exchange_rows *term, int32_t terms,
-                     struct exchange_rows near, struct exchange_rows far, int64_t earliest)
-{
-    struct block *b = e->b;
-    struct pattern p = emit_pattern(term[0].rows, 1, 1, 0);
-    struct program_operand in[EXCHANGE_PLACES], out[2];
-    const struct exchange_rows *to[2] = {&near, &far};
-    struct lane_group from[2] = {{PROGRAM_WEST, STREAM_NEAR, emit_vxm_x(b), 0},
-                                 {PROGRAM_EAST, STREAM_FAR, emit_vxm_x(b), 0}};
-    int32_t outputs = 0;
-    for (int32_t k = 0; k < terms; k++)
-        in[k] = term_at_vxm(e, term[k], k, p);
-    for (int32_t k = 0; k < 2; k++)
-        if (to[k]->tensor >= 0)
-            out[outputs++] = emit_stream(from[k].direction, from[k].stream, 2, to[k]->tensor, 0,
-                                         emit_walk(to[k]->first, 1, 0));
-    int64_t cycle = exchange_add(b, 0, in, terms, p, out, outputs);
-    for (int32_t k = 0; k < 2; k++) {
-        from[k].cycle = cycle;
-        if (to[k]->tensor >= 0)
-            emit_write(b, to[k]->tensor, 0, 2, emit_walk(to[k]->first, 1, 0), p, from[k]);
     }
-    return place_group(b, earliest);
+    return a.cycle;
 }

@@ -1,64 +1,88 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows of fp16 numbers between chips that are joined by links, and their sums: the groups that
- * collectives and distributed products are made of.
+/* Rows of fp16 numbers between chips that are joined by links, and their sums: what collectives are
+ * made of. All functions emit into the open group.
  *
- * A port is a link of this chip that takes part. Everything is told apart by port, never by rank,
- * so that all chips of a group compile to the same cycles: what one sends in a cycle the other
- * receives a hop later. A link carries one vector a slot; the two planes of n rows follow each
- * other, n slots each. */
+ * A link carries one vector a slot. A train of n rows goes as its low planes, n slots, and its high
+ * planes behind them, n slots. Its departure is that of the first low plane. What must wait for
+ * something (a low plane for the high one, a sum's high plane for the link) waits in SRAM; what
+ * need not goes from the link straight to the VXM, and from the VXM straight to the link. */
 #ifndef PARTITION_EXCHANGE_H
 #define PARTITION_EXCHANGE_H
 
 #include "partition/emit.h"
 
-enum { EXCHANGE_PORTS = 7, EXCHANGE_OWN = EXCHANGE_PORTS, EXCHANGE_PLACES = EXCHANGE_PORTS + 1 };
-
-struct exchange {
-    struct block *b;
-    int32_t ports;
-    int32_t link[EXCHANGE_PORTS]; /* of each port */
-    int64_t free_cycle;           /* departures of the next group begin here or later */
-};
-
-/* Over the links to the other chips of a node of which `group` take part. */
-struct exchange exchange_in_node(struct block *b, int32_t group);
+enum { EXCHANGE_PLANES = 2 };
 
 /* `rows` rows of `tensor` from `first` on. */
 struct exchange_rows {
     int32_t tensor, first, rows;
 };
 
-/* Slices of an exchange: plane `sub` of what stands at place 0..7 (ports, and EXCHANGE_OWN).
- * Sources and results lie in the east, what is received to be added in the west, where even and odd
- * turns have sets of their own; what is passed on lies beside the links, turns 0 to 3. */
-int32_t exchange_source_slice(const struct block *b, int32_t place, int32_t sub);
-int32_t exchange_result_slice(const struct block *b, int32_t place, int32_t sub);
-int32_t exchange_received_slice(const struct block *b, int32_t turn, int32_t port, int32_t sub);
-int32_t exchange_sum_slice(const struct block *b, int32_t turn, int32_t sub);
+/* Rows that pass through: their name on streams, and where each plane waits if it has to. */
+struct exchange_passage {
+    int32_t label, wait[EXCHANGE_PLANES];
+};
+
+/* A passage of at most `count` rows, whose planes wait in `slice`. */
+struct exchange_passage exchange_passage_open(struct block *b, const char *name, int32_t count,
+                                              const int32_t slice[EXCHANGE_PLANES]);
 
 /* An fp16 tensor of `count` rows whose planes stand in two slices. */
 int32_t exchange_tensor(struct block *b, enum program_tensor_kind kind, const char *name,
                         int32_t low, int32_t high, int32_t count);
 
-/* Every port sends rows of its own, `to[port]`, and receives as many into `into[port]`, whose
- * sender calls them `as`. One group, placed not before `earliest`; returns its shift. Departures
- * begin at the shift. */
-int64_t exchange_scatter(struct exchange *e, const struct exchange_rows *to,
-                         struct exchange_rows as, const struct exchange_rows *into,
-                         int64_t earliest);
+/* Cycles: between the planes of a train, from a train to the next, from a link to the VXM. */
+int64_t exchange_plane_cycles(const struct block *b, int32_t rows);
+int64_t exchange_train_cycles(const struct block *b, int32_t rows);
+int32_t exchange_crossing(const struct block *b);
 
-/* All ports send the same rows, which the others call the same, and receive into `into[port]`. */
-int64_t exchange_share(struct exchange *e, struct exchange_rows what,
-                       const struct exchange_rows *into, int64_t earliest);
+/* First cycle in which both planes of what departs over a link in `departure` can be at the VXM. */
+int64_t exchange_meeting(const struct block *b, int32_t rows, int64_t departure);
 
-/* Terms that stand at the VXM in cycle 0, added neighbour by neighbour in ALUs from `unit` on, as
- * many as terms or one less; the last one drives `out`. Returns the cycle in which it does. */
-int64_t exchange_add(struct block *b, int32_t unit, struct program_operand *term, int32_t terms,
-                     struct pattern p, const struct program_operand *out, int32_t outputs);
+/* Reads rows so that they are at the links when they depart: plane 0 in cycle `departure`, plane 1
+ * behind it, on the westward streams `stream` and the next. */
+void exchange_read(struct block *b, struct exchange_rows what, int32_t stream, int64_t departure);
 
-/* The sum of `terms` row ranges, ports first and this chip's own last, into `near` beside the links
- * and into `far` in the east; a tensor < 0 is left out. One group. */
-int64_t exchange_sum(const struct exchange *e, const struct exchange_rows *term, int32_t terms,
-                     struct exchange_rows near, struct exchange_rows far, int64_t earliest);
+/* Sends what is at the links on the streams `stream` and the next of `direction`. */
+void exchange_send(struct block *b, int32_t link, struct exchange_rows what, uint8_t direction,
+                   int32_t stream, int64_t departure);
+
+/* What the far end of `link` sends as `sent` into `into`, on the eastward stream `stream`. */
+void exchange_keep(struct block *b, int32_t link, struct exchange_rows sent, int64_t departure,
+                   struct exchange_rows into, int32_t stream);
+
+/* What the far end of `link` sends as `sent` becomes rows `first` and so on of a passage and is at
+ * the VXM in `meeting`, on the eastward streams `stream` and the next. */
+struct program_operand exchange_bring(struct block *b, int32_t link, struct exchange_rows sent,
+                                      int64_t departure, const struct exchange_passage *as,
+                                      int32_t first, int32_t stream, int64_t meeting);
+
+/* Rows from SRAM at the VXM in `meeting`, on `stream` and the next. */
+struct program_operand exchange_fetch(struct block *b, struct exchange_rows what, int32_t stream,
+                                      int64_t meeting);
+
+/* What the VXM drives in `cycle` as rows of a passage on the westward streams `stream` and the
+ * next: each plane is at the links when it departs. */
+void exchange_lead(struct block *b, const struct exchange_passage *as, struct exchange_rows rows,
+                   int32_t stream, int64_t cycle, int64_t departure);
+
+/* Levels of a tree of `terms`, one at the least. */
+int32_t exchange_levels(int32_t terms);
+
+/* Cycles from the VXM's sampling of terms to the sum of `levels` levels. */
+int64_t exchange_adding(const struct block *b, int32_t levels);
+
+/* Terms that stand at the VXM in `cycle`, added neighbour by neighbour in ALUs from `unit` on, in
+ * so many levels; the last ALU drives `out`. Returns the cycle in which it does. */
+struct exchange_sum {
+    int32_t unit, levels;
+    struct pattern p;
+    int64_t cycle;
+};
+int64_t exchange_add(struct block *b, struct exchange_sum s, struct program_operand *term,
+                     int32_t terms, const struct program_operand *out, int32_t outputs);
+
+/* When what rows vectors of a train repeat: a slot apart. */
+struct pattern exchange_slots(const struct block *b, int32_t rows);
 
 #endif

@@ -186,7 +186,8 @@ static void add_tile(struct reduction *r, struct tile t, int32_t sum)
     struct lane_group from = {PROGRAM_WEST, STREAM_SUM, emit_vxm_x(b), 0};
     struct program_operand out =
         emit_stream(from.direction, from.stream, PLANES, sum, 0, emit_walk(0, 1, 0));
-    from.cycle = exchange_add(b, FIRST_ALU, term, r->ports + 1, p, &out, 1);
+    struct exchange_sum add = {FIRST_ALU, exchange_levels(r->ports + 1), p, 0};
+    from.cycle = exchange_add(b, add, term, r->ports + 1, &out, 1);
     emit_write(b, sum, 0, PLANES, emit_walk(0, 1, 0), p, from);
     place_group(b, 0);
 }
@@ -230,7 +231,8 @@ static void add_other(struct reduction *r, int32_t sum, int32_t total)
                       emit_at_vxm(b, false, STREAM_TERM + PLANES, 0))};
         struct lane_group from = {PROGRAM_EAST, STREAM_TOTAL, emit_vxm_x(b), 0};
         struct program_operand out = emit_stream(from.direction, from.stream, PLANES, total, 0, to);
-        from.cycle = exchange_add(b, FIRST_ALU, term, 2, p, &out, 1);
+        struct exchange_sum add = {FIRST_ALU, 1, p, 0};
+        from.cycle = exchange_add(b, add, term, 2, &out, 1);
         emit_write(b, total, 0, PLANES, to, p, from);
         place_group(b, 0);
     }

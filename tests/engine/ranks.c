@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ranks, in shared memory and by collectives, give what one process gives: every object the same
+/* Ranks, in shared memory and by messages, give what one process gives: every object the same
  * events in the same order. */
 #include "mesh.h"
 #include "mpi_test.h"
@@ -27,13 +27,13 @@ static int64_t digest_alone(const struct phold_spec *spec)
 }
 
 /* Digest over all ranks, of which `partitions` at most take part. */
-static int64_t digest_on_ranks(const struct phold_spec *spec, int partitions, bool collectives)
+static int64_t digest_on_ranks(const struct phold_spec *spec, int partitions, bool messages)
 {
     partitions = parallel_windows_partitions(
         (struct parallel_windows_share){.items = parallel_size(), .wanted = partitions});
     bool active = parallel_rank() < partitions;
     struct phold *phold = active ? phold_create(spec, parallel_rank(), partitions) : NULL;
-    struct parallel_windows_watch watch = {.collectives_only = collectives};
+    struct parallel_windows_watch watch = {.messages_only = messages};
     struct parallel_windows_report report;
     enum base_status status =
         parallel_windows_run(active ? phold_engine(phold) : NULL, partitions, &watch, &report);

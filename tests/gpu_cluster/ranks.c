@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The job gives on ranks, by shared memory and by collectives, what it gives in one process. */
+/* The job gives on ranks, by shared memory and by messages, what it gives in one process. */
 #include "cluster_fixture.h"
 #include "parallel/parallel.h"
 #include "parallel/windows.h"
@@ -14,14 +14,14 @@ static uint64_t digest_alone(const struct gpu_job *job)
     return digest;
 }
 
-static uint64_t digest_on_ranks(const struct gpu_job *job, bool collectives_only)
+static uint64_t digest_on_ranks(const struct gpu_job *job, bool messages_only)
 {
     int partitions = parallel_windows_partitions(
         (struct parallel_windows_share){.items = gpu_job_gpus(job), .wanted = parallel_size()});
     bool active = parallel_rank() < partitions;
     struct gpu_world *world = active ? gpu_world_create(job, parallel_rank(), partitions) : NULL;
     struct engine *engine = active ? gpu_world_engine(world) : NULL;
-    struct parallel_windows_watch watch = {.collectives_only = collectives_only};
+    struct parallel_windows_watch watch = {.messages_only = messages_only};
     struct parallel_windows_report report;
     enum base_status status = parallel_windows_run(engine, partitions, &watch, &report);
     CU_ASSERT_EQUAL(status, BASE_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Events cross partitions in time order, on any number of ranks, by shared memory and by
- * collectives. */
+ * messages. */
 #include "parallel/windows.h"
 
 #include "base/memory.h"
@@ -90,7 +90,7 @@ static int partitions_of(int64_t items, int64_t window_events, int64_t wanted)
 
 /* Runs, checks everything, returns the report. `stuck`: the last partition claims to wait for
  * more. */
-static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, bool collectives,
+static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, bool messages,
                                                bool stuck)
 {
     int partitions = partitions_of(SITES, 0, parallel_size());
@@ -98,7 +98,7 @@ static struct parallel_windows_report run_walk(int32_t tokens, int32_t hops, boo
     struct walk *walk = active ? open_walk(partitions, tokens, hops) : NULL;
     if (active)
         walk->finished = !(stuck && parallel_rank() == partitions - 1);
-    struct parallel_windows_watch watch = {.collectives_only = collectives};
+    struct parallel_windows_watch watch = {.messages_only = messages};
     struct parallel_windows_report report;
     enum base_status status =
         parallel_windows_run(active ? walk->engine : NULL, partitions, &watch, &report);
@@ -122,7 +122,7 @@ static void every_event_happens_once_in_time_order(void)
     CU_ASSERT_TRUE(report.partitions == 1 || report.messages > 0);
 }
 
-static void collectives_give_the_same_as_shared_memory(void)
+static void messages_give_the_same_as_shared_memory(void)
 {
     struct parallel_windows_report shared = run_walk(40, 60, false, false);
     struct parallel_windows_report other = run_walk(40, 60, true, false);
@@ -165,7 +165,7 @@ static void a_few_events_a_window_are_not_shared_out(void)
 }
 
 MPI_TEST_MAIN("windows", TEST(every_event_happens_once_in_time_order),
-              TEST(collectives_give_the_same_as_shared_memory),
+              TEST(messages_give_the_same_as_shared_memory),
               TEST(messages_beyond_a_page_arrive_too), TEST(one_window_lasts_at_least_one_latency),
               TEST(an_unfinished_partition_without_events_is_no_progress),
               TEST(partitions_do_not_exceed_items_ranks_or_wishes),

@@ -173,10 +173,10 @@ static void every_cut_is_noticed(void)
 
 static void foreign_and_newer_files_are_called_so(void)
 {
-    static const char newer[] = "lpusim-mp artifact\nformat 2\nbytes 9\n", hdf5[] = "\x89HDF\r\n";
+    static const char newer[] = "lpusim-mp artifact\nformat 3\nbytes 9\n", hdf5[] = "\x89HDF\r\n";
     char empty[RECORD_SEAL_BYTES + 8] = "";
     CU_ASSERT_TRUE(is_refused(hdf5, sizeof hdf5, "not an artifact of this program"));
-    CU_ASSERT_TRUE(is_refused(newer, sizeof newer, "artifact of format 2, this program reads 1"));
+    CU_ASSERT_TRUE(is_refused(newer, sizeof newer, "artifact of format 3, this program reads 2"));
     record_seal_write(empty, sizeof empty);
     CU_ASSERT_TRUE(is_refused(empty, sizeof empty, "not an HDF5 file"));
 }

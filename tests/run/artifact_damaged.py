@@ -24,10 +24,10 @@ def seal(path):
 
 
 def tables(file):
-    """Datasets by group."""
+    """Datasets with rows by group."""
     found = collections.defaultdict(list)
     file.visititems(lambda name, item: found[item.parent.name].append(name)
-                    if isinstance(item, h5py.Dataset) and item.shape else None)
+                    if isinstance(item, h5py.Dataset) and item.shape and item.size else None)
     return found
 
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Each sequence of a batch gets the tokens that it gets alone: prompts of many lengths, side by side in one step. A
 ladder of buckets changes none of them."""
+import functools
 import json
 import pathlib
-import subprocess
 import tempfile
 
 import h5py
 
-from program import CONFIG, SUMS as MODEL, generated, must, settings, stories
+from program import CONFIG, SUMS as MODEL, at_once, generated, must, settings, stories
+from ranks_equal import differs
 
 SUMS = ["<347+585=", "<12+9=", "<5+700=", "<0+0=", "<999+1="]
 TALES = [[1, 403, 407, 261, 378], [1, 300], [1, 410, 261, 320, 353, 411, 299, 289]]
@@ -44,16 +45,11 @@ def alone(prompt, count, *words):
 
 
 def check(name, prompts, count, *words, ranks, out):
-    found = batched(prompts, count, *words, ranks=ranks, out=out)
-    for s, prompt in enumerate(prompts):
-        expected = alone(prompt, count, *words)
+    found, *apart = at_once([functools.partial(batched, prompts, count, *words, ranks=ranks, out=out),
+                             *(functools.partial(alone, prompt, count, *words) for prompt in prompts)])
+    for s, expected in enumerate(apart):
         assert found[s] == expected, f"{name}, sequence {s}: {found[s]} in the batch, {expected} alone"
     print(f"{name}: {len(prompts)} sequences, each as it is alone", flush=True)
-
-
-def differs(a, b):
-    return subprocess.run(["h5diff", "--exclude-path", "/run", str(a), str(b)], capture_output=True,
-                          check=False).returncode != 0
 
 
 with tempfile.TemporaryDirectory() as scratch:
@@ -63,8 +59,8 @@ with tempfile.TemporaryDirectory() as scratch:
               *settings(lpu__numerics=numerics, lpu__prefill=prefill), ranks=ranks, out=folder / "sums.h5")
     first = [ids(text) for text in SUMS[:3]]
     assert generated(first[0], 2) == batched(first, 2, ranks=0, out=folder / "1.h5")[0]
+    at_once([functools.partial(batched, first, 2, ranks=ranks, out=folder / f"{ranks}.h5") for ranks in (2, 3, 8)])
     for ranks in (2, 3, 8):
-        batched(first, 2, ranks=ranks, out=folder / f"{ranks}.h5")
         assert not differs(folder / "1.h5", folder / f"{ranks}.h5"), f"{ranks} ranks find something else"
     moved, still = (batched([[4 + n % 9 for n in range(LONG)], [1, 5, 13]], COUNT, *settings(
         bucket__max_sequence=ladder), ranks=2, out=folder / "ladder.h5") for ladder in ("64,128", "128"))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Chips compute what they say: int8 logits are the twin's, bit by bit; fp32 logits are the oracle's but for rounding.
 
-Usage int8_bits.py LOGITS [--only NAME]; LOGITS is the program of logits.c. A prompt goes through prefill passes and, in
-a second run, token by token.
+Usage int8_bits.py LOGITS [--only NAME]; LOGITS is the program of logits.c. Each case is compiled once. Its prompt goes
+through prefill passes and, in other runs, token by token: all of it in int8, and the first tokens in fp32, where no
+mask, address or cycle is another. LPUSIM_LONG: all of it in fp32, too.
 """
 import argparse
 import pathlib
@@ -14,11 +15,13 @@ import numpy as np
 
 import int8_twin
 import oracle
-from program import SUMS, random_model
+from program import IS_LONG, SUMS, random_model
 
 KV_STEP, MOST_TILE_POSITIONS = 32, 320
 # Of an fp32 logit, in standard deviations of the model's logits.
 MOST_OFF_FP32 = 1e-4
+# Of the runs in fp32 that take the prompt token by token.
+FEW_TOKENS = 4
 
 
 def case(name, *words, stages=1, group=1, bucket=64, tokens=36, prompt=34, vectors=0, cut=None):
@@ -89,14 +92,21 @@ def tile_positions(bucket):
     raise ValueError(f"a bucket of {bucket} positions has no tiles")
 
 
-def chip_logits(program, folder, one, numerics, prompt, ids):
-    """[step, vocabulary] of the steps from the last token of the prompt on."""
+def runs_of(one):
+    """Numerics, prompt tokens and tokens of each run of a case."""
+    few = one.tokens if IS_LONG else FEW_TOKENS
+    return [("int8", one.prompt, one.tokens), ("fp32", one.prompt, one.tokens), ("int8", 1, one.tokens), ("fp32", 1, few)]
+
+
+def chip_logits(program, folder, one, ids):
+    """For each run [step, vocabulary] of the steps from the last token of the prompt on."""
     file = folder / "logits.bin"
-    words = [program, one.folder, file, one.stages, one.group, one.bucket, numerics, prompt, ",".join(map(str, ids)),
-             one.vectors]
-    done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{one.name}, {numerics}: status {done.returncode}\n{done.stdout}{done.stderr}"
-    return np.fromfile(file, np.float32).reshape(len(ids) - prompt + 1, -1)
+    words = [program, one.folder, file, one.stages, one.group, one.bucket, one.vectors, ",".join(map(str, ids))]
+    runs = [":".join(map(str, run)) for run in runs_of(one)]
+    done = subprocess.run([*map(str, words), *runs], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{one.name}: status {done.returncode}\n{done.stdout}{done.stderr}"
+    steps = np.cumsum([tokens - prompt + 1 for _, prompt, tokens in runs_of(one)])
+    return np.split(np.fromfile(file, np.float32).reshape(steps[-1], -1), steps[:-1])
 
 
 def check_bits(found, expected, what):
@@ -127,17 +137,17 @@ def report(one, found, exact, worst):
 
 def check(program, one, scratch):
     one.folder = random_model(scratch / "model", *one.words) if one.words else SUMS
-    model, last = oracle.load(one.folder), one.prompt - 1
+    model = oracle.load(one.folder)
     ids = np.random.default_rng(7).integers(0, model.config.vocabulary, one.tokens).tolist()
     exact = model.logits(ids)
-    twin = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket), one.cut)
-    expected = np.array([twin.step(token) for token in ids])
+    expected = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket), one.cut).logits(ids)
     worst = []
-    for way, prompt, first in (("one by one", 1, 0), ("prefill", one.prompt, last)):
-        found = chip_logits(program, scratch, one, "int8", prompt, ids)
-        check_bits(found, expected[first:], f"{one.name}, int8, {way}")
-        found = chip_logits(program, scratch, one, "fp32", prompt, ids)
-        worst.append(check_close(found, exact[first:], f"{one.name}, fp32, {way}"))
+    for (numerics, prompt, tokens), found in zip(runs_of(one), chip_logits(program, scratch, one, ids)):
+        what = f"{one.name}, {numerics}, {'prefill' if prompt > 1 else 'one by one'}"
+        if numerics == "int8":
+            check_bits(found, expected[prompt - 1:tokens], what)
+        else:
+            worst.append(check_close(found, exact[prompt - 1:tokens], what))
     report(one, expected, exact, max(worst))
 
 

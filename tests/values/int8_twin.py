@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs a model in the LPU's own int8 arithmetic, bit by bit, one token at a time: usage int8_twin.py FOLDER --ids ...
+"""Runs a model in the LPU's own int8 arithmetic, bit by bit: usage int8_twin.py FOLDER --ids ...
 
 What is fixed here is every rounding and the order of every sum. Rows between operations are float16; an operation
 widens them to float32 and rounds once for each multiplication and addition. Only the reader of files is the oracle's.
@@ -40,7 +40,7 @@ def rsqrt(x):
 
 
 def running_sum(terms):
-    """Over the first index, one term after the other, from zero."""
+    """Over the first index, one term after the other, from +0: a term of 0 changes nothing."""
     total = np.zeros_like(terms[0])
     for term in terms:
         total = total + term
@@ -73,59 +73,60 @@ class Matrix:
         self.scale = wide(scale)
 
     def times(self, x8, row_scale, bias=None):
-        """x8 are integers in float64, and so is their sum: both exact."""
-        sums = wide(self.w8 @ x8)
-        out = f16(product(product(sums, self.scale, ONE_127TH), wide(row_scale)))
+        """Of rows x8[row, input], integers in float64 as their sums are: both exact."""
+        sums = wide(x8 @ self.w8.T)
+        out = f16(product(product(sums, self.scale, ONE_127TH), wide(row_scale)[:, None]))
         return out if bias is None else f16(wide(out) + wide(bias))
 
 
-def int8_row(row):
-    """The row as int8 (integers in float64), and its greatest magnitude."""
-    peak = np.abs(row).max()
+def int8_rows(rows):
+    """Each row as int8 (integers in float64), and its greatest magnitude."""
+    peak = np.abs(rows).max(axis=-1)
     root = rsqrt(wide(peak))
-    x8 = np.rint(product(wide(row), product(root, root)) * np.float32(127))
+    x8 = np.rint(product(wide(rows), product(root, root)[:, None]) * np.float32(127))
     return np.clip(x8, -127, 127).astype(np.float64), peak
 
 
 def rotated(heads, cos, sin):
-    """heads[head, lane]: each lane by the cosine, plus the other half's lane by the sine, negative in the low half."""
+    """heads[row, head, lane]: each lane by the cosine, plus the other half's lane by the sine, negative in the low half."""
     low, high = np.split(wide(heads), 2, axis=-1)
     swapped = np.concatenate([high, low], axis=-1)
-    return f16(wide(heads) * np.tile(wide(cos), 2) + swapped * np.concatenate([-wide(sin), wide(sin)]))
+    cos, sin = np.concatenate([cos, cos], axis=-1)[:, None], np.concatenate([-sin, sin], axis=-1)[:, None]
+    return f16(wide(heads) * wide(cos) + swapped * wide(sin))
 
 
 def head_normed(heads, gain, epsilon):
-    """heads[head, lane], each by its root mean square and a gain for each lane."""
+    """heads[row, head, lane], each by its root mean square and a gain for each lane."""
     squares = wide(f16(product(wide(heads), wide(heads), 2.0 ** -6)))
-    mean = running_sum(squares.T) * np.float32(64 / heads.shape[1])
+    mean = running_sum(np.moveaxis(squares, -1, 0)) * np.float32(64 / heads.shape[-1])
     root = wide(f16(rsqrt(mean + np.float32(epsilon))))
-    return f16(product(wide(heads), root[:, None]) * wide(gain))
+    return f16(product(wide(heads), root[..., None]) * wide(gain))
 
 
 def attended(queries, keys, values, tile_positions, window=None, sinks=None):
-    """queries[head, lane] at keys and values [position, head, lane] up to the queries' own position, of which a window
-    counts in its own; a head's sink adds to its denominator alone."""
-    shared = queries.shape[0] // keys.shape[1]
-    keys = np.repeat(wide(keys), shared, axis=1)
-    values = np.repeat(wide(values), shared, axis=1)
-    products = wide(queries) * keys
-    scores = wide(f16(running_sum(np.moveaxis(products, 2, 0))))
-    scores[:max(0, len(scores) - (window or len(scores)))] = -np.inf
+    """queries[n, head, lane] of the last n positions at keys and values [position, head, lane] up to the query's own, of
+    which a window counts in its own; a head's sink adds to its denominator alone."""
+    shared = queries.shape[1] // keys.shape[1]
+    keys = np.repeat(wide(keys), shared, axis=1)[:, None]
+    values = np.repeat(wide(values), shared, axis=1)[:, None]
+    scores = wide(f16(running_sum(np.moveaxis(wide(queries) * keys, -1, 0))))
+    behind = np.arange(len(keys) - len(queries), len(keys)) - np.arange(len(keys))[:, None]
+    scores[(behind < 0) | (behind >= (window or len(keys)))] = -np.inf
     most = scores.max(axis=0) if sinks is None else np.maximum(scores.max(axis=0), wide(sinks))
-    weights = wide(f16(each(math.exp, scores - most)))[:, :, None]
+    weights = wide(f16(each(math.exp, scores - most)))[..., None]
     above, below = side_sums(weights * values, tile_positions), side_sums(weights, tile_positions)
     if sinks is not None:
-        below = below + wide(f16(each(math.exp, wide(sinks) - most)))[:, None]
+        below = below + wide(f16(each(math.exp, wide(sinks) - most)))[..., None]
     root = rsqrt(below)
     return f16(product(product(above, root), root))
 
 
-def combined(partial_rows, row, bias=None):
-    """The chips' rows added as a tree, then the row of the residual stream, and a bias."""
+def combined(partial_rows, rows, bias=None):
+    """The chips' rows added as a tree, then those of the residual stream, and a bias."""
     terms = [wide(partial) for partial in partial_rows]
     while len(terms) > 1:
         terms = [terms[i] + terms[i + 1] for i in range(0, len(terms), 2)]
-    total = terms[0] + wide(row)
+    total = terms[0] + wide(rows)
     return f16(total if bias is None else total + wide(bias))
 
 
@@ -145,7 +146,7 @@ def clamped(gate, up, limit, alpha):
 
 
 def shares(logits, order, normalises):
-    """Softmax of the chosen logits, the greatest first, or of all."""
+    """Softmax of one row's chosen logits, the greatest first, or of all."""
     powers = each(math.exp, wide(logits) - wide(logits[order[0]]))
     counted = powers[order] if normalises else wide(f16(powers))
     root = wide(f16(rsqrt(running_sum(counted[:, None]))))
@@ -203,70 +204,73 @@ class Twin:
     def in_pieces(self, weights):
         return [[Matrix(part) for part in parts] for parts in pieces(weights, self.group, self.cut)]
 
-    def step(self, token):
-        """float16 logits of the token that follows this one."""
-        row = f16(wide(self.embedding.w8[:, token]) * self.embedding.scale)
+    def logits(self, ids):
+        """float16 [len(ids), vocabulary]; ids follow the positions that are in the cache, and join them."""
+        rows = f16(wide(self.embedding.w8[:, ids].T) * self.embedding.scale)
         for n, layer in enumerate(self.layers):
-            row = self.after_attention(n, layer, row)
-            row = self.after_mlp(layer, row)
-        return self.head.times(*self.normed(row, self.norm))
+            rows = self.after_attention(n, layer, rows)
+            rows = self.after_mlp(layer, rows)
+        return self.head.times(*self.normed(rows, self.norm))
 
-    def normed(self, row, gain):
-        """The int8 row does not depend on the root mean square; its scale does."""
-        x8, peak = int8_row(f16(product(wide(row), wide(gain))))
-        root = f16(rsqrt(self.mean_square(row) + np.float32(self.config.epsilon)))
+    def normed(self, rows, gain):
+        """int8 rows do not depend on the root mean square; their scales do."""
+        x8, peak = int8_rows(f16(product(wide(rows), wide(gain))))
+        root = f16(rsqrt(self.mean_square(rows) + np.float32(self.config.epsilon)))
         return x8, f16(product(wide(peak), wide(root)))
 
-    def mean_square(self, row):
+    def mean_square(self, rows):
         """Tiles are dealt to four quads, which add up lane by lane; lanes are added in two halves."""
         tiles = math.ceil(self.config.hidden / LANES)
         columns = BLOCK * math.ceil(math.ceil(self.config.hidden / tiles) / BLOCK)
         places = math.ceil(tiles / QUADS)
-        squares = np.zeros((places * QUADS, LANES), np.float32)
+        squares = np.zeros((places * QUADS, LANES, len(rows)), np.float32)
         tile, lane = np.divmod(np.arange(self.config.hidden), columns)
-        squares[tile, lane] = product(wide(row), wide(row), 2.0 ** -6)
-        lanes = np.zeros(LANES, np.float32)
-        for quads in squares.reshape(places, QUADS, LANES):
+        squares[tile, lane] = product(wide(rows), wide(rows), 2.0 ** -6).T
+        lanes = np.zeros(squares.shape[1:], np.float32)
+        for quads in squares.reshape(places, QUADS, *lanes.shape):
             lanes = lanes + (quads[0] + quads[1])
             lanes = lanes + (quads[2] + quads[3])
-        west, east = running_sum(wide(f16(lanes)).reshape(2, LANES // 2).T)
+        west, east = (running_sum(half) for half in np.split(wide(f16(lanes)), 2))
         return (west + east) * np.float32(64 / self.config.hidden)
 
-    def after_attention(self, n, layer, row):
-        x = self.normed(row, layer["attention_norm"])
+    def after_attention(self, n, layer, rows):
+        x = self.normed(rows, layer["attention_norm"])
         q, k, v = (self.heads(layer, name, x) for name in "qkv")
-        angles = len(self.cache[n][0]) * self.frequencies
+        first = len(self.cache[n][0])
+        angles = np.arange(first, first + len(rows))[:, None] * self.frequencies
         cos, sin = f16(self.gain * np.cos(angles)), f16(self.gain * np.sin(angles))
-        keys = np.concatenate([self.cache[n][0], rotated(k, cos, sin)[None]])
-        values = np.concatenate([self.cache[n][1], v[None]])
+        keys = np.concatenate([self.cache[n][0], rotated(k, cos, sin)])
+        values = np.concatenate([self.cache[n][1], v])
         self.cache[n] = keys, values
         out = attended(rotated(q, cos, sin), keys, values, self.tile_positions, self.config.windows[n],
                        layer.get("sinks"))
-        return self.shared_product(layer["o"], out.ravel(), row, layer.get("o_bias"))
+        return self.shared_product(layer["o"], out.reshape(len(rows), -1), rows, layer.get("o_bias"))
 
     def heads(self, layer, name, x):
-        heads = layer[name].times(*x, layer.get(f"{name}_bias")).reshape(-1, self.config.head_dim)
+        heads = layer[name].times(*x, layer.get(f"{name}_bias")).reshape(len(x[0]), -1, self.config.head_dim)
         gain = layer.get(f"{name}_norm")
         return heads if gain is None else head_normed(heads, gain, self.config.epsilon)
 
-    def after_mlp(self, layer, row):
-        x = self.normed(row, layer["mlp_norm"])
+    def after_mlp(self, layer, rows):
+        x = self.normed(rows, layer["mlp_norm"])
         if self.config.experts:
-            return self.after_experts(layer, x, row)
+            alone = [slice(n, n + 1) for n in range(len(rows))]
+            return np.concatenate([self.after_experts(layer, (x[0][n], x[1][n]), rows[n]) for n in alone])
         gate, up = (layer[name].times(*x, layer.get(f"{name}_bias")) for name in ("gate", "up"))
         for matrices, parts in zip(layer["down"], pieces(gated(gate, up), self.group, self.cut)):
-            row = combined([matrix.times(*int8_row(part)) for matrix, part in zip(matrices, parts)], row,
-                           layer.get("down_bias"))
-        return row
+            rows = combined([matrix.times(*int8_rows(part)) for matrix, part in zip(matrices, parts)], rows,
+                            layer.get("down_bias"))
+        return rows
 
-    def shared_product(self, matrices, inputs, row, bias=None):
+    def shared_product(self, matrices, inputs, rows, bias=None):
         """Each chip quantises its own share of the inputs and multiplies it by its share of the weights."""
-        parts = np.split(inputs, self.group)
-        return combined([matrix.times(*int8_row(part)) for matrix, part in zip(matrices, parts)], row, bias)
+        parts = np.split(inputs, self.group, axis=-1)
+        return combined([matrix.times(*int8_rows(part)) for matrix, part in zip(matrices, parts)], rows, bias)
 
     def after_experts(self, layer, x, row):
-        """Each chip adds up what its shares of the chosen experts give, by their weights; the first has the biases."""
-        logits = layer["router"].times(*x)
+        """Of one row: each chip adds up what its shares of the chosen experts give, by their weights; the first has the
+        biases."""
+        logits = layer["router"].times(*x)[0]
         logits = f16(wide(logits) + wide(layer.get("router_bias", np.float16(0))))
         order = np.argsort(-wide(logits), kind="stable")[:self.config.experts_per_token]
         weights = shares(logits, order, self.config.normalises)
@@ -282,11 +286,11 @@ class Twin:
         """[chip] of what it gives, by its weight, in float32; None: there is none."""
         if "shared_gate" not in layer:
             return None
-        logit = wide(layer["shared_router"].times(*x))[0]
+        logit = wide(layer["shared_router"].times(*x))
         weight = f16((each(math.tanh, logit * np.float32(0.5)) + np.float32(1)) * np.float32(0.5))
         inner = gated(layer["shared_gate"].times(*x), layer["shared_up"].times(*x))
-        return [wide(matrix.times(*int8_row(part))) * wide(weight)
-                for matrix, part in zip(layer["shared_down"], np.split(inner, self.group))]
+        return [wide(matrix.times(*int8_rows(part))) * wide(weight)
+                for matrix, part in zip(layer["shared_down"], np.split(inner, self.group, axis=-1))]
 
     def one_expert(self, layer, e, x):
         """[piece][chip] of what it gives."""
@@ -297,19 +301,19 @@ class Twin:
         up = layer["expert_up"][e].times(*x, bias("expert_up_bias"))
         limit = self.config.gate_limit
         inner = gated(gate, up) if limit is None else clamped(gate, up, limit, self.config.gate_alpha)
-        return [[matrix.times(*int8_row(part), bias("expert_down_bias") if rank == 0 else None)
+        return [[matrix.times(*int8_rows(part), bias("expert_down_bias") if rank == 0 else None)
                  for rank, (matrix, part) in enumerate(zip(matrices, parts))]
                 for matrices, parts in zip(layer["expert_down"][e], pieces(inner, self.group, self.cut))]
 
 
 def decode(twin, ids, count, end_tokens=()):
     """At most count new ids, as the oracle's greedy, and the logits [step, vocabulary] of prompt and new ids."""
-    logits, new = [twin.step(token) for token in ids], []
+    logits, new = [twin.logits(ids)], []
     while True:
-        new.append(int(logits[-1].argmax()))
+        new.append(int(logits[-1][-1].argmax()))
         if len(new) == count or new[-1] in end_tokens:
-            return new, np.array(logits)
-        logits.append(twin.step(new[-1]))
+            return new, np.concatenate(logits)
+        logits.append(twin.logits(new[-1:]))
 
 
 def greedy(twin, ids, count, end_tokens=()):

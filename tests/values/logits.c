@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs a model on a small rack, its tokens given, and writes the logits of every decode step:
+/* Compiles a model for a small rack and runs it, its tokens given; writes the logits of every
+ * decode step:
  *
- *   logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS VECTORS
+ *   logits FOLDER FILE STAGES GROUP BUCKET VECTORS IDS RUN...
  *
- * VECTORS are those of a slice, 0: the chip's. IDS is 1,403,407. The first PROMPT of them but the
- * last go through prefill passes, the rest one by one. Up to 8 chips are one node; more are a node
- * a stage. FILE gets float32 [decode steps, vocabulary] in this machine's order of bytes. */
+ * VECTORS are those of a slice, 0: the chip's. IDS is 1,403,407. A RUN is fp32:PROMPT:TOKENS or
+ * int8:PROMPT:TOKENS: of the first TOKENS ids, the first PROMPT but the last go through prefill
+ * passes, the rest one by one; no later run has a longer prompt than the first. Up to 8 chips are
+ * one node; more are a node a stage. FILE gets float32 [decode steps, vocabulary] of one run after
+ * the other in this machine's order of bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +19,16 @@
 #include "model/reference.h"
 #include "test.h"
 
-enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, NUMERICS, PROMPT, IDS, VECTORS, WORDS };
+enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, VECTORS, IDS, RUNS };
 enum { NODE_CHIPS = 8 };
 
-static char **word;
+static char **word; /* NULL behind the last */
+
+/* What a RUN says. */
+struct run {
+    enum chip_numerics numerics;
+    int32_t prompt, tokens;
+};
 
 struct chip_of_rack {
     struct rack *rack;
@@ -82,17 +91,36 @@ static void prefill(struct rack *rack, const int32_t *token, int32_t end)
     base_free(row);
 }
 
-static void run(struct rack *rack, const int32_t *token, int32_t tokens)
+static struct run parse_run(const char *text)
+{
+    char numerics[5];
+    struct run run;
+    CU_ASSERT_EQUAL_FATAL(sscanf(text, "%4[^:]:%d:%d", numerics, &run.prompt, &run.tokens), 3);
+    run.numerics = strcmp(numerics, "int8") ? CHIP_FP32 : CHIP_INT8;
+    return run;
+}
+
+static void execute(struct rack *rack, const struct run *run, const int32_t *token, FILE *file)
+{
+    rack_start(rack);
+    rack_compute(rack, run->numerics, word[FOLDER]);
+    prefill(rack, token, run->prompt - 1);
+    for (int32_t p = run->prompt - 1; p < run->tokens; p++)
+        decode(rack, p, token + p, file);
+    CU_ASSERT_EQUAL(rack_violations(rack), 0);
+    rack_stop(rack);
+}
+
+static void execute_all(struct rack *rack, const int32_t *token, int32_t tokens)
 {
     FILE *file = fopen(word[FILE_NAME], "wb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    rack_start(rack);
-    rack_compute(rack, strcmp(word[NUMERICS], "int8") ? CHIP_FP32 : CHIP_INT8, word[FOLDER]);
-    int32_t given = rack->workload.prompt_tokens - 1;
-    prefill(rack, token, given);
-    for (int32_t p = given; p < tokens; p++)
-        decode(rack, p, token + p, file);
-    CU_ASSERT_EQUAL(rack_violations(rack), 0);
+    for (char **text = word + RUNS; *text; text++) {
+        struct run run = parse_run(*text);
+        CU_ASSERT_TRUE_FATAL(run.prompt >= 1 && run.prompt <= rack->workload.prompt_tokens);
+        CU_ASSERT_TRUE_FATAL(run.prompt <= run.tokens && run.tokens <= tokens);
+        execute(rack, &run, token, file);
+    }
     CU_ASSERT_EQUAL(fclose(file), 0);
 }
 
@@ -112,12 +140,12 @@ static void logits_are_written(void)
                                 .nodes = one_node ? 1 : stages,
                                 .chips_per_node = one_node ? stages * group : group,
                                 .max_sequence = atoi(word[BUCKET]),
-                                .prompt = atoi(word[PROMPT]),
+                                .prompt = parse_run(word[RUNS]).prompt,
                                 .vectors_per_slice = atoi(word[VECTORS])};
     rack_compile(&rack, &c);
     base_report_print(&rack.report, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
-    run(&rack, token, tokens);
+    execute_all(&rack, token, tokens);
     rack_release(&rack);
     base_free(token);
 }
@@ -126,8 +154,8 @@ int main(int count, char **words)
 {
     static const struct test_case cases[] = {TEST(logits_are_written)};
     word = words;
-    if (count == WORDS)
+    if (count > RUNS)
         return test_run("logits", cases, 1);
-    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET fp32|int8 PROMPT IDS VECTORS\n", stderr);
+    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET VECTORS IDS RUN...\n", stderr);
     return 2;
 }

@@ -3,9 +3,7 @@
 import cmath
 import json
 import math
-import os
 import pathlib
-import sys
 import tempfile
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 import int8_twin
 import make_model
 import oracle
+import program
 
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}
@@ -23,8 +22,7 @@ MOST_OFF, MOST_OFF_RMS = 1.0, 0.25
 
 
 def random_model(folder, *words):
-    make_model.write_model(make_model.parse([str(folder), *words]))
-    return oracle.load(folder)
+    return oracle.load(program.random_model(folder, *words))
 
 
 def slow_frequency(config, pair):
@@ -148,7 +146,7 @@ def compare_twin(folder, model, expected):
     exact = model.logits(ids)
     for group in (1, 2, 4):
         twin = int8_twin.Twin(folder, group, TILE_POSITIONS)
-        logits = np.array([twin.step(token) for token in ids]).astype(np.float64)
+        logits = twin.logits(ids).astype(np.float64)
         off = np.abs(logits - exact)
         rms = math.sqrt((off[:STEPS] ** 2).mean())
         free = int8_twin.greedy(int8_twin.Twin(folder, group, TILE_POSITIONS), PROMPT, len(expected))
@@ -172,12 +170,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         check_random_models(pathlib.Path(scratch))
     print("oracle: the formulations agree")
-    beside = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = pathlib.Path(os.environ.get("LPUSIM_DATA", beside)) / "models" / "stories260K"
-    if not folder.is_dir():
-        print(f"SKIPPED: public data is not here: {folder} (set LPUSIM_DATA)")
-        sys.exit(77)
-    check_stories(folder)
+    check_stories(program.stories())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the program for the tests of this folder, and has the models that they run."""
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,8 @@ PROGRAM = os.environ.get("LPUSIM_MP", "lpusim-mp")
 MPIRUN = [os.environ.get("LPUSIM_MPIRUN", "mpirun"), "--oversubscribe", "--timeout", "300", "-np"]
 CONFIG = SOURCE / "configs" / "sums.cfg"
 SUMS = SOURCE / "configs" / "models" / "sums"
+# Whole campaigns are wanted, not the part of them that every test run takes.
+IS_LONG = os.environ.get("LPUSIM_LONG", "0") not in ("", "0")
 
 
 def stories():
@@ -41,6 +44,12 @@ def must(*words, ranks=0):
     done = run(*words, ranks=ranks)
     assert done.returncode == 0, f"{words} on {ranks} ranks: status {done.returncode}\n{done.stderr}"
     return done.stdout
+
+
+def at_once(calls):
+    """Results of functions without arguments, in order; two run at a time, for tests that may keep two cores busy."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return [started.result() for started in [pool.submit(call) for call in calls]]
 
 
 def settings(**keys):

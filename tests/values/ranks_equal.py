@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs a job on several numbers of ranks and compares the files."""
+import functools
 import subprocess
 
-from program import CONFIG, must
+from program import CONFIG, at_once, must
 
 
 def differs(a, b):
@@ -15,7 +16,8 @@ def differs(a, b):
 def files(folder, ranks, *words):
     """The run's file from each number of ranks; all are equal."""
     paths = [folder / f"{n}.h5" for n in ranks]
+    at_once([functools.partial(must, CONFIG, "--quiet", f"--out={path}", *words, ranks=n)
+             for n, path in zip(ranks, paths)])
     for n, path in zip(ranks, paths):
-        must(CONFIG, "--quiet", f"--out={path}", *words, ranks=n)
         assert not differs(paths[0], path), f"{words}: {ranks[0]} and {n} ranks differ"
     return paths[0]
