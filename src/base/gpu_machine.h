@@ -30,8 +30,8 @@ struct gpu_chip {
      * their workers; on each of these, inputs and sampling. */
     int64_t engine_schedule_ps, engine_broadcast_ps, engine_inputs_ps, engine_sampling_ps;
     /* Coefficients of variation: of a launch, of the rest of an eager op, of each part of the
-     * engine, of a kernel. */
-    double launch_jitter_cv, eager_jitter_cv, engine_jitter_cv, kernel_jitter_cv;
+     * engine, of a kernel; of what all of them have in common for a whole run. */
+    double launch_jitter_cv, eager_jitter_cv, engine_jitter_cv, kernel_jitter_cv, run_jitter_cv;
     int64_t block_latency_ps;    /* fill and drain of a wave of blocks: first load to last store */
     double sm_bytes_per_s;       /* most that one SM draws from L2 or HBM */
     int64_t attention_floor_ps;  /* shortest attention call: split decision and combine included */

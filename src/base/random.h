@@ -22,6 +22,7 @@ enum base_random_purpose {
     BASE_RANDOM_SPREAD = 12,   /* speed of a GPU among those of its model */
     BASE_RANDOM_CACHE = 13,    /* hits and misses in L2 */
     BASE_RANDOM_TENANT = 14,   /* runs and pauses of another tenant's kernels */
+    BASE_RANDOM_RUN = 15,      /* what is the same for a whole run */
 };
 
 /* 64 random bits. */

@@ -321,6 +321,8 @@ const struct option option_table[] = {
         "coefficient of variation of each part of the engine's time"),
     ROW("gpu.chip.kernel_jitter", gpu_chip.kernel_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
         "coefficient of variation of a kernel"),
+    ROW("gpu.chip.run_jitter", gpu_chip.run_jitter_cv, SHARE, "0 %", "100 %", REQUIRED,
+        "coefficient of variation, from run to run, of what all kernels and hosts have in common"),
     ROW("gpu.chip.power", gpu_chip.power_w, POWER, "0 W", "100 kW", REQUIRED, "board power"),
 };
 const size_t option_count = sizeof option_table / sizeof option_table[0];

@@ -19,9 +19,10 @@ static bool is_captured(const struct gpu_world *world, const struct gpu_state *g
 /* Parts of the host's work, entities of their own in a draw. */
 enum host_part { PART_SCHEDULE, PART_INPUTS, PART_SAMPLING };
 
-static int64_t drawn_ps(const struct gpu_job *job, int64_t mean_ps, const struct gpu_draw *draw)
+static int64_t drawn_ps(const struct gpu_world *world, int64_t mean_ps, const struct gpu_draw *draw)
 {
-    return llround((double)mean_ps * gpu_draw_skewed(job, draw));
+    double factor = world->run_factor * gpu_draw_skewed(&world->job, draw);
+    return llround((double)mean_ps * fmax(factor, GPU_LEAST_FACTOR));
 }
 
 /* A part of the engine's work before a step. */
@@ -33,7 +34,7 @@ static int64_t engine_part_ps(const struct gpu_world *world, enum host_part part
                             .cv = world->job.chip.engine_jitter_cv,
                             .entity = (uint64_t)part << 32 | (uint64_t)(uint32_t)who,
                             .index = gpu_draw_index(step, 0)};
-    return drawn_ps(&world->job, mean_ps, &draw);
+    return drawn_ps(world, mean_ps, &draw);
 }
 
 /* One scheduler decides for all GPUs of a stage, and tells their workers. */
@@ -61,7 +62,7 @@ static int64_t launch_part_ps(const struct gpu_world *world, const struct gpu_st
                             .cv = cv,
                             .entity = (uint64_t)gpu->gpu,
                             .index = gpu_draw_index(gpu->step, gpu->sequence)};
-    return drawn_ps(&world->job, mean_ps, &draw);
+    return drawn_ps(world, mean_ps, &draw);
 }
 
 static int64_t eager_ps(const struct gpu_world *world, const struct gpu_state *gpu)

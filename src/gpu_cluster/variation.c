@@ -9,6 +9,7 @@ const char *gpu_source_name(enum gpu_source source)
     static const char *const name[] = {
         [GPU_SOURCE_LAUNCH] = "host launches",
         [GPU_SOURCE_ENGINE] = "engine between steps",
+        [GPU_SOURCE_RUN] = "run to run",
         [GPU_SOURCE_KERNEL] = "clock and HBM, per kernel",
         [GPU_SOURCE_CACHE] = "L2 outcomes",
         [GPU_SOURCE_SPREAD] = "spread between GPUs",
@@ -36,6 +37,8 @@ bool gpu_source_is_present(const struct gpu_job *job, enum gpu_source source)
         return chip->launch_jitter_cv > 0 || chip->eager_jitter_cv > 0;
     case GPU_SOURCE_ENGINE:
         return chip->engine_jitter_cv > 0;
+    case GPU_SOURCE_RUN:
+        return chip->run_jitter_cv > 0;
     case GPU_SOURCE_KERNEL:
         return chip->kernel_jitter_cv > 0;
     case GPU_SOURCE_CACHE:
@@ -84,6 +87,13 @@ double gpu_draw_normal(const struct gpu_job *job, const struct gpu_draw *draw)
     return factor > GPU_LEAST_FACTOR ? factor : GPU_LEAST_FACTOR;
 }
 
+double gpu_run_factor(const struct gpu_job *job)
+{
+    struct gpu_draw draw = {
+        .source = GPU_SOURCE_RUN, .purpose = BASE_RANDOM_RUN, .cv = job->chip.run_jitter_cv};
+    return gpu_draw_normal(job, &draw);
+}
+
 /* Whiskers of a box plot of normal draws lie this many deviations from the median. */
 static const double whisker = 2.698;
 
@@ -112,5 +122,5 @@ static double slow_factor(const struct gpu_job *job, int32_t gpu)
 
 double gpu_slowdown(const struct gpu_job *job, int32_t gpu)
 {
-    return spread_factor(job, gpu) * slow_factor(job, gpu);
+    return gpu_run_factor(job) * spread_factor(job, gpu) * slow_factor(job, gpu);
 }

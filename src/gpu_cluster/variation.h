@@ -15,6 +15,7 @@
 enum gpu_source {
     GPU_SOURCE_LAUNCH,      /* host: eager launches, the launch of a captured graph */
     GPU_SOURCE_ENGINE,      /* host: scheduling, inputs, sampling of a step */
+    GPU_SOURCE_RUN,         /* temperature, placement: all kernels and hosts of a run alike */
     GPU_SOURCE_KERNEL,      /* clock and HBM: one factor a kernel */
     GPU_SOURCE_CACHE,       /* hits and misses in L2 */
     GPU_SOURCE_SPREAD,      /* GPUs of one model differ; frozen: all are the median */
@@ -61,7 +62,11 @@ static inline uint64_t gpu_draw_index(int32_t step, int32_t sequence)
 double gpu_draw_skewed(const struct gpu_job *job, const struct gpu_draw *draw);
 double gpu_draw_normal(const struct gpu_job *job, const struct gpu_draw *draw);
 
-/* Time of any kernel on this GPU over that on the median GPU, for the whole run. */
+/* Whatever takes time on GPUs and hosts, over what it takes on the mean run. */
+double gpu_run_factor(const struct gpu_job *job);
+
+/* Time of any kernel on this GPU over that on the median GPU of the mean run, for the
+ * whole run. */
 double gpu_slowdown(const struct gpu_job *job, int32_t gpu);
 
 #endif

@@ -163,6 +163,7 @@ struct gpu_world *gpu_world_create_from(const struct gpu_job *job, struct gpu_pl
     world->first_gpu = engine_block_first(topology.gpus, partitions, partition);
     world->gpus = engine_block_first(topology.gpus, partitions, partition + 1) - world->first_gpu;
     world->gpu = base_alloc((size_t)world->gpus, sizeof *world->gpu);
+    world->run_factor = gpu_run_factor(job);
     world->link = base_alloc((size_t)topology.wires.count, sizeof *world->link);
     world->engine = open_engine(world);
     world->routing = base_alloc((size_t)job->model.layers, sizeof *world->routing);

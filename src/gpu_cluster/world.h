@@ -72,6 +72,7 @@ struct gpu_world {
     struct contended_link *link; /* [links of the topology]; open only where home is here */
     struct neighbour_exchange exchange;
     struct neighbour_source *source; /* NULL: no neighbour */
+    double run_factor;               /* of hosts; that of kernels is in their GPU's slowdown */
     struct gpu_tenant tenant;        /* whose kernels run on the same GPUs */
     struct engine *engine;
     /* Least latency from a GPU towards another partition: from the GPUs here; from any GPU to any

@@ -34,6 +34,7 @@ static struct gpu_chip h100(void)
         .launch_jitter_cv = 0.15,
         .eager_jitter_cv = 0.25,
         .engine_jitter_cv = 0.1,
+        .run_jitter_cv = 0.004,
         .kernel_jitter_cv = 0.02,
         .block_latency_ps = 1100 * ns,
         .sm_bytes_per_s = 131e9,

@@ -63,6 +63,7 @@ static void without_any_jitter(void)
     struct gpu_job job = fixture_job();
     job.chip.kernel_jitter_cv = 0;
     job.chip.launch_jitter_cv = 0;
+    job.chip.run_jitter_cv = 0;
     job.cluster.neighbour = false;
     check(&job);
 }
@@ -73,6 +74,7 @@ static void equal_times_at_a_shared_trunk(void)
     struct gpu_job job = fixture_job();
     job.chip.kernel_jitter_cv = 0;
     job.chip.launch_jitter_cv = 0;
+    job.chip.run_jitter_cv = 0;
     job.cluster.tensor_parallel = 4;
     job.cluster.pipeline_parallel = 2;
     job.cluster.oversubscription = 100;

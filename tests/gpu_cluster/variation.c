@@ -57,7 +57,7 @@ static void a_source_alone_varies_and_frozen_does_not(void)
 {
     for (int s = 0; s < GPU_SOURCES; s++) {
         struct gpu_job job = long_job(ALL & ~(1U << s));
-        bool lasting = s == GPU_SOURCE_SPREAD || s == GPU_SOURCE_SLOW;
+        bool lasting = s == GPU_SOURCE_SPREAD || s == GPU_SOURCE_SLOW || s == GPU_SOURCE_RUN;
         bool other_test = s == GPU_SOURCE_ARBITRATION || s == GPU_SOURCE_CONTEXT;
         if (!gpu_source_is_present(&job, (enum gpu_source)s) || lasting || other_test) {
             continue;
@@ -93,6 +93,22 @@ static void mean_turns_take_part_of_what_the_neighbour_does(void)
 static int64_t lasts(const struct gpu_kernel_row *row)
 {
     return row->end_ps - row->start_ps;
+}
+
+static void runs_differ_as_a_whole(void)
+{
+    struct gpu_job job = long_job(0);
+    double sum = 0, squares = 0;
+    const int runs = 2000;
+    for (int i = 0; i < runs; i++, job.seed++) {
+        double x = gpu_run_factor(&job);
+        sum += x;
+        squares += x * x;
+    }
+    CU_ASSERT_DOUBLE_EQUAL(sum / runs, 1, 0.001);
+    CU_ASSERT_DOUBLE_EQUAL(sqrt(squares / runs - sum * sum / runs / runs), 0.004, 0.0003);
+    struct gpu_job one = long_job(ALL & ~(1U << GPU_SOURCE_RUN));
+    CU_ASSERT_EQUAL(range_ps(&one), 0);
 }
 
 /* Kernels take the same times, whatever happens before them. */
@@ -154,6 +170,7 @@ static void gpus_of_a_model_differ_by_the_spread_at_most(void)
 {
     struct gpu_job job = fixture_job();
     job.cluster.spread = 0.08;
+    job.frozen = 1U << GPU_SOURCE_RUN;
     double least = 2, most = 0;
     for (int32_t gpu = 0; gpu < 4000; gpu++) {
         double x = gpu_slowdown(&job, gpu);
@@ -171,6 +188,7 @@ static void a_slow_gpu_is_the_one_that_was_named(void)
     struct gpu_job job = fixture_job();
     job.cluster.slow_gpu = 3;
     job.cluster.slow_factor = 2.5;
+    job.frozen = 1U << GPU_SOURCE_RUN;
     for (int32_t gpu = 0; gpu < 8; gpu++) {
         CU_ASSERT_EQUAL(gpu_slowdown(&job, gpu), gpu == 3 ? 2.5 : 1.0);
     }
@@ -196,7 +214,7 @@ static void the_scheduler_decides_once_for_all_gpus(void)
 TEST_MAIN("variation", TEST(with_all_frozen_every_decode_step_is_equal),
           TEST(a_source_alone_varies_and_frozen_does_not),
           TEST(a_growing_context_makes_steps_longer),
-          TEST(mean_turns_take_part_of_what_the_neighbour_does),
+          TEST(mean_turns_take_part_of_what_the_neighbour_does), TEST(runs_differ_as_a_whole),
           TEST(a_frozen_source_shifts_no_draw_of_another),
           TEST(draws_have_the_mean_and_the_deviation_asked_for),
           TEST(gpus_of_a_model_differ_by_the_spread_at_most),
