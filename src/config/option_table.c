@@ -23,6 +23,10 @@
 
 static const char *const modes[] = {
     [SCENARIO_LPU] = "lpu", [SCENARIO_GPU] = "gpu", [SCENARIO_BOTH] = "both", NULL};
+static const char *const patterns[] = {[GPU_NEIGHBOUR_ALL_TO_ALL] = "all_to_all",
+                                       [GPU_NEIGHBOUR_REPLICA] = "replica",
+                                       [GPU_NEIGHBOUR_STORAGE] = "storage",
+                                       NULL};
 static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
 
 const struct option_section option_sections[] = {
@@ -204,16 +208,37 @@ const struct option option_table[] = {
         "times the request is simulated, each with draws of its own"),
     ROW("gpu.partitions", gpu_partitions, COUNT, "0", "1048576", "0",
         "parts of the cluster that ranks simulate side by side; 0: as many as pay off"),
+    ROW("gpu.attribution_repeats", gpu_attribution_repeats, COUNT, "1", "100000", "16",
+        "attribute: times the request is simulated for each source of variability"),
     ROW("gpu.straggler_share", gpu_cluster.straggler_share, SHARE, "0 %", "100 %", "0 %",
         "chance that a GPU is slower than its siblings"),
     ROW("gpu.straggler_slowdown", gpu_cluster.straggler_slowdown, COUNT, "1", "100", "1.5",
         "time of such a GPU over the time of a healthy one"),
+    ROW("gpu.slow_gpu", gpu_cluster.slow_gpu, COUNT, "0", "294911", "0",
+        "which GPU is slow, counted from 0, where gpu.slow_factor is more than 1"),
+    ROW("gpu.slow_factor", gpu_cluster.slow_factor, COUNT, "1", "100", "1",
+        "time of a kernel on gpu.slow_gpu over the time on a healthy one"),
+    ROW("gpu.spread", gpu_cluster.spread, SHARE, "0 %", "50 %", "0 %",
+        "fastest to slowest GPU of the model, from whisker to whisker of a box plot"),
     BOOL_ROW("gpu.neighbour", gpu_cluster.neighbour, "false",
-             "another tenant shares links and switches (all-to-all traffic)"),
+             "another tenant shares links and switches"),
+    CHOICE_ROW(
+        "gpu.neighbour_pattern", gpu_cluster.neighbour_pattern, patterns, "all_to_all",
+        "its traffic: all-to-all exchanges, the rings of another replica, or what comes from "
+        "storage"),
     ROW("gpu.neighbour_load", gpu_cluster.neighbour_load, SHARE, "0 %", "95 %", "30 %",
         "share of a link's rate that the other tenant offers"),
     ROW("gpu.neighbour_message", gpu_cluster.neighbour_message_bytes, BYTES, "1 B", "1 GiB",
         "256 KiB", "bytes of one message of the other tenant"),
+    ROW("gpu.tenant_load", gpu_cluster.tenant_load, SHARE, "0 %", "95 %", "0 %",
+        "share of the time that another tenant's kernels run on the same GPUs: prefill beside "
+        "decode"),
+    ROW("gpu.tenant_run", gpu_cluster.tenant_run_ps, TIME, "1 us", "10 s", "5 ms",
+        "mean length of one such run"),
+    ROW("gpu.tenant_sms", gpu_cluster.tenant_sms, SHARE, "0 %", "99 %", "50 %",
+        "SMs that it holds meanwhile"),
+    ROW("gpu.tenant_bandwidth", gpu_cluster.tenant_bandwidth, SHARE, "0 %", "99 %", "30 %",
+        "L2 and HBM bandwidth that it asks for meanwhile"),
 
     ROW("gpu.cluster.nodes", gpu_cluster.nodes, COUNT, "1", "4096", REQUIRED, "nodes"),
     ROW("gpu.cluster.gpus_per_node", gpu_cluster.gpus_per_node, COUNT, "1", "72", REQUIRED,
@@ -280,12 +305,24 @@ const struct option option_table[] = {
         "host time an op costs in eager mode, framework included"),
     ROW("gpu.chip.graph_launch", gpu_chip.graph_launch_ps, TIME, "0 ps", "1 s", REQUIRED,
         "host time to launch a captured graph, once a step"),
-    ROW("gpu.chip.step_overhead", gpu_chip.step_overhead_ps, TIME, "0 ps", "1 s", REQUIRED,
-        "engine time a step: scheduling, input preparation, sampling"),
+    ROW("gpu.chip.engine_schedule", gpu_chip.engine_schedule_ps, TIME, "0 ps", "1 s", REQUIRED,
+        "engine time a step to choose the batch, one decision for all GPUs"),
+    ROW("gpu.chip.engine_broadcast", gpu_chip.engine_broadcast_ps, TIME, "1 ns", "1 s", REQUIRED,
+        "from that decision to the workers of GPUs that share a layer"),
+    ROW("gpu.chip.engine_inputs", gpu_chip.engine_inputs_ps, TIME, "0 ps", "1 s", REQUIRED,
+        "engine time a step to prepare inputs, on each GPU's host"),
+    ROW("gpu.chip.engine_sampling", gpu_chip.engine_sampling_ps, TIME, "0 ps", "1 s", REQUIRED,
+        "engine time a step for parameters and results of sampling, on each GPU's host"),
     ROW("gpu.chip.launch_jitter", gpu_chip.launch_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
-        "coefficient of variation of a launch"),
+        "coefficient of variation of a launch, of a kernel or of a graph"),
+    ROW("gpu.chip.eager_jitter", gpu_chip.eager_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
+        "coefficient of variation of an eager op's host time beside its launch"),
+    ROW("gpu.chip.engine_jitter", gpu_chip.engine_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
+        "coefficient of variation of each part of the engine's time"),
     ROW("gpu.chip.kernel_jitter", gpu_chip.kernel_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
         "coefficient of variation of a kernel"),
+    ROW("gpu.chip.run_jitter", gpu_chip.run_jitter_cv, SHARE, "0 %", "100 %", REQUIRED,
+        "coefficient of variation, from run to run, of what all kernels and hosts have in common"),
     ROW("gpu.chip.power", gpu_chip.power_w, POWER, "0 W", "100 kW", REQUIRED, "board power"),
 };
 const size_t option_count = sizeof option_table / sizeof option_table[0];

@@ -34,6 +34,12 @@ struct record_gpu_link {
     int64_t bytes, neighbour_bytes, chunks, neighbour_messages;
 };
 
+struct record_gpu_decision {
+    int32_t step;
+    uint8_t decision; /* enum gpu_decision */
+    int64_t count;
+};
+
 struct record_serve_request {
     uint8_t machine;
     int32_t request, prompt_tokens, output_tokens;
@@ -59,6 +65,19 @@ struct record_compare_share {
     uint8_t machine, phase;
     char share[RECORD_NAME_BYTES];
     int64_t time_ps;
+};
+
+struct record_compare_attribution {
+    char frozen[2 * RECORD_NAME_BYTES];
+    double mean_ps;
+    int64_t p50_ps, p99_ps;
+    double deviation_ps, variance_share, variance_error, tail_share;
+};
+
+struct record_compare_interval {
+    char frozen[2 * RECORD_NAME_BYTES];
+    int32_t repeat, step;
+    int64_t interval_ps;
 };
 
 struct record_compare_metric {

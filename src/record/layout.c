@@ -49,6 +49,11 @@ static const char *const gpu_op_label[] = {
     "send",         "receive",  NULL};
 static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
 
+/* In the order of enum gpu_decision, with gpu_decision_name's names. */
+static const char *const gpu_decision_label[] = {
+    "launches",     "block dispatches",  "waves",   "L2 hits", "L2 misses",
+    "arbitrations", "collective chunks", "batches", NULL};
+
 static const struct record_column model_ops[] = {
     CODE(record_model_op, phase, phase_label, "kind of step"),
     INDEX(record_model_op, op, "place in the graph; an op needs only ops before it"),
@@ -332,6 +337,12 @@ static const struct record_column gpu_links[] = {
     WIDE(record_gpu_link, neighbour_messages, "1", "messages of other tenants"),
 };
 
+static const struct record_column gpu_decisions[] = {
+    INDEX(record_gpu_decision, step, "step, see /gpu/steps"),
+    CODE(record_gpu_decision, decision, gpu_decision_label, "class of decision"),
+    WIDE(record_gpu_decision, count, "1", "decisions of all GPUs and links in that step"),
+};
+
 static const struct record_column serve_requests[] = {
     CODE(record_serve_request, machine, machine_label, "machine"),
     INDEX(record_serve_request, request, "place in the trace, from 0"),
@@ -375,6 +386,25 @@ static const struct record_column compare_metrics[] = {
     CODE(record_compare_metric, machine, machine_label, "machine"),
     REAL(record_compare_metric, value, "as in units", "value"),
     TEXT(record_compare_metric, units, "unit of the value"),
+};
+
+static const struct record_column compare_attribution[] = {
+    TEXT(record_compare_attribution, frozen, "what stood still; the last row: interactions"),
+    REAL(record_compare_attribution, mean_ps, "ps", "mean time between tokens"),
+    TIME(record_compare_attribution, p50_ps, "ps", "its median"),
+    TIME(record_compare_attribution, p99_ps, "ps", "its 99th percentile, nearest rank"),
+    REAL(record_compare_attribution, deviation_ps, "ps", "its standard deviation"),
+    REAL(record_compare_attribution, variance_share, "1", "share of the variance that went away"),
+    REAL(record_compare_attribution, variance_error, "1", "standard error of that share"),
+    REAL(record_compare_attribution, tail_share, "1", "share of p99 - p50 that went away"),
+};
+
+static const struct record_column compare_intervals[] = {
+    TEXT(record_compare_interval, frozen, "what stood still, see /compare/attribution"),
+    INDEX(record_compare_interval, repeat, "simulation of the request, from 0"),
+    INDEX(record_compare_interval, step,
+          "decode step that ends the interval, prompt chunks counted"),
+    TIME(record_compare_interval, interval_ps, "ps", "time from token to token"),
 };
 
 #define TABLE(group, description, row, columns)                                                    \
@@ -429,6 +459,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
               record_gpu_collective, gpu_collectives),
     [RECORD_GPU_LINKS] =
         TABLE("/gpu/links", "links over the whole first simulation", record_gpu_link, gpu_links),
+    [RECORD_GPU_DECISIONS] = TABLE(
+        "/gpu/decisions", "the ledger of the first simulation: run-time decisions of each step",
+        record_gpu_decision, gpu_decisions),
     [RECORD_SERVE_REQUESTS] = TABLE("/serve/requests", "requests at each machine's door",
                                     record_serve_request, serve_requests),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
@@ -439,6 +472,12 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                     record_compare_share, compare_shares),
     [RECORD_COMPARE_METRICS] = TABLE("/compare/metrics", "the figures of the summary",
                                      record_compare_metric, compare_metrics),
+    [RECORD_COMPARE_ATTRIBUTION] =
+        TABLE("/compare/attribution", "sources of variability, frozen one by one (attribute)",
+              record_compare_attribution, compare_attribution),
+    [RECORD_COMPARE_INTERVALS] =
+        TABLE("/compare/intervals", "what the attribution was made from (attribute)",
+              record_compare_interval, compare_intervals),
 };
 
 const struct record_schema *record_layout(enum record_table table)

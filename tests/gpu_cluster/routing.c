@@ -147,6 +147,7 @@ static void a_mixture_does_not_depend_on_partitions_but_on_the_seed(void)
     job.bucket.batch = 4; /* tokens share experts, or do not */
     job.chip.kernel_jitter_cv = 0;
     job.chip.launch_jitter_cv = 0;
+    job.chip.run_jitter_cv = 0;
     job.cluster.neighbour = false;
     uint64_t one = digest_on(&job, 1);
     CU_ASSERT_EQUAL(one, digest_on(&job, 3));

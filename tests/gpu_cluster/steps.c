@@ -28,6 +28,7 @@ static struct gpu_job smooth_job(void)
     struct gpu_job job = fixture_job();
     job.chip.kernel_jitter_cv = 0;
     job.chip.launch_jitter_cv = 0;
+    job.chip.run_jitter_cv = 0;
     job.cluster.neighbour = false;
     return job;
 }
