@@ -22,12 +22,16 @@ struct gpu_chip {
     int64_t l2_bytes;
     double l2_bytes_per_s;
     int32_t shared_memory_bytes_per_sm, max_blocks_per_sm;
-    int64_t kernel_floor_ps;  /* shortest kernel in a graph: launch to launch */
-    int64_t launch_ps;        /* host time of one eager launch */
-    int64_t eager_gap_ps;     /* host time an op costs in eager mode, framework included */
-    int64_t graph_launch_ps;  /* host time of launching a captured graph, once a step */
-    int64_t step_overhead_ps; /* engine: scheduling, input preparation, sampling, once a step */
-    double launch_jitter_cv, kernel_jitter_cv; /* coefficient of variation of a draw */
+    int64_t kernel_floor_ps; /* shortest kernel in a graph: launch to launch */
+    int64_t launch_ps;       /* host time of one eager launch */
+    int64_t eager_gap_ps;    /* host time an op costs in eager mode, framework included */
+    int64_t graph_launch_ps; /* host time of launching a captured graph, once a step */
+    /* Engine, once a step: who goes into the batch, one decision for all GPUs, and telling it to
+     * their workers; on each of these, inputs and sampling. */
+    int64_t engine_schedule_ps, engine_broadcast_ps, engine_inputs_ps, engine_sampling_ps;
+    /* Coefficients of variation: of a launch, of the rest of an eager op, of each part of the
+     * engine, of a kernel. */
+    double launch_jitter_cv, eager_jitter_cv, engine_jitter_cv, kernel_jitter_cv;
     int64_t block_latency_ps;    /* fill and drain of a wave of blocks: first load to last store */
     double sm_bytes_per_s;       /* most that one SM draws from L2 or HBM */
     int64_t attention_floor_ps;  /* shortest attention call: split decision and combine included */
@@ -55,6 +59,9 @@ struct gpu_cluster_spec {
     int64_t link_quantum_bytes; /* a link serves at most this much of one tenant before it looks at
                                    the other */
     double straggler_share, straggler_slowdown; /* chance that a GPU is slow; its factor */
+    int32_t slow_gpu;   /* the one whose kernels take slow_factor times as long */
+    double slow_factor; /* 1 or less: it is as fast as the others */
+    double spread; /* fastest to slowest GPU of the model, whiskers of a box plot, of the median */
     /* The neighbour: another tenant whose all-to-all shares links and switches. */
     bool neighbour;
     double neighbour_load; /* share of a link's rate that it offers */

@@ -18,6 +18,8 @@ enum base_random_purpose {
     BASE_RANDOM_TOKEN = 8,     /* token ids where no values choose them */
     BASE_RANDOM_EXPERT = 9,    /* experts of a token where no values choose them */
     BASE_RANDOM_PLAY = 10,     /* synthetic loads of benchmarks and tests */
+    BASE_RANDOM_EAGER = 11,    /* framework's share of an eager op */
+    BASE_RANDOM_SPREAD = 12,   /* speed of a GPU among those of its model */
 };
 
 /* 64 random bits. */

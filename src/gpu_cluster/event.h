@@ -12,7 +12,7 @@ enum gpu_event_kind {
     GPU_EVENT_WAVE,       /* a wave of blocks has finished */
     GPU_EVENT_COLLECTIVE, /* a collective kernel is ready to move bytes */
     GPU_EVENT_OP,         /* the stream reaches an op that is launched */
-    GPU_EVENT_STEP,       /* the host begins a step */
+    GPU_EVENT_STEP,       /* the scheduler calls a worker to a step */
 };
 
 /* An event and, between partitions, a message: plain data. Begins as a struct engine_stamp does. */

@@ -22,6 +22,7 @@ struct gpu_job {
     struct bucket bucket;
     struct workload workload;
     uint64_t seed;
+    uint32_t frozen; /* sources that stand still: a bit for each enum gpu_source (variation.h) */
     /* Steps with full kernel and collective records; record_steps 0: all. */
     int32_t record_first_step, record_steps;
 };

@@ -2,26 +2,12 @@
 /* The host of a GPU: engine steps, launches eager or captured, and the in-order stream. */
 #include <math.h>
 
+#include "gpu_cluster/variation.h"
 #include "gpu_cluster/world.h"
 
 const struct gpu_plan_op *gpu_host_op(const struct gpu_world *world, const struct gpu_state *gpu)
 {
     return &gpu_plan_step_of(&world->plan, gpu->stage, gpu->step)->op[gpu->sequence];
-}
-
-/* Draws of one step do not run into those of the next. */
-static const uint64_t draws_per_step = UINT64_C(1) << 20;
-
-double gpu_host_factor(const struct gpu_world *world, enum base_random_purpose purpose,
-                       const struct gpu_state *gpu, double cv)
-{
-    if (cv <= 0) {
-        return 1.0;
-    }
-    uint64_t index = (uint64_t)gpu->step * draws_per_step + (uint64_t)gpu->sequence;
-    double factor =
-        1.0 + cv * base_random_normal(world->job.seed, purpose, (uint64_t)gpu->gpu, index);
-    return factor > 0.5 ? factor : 0.5;
 }
 
 static bool is_captured(const struct gpu_world *world, const struct gpu_state *gpu)
@@ -30,11 +16,67 @@ static bool is_captured(const struct gpu_world *world, const struct gpu_state *g
     return decode && world->job.cluster.captured_graph;
 }
 
-static int64_t draw_ps(const struct gpu_world *world, const struct gpu_state *gpu,
-                       enum base_random_purpose purpose, int64_t mean_ps)
+/* Parts of the host's work, entities of their own in a draw. */
+enum host_part { PART_SCHEDULE, PART_INPUTS, PART_SAMPLING };
+
+static int64_t drawn_ps(const struct gpu_job *job, int64_t mean_ps, const struct gpu_draw *draw)
 {
-    double cv = world->job.chip.launch_jitter_cv;
-    return llround((double)mean_ps * gpu_host_factor(world, purpose, gpu, cv));
+    return llround((double)mean_ps * gpu_draw_skewed(job, draw));
+}
+
+/* A part of the engine's work before a step. */
+static int64_t engine_part_ps(const struct gpu_world *world, enum host_part part, int32_t who,
+                              int32_t step, int64_t mean_ps)
+{
+    struct gpu_draw draw = {.source = GPU_SOURCE_ENGINE,
+                            .purpose = BASE_RANDOM_HOST,
+                            .cv = world->job.chip.engine_jitter_cv,
+                            .entity = (uint64_t)part << 32 | (uint64_t)(uint32_t)who,
+                            .index = gpu_draw_index(step, 0)};
+    return drawn_ps(&world->job, mean_ps, &draw);
+}
+
+/* One scheduler decides for all GPUs of a stage, and tells their workers. */
+int64_t gpu_host_call_ps(const struct gpu_world *world, int32_t stage, int32_t step)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    int64_t tell = world->plan.tensor > 1 ? chip->engine_broadcast_ps : 0;
+    return tell + engine_part_ps(world, PART_SCHEDULE, stage, step, chip->engine_schedule_ps);
+}
+
+/* What each worker does before its first launch. */
+static int64_t worker_ps(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    return engine_part_ps(world, PART_INPUTS, gpu->gpu, gpu->step, chip->engine_inputs_ps) +
+           engine_part_ps(world, PART_SAMPLING, gpu->gpu, gpu->step, chip->engine_sampling_ps);
+}
+
+/* Host time of one launch, and of what the framework does around it. */
+static int64_t launch_part_ps(const struct gpu_world *world, const struct gpu_state *gpu,
+                              enum base_random_purpose purpose, double cv, int64_t mean_ps)
+{
+    struct gpu_draw draw = {.source = GPU_SOURCE_LAUNCH,
+                            .purpose = purpose,
+                            .cv = cv,
+                            .entity = (uint64_t)gpu->gpu,
+                            .index = gpu_draw_index(gpu->step, gpu->sequence)};
+    return drawn_ps(&world->job, mean_ps, &draw);
+}
+
+static int64_t eager_ps(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    int64_t framework = chip->eager_gap_ps - chip->launch_ps;
+    return launch_part_ps(world, gpu, BASE_RANDOM_EAGER, chip->eager_jitter_cv, framework) +
+           launch_part_ps(world, gpu, BASE_RANDOM_LAUNCH, chip->launch_jitter_cv, chip->launch_ps);
+}
+
+static int64_t graph_ps(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    return launch_part_ps(world, gpu, BASE_RANDOM_LAUNCH, chip->launch_jitter_cv,
+                          chip->graph_launch_ps);
 }
 
 static void post_op(struct gpu_world *world, const struct gpu_state *gpu, int64_t at_ps)
@@ -47,17 +89,15 @@ static void post_op(struct gpu_world *world, const struct gpu_state *gpu, int64_
  * once. */
 static void launch(struct gpu_world *world, struct gpu_state *gpu)
 {
-    const struct gpu_chip *chip = &world->job.chip;
     bool captured = is_captured(world, gpu);
     if (captured && gpu->sequence > 0) {
         return;
     }
-    int64_t mean = captured ? chip->graph_launch_ps : chip->eager_gap_ps;
-    gpu->launch_ps += draw_ps(world, gpu, BASE_RANDOM_LAUNCH, mean);
+    gpu->launch_ps += captured ? graph_ps(world, gpu) : eager_ps(world, gpu);
     gpu_world_count(world, gpu->step, GPU_DECISION_LAUNCH, 1);
 }
 
-void gpu_host_begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+static void begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
     const struct gpu_plan_step *step = gpu_plan_step_of(&world->plan, gpu->stage, gpu->step);
     gpu->row = (struct gpu_step_row){
@@ -66,13 +106,12 @@ void gpu_host_begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t
         .prefill = gpu->step < world->plan.prompt_steps,
         .tokens = (int32_t)step->tokens,
         .kv_positions = (int32_t)gpu_plan_positions(&world->job, &world->plan, gpu->step),
-        .start_ps = now_ps,
+        .start_ps = gpu->ended_ps,
     };
-    gpu->sequence = 0;
-    gpu->launch_ps =
-        now_ps + draw_ps(world, gpu, BASE_RANDOM_HOST, world->job.chip.step_overhead_ps);
+    gpu->idle = false;
+    gpu->launch_ps = now_ps + worker_ps(world, gpu);
     launch(world, gpu);
-    gpu->row.host_ps = gpu->launch_ps - now_ps;
+    gpu->row.host_ps = gpu->launch_ps - gpu->ended_ps;
     gpu->op_queue_ps = 0;
     gpu_world_count(world, gpu->step, GPU_DECISION_BATCH, gpu->gpu == 0);
     post_op(world, gpu, gpu->launch_ps);
@@ -88,6 +127,32 @@ void gpu_host_begin_op(struct gpu_world *world, struct gpu_state *gpu, int64_t n
     }
 }
 
+/* A worker begins when it is called and through with the step before. */
+static void begin_if_called(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    if (gpu->idle && gpu->calls > gpu->step) {
+        begin_step(world, gpu, now_ps);
+    }
+}
+
+void gpu_host_take_call(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    gpu->calls++;
+    begin_if_called(world, gpu, now_ps);
+}
+
+/* The first worker of a stage has its results: the scheduler forms the next batch. */
+static void call_workers(struct gpu_world *world, const struct gpu_state *gpu, int64_t now_ps)
+{
+    int64_t at_ps = now_ps + gpu_host_call_ps(world, gpu->stage, gpu->step);
+    for (int32_t rank = 0; rank < world->plan.tensor; rank++) {
+        gpu_world_post(world, (struct gpu_event){.time_ps = at_ps,
+                                                 .kind = GPU_EVENT_STEP,
+                                                 .target = gpu->gpu + rank,
+                                                 .from = gpu->gpu});
+    }
+}
+
 static void end_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
     struct gpu_step_row *row = &gpu->row;
@@ -96,11 +161,13 @@ static void end_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now
     gpu_rows_add_step(world, row);
     gpu->step++;
     gpu->sequence = 0;
-    if (gpu->step == world->plan.steps) {
-        gpu->done = true;
-    } else {
-        gpu_host_begin_step(world, gpu, now_ps);
+    gpu->idle = true;
+    gpu->ended_ps = now_ps;
+    gpu->done = gpu->step == world->plan.steps;
+    if (!gpu->done && gpu->rank == 0) {
+        call_workers(world, gpu, now_ps);
     }
+    begin_if_called(world, gpu, now_ps);
 }
 
 void gpu_host_end_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)

@@ -104,6 +104,7 @@ static void check_rates(const struct gpu_job *job, struct base_report *report)
     check_positive(spec->collective_chunk_bytes, "collective chunk", report);
     check_positive(spec->link_quantum_bytes, "link quantum", report);
     check_positive(job->chip.sms - spec->collective_channels, "SMs beside a collective", report);
+    check_positive(job->chip.engine_broadcast_ps, "engine broadcast", report);
     check_positive(spec->weight_bytes, "weight bytes an element", report);
     check_positive(spec->kv_bytes, "kv bytes an element", report);
 }

@@ -89,7 +89,19 @@ static int64_t next_arrival(void *context, int64_t *bytes)
 struct contended_neighbour neighbour_source_view(struct neighbour_source *source)
 {
     bool silent = source->flows == 0;
-    return (struct contended_neighbour){silent ? NULL : source, silent ? NULL : next_arrival};
+    return (struct contended_neighbour){.context = silent ? NULL : source,
+                                        .next = silent ? NULL : next_arrival};
+}
+
+/* A link that is not the scarcest carries less than the load that was asked for. */
+struct contended_neighbour neighbour_source_steady(const struct neighbour_source *source,
+                                                   const struct wire *wire)
+{
+    const struct neighbour_exchange *exchange = source->exchange;
+    double period_ps = exchange->pause_ps + (double)(exchange->phase_ps * (exchange->gpus - 1));
+    double busy_ps =
+        (double)source->flows * (double)wire_transfer_ps(wire, exchange->message_bytes);
+    return (struct contended_neighbour){.steady_load = busy_ps / period_ps};
 }
 
 static void add_flow(struct neighbour_source *source, struct neighbour_flow flow)

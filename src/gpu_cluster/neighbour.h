@@ -50,4 +50,8 @@ void neighbour_sources_free(struct neighbour_source *sources, const struct gpu_t
 /* What contended_link_open wants; without flows there is no neighbour. */
 struct contended_neighbour neighbour_source_view(struct neighbour_source *source);
 
+/* The same load as a steady stream. */
+struct contended_neighbour neighbour_source_steady(const struct neighbour_source *source,
+                                                   const struct wire *wire);
+
 #endif

@@ -3,6 +3,7 @@
 #include "gpu_cluster/plan.h"
 
 #include "base/memory.h"
+#include "gpu_cluster/variation.h"
 #include "model/graph.h"
 
 /* What the walk over a graph knows. */
@@ -342,9 +343,10 @@ void gpu_plan_release(struct gpu_plan *plan)
     *plan = (struct gpu_plan){0};
 }
 
+/* The end of the step counts as a chunk: the scheduler may call others. */
 static void bound_step(struct gpu_plan_step *step, const struct gpu_job *job)
 {
-    int64_t quiet = job->chip.step_overhead_ps / 2;
+    int64_t quiet = 0;
     for (int32_t i = step->count - 1; i >= 0; i--) {
         struct gpu_plan_op *op = &step->op[i];
         if (op->action == GPU_ACTION_KERNEL) {
@@ -384,5 +386,7 @@ int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *pla
         int64_t end = (step + 1) * chunk_of(job);
         return end < prompt ? end : prompt;
     }
-    return prompt + (step - plan->prompt_steps) + 1;
+    bool frozen = gpu_source_is_frozen(job, GPU_SOURCE_CONTEXT);
+    int32_t token = frozen ? job->workload.decode_tokens / 2 : step - plan->prompt_steps;
+    return prompt + token + 1;
 }

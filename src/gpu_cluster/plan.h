@@ -35,7 +35,7 @@ struct gpu_plan_op {
     int64_t bytes;                  /* ring: the whole vector; send, receive: what one GPU moves */
     int32_t ring_steps;             /* all-reduce 2 (n - 1), all-gather n - 1 */
     enum gpu_channel channel;
-    int64_t quiet_ps; /* from the start of this op, no chunk leaves the GPU for at least so long */
+    int64_t quiet_ps; /* from the start of this op, nothing leaves the GPU for at least so long */
 };
 
 struct gpu_plan_step {

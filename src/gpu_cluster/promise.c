@@ -69,15 +69,38 @@ static int64_t least_way_out_ps(const struct gpu_world *world, int32_t gpu)
     return later(world->job.cluster.collective_step_ps, least);
 }
 
+/* From the end of a step at the first worker of a stage to the call of one that is elsewhere. */
+static int64_t least_call_ps(const struct gpu_world *world)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    bool calls = world->plan.tensor > 1 && world->plan.steps > 1;
+    return calls ? chip->engine_schedule_ps / 2 + chip->engine_broadcast_ps : ENGINE_NEVER;
+}
+
+static int64_t least_worker_ps(const struct gpu_world *world)
+{
+    const struct gpu_chip *chip = &world->job.chip;
+    return (chip->engine_inputs_ps + chip->engine_sampling_ps) / 2;
+}
+
+static bool calls_away(const struct gpu_world *world, int32_t gpu)
+{
+    int32_t tensor = world->plan.tensor;
+    return gpu % tensor == 0 && is_local(world, gpu) && !is_local(world, gpu + tensor - 1);
+}
+
 void gpu_promise_prepare(struct gpu_world *world)
 {
     int32_t working = world->plan.tensor * world->plan.stages;
     world->exit_ps = ENGINE_NEVER;
-    world->any_exit_ps = ENGINE_NEVER;
+    world->any_exit_ps = least_call_ps(world);
     for (int32_t gpu = 0; gpu < working; gpu++) {
         world->any_exit_ps = min_ps(world->any_exit_ps, least_way_out_ps(world, gpu));
         if (is_local(world, gpu)) {
             world->exit_ps = min_ps(world->exit_ps, way_out_ps(world, gpu));
+        }
+        if (calls_away(world, gpu)) {
+            world->exit_ps = min_ps(world->exit_ps, least_call_ps(world));
         }
     }
 }
@@ -87,7 +110,7 @@ static int64_t quiet_behind_op(const struct gpu_world *world, const struct gpu_s
 {
     const struct gpu_plan_step *step = gpu_plan_step_of(&world->plan, gpu->stage, gpu->step);
     bool last = gpu->sequence + 1 == step->count;
-    return last ? world->job.chip.step_overhead_ps / 2 : step->op[gpu->sequence + 1].quiet_ps;
+    return last ? 0 : step->op[gpu->sequence + 1].quiet_ps;
 }
 
 static int64_t delivery_ps(const struct gpu_world *world, const struct gpu_path *path,
@@ -128,7 +151,7 @@ static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_ev
     } else if (event->kind == GPU_EVENT_OP) {
         quiet = gpu_host_op(world, gpu)->quiet_ps;
     } else if (event->kind == GPU_EVENT_STEP) {
-        quiet = world->job.chip.step_overhead_ps / 2;
+        quiet = least_worker_ps(world);
     }
     return later(event->time_ps + quiet, world->exit_ps);
 }
@@ -137,6 +160,9 @@ static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_ev
  * cross again, at its GPU the answer may have the shortest way out of all. */
 static int64_t bound_of_message(const struct gpu_world *world, const struct gpu_event *message)
 {
+    if (message->kind == GPU_EVENT_STEP) {
+        return later(message->time_ps + least_worker_ps(world), world->any_exit_ps);
+    }
     struct gpu_path path = gpu_topology_path(&world->topology, message->from, message->to);
     if (message->kind == GPU_EVENT_LINK && message->hop + 1 < path.links) {
         return later(message->time_ps, world->topology.wires.wire[message->target].latency);

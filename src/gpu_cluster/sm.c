@@ -2,6 +2,7 @@
 /* Blocks to SMs: a grid goes out in waves over the SMs free when each wave starts. */
 #include <math.h>
 
+#include "gpu_cluster/variation.h"
 #include "gpu_cluster/world.h"
 
 static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps,
@@ -40,7 +41,8 @@ static struct gpu_kernel kernel_of_experts(struct gpu_world *world, const struct
 static struct gpu_kernel kernel_of(struct gpu_world *world, const struct gpu_state *gpu)
 {
     const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    if (op->experts.rows > 0) {
+    bool even = gpu_source_is_frozen(&world->job, GPU_SOURCE_ROUTING);
+    if (op->experts.rows > 0 && !even) {
         return kernel_of_experts(world, gpu);
     }
     if (op->attention.sequences == 0) {
@@ -51,11 +53,22 @@ static struct gpu_kernel kernel_of(struct gpu_world *world, const struct gpu_sta
     return gpu_kernel_attention(&world->job.chip, &shape);
 }
 
+/* What clock and memory of this GPU make of the kernel at hand. */
+static double kernel_factor(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    struct gpu_draw draw = {.source = GPU_SOURCE_KERNEL,
+                            .purpose = BASE_RANDOM_KERNEL,
+                            .cv = world->job.chip.kernel_jitter_cv,
+                            .entity = (uint64_t)gpu->gpu,
+                            .index = gpu_draw_index(gpu->step, gpu->sequence)};
+    double factor = gpu->slowdown * gpu_draw_normal(&world->job, &draw);
+    return factor > GPU_LEAST_FACTOR ? factor : GPU_LEAST_FACTOR;
+}
+
 void gpu_sm_begin_kernel(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
-    double cv = world->job.chip.kernel_jitter_cv;
     gpu->kernel = kernel_of(world, gpu);
-    gpu->kernel_factor = gpu->slowdown * gpu_host_factor(world, BASE_RANDOM_KERNEL, gpu, cv);
+    gpu->kernel_factor = kernel_factor(world, gpu);
     gpu->blocks_left = gpu->kernel.blocks;
     gpu->waves = 0;
     dispatch_wave(world, gpu, now_ps, gpu->kernel.floor_ps);

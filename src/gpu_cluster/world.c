@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "engine/blocks.h"
+#include "gpu_cluster/variation.h"
 
 void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision decision,
                      int64_t times)
@@ -51,7 +52,7 @@ static void handle(void *self, const void *what)
         gpu_host_begin_op(world, gpu_world_gpu(world, event->target), now);
         break;
     case GPU_EVENT_STEP:
-        gpu_host_begin_step(world, gpu_world_gpu(world, event->target), now);
+        gpu_host_take_call(world, gpu_world_gpu(world, event->target), now);
         break;
     }
 }
@@ -88,20 +89,17 @@ enum base_status gpu_world_run(struct gpu_world *world)
     return gpu_world_finished(world) ? BASE_OK : BASE_NO_PROGRESS;
 }
 
-static double draw_slowdown(const struct gpu_job *job, int32_t gpu)
-{
-    double draw = base_random_uniform(job->seed, BASE_RANDOM_STRAGGLER, (uint64_t)gpu, 0);
-    return draw < job->cluster.straggler_share ? job->cluster.straggler_slowdown : 1.0;
-}
-
 static void set_up_gpu(struct gpu_world *world, struct gpu_state *gpu, int32_t id)
 {
     int32_t tensor = world->plan.tensor;
     *gpu = (struct gpu_state){.gpu = id, .stage = id / tensor, .rank = id % tensor};
-    gpu->slowdown = draw_slowdown(&world->job, id);
+    gpu->slowdown = gpu_slowdown(&world->job, id);
     gpu->done = id >= tensor * world->plan.stages || world->plan.steps == 0;
+    gpu->idle = true;
     if (!gpu->done) {
-        gpu_world_post(world, (struct gpu_event){.kind = GPU_EVENT_STEP, .target = id});
+        gpu_world_post(world, (struct gpu_event){.time_ps = gpu_host_call_ps(world, gpu->stage, 0),
+                                                 .kind = GPU_EVENT_STEP,
+                                                 .target = id});
     }
 }
 
@@ -109,6 +107,21 @@ static bool is_here(const struct gpu_world *world, int32_t link)
 {
     int32_t home = world->topology.home[link];
     return home >= world->first_gpu && home < world->first_gpu + world->gpus;
+}
+
+/* The neighbour's traffic on a link, or what stands for it while a source is frozen. */
+static struct contended_neighbour neighbour_on(struct gpu_world *world, int32_t link)
+{
+    const struct gpu_job *job = &world->job;
+    if (world->source == NULL) {
+        return (struct contended_neighbour){0};
+    }
+    if (gpu_source_is_frozen(job, GPU_SOURCE_NEIGHBOUR)) {
+        return neighbour_source_steady(&world->source[link], &world->topology.wires.wire[link]);
+    }
+    struct contended_neighbour view = neighbour_source_view(&world->source[link]);
+    view.mean_turns = gpu_source_is_frozen(job, GPU_SOURCE_ARBITRATION);
+    return view;
 }
 
 static void open_links(struct gpu_world *world)
@@ -119,10 +132,7 @@ static void open_links(struct gpu_world *world)
         world->source = neighbour_sources_create(&world->exchange, &world->topology);
     }
     for (int32_t i = 0; i < world->topology.wires.count; i++) {
-        struct contended_neighbour neighbour = {0};
-        if (world->source != NULL) {
-            neighbour = neighbour_source_view(&world->source[i]);
-        }
+        struct contended_neighbour neighbour = neighbour_on(world, i);
         if (is_here(world, i)) {
             contended_link_open(&world->link[i], world->topology.wires.wire[i],
                                 spec->link_quantum_bytes, neighbour);

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/random.h"
 #include "engine/engine.h"
 #include "gpu_cluster/event.h"
 #include "gpu_cluster/gpu_cluster.h"
@@ -32,6 +31,9 @@ struct gpu_state {
     bool done;
     double slowdown; /* 1: as fast as its siblings */
     /* host and stream */
+    int32_t calls; /* steps that the scheduler has asked for */
+    bool idle;     /* through with the last step, the next has not begun */
+    int64_t ended_ps;
     int64_t launch_ps; /* when the host has launched the op at hand */
     int64_t op_start_ps, op_queue_ps;
     /* kernel at hand */
@@ -93,11 +95,10 @@ void gpu_world_count(struct gpu_world *world, int32_t step, enum gpu_decision de
                      int64_t times);
 
 /* host.c: steps of the engine, launches, the stream. */
-void gpu_host_begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_host_take_call(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+/* From the results of the step before to the call for `step` at the workers of a stage. */
+int64_t gpu_host_call_ps(const struct gpu_world *world, int32_t stage, int32_t step);
 void gpu_host_begin_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
-/* A factor of mean 1 for something that varies; never less than a half. */
-double gpu_host_factor(const struct gpu_world *world, enum base_random_purpose purpose,
-                       const struct gpu_state *gpu, double cv);
 void gpu_host_end_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
 const struct gpu_plan_op *gpu_host_op(const struct gpu_world *world, const struct gpu_state *gpu);
 

@@ -2,6 +2,7 @@
 /* A shared link: who is served when, decided at the moment a chunk arrives. */
 #include "interconnect/contended.h"
 
+#include <math.h>
 #include <stddef.h>
 
 static void draw(struct contended_link *link)
@@ -65,6 +66,41 @@ static int64_t start_behind_quantum(struct contended_link *link, int64_t now_ps)
     return link->free_ps > now_ps ? link->free_ps : now_ps;
 }
 
+/* The same, but for where in a quantum the chunk comes: half of one, if it is in service. */
+static int64_t start_behind_half_quantum(struct contended_link *link, int64_t now_ps)
+{
+    serve_neighbour(link, now_ps - link->free_ps);
+    if (link->free_ps < now_ps) {
+        return now_ps;
+    }
+    serve_neighbour(link, link->quantum_ps / 2);
+    return link->free_ps;
+}
+
+/* Without messages, behind a steady stream: its turn behind an own chunk is what has gathered
+ * during that and during the turn itself, up to a quantum; else the mean of what is in service. */
+static int64_t start_behind_stream(const struct contended_link *link, int64_t now_ps)
+{
+    double load = link->neighbour.steady_load, quantum_ps = (double)link->quantum_ps;
+    if (now_ps >= link->free_ps) {
+        return now_ps + llround(load * quantum_ps / 2);
+    }
+    double gathered_ps = (double)link->busy_ps * load / (1.0 - load);
+    return link->free_ps + llround(gathered_ps < quantum_ps ? gathered_ps : quantum_ps);
+}
+
+static int64_t start_of(struct contended_link *link, int64_t now_ps)
+{
+    if (link->neighbour.steady_load > 0) {
+        return start_behind_stream(link, now_ps);
+    }
+    if (now_ps < link->free_ps) {
+        return start_behind_own(link);
+    }
+    return link->neighbour.mean_turns ? start_behind_half_quantum(link, now_ps)
+                                      : start_behind_quantum(link, now_ps);
+}
+
 static void count_chunk(struct contended_counts *count, int64_t bytes, int64_t busy_ps,
                         int64_t queued_ps)
 {
@@ -81,9 +117,9 @@ struct contended_service contended_link_offer(struct contended_link *link, int64
 {
     contended_link_advance(link, now_ps);
     int64_t busy = wire_transfer_ps(&link->wire, bytes);
-    int64_t start =
-        now_ps < link->free_ps ? start_behind_own(link) : start_behind_quantum(link, now_ps);
+    int64_t start = start_of(link, now_ps);
     link->free_ps = start + busy;
+    link->busy_ps = busy;
     count_chunk(&link->count, bytes, busy, start - now_ps);
     return (struct contended_service){start, start + busy};
 }

@@ -3,16 +3,20 @@
 #ifndef INTERCONNECT_CONTENDED_H
 #define INTERCONNECT_CONTENDED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "interconnect/wires.h"
 
 /* The neighbour's messages for one link. `next` gives the next arrival, in order of time, and never
  * ends. It knows arrivals ahead of time because nothing that happens here changes them. NULL next:
- * no neighbour. */
+ * no messages. Two means in place of what happens, for runs that hold a source of variability
+ * still: */
 struct contended_neighbour {
     void *context;
     int64_t (*next)(void *context, int64_t *bytes);
+    double steady_load; /* without messages: the share of the link that it takes evenly; below 1 */
+    bool mean_turns;    /* an own chunk waits for half a quantum, wherever in one it comes */
 };
 
 /* Counters; queued: waiting of the own tenant's chunks, service apart. */
@@ -30,6 +34,7 @@ struct contended_link {
     int64_t quantum_ps;
     int64_t free_ps; /* all that is committed ends here; the neighbour's backlog is served from here
                         on */
+    int64_t busy_ps; /* service time of the last own chunk */
     int64_t backlog_ps; /* service time of the neighbour's messages that have come and are not
                            committed */
     struct contended_neighbour neighbour;

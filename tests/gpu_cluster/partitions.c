@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The same job gives the same rows to the bit in 1, 2, 3, 5 and 8 partitions. */
 #include "cluster_fixture.h"
+#include "gpu_cluster/variation.h"
 #include "test.h"
 
 static uint64_t digest_of(const struct gpu_job *job, int32_t partitions)
@@ -78,6 +79,19 @@ static void equal_times_at_a_shared_trunk(void)
     check(&job);
 }
 
+/* A steady neighbour in place of messages, GPUs that differ, and one that is slow. */
+static void with_frozen_sources_and_unequal_gpus(void)
+{
+    struct gpu_job job = fixture_job();
+    job.cluster.spread = 0.08;
+    job.cluster.slow_gpu = 5;
+    job.cluster.slow_factor = 2.5;
+    for (uint32_t source = 0; source < GPU_SOURCES; source++) {
+        job.frozen = 1U << source;
+        check(&job);
+    }
+}
+
 static void another_seed_gives_another_run(void)
 {
     struct gpu_job job = fixture_job();
@@ -90,4 +104,5 @@ TEST_MAIN("partitions", TEST(tensor_parallel_over_leaves_and_spines),
           TEST(tensor_parallel_on_one_leaf_without_neighbour),
           TEST(pipeline_and_tensor_parallel_with_chunks_and_stragglers),
           TEST(eager_launches_on_fewer_gpus_than_there_are), TEST(without_any_jitter),
-          TEST(equal_times_at_a_shared_trunk), TEST(another_seed_gives_another_run))
+          TEST(equal_times_at_a_shared_trunk), TEST(with_frozen_sources_and_unequal_gpus),
+          TEST(another_seed_gives_another_run))

@@ -57,7 +57,8 @@ static void a_chunk_waits_for_the_end_of_the_quantum_in_service(void)
     static const int64_t message[][2] = {{0, 1000}};
     struct script script = {message, 1, 0};
     struct contended_link link;
-    contended_link_open(&link, wire, 100, (struct contended_neighbour){&script, next_of_script});
+    contended_link_open(&link, wire, 100,
+                        (struct contended_neighbour){.context = &script, .next = next_of_script});
     struct contended_service s = contended_link_offer(&link, 250, 10);
     CU_ASSERT_EQUAL(s.start_ps, 300);
     CU_ASSERT_EQUAL(link.backlog_ps, 700);
@@ -68,7 +69,8 @@ static void chunks_and_quanta_take_turns(void)
     static const int64_t message[][2] = {{5, 1000}};
     struct script script = {message, 1, 0};
     struct contended_link link;
-    contended_link_open(&link, wire, 100, (struct contended_neighbour){&script, next_of_script});
+    contended_link_open(&link, wire, 100,
+                        (struct contended_neighbour){.context = &script, .next = next_of_script});
     CU_ASSERT_EQUAL(contended_link_offer(&link, 0, 10).start_ps, 0);
     CU_ASSERT_EQUAL(contended_link_offer(&link, 0, 10).start_ps, 110);
     CU_ASSERT_EQUAL(contended_link_offer(&link, 0, 10).start_ps, 220);
@@ -79,7 +81,8 @@ static void the_last_quantum_may_be_short(void)
     static const int64_t message[][2] = {{0, 130}};
     struct script script = {message, 1, 0};
     struct contended_link link;
-    contended_link_open(&link, wire, 100, (struct contended_neighbour){&script, next_of_script});
+    contended_link_open(&link, wire, 100,
+                        (struct contended_neighbour){.context = &script, .next = next_of_script});
     CU_ASSERT_EQUAL(contended_link_offer(&link, 110, 10).start_ps, 130);
     CU_ASSERT_EQUAL(contended_link_offer(&link, 1000, 10).start_ps, 1000);
 }
@@ -97,7 +100,8 @@ static void contention_conserves_bytes(void)
     }
     struct script script = {(const int64_t(*)[2])message, MESSAGES, 0};
     struct contended_link link;
-    contended_link_open(&link, wire, 64, (struct contended_neighbour){&script, next_of_script});
+    contended_link_open(&link, wire, 64,
+                        (struct contended_neighbour){.context = &script, .next = next_of_script});
     for (int i = 0; i < CHUNKS; i++) {
         int64_t bytes = 1 + (i * 31) % 97;
         at += (i * 6151) % 353;
@@ -120,7 +124,8 @@ static void a_saturating_neighbour_halves_the_rate_at_worst(void)
     static const int64_t message[][2] = {{0, 1000000}};
     struct script script = {message, 1, 0};
     struct contended_link link;
-    contended_link_open(&link, wire, 100, (struct contended_neighbour){&script, next_of_script});
+    contended_link_open(&link, wire, 100,
+                        (struct contended_neighbour){.context = &script, .next = next_of_script});
     int64_t end = 0;
     for (int i = 0; i < 100; i++)
         end = contended_link_offer(&link, 50, 100).end_ps;
