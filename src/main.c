@@ -27,6 +27,10 @@ static app_phase *const verify_story[] = {app_input_read, app_lpu_compile, app_l
 static app_phase *const show_story[] = {app_input_read, app_artifact_show, NULL};
 static app_phase *const diff_story[] = {app_input_read, app_artifact_diff, NULL};
 
+/* Where the variance of the time between tokens comes from, on the GPU cluster. */
+static app_phase *const attribute_story[] = {app_input_read, app_record_begin,   app_attribute_run,
+                                             app_record_end, app_attribute_show, NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -38,6 +42,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return show_story;
     case APP_COMMAND_DIFF:
         return diff_story;
+    case APP_COMMAND_ATTRIBUTE:
+        return attribute_story;
     default:
         return story;
     }

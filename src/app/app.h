@@ -12,11 +12,12 @@
 #include "record/record.h"
 #include "serve/requests.h"
 
-struct app_artifact; /* app/artifact.h */
-struct app_lpu;      /* app/lpu.h */
-struct app_gpu;      /* app/gpu.h */
-struct app_values;   /* app/values.h */
-struct app_compare;  /* app/compare.h */
+struct app_artifact;    /* app/artifact.h */
+struct app_attribution; /* app/attribute.h */
+struct app_lpu;         /* app/lpu.h */
+struct app_gpu;         /* app/gpu.h */
+struct app_values;      /* app/values.h */
+struct app_compare;     /* app/compare.h */
 struct app_run;
 
 /* The request as one machine served it. */
@@ -49,7 +50,8 @@ struct app_run {
     struct app_lpu *lpu;           /* NULL where the LPU does not take part */
     struct app_values *values;     /* NULL where no numbers are computed */
     struct app_gpu *gpu;
-    struct app_served served[2]; /* by enum record_machine */
+    struct app_attribution *attribution; /* NULL but for attribute */
+    struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
     char progress[96];        /* how far the run got, for a file that ends early */
     enum base_status verdict; /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
@@ -71,6 +73,9 @@ app_phase app_serve_request; /* the request's way through both machines' doors *
 app_phase app_compare_run;   /* where decisions were made, and what that did to time */
 app_phase app_record_end;    /* the file, complete */
 app_phase app_summary_show;  /* side by side on the terminal, and as JSON */
+
+app_phase app_attribute_run;  /* attribute: one source of variability frozen at a time */
+app_phase app_attribute_show; /* attribute: shares of the variance and of the tail */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */
 app_phase app_artifact_verify; /* verify: what was checked, and what was broken */

@@ -20,7 +20,8 @@ enum {
     OF_VERIFY = 16,
     OF_DIFF = 32,
     OF_SHOW = 64,
-    OF_ANY = 127,
+    OF_ATTRIBUTE = 128,
+    OF_ANY = 255,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -50,6 +51,7 @@ static const struct verb verbs[] = {
     {"verify", OF_VERIFY, APP_COMMAND_VERIFY, "artifact", "verify X"},
     {"diff", OF_DIFF, APP_COMMAND_DIFF, "artifact", "diff X Y"},
     {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
+    {"attribute", OF_ATTRIBUTE, APP_COMMAND_ATTRIBUTE, "configuration file", "attribute FILE"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -185,16 +187,16 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 static const struct option_row rows[] = {
     {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY, key_take, .key = "run.mode",
      .help = "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY, set_take,
+    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, OF_BOTH | OF_REPLAY, key_take, .key = "run.output",
+    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY, key_take, .key = "run.seed",
+    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE, key_take, .key = "run.seed",
      .help = "=N               seed of all draws"},
     {"json", OPTIONAL, OF_RUN | OF_REPLAY, key_take, .key = "run.json", .if_alone = "-",
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY, key_take, .key = "run.quiet",
-     .if_alone = "true", .help = "                no progress, no summary"},
+    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE, key_take,
+     .key = "run.quiet", .if_alone = "true", .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
      .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
     {"check", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_CHECK,
@@ -428,6 +430,8 @@ static void require(struct reading *r)
         generate_require(r);
         implied_add(r->command);
     }
+    if (r->command->kind == APP_COMMAND_ATTRIBUTE)
+        override_add(r->command, base_strdup("run.mode=gpu"));
 }
 
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
@@ -492,6 +496,7 @@ static void usage_print(void)
         "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
         "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
         "[OPTION]...\n"
+        "       lpusim-mp attribute FILE [OPTION]...\n"
         "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n\n"
         "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
         "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
@@ -499,7 +504,10 @@ static void usage_print(void)
         "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
         "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
         "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
-        "and nothing else.\n",
+        "and nothing else.\n\n"
+        "attribute simulates the request on the GPU cluster again and again, each time with one\n"
+        "source of variability frozen, and shows what share of the variance and of the tail of\n"
+        "the time between tokens it takes along. Takes --set, --out, --seed, --quiet.\n",
         stdout);
 }
 

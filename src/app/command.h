@@ -13,14 +13,15 @@
 /* An option may choose a kind behind that of the first word. Those before VERSION need a file. */
 enum app_command_kind {
     APP_COMMAND_RUN,
-    APP_COMMAND_EXPLAIN,  /* compile, and say how near the schedule is to its bound */
-    APP_COMMAND_CHECK,    /* validate, print the effective configuration, run nothing */
-    APP_COMMAND_GENERATE, /* the model's words after a prompt, computed by the LPU */
-    APP_COMMAND_COMPILE,  /* plan and programs into an artifact */
-    APP_COMMAND_REPLAY,   /* RUN with the programs of an artifact */
-    APP_COMMAND_VERIFY,   /* an artifact's programs under the contract */
-    APP_COMMAND_DIFF,     /* two artifacts */
-    APP_COMMAND_SHOW,     /* an artifact */
+    APP_COMMAND_EXPLAIN,   /* compile, and say how near the schedule is to its bound */
+    APP_COMMAND_CHECK,     /* validate, print the effective configuration, run nothing */
+    APP_COMMAND_GENERATE,  /* the model's words after a prompt, computed by the LPU */
+    APP_COMMAND_COMPILE,   /* plan and programs into an artifact */
+    APP_COMMAND_REPLAY,    /* RUN with the programs of an artifact */
+    APP_COMMAND_VERIFY,    /* an artifact's programs under the contract */
+    APP_COMMAND_DIFF,      /* two artifacts */
+    APP_COMMAND_SHOW,      /* an artifact */
+    APP_COMMAND_ATTRIBUTE, /* sources of variability on the GPU cluster */
     APP_COMMAND_VERSION,
     APP_COMMAND_HELP,
     APP_COMMAND_WRONG, /* the report says why */
@@ -31,7 +32,7 @@ struct app_command {
     enum app_command_kind kind;
     const char *file;  /* the .cfg file, or the artifact */
     const char *other; /* DIFF: the second artifact */
-    char **override;   /* "key=value", in the order given; those that GENERATE implies come last */
+    char **override;   /* "key=value", in the order given; those that a verb implies come last */
     size_t overrides, override_capacity;
     /* GENERATE only: */
     const char *prompt;  /* may be empty; NULL: prompt_ids has the prompt */

@@ -4,6 +4,7 @@
 
 #include "app/app.h"
 #include "app/artifact.h"
+#include "app/attribute.h"
 #include "app/compare.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
@@ -28,6 +29,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_lpu_free(run->lpu);
     app_artifact_close(run->artifact);
     app_gpu_free(run->gpu);
+    app_attribution_free(run->attribution);
     app_compare_free(run->compare);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);

@@ -204,6 +204,8 @@ const struct option option_table[] = {
         "times the request is simulated, each with draws of its own"),
     ROW("gpu.partitions", gpu_partitions, COUNT, "0", "1048576", "0",
         "parts of the cluster that ranks simulate side by side; 0: as many as pay off"),
+    ROW("gpu.attribution_repeats", gpu_attribution_repeats, COUNT, "1", "100000", "16",
+        "attribute: times the request is simulated for each source of variability"),
     ROW("gpu.straggler_share", gpu_cluster.straggler_share, SHARE, "0 %", "100 %", "0 %",
         "chance that a GPU is slower than its siblings"),
     ROW("gpu.straggler_slowdown", gpu_cluster.straggler_slowdown, COUNT, "1", "100", "1.5",

@@ -47,9 +47,10 @@ struct scenario {
     bool lpu_reference; /* values are compared with a plain computation of the model */
     struct gpu_chip gpu_chip;
     struct gpu_cluster_spec gpu_cluster;
-    int32_t gpu_partitions;         /* of the cluster over ranks; 0: as many as pay off */
-    int32_t gpu_repeats;            /* times the request is simulated, each with draws of its own */
-    struct config_sources *sources; /* owned; NULL in a scenario made by hand */
+    int32_t gpu_partitions; /* of the cluster over ranks; 0: as many as pay off */
+    int32_t gpu_repeats;    /* times the request is simulated, each with draws of its own */
+    int32_t gpu_attribution_repeats; /* the same, for each source that attribute freezes */
+    struct config_sources *sources;  /* owned; NULL in a scenario made by hand */
 };
 
 #endif

@@ -61,6 +61,19 @@ struct record_compare_share {
     int64_t time_ps;
 };
 
+struct record_compare_attribution {
+    char frozen[2 * RECORD_NAME_BYTES];
+    double mean_ps;
+    int64_t p50_ps, p99_ps;
+    double deviation_ps, variance_share, variance_error, tail_share;
+};
+
+struct record_compare_interval {
+    char frozen[2 * RECORD_NAME_BYTES];
+    int32_t repeat, step;
+    int64_t interval_ps;
+};
+
 struct record_compare_metric {
     char metric[2 * RECORD_NAME_BYTES];
     uint8_t machine;

@@ -376,6 +376,25 @@ static const struct record_column compare_metrics[] = {
     TEXT(record_compare_metric, units, "unit of the value"),
 };
 
+static const struct record_column compare_attribution[] = {
+    TEXT(record_compare_attribution, frozen, "what stood still; the last row: interactions"),
+    REAL(record_compare_attribution, mean_ps, "ps", "mean time between tokens"),
+    TIME(record_compare_attribution, p50_ps, "ps", "its median"),
+    TIME(record_compare_attribution, p99_ps, "ps", "its 99th percentile, nearest rank"),
+    REAL(record_compare_attribution, deviation_ps, "ps", "its standard deviation"),
+    REAL(record_compare_attribution, variance_share, "1", "share of the variance that went away"),
+    REAL(record_compare_attribution, variance_error, "1", "standard error of that share"),
+    REAL(record_compare_attribution, tail_share, "1", "share of p99 - p50 that went away"),
+};
+
+static const struct record_column compare_intervals[] = {
+    TEXT(record_compare_interval, frozen, "what stood still, see /compare/attribution"),
+    INDEX(record_compare_interval, repeat, "simulation of the request, from 0"),
+    INDEX(record_compare_interval, step,
+          "decode step that ends the interval, prompt chunks counted"),
+    TIME(record_compare_interval, interval_ps, "ps", "time from token to token"),
+};
+
 #define TABLE(group, description, row, columns)                                                    \
     {                                                                                              \
         group, description, sizeof(struct row), columns, sizeof(columns) / sizeof(columns[0])      \
@@ -438,6 +457,12 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                     record_compare_share, compare_shares),
     [RECORD_COMPARE_METRICS] = TABLE("/compare/metrics", "the figures of the summary",
                                      record_compare_metric, compare_metrics),
+    [RECORD_COMPARE_ATTRIBUTION] =
+        TABLE("/compare/attribution", "sources of variability, frozen one by one (attribute)",
+              record_compare_attribution, compare_attribution),
+    [RECORD_COMPARE_INTERVALS] =
+        TABLE("/compare/intervals", "what the attribution was made from (attribute)",
+              record_compare_interval, compare_intervals),
 };
 
 const struct record_schema *record_layout(enum record_table table)
