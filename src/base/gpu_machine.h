@@ -39,6 +39,13 @@ struct gpu_chip {
     double power_w;
 };
 
+enum gpu_neighbour_pattern {
+    GPU_NEIGHBOUR_ALL_TO_ALL,
+    GPU_NEIGHBOUR_REPLICA, /* another replica's rings: each process to the next */
+    GPU_NEIGHBOUR_STORAGE, /* into every GPU from elsewhere */
+    GPU_NEIGHBOUR_PATTERNS
+};
+
 /* A cluster: nodes of GPUs on NVSwitch, nodes on an InfiniBand fat tree. Rates are each way. */
 struct gpu_cluster_spec {
     int32_t nodes, gpus_per_node;
@@ -62,10 +69,15 @@ struct gpu_cluster_spec {
     int32_t slow_gpu;   /* the one whose kernels take slow_factor times as long */
     double slow_factor; /* 1 or less: it is as fast as the others */
     double spread; /* fastest to slowest GPU of the model, whiskers of a box plot, of the median */
-    /* The neighbour: another tenant whose all-to-all shares links and switches. */
+    /* The neighbour: another tenant whose traffic shares links and switches. */
     bool neighbour;
-    double neighbour_load; /* share of a link's rate that it offers */
+    unsigned neighbour_pattern; /* enum gpu_neighbour_pattern */
+    double neighbour_load;      /* share of a link's rate that it offers */
     int64_t neighbour_message_bytes;
+    /* Another tenant's kernels on the same GPUs: share of the time that they run, mean length of
+     * one run, shares of SMs and of bandwidth that they hold meanwhile. */
+    double tenant_load, tenant_sms, tenant_bandwidth;
+    int64_t tenant_run_ps;
 };
 
 #endif

@@ -20,6 +20,8 @@ enum base_random_purpose {
     BASE_RANDOM_PLAY = 10,     /* synthetic loads of benchmarks and tests */
     BASE_RANDOM_EAGER = 11,    /* framework's share of an eager op */
     BASE_RANDOM_SPREAD = 12,   /* speed of a GPU among those of its model */
+    BASE_RANDOM_CACHE = 13,    /* hits and misses in L2 */
+    BASE_RANDOM_TENANT = 14,   /* runs and pauses of another tenant's kernels */
 };
 
 /* 64 random bits. */

@@ -23,6 +23,10 @@
 
 static const char *const modes[] = {
     [SCENARIO_LPU] = "lpu", [SCENARIO_GPU] = "gpu", [SCENARIO_BOTH] = "both", NULL};
+static const char *const patterns[] = {[GPU_NEIGHBOUR_ALL_TO_ALL] = "all_to_all",
+                                       [GPU_NEIGHBOUR_REPLICA] = "replica",
+                                       [GPU_NEIGHBOUR_STORAGE] = "storage",
+                                       NULL};
 static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
 
 const struct option_section option_sections[] = {
@@ -217,11 +221,24 @@ const struct option option_table[] = {
     ROW("gpu.spread", gpu_cluster.spread, SHARE, "0 %", "50 %", "0 %",
         "fastest to slowest GPU of the model, from whisker to whisker of a box plot"),
     BOOL_ROW("gpu.neighbour", gpu_cluster.neighbour, "false",
-             "another tenant shares links and switches (all-to-all traffic)"),
+             "another tenant shares links and switches"),
+    CHOICE_ROW(
+        "gpu.neighbour_pattern", gpu_cluster.neighbour_pattern, patterns, "all_to_all",
+        "its traffic: all-to-all exchanges, the rings of another replica, or what comes from "
+        "storage"),
     ROW("gpu.neighbour_load", gpu_cluster.neighbour_load, SHARE, "0 %", "95 %", "30 %",
         "share of a link's rate that the other tenant offers"),
     ROW("gpu.neighbour_message", gpu_cluster.neighbour_message_bytes, BYTES, "1 B", "1 GiB",
         "256 KiB", "bytes of one message of the other tenant"),
+    ROW("gpu.tenant_load", gpu_cluster.tenant_load, SHARE, "0 %", "95 %", "0 %",
+        "share of the time that another tenant's kernels run on the same GPUs: prefill beside "
+        "decode"),
+    ROW("gpu.tenant_run", gpu_cluster.tenant_run_ps, TIME, "1 us", "10 s", "5 ms",
+        "mean length of one such run"),
+    ROW("gpu.tenant_sms", gpu_cluster.tenant_sms, SHARE, "0 %", "99 %", "50 %",
+        "SMs that it holds meanwhile"),
+    ROW("gpu.tenant_bandwidth", gpu_cluster.tenant_bandwidth, SHARE, "0 %", "99 %", "30 %",
+        "L2 and HBM bandwidth that it asks for meanwhile"),
 
     ROW("gpu.cluster.nodes", gpu_cluster.nodes, COUNT, "1", "4096", REQUIRED, "nodes"),
     ROW("gpu.cluster.gpus_per_node", gpu_cluster.gpus_per_node, COUNT, "1", "72", REQUIRED,

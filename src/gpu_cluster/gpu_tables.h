@@ -11,7 +11,8 @@ enum gpu_decision {
     GPU_DECISION_LAUNCH,      /* host: a kernel or graph launch */
     GPU_DECISION_DISPATCH,    /* block scheduler: a block to an SM */
     GPU_DECISION_WAVE,        /* block scheduler: a round over the free SMs */
-    GPU_DECISION_MEMORY,      /* L2 and HBM: a block's share of bandwidth, one a block */
+    GPU_DECISION_HIT,         /* L2: a line of 128 bytes is there */
+    GPU_DECISION_MISS,        /* L2: it is not, and comes from HBM */
     GPU_DECISION_ARBITRATION, /* link: which flow goes next, one a chunk and hop */
     GPU_DECISION_COLLECTIVE,  /* collective kernel: a chunk forwarded */
     GPU_DECISION_BATCH,       /* engine: a batch formed */

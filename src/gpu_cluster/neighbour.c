@@ -17,7 +17,8 @@ struct neighbour_exchange neighbour_exchange_of(const struct gpu_cluster_spec *s
     int32_t gpus = spec->nodes * spec->gpus_per_node;
     bool one_node = spec->nodes == 1;
     struct wire port = {.bytes_per_s = one_node ? spec->nvlink_bytes_per_s : spec->nic_bytes_per_s};
-    int32_t through_port = one_node ? gpus - 1 : gpus - spec->gpus_per_node;
+    bool most_cross = spec->neighbour_pattern == GPU_NEIGHBOUR_ALL_TO_ALL && !one_node;
+    int32_t through_port = most_cross ? gpus - spec->gpus_per_node : gpus - 1;
     double message_ps = (double)wire_transfer_ps(&port, spec->neighbour_message_bytes);
     double period_ps = through_port * message_ps / spec->neighbour_load;
     double widest = phases_share * period_ps / (gpus - 1);
@@ -25,6 +26,7 @@ struct neighbour_exchange neighbour_exchange_of(const struct gpu_cluster_spec *s
     return (struct neighbour_exchange){
         .seed = seed,
         .gpus = gpus,
+        .pattern = spec->neighbour_pattern,
         .message_bytes = spec->neighbour_message_bytes,
         .phase_ps = llround(phase_ps),
         .pause_ps = period_ps - phase_ps * (gpus - 1),
@@ -113,12 +115,27 @@ static void add_flow(struct neighbour_source *source, struct neighbour_flow flow
     source->flow[source->flows++] = flow;
 }
 
-static void add_pair(struct neighbour_source *sources, const struct gpu_topology *topology,
-                     int32_t from, int32_t phase)
+/* To whom the process beside `from` sends in a phase; storage: from whose place it comes. */
+static int32_t peer_of(const struct gpu_topology *topology, unsigned pattern, int32_t from,
+                       int32_t phase)
 {
-    struct gpu_path path = gpu_topology_path(topology, from, (from + phase) % topology->gpus);
+    switch (pattern) {
+    case GPU_NEIGHBOUR_REPLICA:
+        return (from + 1) % topology->gpus;
+    case GPU_NEIGHBOUR_STORAGE:
+        return (from + topology->gpus_per_node) % topology->gpus;
+    default:
+        return (from + phase) % topology->gpus;
+    }
+}
+
+static void add_pair(struct neighbour_source *sources, const struct gpu_topology *topology,
+                     unsigned pattern, int32_t from, int32_t phase)
+{
+    int32_t to = peer_of(topology, pattern, from, phase);
+    struct gpu_path path = gpu_topology_path(topology, from, to);
     struct neighbour_flow flow = {.phase = phase, .from = from};
-    for (int32_t i = 0; i < path.links; i++) {
+    for (int32_t i = pattern == GPU_NEIGHBOUR_STORAGE ? path.links - 1 : 0; i < path.links; i++) {
         add_flow(&sources[path.link[i]], flow);
         flow.offset_ps += topology->wires.wire[path.link[i]].latency;
     }
@@ -131,7 +148,7 @@ struct neighbour_source *neighbour_sources_create(const struct neighbour_exchang
     struct neighbour_source *sources = base_alloc(links, sizeof *sources);
     for (int32_t phase = 1; phase < topology->gpus; phase++) {
         for (int32_t from = 0; from < topology->gpus; from++) {
-            add_pair(sources, topology, from, phase);
+            add_pair(sources, topology, exchange->pattern, from, phase);
         }
     }
     for (size_t i = 0; i < links; i++) {

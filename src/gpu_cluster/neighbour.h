@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The neighbour: another tenant whose all-to-all shares the links, open loop.
+/* The neighbour: another tenant whose traffic shares the links, open loop.
  *
  * Exchange e begins at a time drawn by key. In its phase s = 1 .. n - 1 the process beside GPU g
- * sends one message to the process beside GPU g + s (mod n), with a start drawn by key within the
- * phase. A message reaches every link of its path at its start plus the latencies before it:
- * queueing upstream does not delay it downstream, so the traffic of a link is a pure function of
- * the seed, and partitions need not talk about it. */
+ * sends one message to the process beside GPU g + s (all-to-all) or g + 1 (another replica's rings,
+ * mod n), with a start drawn by key within the phase; or each GPU receives one from storage, over
+ * its NIC alone. A message reaches every link of its path at its start plus the latencies before
+ * it: queueing upstream does not delay it downstream, so the traffic of a link is a pure function
+ * of the seed, and partitions need not talk about it. */
 #ifndef GPU_CLUSTER_NEIGHBOUR_H
 #define GPU_CLUSTER_NEIGHBOUR_H
 
@@ -18,6 +19,7 @@
 struct neighbour_exchange {
     uint64_t seed;
     int32_t gpus;
+    unsigned pattern;
     int64_t message_bytes;
     int64_t phase_ps; /* from one phase to the next */
     double pause_ps;  /* mean of the exponential pause after the last phase */

@@ -2,24 +2,66 @@
 /* Blocks to SMs: a grid goes out in waves over the SMs free when each wave starts. */
 #include <math.h>
 
+#include "gpu_cluster/cache.h"
 #include "gpu_cluster/variation.h"
 #include "gpu_cluster/world.h"
+
+/* What leaves for the next stage, while its blocks hold SMs. */
+static struct gpu_taken taken_by_send(const struct gpu_world *world, const struct gpu_state *gpu)
+{
+    int32_t working = world->plan.tensor * world->plan.stages;
+    int32_t peer = (gpu->gpu + world->plan.tensor) % working;
+    struct gpu_path path = gpu_topology_path(&world->topology, gpu->gpu, peer);
+    const struct wire *port = &world->topology.wires.wire[path.link[0]];
+    return gpu_taken_by_collective(world->job.cluster.collective_channels,
+                                   (double)port->bytes_per_s);
+}
+
+static struct gpu_taken taken_at(struct gpu_world *world, const struct gpu_state *gpu,
+                                 int64_t now_ps)
+{
+    const struct gpu_job *job = &world->job;
+    struct gpu_taken taken = {0};
+    if (now_ps < gpu->sms_free_ps) {
+        taken = taken_by_send(world, gpu);
+    }
+    if (job->cluster.tenant_load <= 0) {
+        return taken;
+    }
+    if (gpu_source_is_frozen(job, GPU_SOURCE_TENANT)) {
+        return gpu_taken_together(taken, gpu_taken_steadily(&job->chip, &job->cluster));
+    }
+    bool runs = gpu_tenant_runs(&world->tenant, &job->cluster, job->seed, now_ps);
+    return gpu_taken_together(taken, gpu_taken_by_tenant(&job->chip, &job->cluster, runs));
+}
+
+static void count_wave(struct gpu_world *world, int32_t step, int32_t blocks,
+                       const struct gpu_cache_outcome *cache)
+{
+    gpu_world_count(world, step, GPU_DECISION_WAVE, 1);
+    gpu_world_count(world, step, GPU_DECISION_DISPATCH, blocks);
+    gpu_world_count(world, step, GPU_DECISION_HIT, cache->hits);
+    gpu_world_count(world, step, GPU_DECISION_MISS, cache->misses);
+}
 
 static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps,
                           int64_t floor_ps)
 {
-    const struct gpu_chip *chip = &world->job.chip;
-    int32_t taken = now_ps < gpu->sms_free_ps ? world->job.cluster.collective_channels : 0;
-    int32_t sms = chip->sms - taken, slots = gpu_kernel_slots(&gpu->kernel, sms);
+    struct gpu_taken taken = taken_at(world, gpu, now_ps);
+    struct gpu_chip chip = gpu_chip_left(&world->job.chip, &taken);
+    int32_t slots = gpu_kernel_slots(&gpu->kernel, chip.sms);
     int32_t blocks = gpu->blocks_left < slots ? gpu->blocks_left : slots;
+    struct gpu_cache_outcome cache =
+        gpu_cache_wave(&world->job, &gpu->kernel, blocks, gpu->gpu, gpu->waves,
+                       gpu_draw_index(gpu->step, gpu->sequence));
+    struct gpu_kernel kernel = gpu->kernel;
     enum gpu_bound bound;
-    int64_t ps = gpu_kernel_wave_ps(chip, &gpu->kernel, blocks, sms, gpu->waves == 0, &bound);
+    kernel.block_hbm_bytes = cache.block_hbm_bytes;
+    int64_t ps = gpu_kernel_wave_ps(&chip, &kernel, blocks, chip.sms, gpu->waves == 0, &bound);
     gpu->bound = gpu->waves == 0 ? bound : gpu->bound;
     gpu->waves++;
     gpu->blocks_left -= blocks;
-    gpu_world_count(world, gpu->step, GPU_DECISION_WAVE, 1);
-    gpu_world_count(world, gpu->step, GPU_DECISION_DISPATCH, blocks);
-    gpu_world_count(world, gpu->step, GPU_DECISION_MEMORY, blocks);
+    count_wave(world, gpu->step, blocks, &cache);
     int64_t lasts = llround((double)(ps + floor_ps) * gpu->kernel_factor);
     gpu_world_post(
         world,

@@ -10,11 +10,13 @@ const char *gpu_source_name(enum gpu_source source)
         [GPU_SOURCE_LAUNCH] = "host launches",
         [GPU_SOURCE_ENGINE] = "engine between steps",
         [GPU_SOURCE_KERNEL] = "clock and HBM, per kernel",
+        [GPU_SOURCE_CACHE] = "L2 outcomes",
         [GPU_SOURCE_SPREAD] = "spread between GPUs",
         [GPU_SOURCE_SLOW] = "slow GPUs",
         [GPU_SOURCE_ROUTING] = "choice of experts",
         [GPU_SOURCE_ARBITRATION] = "link arbitration",
         [GPU_SOURCE_NEIGHBOUR] = "neighbour's messages",
+        [GPU_SOURCE_TENANT] = "another tenant's kernels",
         [GPU_SOURCE_CONTEXT] = "growing context",
     };
     return name[source];
@@ -36,6 +38,10 @@ bool gpu_source_is_present(const struct gpu_job *job, enum gpu_source source)
         return chip->engine_jitter_cv > 0;
     case GPU_SOURCE_KERNEL:
         return chip->kernel_jitter_cv > 0;
+    case GPU_SOURCE_CACHE:
+        return true;
+    case GPU_SOURCE_TENANT:
+        return spec->tenant_load > 0;
     case GPU_SOURCE_SPREAD:
         return spec->spread > 0;
     case GPU_SOURCE_SLOW:

@@ -16,11 +16,13 @@ enum gpu_source {
     GPU_SOURCE_LAUNCH,      /* host: eager launches, the launch of a captured graph */
     GPU_SOURCE_ENGINE,      /* host: scheduling, inputs, sampling of a step */
     GPU_SOURCE_KERNEL,      /* clock and HBM: one factor a kernel */
+    GPU_SOURCE_CACHE,       /* hits and misses in L2 */
     GPU_SOURCE_SPREAD,      /* GPUs of one model differ; frozen: all are the median */
     GPU_SOURCE_SLOW,        /* slow GPUs; frozen: healthy */
     GPU_SOURCE_ROUTING,     /* experts that tokens choose; frozen: evenly */
     GPU_SOURCE_ARBITRATION, /* where in the neighbour's turn a chunk comes; frozen: half of it */
     GPU_SOURCE_NEIGHBOUR,   /* the neighbour's messages; frozen: a steady stream of the same load */
+    GPU_SOURCE_TENANT,      /* kernels of others on the same GPUs; frozen: their mean share */
     GPU_SOURCE_CONTEXT,     /* keys grow token by token; frozen: half of what is generated */
     GPU_SOURCES
 };

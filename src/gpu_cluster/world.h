@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "gpu_cluster/contention.h"
 #include "gpu_cluster/event.h"
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/neighbour.h"
@@ -71,6 +72,7 @@ struct gpu_world {
     struct contended_link *link; /* [links of the topology]; open only where home is here */
     struct neighbour_exchange exchange;
     struct neighbour_source *source; /* NULL: no neighbour */
+    struct gpu_tenant tenant;        /* whose kernels run on the same GPUs */
     struct engine *engine;
     /* Least latency from a GPU towards another partition: from the GPUs here; from any GPU to any
      * peer. */

@@ -86,6 +86,9 @@ static void with_frozen_sources_and_unequal_gpus(void)
     job.cluster.spread = 0.08;
     job.cluster.slow_gpu = 5;
     job.cluster.slow_factor = 2.5;
+    job.cluster.tenant_load = 0.4;
+    job.cluster.tenant_run_ps = INT64_C(300000000);
+    job.cluster.tenant_sms = job.cluster.tenant_bandwidth = 0.5;
     for (uint32_t source = 0; source < GPU_SOURCES; source++) {
         job.frozen = 1U << source;
         check(&job);
