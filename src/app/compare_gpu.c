@@ -66,6 +66,9 @@ static void add_decisions(struct app_compare *compare, const struct app_gpu *gpu
         app_compare_decision(compare, RECORD_GPU, RECORD_RUN_TIME,
                              gpu_decision_name((enum gpu_decision) class),
                              gpu->totals.decisions[class], decode > 0 ? (double)sum / decode : 0);
+        if (compare->machine[RECORD_LPU].runs) /* no instruction of a program decides anything */
+            app_compare_decision(compare, RECORD_LPU, RECORD_RUN_TIME,
+                                 gpu_decision_name((enum gpu_decision) class), 0, 0);
     }
 }
 

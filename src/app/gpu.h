@@ -50,8 +50,8 @@ void app_gpu_free(struct app_gpu *gpu);
 /* Collective. Fills the job; BASE_USAGE or BASE_DOES_NOT_FIT where it is impossible. */
 enum base_status app_gpu_check(struct app_run *run);
 
-/* Collective. Rows of one simulation into the file; kernels, collectives and links of the first one
- * only. `world` is NULL on ranks without a partition. */
+/* Collective. Rows of one simulation into the file; kernels, collectives, links and decisions of
+ * the first one only, which has been tallied. `world` is NULL on ranks without a partition. */
 enum base_status app_gpu_record(struct app_run *run, struct gpu_world *world, int32_t repeat);
 
 /* Collective. Adds what the tables of a finished world say; `world` as above. */

@@ -157,6 +157,20 @@ static void record_links(struct app_run *run, const struct gpu_tables *tables, i
     base_free(row);
 }
 
+/* All ranks have the sums of all. */
+static void record_decisions(struct app_run *run)
+{
+    size_t count = (size_t)run->gpu->steps * GPU_DECISION_CLASSES;
+    struct record_gpu_decision *row = base_alloc(count, sizeof *row);
+    for (size_t i = 0; i < count; i++)
+        row[i] = (struct record_gpu_decision){.step = (int32_t)(i / GPU_DECISION_CLASSES),
+                                              .decision = (uint8_t)(i % GPU_DECISION_CLASSES),
+                                              .count = run->gpu->decisions[i]};
+    record_append(run->file, record_layout(RECORD_GPU_DECISIONS), row,
+                  parallel_is_first() ? count : 0);
+    base_free(row);
+}
+
 enum base_status app_gpu_record(struct app_run *run, struct gpu_world *world, int32_t repeat)
 {
     if (!run->file)
@@ -167,6 +181,7 @@ enum base_status app_gpu_record(struct app_run *run, struct gpu_world *world, in
         record_kernels(run, &tables, repeat);
         record_collectives(run, &tables, repeat);
         record_links(run, &tables, repeat);
+        record_decisions(run);
     }
     return record_flush_if_due(run->file, run->progress, 5.0);
 }

@@ -10,6 +10,7 @@
 #include "app/compare.h"
 #include "app/gpu.h"
 #include "app/json.h"
+#include "app/ledger.h"
 #include "app/lpu.h"
 #include "app/text.h"
 #include "app/values.h"
@@ -309,6 +310,10 @@ static void print_decisions_of(const struct app_run *run, const struct paint *p,
 static void print_decisions(const struct app_run *run, const struct paint *p)
 {
     print_title(p, "Decisions behind one token");
+    if (run->lpu && run->gpu) {
+        app_ledger_print(run->compare, LABEL, p->dim, p->off);
+        return;
+    }
     if (run->lpu) {
         print_decisions_of(run, p, RECORD_LPU, RECORD_COMPILE_TIME, "LPU, compile time");
         print_decisions_of(run, p, RECORD_LPU, RECORD_RUN_TIME, "LPU, run time");

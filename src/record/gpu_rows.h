@@ -34,6 +34,12 @@ struct record_gpu_link {
     int64_t bytes, neighbour_bytes, chunks, neighbour_messages;
 };
 
+struct record_gpu_decision {
+    int32_t step;
+    uint8_t decision; /* enum gpu_decision */
+    int64_t count;
+};
+
 struct record_serve_request {
     uint8_t machine;
     int32_t request, prompt_tokens, output_tokens;

@@ -49,6 +49,11 @@ static const char *const gpu_op_label[] = {
     "send",         "receive",  NULL};
 static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
 
+/* In the order of enum gpu_decision, with gpu_decision_name's names. */
+static const char *const gpu_decision_label[] = {
+    "launches",     "block dispatches",  "waves",   "L2 hits", "L2 misses",
+    "arbitrations", "collective chunks", "batches", NULL};
+
 static const struct record_column model_ops[] = {
     CODE(record_model_op, phase, phase_label, "kind of step"),
     INDEX(record_model_op, op, "place in the graph; an op needs only ops before it"),
@@ -331,6 +336,12 @@ static const struct record_column gpu_links[] = {
     WIDE(record_gpu_link, neighbour_messages, "1", "messages of other tenants"),
 };
 
+static const struct record_column gpu_decisions[] = {
+    INDEX(record_gpu_decision, step, "step, see /gpu/steps"),
+    CODE(record_gpu_decision, decision, gpu_decision_label, "class of decision"),
+    WIDE(record_gpu_decision, count, "1", "decisions of all GPUs and links in that step"),
+};
+
 static const struct record_column serve_requests[] = {
     CODE(record_serve_request, machine, machine_label, "machine"),
     INDEX(record_serve_request, request, "place in the trace, from 0"),
@@ -447,6 +458,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
               record_gpu_collective, gpu_collectives),
     [RECORD_GPU_LINKS] =
         TABLE("/gpu/links", "links over the whole first simulation", record_gpu_link, gpu_links),
+    [RECORD_GPU_DECISIONS] = TABLE(
+        "/gpu/decisions", "the ledger of the first simulation: run-time decisions of each step",
+        record_gpu_decision, gpu_decisions),
     [RECORD_SERVE_REQUESTS] = TABLE("/serve/requests", "requests at each machine's door",
                                     record_serve_request, serve_requests),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",

@@ -75,7 +75,11 @@ static void gpu_ops_and_bounds_have_the_clusters_names(void)
     const char *const *op = labels_of(RECORD_GPU_KERNELS, "op");
     const char *const *bound = labels_of(RECORD_GPU_KERNELS, "bound");
     CU_ASSERT_EQUAL_FATAL(label_count(op), GPU_OP_COUNT);
+    const char *const *decision = labels_of(RECORD_GPU_DECISIONS, "decision");
     CU_ASSERT_EQUAL_FATAL(label_count(bound), GPU_BOUND_COUNT);
+    CU_ASSERT_EQUAL_FATAL(label_count(decision), GPU_DECISION_CLASSES);
+    for (int i = 0; i < GPU_DECISION_CLASSES; i++)
+        CU_ASSERT_STRING_EQUAL(decision[i], gpu_decision_name((enum gpu_decision)i));
     for (int i = 0; i < GPU_OP_COUNT; i++)
         CU_ASSERT_STRING_EQUAL(op[i], gpu_op_name((enum gpu_op)i));
     for (int i = 0; i < GPU_BOUND_COUNT; i++)
