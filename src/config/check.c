@@ -267,6 +267,37 @@ static char *sequences_have_seats(const struct scenario *s)
                        s->workload.sequences);
 }
 
+static int64_t all_gpus(const struct scenario *s)
+{
+    return (int64_t)s->gpu_cluster.nodes * s->gpu_cluster.gpus_per_node;
+}
+
+static char *slow_gpu_exists(const struct scenario *s)
+{
+    if (s->gpu_cluster.slow_gpu < all_gpus(s))
+        return NULL;
+    return base_format("%d; the cluster has %lld GPUs: 0 to %lld", s->gpu_cluster.slow_gpu,
+                       (long long)all_gpus(s), (long long)all_gpus(s) - 1);
+}
+
+static char *gap_has_launch(const struct scenario *s)
+{
+    if (s->gpu_chip.launch_ps <= s->gpu_chip.eager_gap_ps)
+        return NULL;
+    return base_format("%lld ps is less than the launch that is part of it, gpu.chip.launch = %lld "
+                       "ps",
+                       (long long)s->gpu_chip.eager_gap_ps, (long long)s->gpu_chip.launch_ps);
+}
+
+/* Inside a node nobody uses a NIC. */
+static char *storage_has_company(const struct scenario *s)
+{
+    if (s->gpu_cluster.neighbour_pattern != GPU_NEIGHBOUR_STORAGE || s->gpu_cluster.nodes > 1)
+        return NULL;
+    return base_strdup("storage shares NICs, which nobody else uses on one node; all_to_all or "
+                       "replica is wanted");
+}
+
 static const struct rule rules[] = {
     {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
     {OPTION_SHARED, prompt_has_values, {"workload.prompt", "workload.prompt_ids", "values"}},
@@ -311,6 +342,11 @@ static const struct rule rules[] = {
      gpus_exist,
      {"gpu.tensor_parallel", "gpu.pipeline_parallel", "gpu.cluster.nodes",
       "gpu.cluster.gpus_per_node"}},
+    {OPTION_GPU,
+     slow_gpu_exists,
+     {"gpu.slow_gpu", "gpu.cluster.nodes", "gpu.cluster.gpus_per_node"}},
+    {OPTION_GPU, gap_has_launch, {"gpu.chip.eager_gap", "gpu.chip.launch"}},
+    {OPTION_GPU, storage_has_company, {"gpu.neighbour_pattern", "gpu.cluster.nodes"}},
     {OPTION_GPU, fp8_exists, {"gpu.weight_element", "gpu.chip.fp8_rate", "gpu.chip.name"}},
 };
 

@@ -109,23 +109,11 @@ static void check_rates(const struct gpu_job *job, struct base_report *report)
     check_positive(spec->kv_bytes, "kv bytes an element", report);
 }
 
-static void check_neighbour(const struct gpu_job *job, struct base_report *report)
-{
-    const struct gpu_cluster_spec *spec = &job->cluster;
-    bool storage = spec->neighbour && spec->neighbour_pattern == GPU_NEIGHBOUR_STORAGE;
-    if (storage && spec->nodes == 1) {
-        base_report_add(report, NULL, 0,
-                        "gpu.neighbour_pattern = storage shares NICs, which nobody else uses on "
-                        "one node; all_to_all or replica is wanted");
-    }
-}
-
 bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report)
 {
     size_t before = report->count;
     check_rates(job, report);
     check_split(job, report);
-    check_neighbour(job, report);
     if (report->count == before) {
         check_memory(job, report);
     }

@@ -137,20 +137,8 @@ static void patterns_use_the_links_that_they_should(void)
     CU_ASSERT_TRUE(out > 0 && in > 0 && inside > 0);
 }
 
-static void storage_on_one_node_is_refused(void)
-{
-    struct gpu_job job = fixture_job();
-    struct base_report report = {0};
-    job.cluster.nodes = 1;
-    job.cluster.gpus_per_node = 8;
-    CU_ASSERT_TRUE(gpu_job_is_valid(&job, &report));
-    job.cluster.neighbour_pattern = GPU_NEIGHBOUR_STORAGE;
-    CU_ASSERT_FALSE(gpu_job_is_valid(&job, &report));
-    base_report_release(&report);
-}
-
 TEST_MAIN("contention", TEST(blocks_that_lost_their_sms_need_a_second_wave),
           TEST(memory_is_shared_and_never_taken_whole),
           TEST(a_tenant_runs_for_its_share_of_the_time), TEST(a_tenant_makes_kernels_longer),
           TEST(every_line_is_a_hit_or_a_miss), TEST(outcomes_scatter_around_the_mean_of_the_kernel),
-          TEST(patterns_use_the_links_that_they_should), TEST(storage_on_one_node_is_refused))
+          TEST(patterns_use_the_links_that_they_should))
