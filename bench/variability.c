@@ -242,6 +242,7 @@ static struct values eager_all_reduces(const struct gpu_job *job)
     bare.workload.decode_tokens = 500;
     bare.bucket.max_sequence = bare.workload.prompt_tokens + 500;
     bare.chip.engine_schedule_ps = bare.chip.engine_inputs_ps = bare.chip.engine_sampling_ps = 0;
+    bare.chip.engine_sequence_ps = 0;
     bare.chip.engine_broadcast_ps = 1;
     struct gpu_world *world = gpu_world_create_from(&bare, all_reduces_of(&bare, 1),
                                                     gpu_topology_fat_tree(&bare.cluster), 0, 1);
