@@ -39,9 +39,9 @@ static void print_heads(const struct both *b)
     const struct app_artifact *side[] = {b->x, b->y};
     for (int n = 0; n < 2; n++) {
         const struct app_lpu_outline *o = &side[n]->outline;
-        printf("%c  %s: %s, %" PRId32 " stages x %" PRId32 ", sha256 %.16s...\n", "XY"[n],
-               record_artifact_path(side[n]->file), side[n] -> model.name, o->stages, o->group,
-               record_artifact_digest(side[n]->file));
+        printf("%c  %s: %s, %" PRId32 " stage%s x %" PRId32 ", sha256 %.16s...\n", "XY"[n],
+               record_artifact_path(side[n]->file), side[n] -> model.name, o->stages,
+               o->stages == 1 ? "" : "s", o->group, record_artifact_digest(side[n]->file));
     }
 }
 

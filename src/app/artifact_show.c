@@ -50,6 +50,25 @@ static void print_origin(const struct app_artifact *a, const struct app_artifact
            a->outline.prefill_rows, s->workload.prompt_tokens);
 }
 
+/* Splits that were not taken: the length of their decode step, or that they do not fit. */
+static void print_rivals(const struct app_artifact *a)
+{
+    const struct app_lpu_outline *o = &a->outline;
+    const char *before = "; not ";
+    for (size_t i = 0; i < a->candidates; i++) {
+        const struct partition_candidate *c = &a->candidate[i];
+        if (c->stages == o->stages && c->group == o->group)
+            continue;
+        if (c->fits)
+            printf("%s%" PRId32 " x %" PRId32 " (%s cycles)", before, c->stages, c->group,
+                   app_text_count(c->decode_cycles).text);
+        else
+            printf("%s%" PRId32 " x %" PRId32 " (does not fit)", before, c->stages, c->group);
+        before = ", ";
+    }
+    puts("");
+}
+
 static void print_machine(const struct app_artifact *a, const struct lpu_topology *topology)
 {
     const struct lpu_chip *chip = &a->scenario.lpu_chip;
@@ -61,13 +80,7 @@ static void print_machine(const struct app_artifact *a, const struct lpu_topolog
     print_label("split");
     printf("%" PRId32 " stage%s x %" PRId32 " chip%s", o->stages, plural(o->stages), o->group,
            plural(o->group));
-    for (size_t i = 0; i < a->candidates; i++)
-        if (a->candidate[i].stages != o->stages || a->candidate[i].group != o->group)
-            printf("%s%" PRId32 " x %" PRId32 " %s", i ? ", " : "; not ", a->candidate[i].stages,
-                   a->candidate[i].group,
-                   a->candidate[i].fits ? app_text_count(a->candidate[i].decode_cycles).text
-                                        : "does not fit");
-    puts("");
+    print_rivals(a);
 }
 
 /* "attention 5": a block by its place in embed, attention 0, mlp 0 in two shares, ..., head. The

@@ -70,6 +70,24 @@ static void leave(struct flight *f, struct seat *seat)
     seat->batch = f->seated < f->batches ? f->seated++ : -1;
 }
 
+/* Whether a sequence of a decode step waits at position 0 for a longer prompt of its batch. */
+static bool has_waiting(const struct flight *f, const struct record_lpu_step *step)
+{
+    for (int32_t s = 0; s < f->run->scenario.bucket.batch; s++)
+        if (app_lpu_prompt_rows(f->run, step->sequence + s) + step->round < 0)
+            return true;
+    return false;
+}
+
+/* Cycles from the start of a step to where the next of its batch may begin: prompts need not wait
+ * for what they give, unless both would write one row. */
+static int64_t lead_of(const struct flight *f, const struct record_lpu_step *step,
+                       enum partition_phase phase)
+{
+    bool alone = phase != PARTITION_PREFILL && (step->round >= 0 || has_waiting(f, step));
+    return alone ? app_lpu_latency_cycles(f->run, phase) : 1;
+}
+
 static void plan_step(struct flight *f, int32_t number)
 {
     const struct app_run *run = f->run;
@@ -80,7 +98,7 @@ static void plan_step(struct flight *f, int32_t number)
     step.start_cycle = earliest(f, phase, seat->ready);
     step.end_cycle = step.start_cycle + run->lpu->outline.length_cycles[phase];
     f->step[f->steps++] = step;
-    seat->ready = step.start_cycle + (step.round < 0 ? 1 : app_lpu_latency_cycles(run, phase));
+    seat->ready = step.start_cycle + lead_of(f, &step, phase);
     if (step.round + 1 == run->scenario.workload.decode_tokens)
         leave(f, seat);
 }

@@ -432,6 +432,20 @@ static void print_rates(const struct app_run *run, const char *where, enum parti
            app_text_count(app_lpu_token_cycles(run, kind)).text, hz / token, users * hz / token);
 }
 
+/* How soon steps in each bucket may follow one in `kind`. First rank, as distances are. */
+static void print_nearest(const struct app_run *run, enum partition_phase kind)
+{
+    const struct app_lpu *lpu = run->lpu;
+    printf("%-*sbehind one in %" PRId32 ":", LABEL, "", lpu->outline.positions[kind]);
+    for (int32_t n = 0; n <= run->scenario.bucket.rungs; n++) {
+        enum partition_phase next = app_lpu_bucket(run, n);
+        printf("%s %s in %" PRId32, n ? "," : "",
+               app_text_count(distances_next(lpu->distances, kind, next, 1)).text,
+               lpu->outline.positions[next]);
+    }
+    puts("");
+}
+
 /* What each bucket of a ladder allows where all are in it, and what mixtures of them do. */
 static void print_buckets(const struct app_run *run)
 {
@@ -445,8 +459,10 @@ static void print_buckets(const struct app_run *run)
         print_rates(run, where, kind);
         base_free(where);
     }
-    printf("%-*swhatever buckets follow each other: P = %s\n", LABEL, "",
+    printf("%-*swhatever buckets follow each other: P = %s; nearest starts\n", LABEL, "",
            app_text_count(o->interval.mixed_cycles).text);
+    for (int32_t n = 0; n < buckets; n++)
+        print_nearest(run, app_lpu_bucket(run, n));
 }
 
 static void print_seats(const struct app_run *run, const struct paint *p)

@@ -11,6 +11,9 @@
 #include "chip/experts.h"
 #include "chip/sram.h"
 
+/* Instructions. */
+enum { FETCH_AHEAD = 6 };
+
 static void set_timing(struct chip *chip)
 {
     const struct lpu_chip *m = chip->machine;
@@ -257,11 +260,29 @@ static void clear(struct chip *chip)
         values_begin(chip);
 }
 
+/* Instructions are stored by queue and executed by time: each is far from the one before, and so
+ * are its operands. */
+static void fetch_ahead(const struct executor_step *of)
+{
+    const struct order *order = &of->loaded->order;
+    const struct program *p = of->program;
+    if (of->next + 2 * FETCH_AHEAD >= order->count)
+        return;
+    const struct program_instruction *far =
+        &p->instruction[order->instruction[of->next + 2 * FETCH_AHEAD]];
+    const struct program_instruction *near =
+        &p->instruction[order->instruction[of->next + FETCH_AHEAD]];
+    __builtin_prefetch(far);
+    __builtin_prefetch((const char *)(far + 1) - 1);
+    __builtin_prefetch(&p->operand[near->operand]);
+}
+
 static void look_ahead(struct executor_step *of)
 {
     of->run.cycle = INT64_MAX;
     if (of->next == of->loaded->order.count)
         return;
+    fetch_ahead(of);
     of->run = order_run(of->program, of->loaded->order.instruction[of->next++]);
     of->run.of = of;
     of->run.cycle += of->start;

@@ -35,36 +35,30 @@ static void insert(struct mxm_events *events, const struct mxm_event *event)
     events->at[n] = *event;
 }
 
-/* An event of the run's member k; an fp16 one happens in both planes of the hemisphere. */
-static void note(struct chip *chip, const struct run *run, int32_t k, int64_t first, int64_t last)
+/* Events of an instruction, `count` and then as many again for each outer repeat, that last
+ * `length` cycles; fp16 ones happen in both planes of the hemisphere. */
+static void note_events(struct chip *chip, const struct run *run, int32_t count, int64_t length)
 {
     const struct program_instruction *i = run->instruction;
     const struct program_operand *o = executor_input(run, 0);
-    int32_t plane = program_mxm_plane(i->queue);
+    bool loads = i->opcode == PROGRAM_MXM_LOAD, fp16 = i->flags & PROGRAM_FP16;
     struct mxm_event event = {.of = run->of,
-                              .first = first,
-                              .last = last,
                               .tensor = o->tensor,
-                              .index = (int32_t)run_value(run, o->index, o->stride, k),
                               .sub = o->sub,
-                              .fp16 = i->flags & PROGRAM_FP16,
+                              .fp16 = fp16,
                               .rows = i->flags & PROGRAM_ROWS,
                               .instruction = run->number};
-    for (int32_t p = plane; p <= plane + (event.fp16 ? 1 : 0); p++) {
-        struct mxm_plane *of = &chip->mxm.plane[p];
-        insert(i->opcode == PROGRAM_MXM_LOAD ? &of->load : &of->install, &event);
-    }
-}
-
-/* A load is an outer repeat: noted with its first piece. */
-static void note_loads(struct chip *chip, const struct run *run)
-{
-    const struct program_instruction *i = run->instruction;
-    int32_t loads = run->level == 1 ? run->count : (run->first == 0 ? 1 : 0);
-    for (int32_t k = 0; k < loads; k++) {
-        int64_t first = run->cycle + (int64_t)k * run->step + chip->timing[i->opcode].skew;
-        int64_t length = run->level == 1 ? 0 : (int64_t)(i->count[0] - 1) * i->interval[0];
-        note(chip, run, k, first, first + length);
+    for (int32_t p = program_mxm_plane(i->queue), last = p + fp16; p <= last; p++) {
+        struct mxm_plane *plane = &chip->mxm.plane[p];
+        for (int32_t n = 0; n < count * i->count[1]; n++) {
+            int32_t outer = count == 1 ? n : n / count, inner = n - outer * count;
+            event.first = run->cycle + chip->timing[i->opcode].skew +
+                          (int64_t)inner * i->interval[0] + (int64_t)outer * i->interval[1];
+            event.last = event.first + length;
+            event.index =
+                (int32_t)(o->index + (int64_t)inner * o->stride[0] + (int64_t)outer * o->stride[1]);
+            insert(loads ? &plane->load : &plane->install, &event);
+        }
     }
 }
 
@@ -79,26 +73,19 @@ static void note_compute(struct mxm_plane *plane, const struct run *run)
     plane->compute[n] = *run;
 }
 
-static void note_installs(struct chip *chip, const struct run *run)
-{
-    for (int32_t k = 0; k < run->count; k++) {
-        int64_t cycle = run->cycle + (int64_t)k * run->step;
-        note(chip, run, k, cycle, cycle);
-    }
-}
-
+/* A load is an outer repeat, from its first piece to its last; each repeat of an install is one. */
 void mxm_execute(struct chip *chip, const struct run *run)
 {
     const struct program_instruction *i = run->instruction;
     struct run part = *run;
-    do {
-        if (i->opcode == PROGRAM_MXM_LOAD)
-            note_loads(chip, &part);
-        else if (i->opcode == PROGRAM_MXM_INSTALL)
-            note_installs(chip, &part);
-        else
+    if (i->opcode == PROGRAM_MXM_LOAD)
+        note_events(chip, run, 1, (int64_t)(i->count[0] - 1) * i->interval[0]);
+    else if (i->opcode == PROGRAM_MXM_INSTALL)
+        note_events(chip, run, i->count[0], 0);
+    else
+        do
             note_compute(&chip->mxm.plane[program_mxm_plane(i->queue)], &part);
-    } while (order_next(&part));
+        while (order_next(&part));
 }
 
 static void event_text(const struct mxm_event *event, char *text)
@@ -220,13 +207,15 @@ static void check_run_weights(struct chip *chip, const struct mxm_plane *plane,
                               const struct run *run)
 {
     const struct program_operand *o = executor_input(run, 1);
+    const struct mxm_events *installs = &plane->install;
     size_t number = installs_before(plane, run->cycle);
     int64_t last = run->cycle + (int64_t)(run->count - 1) * run->step;
-    bool alike = number == installs_before(plane, last) && o->stride[run->level] == 0;
-    for (int32_t k = 0; k < (alike ? 1 : run->count); k++)
-        if (!check_weights(chip, plane, run, k,
-                           installs_before(plane, run->cycle + (int64_t)k * run->step)))
-            return;
+    bool alike = number == installs->count || installs->at[number].first > last;
+    bool fine = check_weights(chip, plane, run, 0, number);
+    alike = alike && o->stride[run->level] == 0;
+    for (int32_t k = 1; fine && !alike && k < run->count; k++)
+        fine = check_weights(chip, plane, run, k,
+                             installs_before(plane, run->cycle + (int64_t)k * run->step));
 }
 
 /* Tells apart steps that are open together. */

@@ -280,13 +280,32 @@ void resident_write_row(struct resident *r, int32_t sub, int32_t row)
     r->written[(size_t)sub * r->words + (size_t)row / 64] |= UINT64_C(1) << (row % 64);
 }
 
-/* A word at a time. */
+/* Those of rows [from, to) that are in the word of row `from`, as bits of it; *end is the row
+ * behind them. */
+static uint64_t bits_of(struct resident_rows rows, int32_t *end)
+{
+    int32_t next = (rows.from / 64 + 1) * 64;
+    *end = next < rows.to ? next : rows.to;
+    return UINT64_MAX >> (64 - (*end - rows.from)) << (rows.from % 64);
+}
+
+bool resident_rows_are_written(const struct resident *r, int32_t sub, struct resident_rows rows)
+{
+    const uint64_t *written = &r->written[(size_t)sub * r->words];
+    for (int32_t end; rows.from < rows.to; rows.from = end) {
+        uint64_t word = written[rows.from / 64], bits = bits_of(rows, &end);
+        if (bits & ~word)
+            return false;
+    }
+    return true;
+}
+
 static void forget_rows(struct resident *r, int32_t sub, struct resident_rows rows)
 {
-    for (int32_t row = rows.from, end; row < rows.to; row = end) {
-        uint64_t *word = &r->written[(size_t)sub * r->words + (size_t)row / 64];
-        end = (row / 64 + 1) * 64 < rows.to ? (row / 64 + 1) * 64 : rows.to;
-        *word &= ~(UINT64_MAX >> (64 - (end - row)) << (row % 64));
+    uint64_t *written = &r->written[(size_t)sub * r->words];
+    for (int32_t end; rows.from < rows.to; rows.from = end) {
+        uint64_t *word = &written[rows.from / 64], bits = bits_of(rows, &end);
+        *word &= ~bits;
     }
 }
 

@@ -69,6 +69,9 @@ static inline bool resident_row_is_written(const struct resident *r, int32_t sub
     return r->written[(size_t)sub * r->words + (size_t)row / 64] >> (row % 64) & 1;
 }
 
+/* Whether all of rows [from, to) of a KV sub were written; there may be none. */
+bool resident_rows_are_written(const struct resident *r, int32_t sub, struct resident_rows rows);
+
 void resident_write_row(struct resident *r, int32_t sub, int32_t row);
 
 /* KV rows of the sequence's cache at its position and after count as not written. */

@@ -178,6 +178,35 @@ static uint64_t own_members(const struct chip *chip, const struct rows_read *rea
     return r ? members_in(&read->rows, rows_from(r, read, 0)) : 0;
 }
 
+static int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static int32_t greatest(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+bool rows_stand(const struct chip *chip, const struct run *run, const struct program_operand *o,
+                int32_t from, int32_t to)
+{
+    const struct program *p = run->of->program;
+    const struct resident *r = cache_of(chip, run->of, o->tensor);
+    struct program_sequence sequence = run->of->runtime.sequence[run->instruction->sequence];
+    if (!r)
+        return from >= p->tensor[o->tensor].valid;
+    struct resident_rows own = residents_rows_from(r, o->sub, sequence);
+    sequence.position += p->rows / p->sequences;
+    struct resident_rows to_come = residents_rows_from(r, o->sub, sequence);
+    struct resident_rows before = {from, least(to, own.from)};
+    struct resident_rows behind = {greatest(from, own.to), to};
+    if (greatest(from, own.from) < least(to, to_come.from))
+        return false;
+    return resident_rows_are_written(r, o->sub, before) &&
+           resident_rows_are_written(r, o->sub, behind);
+}
+
 /* Takes from `wanted` the members that the write served before they were read. */
 static uint64_t serve(uint64_t wanted, const struct rows_comb *read, const struct rows_comb *write)
 {

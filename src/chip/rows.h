@@ -6,6 +6,7 @@
 #ifndef CHIP_ROWS_H
 #define CHIP_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,11 @@ void rows_release(struct rows *rows);
 
 /* Empty lists for a new step. */
 void rows_begin(struct executor_step *of);
+
+/* Whether an instruction may read rows [from, to) of what an operand names whatever open steps
+ * write: each is one that finished steps wrote, a position yet to come, or padding. */
+bool rows_stand(const struct chip *chip, const struct run *run, const struct program_operand *o,
+                int32_t from, int32_t to);
 
 /* Rows that a run of an instruction writes or reads, of the tensor and sub that an operand names.
  * Tensors without a list (executor_program.head) have none. */

@@ -289,9 +289,13 @@ static bool execute_whole(struct chip *chip, const struct run *run, const struct
     if (!is_within(chip, run, o, &reach))
         return false;
     banks_use_all(chip, run, banks_bank(chip, reach.low), banks_bank(chip, reach.high));
-    if (run->of->loaded->head[o->tensor] >= 0)
-        access_all_rows(chip, run, o,
-                        reach.first - program_tensor_address(p, &p->tensor[o->tensor], o->sub));
+    if (run->of->loaded->head[o->tensor] < 0)
+        return true;
+    int64_t base = program_tensor_address(p, &p->tensor[o->tensor], o->sub);
+    bool reads = run->instruction->opcode == PROGRAM_MEM_READ;
+    if (!reads ||
+        !rows_stand(chip, run, o, (int32_t)(reach.low - base), (int32_t)(reach.high - base) + 1))
+        access_all_rows(chip, run, o, reach.first - base);
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "chip/comb.h"
 #include "chip/executor.h"
 
-enum { LANE_LIMIT = 24 };
+enum { LANE_LIMIT = 8 };
 
 void streams_create(struct chip *chip)
 {

@@ -81,10 +81,18 @@ void engine_queue_drop(struct engine_queue *queue, void *event)
     list_add(&queue->idle, (struct engine_slot *)event - 1);
 }
 
-/* Without a branch: what comes first is as good as random. */
+/* Time and key as one number, so that they are compared without a branch: what comes first is as
+ * good as random. */
+__extension__ typedef unsigned __int128 order;
+
+static order order_of(const struct engine_node *node)
+{
+    return (order)(uint64_t)node->time_ps << 64 | node->key;
+}
+
 static bool before(const struct engine_node *a, const struct engine_node *b)
 {
-    return (a->time_ps < b->time_ps) | ((a->time_ps == b->time_ps) & (a->key < b->key));
+    return order_of(a) < order_of(b);
 }
 
 static void near_add(struct engine_queue *queue, struct engine_slot *slot)
@@ -92,7 +100,9 @@ static void near_add(struct engine_queue *queue, struct engine_slot *slot)
     struct engine_stamp stamp;
     memcpy(&stamp, event_of(slot), sizeof stamp);
     struct engine_node node = {stamp.time_ps, stamp.key, slot};
-    queue->node = base_grow(queue->node, &queue->nodes, queue->near + 1, sizeof *queue->node);
+    if (queue->near == queue->nodes) {
+        queue->node = base_grow(queue->node, &queue->nodes, queue->near + 1, sizeof *queue->node);
+    }
     struct engine_node *heap = queue->node;
     size_t i = queue->near++;
     while (i > 0 && before(&node, &heap[(i - 1) / FANOUT])) {
@@ -102,14 +112,26 @@ static void near_add(struct engine_queue *queue, struct engine_slot *slot)
     heap[i] = node;
 }
 
+/* The first of the children from `child` on; of four in two rounds rather than three. */
+static size_t first_child(const struct engine_node *heap, size_t child, size_t count)
+{
+    if (child + FANOUT <= count) {
+        size_t left = child + before(&heap[child + 1], &heap[child]);
+        size_t right = child + 2 + before(&heap[child + 3], &heap[child + 2]);
+        return before(&heap[right], &heap[left]) ? right : left;
+    }
+    size_t least = child;
+    for (size_t c = child + 1; c < count; c++) {
+        least = before(&heap[c], &heap[least]) ? c : least;
+    }
+    return least;
+}
+
 static void sift_down(struct engine_node *heap, size_t count, struct engine_node node)
 {
     size_t i = 0;
     for (size_t child = 1; child < count; child = FANOUT * i + 1) {
-        size_t last = child + FANOUT < count ? child + FANOUT : count, least = child;
-        for (size_t c = child + 1; c < last; c++) {
-            least = before(&heap[c], &heap[least]) ? c : least;
-        }
+        size_t least = first_child(heap, child, count);
         if (!before(&heap[least], &node)) {
             break;
         }

@@ -55,7 +55,7 @@ struct engine_queue {
     size_t blocks, block_capacity;
 };
 
-/* Events of `event_bytes`, at least a stamp, at times before INT64_MAX. */
+/* Events of `event_bytes`, at least a stamp, at times from 0 to before INT64_MAX. */
 void engine_queue_open(struct engine_queue *queue, size_t event_bytes);
 void engine_queue_release(struct engine_queue *queue);
 

@@ -4,7 +4,8 @@
  * A few rows: every chip sends its whole partial rows to every other, one hop, and all of them add
  * (one-shot). A single row's vectors may leave while later ones are still computed. A prefill
  * chunk, and a batch that is worth it: each chip adds the rows it owns (reduce-scatter), then sends
- * the sums to all others (all-gather), two hops with 1/T of the bytes each. All chips of a group
+ * the sums to all others (all-gather), two hops with 1/T of the bytes each. Row r belongs to rank r
+ * mod T; where T does not divide the rows, some ranks own one less, or none. All chips of a group
  * run the same cycles; a link carries one vector a slot. In the all-gather rank r starts with place
  * r of eight, so that no two senders reach the same SRAM slice of a receiver at once. */
 #include "partition/ops.h"
@@ -31,11 +32,12 @@ enum {
     ROUND_TRIP_MARGIN = 400, /* cycles for the last sum on its way from the links and back */
 };
 
-/* What one exchange moves: `rows` rows of each tile from each source. */
+/* What one exchange moves: of each tile the rows of every `owners`-th, at most `rows` of them, from
+ * each source. */
 struct exchange {
     struct block *b;
     int32_t slot; /* link slot in cycles */
-    int32_t rows;
+    int32_t owners, rows;
     bool east;                        /* hemisphere that received rows stand in */
     int32_t received[PROGRAM_QUEUES]; /* by source rank; none of this one */
     int32_t echo;                     /* one row that takes what nobody else samples of a scatter */
@@ -44,6 +46,13 @@ struct exchange {
 static int32_t ranks(const struct block *b)
 {
     return b->shape->group;
+}
+
+/* Rows of a tile that a rank adds. */
+static int32_t rows_added(const struct exchange *e, int32_t rank)
+{
+    int32_t all = e->b->shape->rows;
+    return e->owners == 1 ? all : (all - rank + e->owners - 1) / e->owners;
 }
 
 /* Number of a peer among the peers. An exchange starts in the same cycle on all chips of the group,
@@ -186,29 +195,48 @@ static int32_t scatter_slot(const struct exchange *e)
     return e->slot > ranks(e->b) ? e->slot : ranks(e->b);
 }
 
-/* Reduce-scatter of one tile: each slot carries one vector for every rank, `step` cycles apart. */
+/* All rows of a tile for their owners: in each slot a vector for every rank, `step` cycles apart.
+ */
+static struct program_operand read_turns(const struct exchange *e, int32_t tensor, int32_t first,
+                                         int32_t sub, int32_t step, int64_t cycle)
+{
+    struct block *b = e->b;
+    int32_t turns = b->shape->rows / ranks(b), rest = b->shape->rows % ranks(b);
+    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
+    if (turns > 0)
+        emit_read(b, tensor, sub, 1, emit_walk(first, 1, ranks(b)),
+                  emit_pattern(ranks(b), step, turns, scatter_slot(e)), at);
+    at.cycle += (int64_t)turns * scatter_slot(e);
+    if (rest > 0)
+        emit_read(b, tensor, sub, 1, emit_walk(first + turns * ranks(b), 1, 0),
+                  emit_pattern(rest, step, 1, 0), at);
+    return emit_stream(PROGRAM_WEST, STREAM_SEND, 1, tensor, sub, emit_walk(first, ranks(b), 0));
+}
+
+/* Reduce-scatter of one tile. */
 static void scatter_tile(struct exchange *e, const struct quads *partial, int32_t tile, int32_t sub,
                          int64_t cycle)
 {
     struct block *b = e->b;
-    int32_t all = b->shape->rows, rows = e->rows, slot = scatter_slot(e), step = slot / ranks(b);
-    int32_t q = tile % SHAPE_QUADS, first = tile / SHAPE_QUADS * all;
-    struct pattern every = emit_pattern(ranks(b), step, rows, slot),
-                   own = emit_pattern(rows, slot, 1, 0);
-    struct walk to = emit_walk(tile * rows, 1, 0);
-    struct lane_group at = {PROGRAM_WEST, STREAM_SEND, emit_link_x(b), cycle};
+    int32_t slot = scatter_slot(e), step = slot / ranks(b), mine = rows_added(e, b->rank);
+    int32_t first = tile / SHAPE_QUADS * b->shape->rows;
+    struct pattern own = emit_pattern(mine, slot, 1, 0);
     struct program_operand sent =
-        emit_read(b, partial->tensor[q], sub, 1, emit_walk(first, rows, 1), every, at);
+        read_turns(e, partial->tensor[tile % SHAPE_QUADS], first, sub, step, cycle);
     for (int32_t peer = 0; peer < ranks(b); peer++) {
-        sent.index = first + peer * rows, sent.stride[0] = 1, sent.stride[1] = 0;
-        if (peer == b->rank) {
+        int32_t theirs = rows_added(e, peer);
+        sent.index = first + peer;
+        if (peer == b->rank && mine > 0)
             emit_store(b, sent, e->echo, 0, emit_walk(0, 0, 0), own,
                        passing_west(b, cycle + peer * step));
+        if (peer == b->rank)
             continue;
-        }
-        emit_link_send(b, peer, sent, own, cycle + peer * step);
-        sent.index = first + b->rank * rows;
-        emit_receive(b, peer, sent, own, cycle + b->rank * step, e->received[peer], sub, to);
+        if (theirs > 0)
+            emit_link_send(b, peer, sent, emit_pattern(theirs, slot, 1, 0), cycle + peer * step);
+        sent.index = first + b->rank;
+        if (mine > 0)
+            emit_receive(b, peer, sent, own, cycle + b->rank * step, e->received[peer], sub,
+                         emit_walk(tile * e->rows, 1, 0));
     }
 }
 
@@ -239,11 +267,11 @@ static int64_t add_tree(struct block *b, struct program_operand *term, int32_t t
     return cycle;
 }
 
-/* One sum: quad q of rows [first, first + rows) of each tile row of a part. */
+/* One sum: quad q of rows first, first + stride, ... of each tile row of a part. */
 struct quad_sum {
     const struct quads *partial, *residual, *out, *own; /* residual, own: may be NULL */
     const int32_t *bias;                                /* or NULL */
-    int32_t q, first;
+    int32_t q, first, stride;
     struct part part;
     struct pattern p;
 };
@@ -251,7 +279,7 @@ struct quad_sum {
 /* Its rows where all rows of the step stand. */
 static struct walk rows_of(const struct block *b, const struct quad_sum *s)
 {
-    return emit_walk(s->part.first * b->shape->rows + s->first, 1, b->shape->rows);
+    return emit_walk(s->part.first * b->shape->rows + s->first, s->stride, b->shape->rows);
 }
 
 /* What all ranks contribute, at the VXM in cycle 0; this rank's rows come from where they were
@@ -317,8 +345,9 @@ static void sum_part(struct exchange *e, struct quad_sum s)
 {
     for (s.q = 0; s.q < SHAPE_QUADS; s.q++) {
         int32_t tiles = shape_tiles_of(tiles_of(s.part, s.out->tiles), SHAPE_QUADS, s.q);
-        s.p = emit_pattern(e->rows, 1, tiles, e->rows);
-        if (tiles > 0)
+        int32_t rows = rows_added(e, e->b->rank);
+        s.p = emit_pattern(rows, 1, tiles, rows);
+        if (tiles > 0 && rows > 0)
             sum_quad(e, &s);
     }
 }
@@ -359,12 +388,12 @@ static void gather_place(struct exchange *e, const struct quads *own, const stru
                          int32_t source, int32_t place, int64_t cycle)
 {
     struct block *b = e->b;
-    int32_t q = place / 2, sub = place % 2, rows = e->rows;
+    int32_t q = place / 2, sub = place % 2, rows = rows_added(e, source);
     int32_t tiles = shape_tiles_of(out->tiles, SHAPE_QUADS, q);
-    if (tiles <= 0)
+    if (tiles <= 0 || rows <= 0)
         return;
-    struct pattern p = emit_pattern(rows, e->slot, tiles, rows * e->slot);
-    struct walk near = emit_walk(0, 1, rows), to = emit_walk(source * rows, 1, b->shape->rows);
+    struct pattern p = emit_pattern(rows, e->slot, tiles, e->rows * e->slot);
+    struct walk near = emit_walk(0, 1, e->rows), to = emit_walk(source, e->owners, b->shape->rows);
     struct program_operand sent =
         emit_stream(PROGRAM_WEST, STREAM_SEND, 1, own->tensor[q], sub, near);
     if (source != b->rank) {
@@ -430,17 +459,21 @@ static void add_residual(struct block *b, struct quad_sum s)
 static bool takes_two_hops(const struct exchange *e, int32_t tiles)
 {
     const struct shape *s = e->b->shape;
-    int64_t all = 2 * (int64_t)tiles * s->rows * e->slot, share = all / s->group;
-    int64_t second = e->b->chip->c2c_hop_cycles + START_MARGIN + ROUND_TRIP_MARGIN;
-    return shape_rows_each(s) > 1 || (s->rows % s->group == 0 && 2 * share + second < all);
+    int64_t rows = shape_ceil_div(s->rows, s->group), all = 2 * (int64_t)tiles * s->rows * e->slot;
+    int64_t scatter = 2 * tiles * rows * scatter_slot(e),
+            gather = PLACES * shape_tile_rows(tiles, SHAPE_QUADS) * rows * e->slot;
+    int64_t second = e->b->chip->c2c_hop_cycles + START_MARGIN + ROUND_TRIP_MARGIN + tiles * rows;
+    return shape_rows_each(s) > 1 || scatter + gather + second < all;
 }
 
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
                 const int32_t *bias, const struct quads *out, const char *name, int32_t interval)
 {
-    struct quad_sum sum = {.partial = partial, .residual = residual, .out = out, .bias = bias};
-    int32_t group = ranks(b), all = b->shape->rows;
-    struct exchange e = {.b = b, .slot = (int32_t)machine_link_slot_cycles(b->chip), .rows = all};
+    struct quad_sum sum = {
+        .partial = partial, .residual = residual, .out = out, .bias = bias, .stride = 1};
+    int32_t group = ranks(b), all = b->shape->rows,
+            slot = (int32_t)machine_link_slot_cycles(b->chip);
+    struct exchange e = {.b = b, .slot = slot, .owners = 1, .rows = all};
     emit_op(b, name, true);
     if (group == 1) {
         add_residual(b, sum);
@@ -449,13 +482,14 @@ void ops_reduce(struct block *b, const struct quads *partial, const struct quads
         one_shot(&e, partial, interval);
         sum_all(&e, sum);
     } else {
-        e.rows = all / group;
+        e.owners = sum.stride = group;
+        e.rows = shape_ceil_div(all, group);
         e.east = true;
         receive_tensors(&e, name, out->tiles);
         struct quads own = own_tensors(&e, name, out->tiles);
         e.echo = echo_tensor(b);
         int64_t left = reduce_scatter(&e, partial);
-        sum.own = &own, sum.first = b->rank * e.rows;
+        sum.own = &own, sum.first = b->rank;
         sum_all(&e, sum);
         int64_t sums = (int64_t)out->tiles * e.rows;
         all_gather(&e, &own, out, left + b->chip->c2c_hop_cycles + sums + ROUND_TRIP_MARGIN);

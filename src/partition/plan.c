@@ -417,10 +417,11 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
                         : base_format("no number of such chips would do with this bucket");
     base_report_add(report, NULL, 0,
                     "%s does not fit into %d chips as %d x %d (stages x tensor group) with "
-                    "bucket.batch = %d caches of %d positions: the fullest chip lacks %lld bytes "
+                    "%s = %d caches of %d positions: the fullest chip lacks %lld bytes "
                     "(%.1f MiB) of SRAM; %s",
                     p->input.model->name, best->stages * best->group, best->stages, best->group,
-                    p->input.bucket->batch, p->input.bucket->max_sequence,
+                    p->seats > 1 ? "lpu.seats x bucket.batch" : "bucket.batch",
+                    p->seats * p->input.bucket->batch, p->input.bucket->max_sequence,
                     (long long)best->missing_bytes, (double)best->missing_bytes / 1048576.0,
                     way_out);
     base_free(way_out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One field of one entry changed at random: refused, found out or harmless, but never a crash. */
+#include "mutate.h"
 #include "test.h"
 
 #include <stddef.h>
@@ -56,22 +57,19 @@ static uint64_t state = 2024;
 
 static uint64_t draw(uint64_t n)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % n;
+    return mutate_draw(&state, n);
 }
 
 /* Near, far, or one of the numbers that break programs. */
 static int64_t mutated(int64_t value)
 {
-    static const int64_t evil[] = {0,         -1,        1,       INT32_MAX, INT32_MIN, 255,
-                                   INT64_MAX, INT64_MIN, 1 << 20, 1 << 30,   8191,      64};
     switch (draw(4)) {
     case 0:
-        return evil[draw(sizeof evil / sizeof evil[0])];
+        return mutate_evil(&state);
     case 1:
-        return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(32)));
+        return mutate_bit(&state, value, 32);
     default:
-        return (int64_t)((uint64_t)value + (draw(2) ? 1 + draw(3) : (uint64_t)-1));
+        return mutate_near(&state, value);
     }
 }
 

@@ -15,7 +15,7 @@ struct event {
 };
 
 /* How times of new events are drawn, given the time of the last one taken. */
-enum shape { SPREAD, TIES, NEAR, FAR_AND_NEAR, RISING, SHAPES };
+enum shape { SPREAD, TIES, NEAR, FAR_AND_NEAR, LATEST, RISING, SHAPES };
 
 static int64_t draw_time(enum shape shape, int64_t now, uint64_t number)
 {
@@ -29,6 +29,8 @@ static int64_t draw_time(enum shape shape, int64_t now, uint64_t number)
         return now + (int64_t)(draw % 17);
     case FAR_AND_NEAR:
         return now + (draw % 8 == 0 ? (int64_t)(draw % 100000000000) : (int64_t)(draw % 50));
+    case LATEST: /* to the end of time */
+        return now + (int64_t)(draw % (uint64_t)(INT64_MAX - now));
     default:
         return now + (int64_t)number;
     }

@@ -5,58 +5,8 @@
 #include <stdio.h>
 
 #include "partition/bound_path.h"
-#include "rack.h"
+#include "splits.h"
 #include "test.h"
-
-static const struct rack_case racks[] = {
-    {.name = "tiny, 1 chip", .stages = 1, .group = 1, .prompt = 33},
-    {.name = "tiny, 1 stage of 2", .stages = 1, .group = 2, .prompt = 33},
-    {.name = "tiny, 1 stage of 4", .stages = 1, .group = 4, .prompt = 33},
-    {.name = "tiny, 4 stages of 1", .stages = 4, .group = 1, .prompt = 33},
-    {.name = "tiny, a stage a block", .stages = 10, .group = 1, .nodes = 3},
-    {.name = "tiny, 4 stages of 4", .stages = 4, .group = 4, .nodes = 4, .prompt = 33},
-    {.name = "tiny, 2 stages of 8", .stages = 2, .group = 4, .nodes = 2, .chips_per_node = 8},
-    {.name = "tiny, 9 nodes", .stages = 9, .group = 4, .nodes = 9},
-    {.name = "tiny, as the compiler likes", .prompt = 33},
-    {.name = "tiny, long bucket", .stages = 2, .group = 2, .max_sequence = 2048, .prompt = 70},
-    {.name = "tiny, chunk of 128", .stages = 1, .group = 4, .chunk = 128, .prompt = 140},
-    {.name = "tiny, chunk of 16", .stages = 2, .group = 1, .chunk = 16, .prompt = 33},
-    {.name = "qwen, 1 chip", .model = &rack_qwen, .stages = 1, .group = 1, .prompt = 33},
-    {.name = "qwen, 2 stages of 2", .model = &rack_qwen, .stages = 2, .group = 2},
-    {.name = "wide, 1 stage of 2", .model = &rack_wide, .stages = 1, .group = 2, .prompt = 33},
-    {.name = "wide, 1 stage of 4", .model = &rack_wide, .stages = 1, .group = 4, .prompt = 33},
-    {.name = "mixture, 1 stage of 4",
-     .model = &rack_mixture,
-     .stages = 1,
-     .group = 4,
-     .prompt = 33},
-    {.name = "biased mixture",
-     .model = &rack_biased_mixture,
-     .stages = 2,
-     .group = 2,
-     .prompt = 33},
-    {.name = "mixture, batch of 4", .model = &rack_mixture, .stages = 1, .group = 2, .batch = 4},
-    {.name = "normed", .model = &rack_normed, .stages = 1, .group = 2, .prompt = 33},
-    {.name = "wide, 4 stages of 1", .model = &rack_wide, .stages = 4, .group = 1, .prompt = 33},
-    {.name = "odd, 1 chip", .model = &rack_odd, .stages = 1, .group = 1, .prompt = 33},
-    {.name = "odd, 2 stages of 2", .model = &rack_odd, .stages = 2, .group = 2, .prompt = 33},
-    {.name = "normed, 1 stage of 2", .model = &rack_normed, .stages = 1, .group = 2, .prompt = 33},
-    {.name = "varied, 1 stage of 2", .model = &rack_varied, .stages = 1, .group = 2, .prompt = 120},
-    {.name = "varied, 4 stages of 1", .model = &rack_varied, .stages = 4, .group = 1, .prompt = 33},
-    {.name = "mixture, 1 chip", .model = &rack_mixture, .stages = 1, .group = 1},
-    {.name = "mixture, 1 stage of 4",
-     .model = &rack_mixture,
-     .stages = 1,
-     .group = 4,
-     .prompt = 33},
-    {.name = "biased mixture, 2 stages of 2",
-     .model = &rack_biased_mixture,
-     .stages = 2,
-     .group = 2,
-     .prompt = 33},
-    {.name = "tiny, batch of 4", .stages = 1, .group = 4, .batch = 4, .prompt = 33},
-};
-enum { RACKS = sizeof racks / sizeof racks[0] };
 
 /* Cycles at least the bound; says whose they are where they are not. */
 static void check(const char *whose, const char *part, int64_t cycles, int64_t bound)
@@ -101,12 +51,12 @@ static void check_phase(const struct plan *plan, const char *whose, enum partiti
 
 static void no_schedule_is_shorter_than_its_bound(void)
 {
-    for (int n = 0; n < RACKS; n++) {
+    for (int n = 0; n < splits_count; n++) {
         struct rack rack;
-        rack_compile(&rack, &racks[n]);
+        rack_compile(&rack, &splits[n]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
-        check_phase(rack.plan, racks[n].name, PARTITION_DECODE);
-        check_phase(rack.plan, racks[n].name, PARTITION_PREFILL);
+        check_phase(rack.plan, splits[n].name, PARTITION_DECODE);
+        check_phase(rack.plan, splits[n].name, PARTITION_PREFILL);
         rack_release(&rack);
     }
 }
@@ -136,7 +86,7 @@ static struct lpu_chip drawn_chip(uint32_t seed)
 static void no_schedule_of_another_chip_is_either(void)
 {
     struct rack rack;
-    rack_compile(&rack, &racks[2]);
+    rack_compile(&rack, &splits[2]);
     for (uint32_t seed = 0; seed < 24; seed++) {
         struct lpu_chip chip = drawn_chip(seed);
         struct lpu_rack layout = {.nodes = 1 + (int32_t)seed % 3,

@@ -18,43 +18,13 @@ static void open_rack(struct rack *rack)
     rack_start(rack);
 }
 
-static int64_t violations_of(struct rack *rack, struct rack_start *start, int32_t count)
-{
-    int64_t sum = 0;
-    rack_stop(rack);
-    rack_start(rack);
-    rack_overlap(rack, start, count);
-    for (int32_t c = 0; c < rack->topology.chips; c++) {
-        size_t kept;
-        int64_t total = 0;
-        if (rack->chip[c])
-            chip_violations(rack->chip[c], &kept, &total);
-        sum += total;
-    }
-    return sum;
-}
-
 /* Two steps, the second of another sequence. */
 static int64_t violations_at(struct rack *rack, enum partition_phase first,
                              enum partition_phase second, int64_t distance)
 {
     struct rack_start pair[2] = {{.cycle = 0, .phase = first},
                                  {.cycle = distance, .phase = second, .cache = 1}};
-    return violations_of(rack, pair, 2);
-}
-
-static bool has_reported(const struct rack *rack, enum chip_rule rule)
-{
-    for (int32_t c = 0; c < rack->topology.chips; c++) {
-        size_t kept = 0;
-        int64_t total;
-        const struct chip_violation *v =
-            rack->chip[c] ? chip_violations(rack->chip[c], &kept, &total) : NULL;
-        for (size_t n = 0; n < kept; n++)
-            if (v[n].rule == rule)
-                return true;
-    }
-    return false;
+    return rack_overlap_violations(rack, pair, 2);
 }
 
 static void the_interval_is_between_the_busiest_unit_and_a_step(void)
@@ -81,7 +51,7 @@ static void decode_steps_an_interval_apart_keep_every_promise(void)
     int64_t p = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE];
     for (int32_t n = 0; n < 12; n++)
         start[n] = (struct rack_start){.cycle = n * p, .cache = n % 3, .position = n / 3};
-    CU_ASSERT_EQUAL(violations_of(&rack, start, 12), 0);
+    CU_ASSERT_EQUAL(rack_overlap_violations(&rack, start, 12), 0);
     rack_violations(&rack);
     rack_release(&rack);
 }
@@ -111,7 +81,7 @@ static void steps_upon_each_other_break_many_rules(void)
     for (int64_t distance = 1; distance < 9000; distance += 333) {
         violations_at(&rack, PARTITION_DECODE, PARTITION_DECODE, distance);
         for (size_t n = 0; n < sizeof rule / sizeof rule[0]; n++)
-            found[rule[n]] = found[rule[n]] || has_reported(&rack, rule[n]);
+            found[rule[n]] = found[rule[n]] || rack_reported(&rack, rule[n]);
     }
     for (size_t n = 0; n < sizeof rule / sizeof rule[0]; n++) {
         if (!found[rule[n]])
@@ -156,7 +126,7 @@ static void passes_of_one_prompt_follow_each_other(void)
         {.cycle = behind, .position = 64},
         {.cycle = behind + plan_length_cycles(rack.plan, PARTITION_DECODE), .position = 65}};
     CU_ASSERT_TRUE(f.cycles[PARTITION_PREFILL] < plan_length_cycles(rack.plan, PARTITION_PREFILL));
-    CU_ASSERT_EQUAL(violations_of(&rack, start, 4), 0);
+    CU_ASSERT_EQUAL(rack_overlap_violations(&rack, start, 4), 0);
     rack_violations(&rack);
     rack_release(&rack);
 }
@@ -170,7 +140,7 @@ static void two_sequences_in_one_cache_are_found(void)
     int64_t p = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE];
     for (int32_t n = 0; n < 6; n++)
         start[n] = (struct rack_start){.cycle = n * p, .position = n / 2};
-    CU_ASSERT_TRUE(violations_of(&rack, start, 6) > 0);
+    CU_ASSERT_TRUE(rack_overlap_violations(&rack, start, 6) > 0);
     CU_ASSERT_TRUE(rack_reported(&rack, CHIP_RULE_RESIDENCY));
     rack_release(&rack);
 }
@@ -182,7 +152,7 @@ static void a_step_that_needs_the_one_before_it_is_found_too_early(void)
     open_rack(&rack);
     start[1] = (struct rack_start){
         .cycle = interval_of(plan_interval(rack.plan)).cycles[PARTITION_DECODE], .position = 2};
-    CU_ASSERT_TRUE(violations_of(&rack, start, 2) > 0);
+    CU_ASSERT_TRUE(rack_overlap_violations(&rack, start, 2) > 0);
     CU_ASSERT_TRUE(rack_reported(&rack, CHIP_RULE_RESIDENCY));
     rack_release(&rack);
 }

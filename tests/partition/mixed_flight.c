@@ -81,28 +81,12 @@ static enum partition_phase draw_phase(struct draw *d, const struct rack *rack)
     return phase;
 }
 
-static int64_t violations_of(struct rack *rack, struct rack_start *start, int32_t count)
-{
-    int64_t sum = 0;
-    rack_stop(rack);
-    rack_start(rack);
-    rack_overlap(rack, start, count);
-    for (int32_t c = 0; c < rack->topology.chips; c++) {
-        size_t kept;
-        int64_t total = 0;
-        if (rack->chip[c])
-            chip_violations(rack->chip[c], &kept, &total);
-        sum += total;
-    }
-    return sum;
-}
-
 static int64_t violations_at(struct rack *rack, enum partition_phase first,
                              enum partition_phase second, int64_t distance)
 {
     struct rack_start pair[2] = {{.phase = first},
                                  {.phase = second, .cycle = distance, .cache = rack->bucket.batch}};
-    return violations_of(rack, pair, 2);
+    return rack_overlap_violations(rack, pair, 2);
 }
 
 static void pairs_at_allowed_distances_bear(struct draw *d, struct rack *rack)
@@ -150,7 +134,7 @@ static void trains_of_any_kinds_bear(struct draw *d, struct rack *rack)
             (struct rack_start){.cycle = cycle, .phase = phase, .cache = seat * rack->bucket.batch};
         free_at[seat] = cycle + rack_latency(rack, phase);
     }
-    int64_t found = violations_of(rack, start, TRAIN);
+    int64_t found = rack_overlap_violations(rack, start, TRAIN);
     CU_ASSERT_EQUAL(found, 0);
     rack_violations(rack);
 }
@@ -171,7 +155,7 @@ static void mixtures_at_one_interval_bear(struct draw *d, struct rack *rack)
             .cycle = cycle, .phase = phase, .cache = n % seats * rack->bucket.batch};
         cycle += f.mixed_cycles;
     }
-    CU_ASSERT_EQUAL(violations_of(rack, start, TRAIN), 0);
+    CU_ASSERT_EQUAL(rack_overlap_violations(rack, start, TRAIN), 0);
     rack_violations(rack);
 }
 

@@ -543,19 +543,38 @@ static void print_violation(const struct chip_violation *v)
     base_free(text);
 }
 
-int64_t rack_violations(const struct rack *rack)
+int64_t rack_count_violations(const struct rack *rack)
 {
     int64_t sum = 0, total;
+    size_t kept;
     for (int32_t c = 0; c < rack->topology.chips; c++) {
         if (!rack->chip[c])
             continue;
-        size_t kept;
-        const struct chip_violation *v = chip_violations(rack->chip[c], &kept, &total);
-        for (size_t n = 0; n < kept && n < PRINTED; n++)
-            print_violation(&v[n]);
+        chip_violations(rack->chip[c], &kept, &total);
         sum += total;
     }
     return sum;
+}
+
+int64_t rack_overlap_violations(struct rack *rack, struct rack_start *start, int32_t count)
+{
+    rack_stop(rack);
+    rack_start(rack);
+    rack_overlap(rack, start, count);
+    return rack_count_violations(rack);
+}
+
+int64_t rack_violations(const struct rack *rack)
+{
+    for (int32_t c = 0; c < rack->topology.chips; c++) {
+        size_t kept = 0;
+        int64_t total;
+        const struct chip_violation *v =
+            rack->chip[c] ? chip_violations(rack->chip[c], &kept, &total) : NULL;
+        for (size_t n = 0; n < kept && n < PRINTED; n++)
+            print_violation(&v[n]);
+    }
+    return rack_count_violations(rack);
 }
 
 bool rack_reported(const struct rack *rack, enum chip_rule rule)

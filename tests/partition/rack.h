@@ -134,7 +134,11 @@ int32_t rack_prompt(struct rack *rack);
 /* Steps that count as executed; cache rows before `position` count as written. */
 void rack_replayed(struct rack *rack, int32_t steps, int32_t position);
 
-/* Violations of all chips; the first ones that are kept are printed. */
+/* Loads the programs anew and executes steps as rack_overlap does; the violations of all chips. */
+int64_t rack_overlap_violations(struct rack *rack, struct rack_start *start, int32_t count);
+
+/* Violations of all chips, and the same with the first ones that are kept printed. */
+int64_t rack_count_violations(const struct rack *rack);
 int64_t rack_violations(const struct rack *rack);
 
 /* Whether a chip reported the rule; prints what was found instead where none did. */

@@ -100,6 +100,19 @@ static void a_bucket_that_no_rack_holds_is_said_to_be_one(void)
     base_free(text);
 }
 
+static void seats_that_do_not_fit_are_counted_with_their_batches(void)
+{
+    const struct rack_case c = {
+        .group = 2, .vectors_per_slice = 256, .max_sequence = 256, .batch = 2, .seats = 30};
+    enum base_status status;
+    char *text = refusal_of(&c, &status);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_EQUAL(status, BASE_DOES_NOT_FIT);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(text, "with lpu.seats x bucket.batch = 60 caches of 256 positions"));
+    base_free(text);
+}
+
 static void tiny_with(struct model *model, const char *name)
 {
     *model = rack_shipped_model("tiny");
@@ -140,5 +153,6 @@ static void a_split_that_cannot_be_is_refused_with_its_reason(void)
 
 TEST_MAIN("refusals", TEST(a_model_that_is_too_large_learns_how_many_chips_would_do),
           TEST(a_bucket_that_no_rack_holds_is_said_to_be_one),
+          TEST(seats_that_do_not_fit_are_counted_with_their_batches),
           TEST(what_the_compiler_does_not_know_is_named),
           TEST(a_split_that_cannot_be_is_refused_with_its_reason))

@@ -7,34 +7,13 @@
 #include "rack.h"
 
 /* Three layers of which two fill a chip of few rows, for the better part with their MLPs. */
-static const struct model heavy = {.name = "heavy",
-                                   .architecture = "LlamaForCausalLM",
-                                   .model_type = "llama",
-                                   .layers = 3,
-                                   .hidden = 320,
-                                   .heads = 4,
-                                   .kv_heads = 4,
-                                   .head_dim = 64,
-                                   .ffn = 6400,
-                                   .vocabulary = 200,
-                                   .max_positions = 512,
-                                   .norm_epsilon = 1e-5,
-                                   .rope_theta = 1e4};
-
-/* The same with MLPs twice as wide. */
-static const struct model heavier = {.name = "heavier",
-                                     .architecture = "LlamaForCausalLM",
-                                     .model_type = "llama",
-                                     .layers = 3,
-                                     .hidden = 320,
-                                     .heads = 4,
-                                     .kv_heads = 4,
-                                     .head_dim = 64,
-                                     .ffn = 12800,
-                                     .vocabulary = 200,
-                                     .max_positions = 512,
-                                     .norm_epsilon = 1e-5,
-                                     .rope_theta = 1e4};
+#define HEAVY(its_name, its_ffn)                                                                   \
+    {                                                                                              \
+        .name = its_name, .architecture = "LlamaForCausalLM", .model_type = "llama", .layers = 3,  \
+        .hidden = 320, .heads = 4, .kv_heads = 4, .head_dim = 64, .ffn = its_ffn,                  \
+        .vocabulary = 200, .max_positions = 512, .norm_epsilon = 1e-5, .rope_theta = 1e4           \
+    }
+static const struct model heavy = HEAVY("heavy", 6400), heavier = HEAVY("heavier", 12800);
 
 static const struct rack_case racks[] = {
     {.name = "2 chips",

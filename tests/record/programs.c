@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Programs in an artifact come back field by field; damaged ones are refused with a reason. */
+#include "mutate.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -33,8 +34,7 @@ static uint64_t state = 2025;
 
 static uint64_t draw(uint64_t n)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % n;
+    return mutate_draw(&state, n);
 }
 
 static char *artifact_of(const struct rack *rack, size_t *bytes)
@@ -183,15 +183,13 @@ static void foreign_and_newer_files_are_called_so(void)
 
 static int64_t mutated(int64_t value)
 {
-    static const int64_t evil[] = {0,         -1,        1,       INT32_MAX, INT32_MIN, 255,
-                                   INT64_MAX, INT64_MIN, 1 << 20, 1 << 30,   8191,      64};
     switch (draw(3)) {
     case 0:
-        return evil[draw(sizeof evil / sizeof evil[0])];
+        return mutate_evil(&state);
     case 1:
-        return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(32)));
+        return mutate_bit(&state, value, 32);
     default:
-        return (int64_t)((uint64_t)value + (draw(2) ? 1 + draw(3) : (uint64_t)-1));
+        return mutate_near(&state, value);
     }
 }
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Artifacts whose seats carry batches in steps of several buckets: run and verified overlapping, found out where what
 they promise about distances, or about any bucket, is not so."""
-import hashlib
 import json
 import pathlib
 import re
@@ -9,22 +8,13 @@ import tempfile
 
 import h5py
 
-from program import SMALL, must, run
+from program import SEAL, SMALL, must, run, seal
 
-SEAL = 512
 BUCKETS = [64, 128, 256]
 FLIGHT = ["--set", "lpu.seats=3", "--set", "bucket.batch=2", "--set", "lpu.pipeline_stages=2", "--set",
           f"bucket.max_sequence={','.join(map(str, BUCKETS))}", "--set", "workload.prompt_tokens=60"]
 LONGER = ["--set", "workload.sequences=8", "--set", "workload.decode_tokens=20"]
 SOUND = re.compile(r"^contract +0 violated$", re.M)
-
-
-def seal(path, form=2):
-    """Makes the header vouch for what follows it, whatever that is."""
-    whole = path.read_bytes()
-    digest = hashlib.sha256(whole[SEAL:]).hexdigest()
-    header = f"lpusim-mp artifact\nformat {form}\nbytes {len(whole)}\nsha256 {digest}\n".encode()
-    path.write_bytes(header + bytes(SEAL - len(header)) + whole[SEAL:])
 
 
 def altered(path, whole, change):

@@ -34,4 +34,7 @@ with tempfile.TemporaryDirectory() as scratch:
     compare(scratch, "--set", "gpu.neighbour=true", "--set", "gpu.repeats=3", "--set", "lpu.execute_steps=3")
     compare(scratch, "--mode=lpu", "--set", "lpu.seats=3", "--set", "workload.sequences=5",
             "--set", "lpu.pipeline_stages=2", "--set", "lpu.execute_steps=2")
+    compare(scratch, "--mode=lpu", "--set", "lpu.seats=2", "--set", "workload.sequences=6", "--set", "bucket.batch=2",
+            "--set", "bucket.max_sequence=64,128", "--set", "workload.prompt_tokens=60", "--set",
+            "lpu.pipeline_stages=2", "--set", "lpu.execute_steps=2")
 print("files of 1, 2, 3 and 8 ranks are equal")

@@ -4,6 +4,7 @@
  * Small models are compiled and computed. What the contract lets pass is run with numbers and held
  * against the program as it was: memory of all chips after every step, and tokens. Only what is
  * arithmetic, which the contract does not know, may change the result and pass. */
+#include "mutate.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -148,26 +149,23 @@ static uint64_t state;
 
 static uint64_t draw(uint64_t n)
 {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % n;
+    return mutate_draw(&state, n);
 }
 
 /* Near, far, what another instruction has, or one of the numbers that break programs. */
 static int64_t mutated(int64_t value, int64_t other, uint64_t bits)
 {
-    static const int64_t evil[] = {0,         -1,        1,       INT32_MAX, INT32_MIN, 255,
-                                   INT64_MAX, INT64_MIN, 1 << 20, 1 << 30,   8191,      64};
     switch (draw(8)) {
     case 0:
-        return evil[draw(sizeof evil / sizeof evil[0])];
+        return mutate_evil(&state);
     case 1:
-        return (int64_t)((uint64_t)value ^ (UINT64_C(1) << draw(bits)));
+        return mutate_bit(&state, value, bits);
     case 2:
     case 3:
     case 4:
         return other;
     default:
-        return (int64_t)((uint64_t)value + (draw(2) ? 1 + draw(3) : (uint64_t)-1));
+        return mutate_near(&state, value);
     }
 }
 
@@ -302,17 +300,6 @@ static struct mutation mutate(struct patient *patient)
     return m;
 }
 
-static int64_t violations_of(const struct rack *rack)
-{
-    int64_t sum = 0, total;
-    size_t kept;
-    for (int32_t c = 0; c < rack->topology.chips; c++) {
-        chip_violations(rack->chip[c], &kept, &total);
-        sum += total;
-    }
-    return sum;
-}
-
 static void look(const struct rack *rack, struct outcome *outcome, int step)
 {
     for (int32_t c = 0; c < rack->topology.chips; c++)
@@ -337,7 +324,7 @@ static struct outcome run(struct patient *patient, const struct subject *subject
                                       step ? CHUNK - 2 + step : 0, token);
         if (computes && outcome.began)
             look(rack, &outcome, step);
-        outcome.violations = violations_of(rack);
+        outcome.violations = rack_count_violations(rack);
     }
     rack_stop(rack);
     return outcome;
