@@ -2,14 +2,12 @@
 /* A plan of one all-reduce, made by hand. */
 #include "ring.h"
 
-#include "base/memory.h"
 #include "gpu_cluster/world.h"
 
 static struct gpu_plan plan_of(const struct gpu_job *job, int32_t gpus, int64_t bytes)
 {
-    struct gpu_plan plan = {.stages = 1, .tensor = gpus, .steps = 1};
-    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
-    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE],
+    struct gpu_plan plan = gpu_plan_by_hand(1, gpus);
+    gpu_plan_append(&plan.step[0],
                     (struct gpu_plan_op){.action = GPU_ACTION_RING,
                                          .op = GPU_OP_ALL_REDUCE,
                                          .bytes = bytes,

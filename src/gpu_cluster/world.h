@@ -45,6 +45,7 @@ struct gpu_state {
     int64_t sms_free_ps; /* when the sends that take SMs beside the stream are through */
     /* collective at hand */
     struct gpu_ring ring;
+    struct gpu_batch batch; /* of the step at hand */
     int64_t chunk_queue_ps; /* queueing of the chunks that have arrived */
     int64_t arrived[GPU_CHANNELS], wanted[GPU_CHANNELS]; /* point to point, chunks */
     struct gpu_step_row row;                             /* of the step at hand */
