@@ -311,6 +311,8 @@ const struct option option_table[] = {
         "from that decision to the workers of GPUs that share a layer"),
     ROW("gpu.chip.engine_inputs", gpu_chip.engine_inputs_ps, TIME, "0 ps", "1 s", REQUIRED,
         "engine time a step to prepare inputs, on each GPU's host"),
+    ROW("gpu.chip.engine_sequence", gpu_chip.engine_sequence_ps, TIME, "0 ps", "1 s", REQUIRED,
+        "the same for each sequence of the batch, in addition"),
     ROW("gpu.chip.engine_sampling", gpu_chip.engine_sampling_ps, TIME, "0 ps", "1 s", REQUIRED,
         "engine time a step for parameters and results of sampling, on each GPU's host"),
     ROW("gpu.chip.launch_jitter", gpu_chip.launch_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,
