@@ -12,14 +12,17 @@
 /* One GPU type, with the host that drives it. */
 struct gpu_chip {
     char name[MACHINE_NAME_BYTES];
-    int32_t sms;
+    int32_t sms, sm_version; /* generation of the SM: 80 Ampere, 90 Hopper, 100 Blackwell */
     int64_t clock_hz;
     double fp16_flops, fp8_flops; /* dense tensor-core peak, flop/s */
-    double tensor_efficiency;     /* best measured matmul / peak */
+    double tensor_efficiency;     /* share of the peak that tensor cores sustain: power */
+    double fp8_efficiency;        /* the same for fp8 */
     int64_t hbm_bytes;
-    double hbm_bytes_per_s; /* peak */
-    double hbm_efficiency;  /* achievable share of peak */
+    double hbm_bytes_per_s;       /* peak */
+    double hbm_efficiency;        /* achievable share of peak: tiles of matrices */
+    double hbm_stream_efficiency; /* the same for long runs: KV cache, streaming kernels */
     int64_t l2_bytes;
+    double l2_keep; /* share of L2 that operands fill before they displace each other */
     double l2_bytes_per_s;
     int32_t shared_memory_bytes_per_sm, max_blocks_per_sm;
     int64_t kernel_floor_ps; /* shortest kernel in a graph: launch to launch */
@@ -33,10 +36,24 @@ struct gpu_chip {
     /* Coefficients of variation: of a launch, of the rest of an eager op, of each part of the
      * engine, of a kernel; of what all of them have in common for a whole run. */
     double launch_jitter_cv, eager_jitter_cv, engine_jitter_cv, kernel_jitter_cv, run_jitter_cv;
-    int64_t block_latency_ps;    /* fill and drain of a wave of blocks: first load to last store */
-    double sm_bytes_per_s;       /* most that one SM draws from L2 or HBM */
-    int64_t attention_floor_ps;  /* shortest attention call: split decision and combine included */
-    double attention_efficiency; /* prefill attention: achieved share of the tensor peak */
+    double sm_bytes_per_s;     /* most that one SM draws from L2 or HBM */
+    double row_scatter_cycles; /* of a row of queries that an attention tile gathers and scatters */
+    int32_t l2_latency_cycles; /* from a load's issue to its first byte, where L2 has it */
+    int32_t load_latency_cycles;  /* the same from HBM, other loads beside it */
+    int32_t load_stages;          /* most steps of a main loop that are loaded ahead */
+    int32_t loop_issue_cycles;    /* barrier, addresses and issue of a step of a main loop */
+    int32_t block_tail_cycles;    /* from the last matrix instruction to the next block, no bytes */
+    int64_t split_latency_ps;     /* adding up the parts of a split sum, no bytes */
+    int64_t row_atomic_ps;        /* one atomic maximum of a row behind another, on one address */
+    int64_t attention_floor_ps;   /* attention call without its tiles: split decision, combine */
+    int64_t attention_combine_ps; /* adding up split keys, beside what its kernel loads */
+    int64_t attention_pack_ps;    /* more where positions and query heads share tiles */
+    int32_t attention_tile_cycles; /* of a tile beside its main loop, no bytes */
+    double transpose_per_cycle;    /* fp8 values that an SM turns round for attention */
+    double softmax_per_cycle;      /* elements of scores that an SM exponentiates and sums up */
+    double hbm_part_efficiency; /* share of hbm_efficiency where experts' tiles take half a line */
+    double gather_flow;         /* share of sm_bytes_per_s where rows of experts are gathered */
+    char tuned_experts[MACHINE_PATH_BYTES]; /* "8x3584 ...": EXPERTSxWIDTH with tuned tiles */
     double power_w;
 };
 

@@ -26,6 +26,11 @@ bool config_scenario_restore(const char *file, const char *const *kept, size_t k
 
 void config_scenario_release(struct scenario *scenario);
 
+/* Reads `file` as the description of one GPU, all of gpu.chip, then applies `count` overrides as
+ * above (keys "gpu.chip.name"). Returns whether `chip` is complete. */
+bool config_gpu_chip_read(const char *file, const char *const *override, size_t count,
+                          struct gpu_chip *chip, struct base_report *report);
+
 /* The value of a known key was found out after reading, and put into the scenario: its source is
  * said to be "counted" from now on. */
 void config_scenario_counted(struct scenario *scenario, const char *key);

@@ -424,6 +424,26 @@ bool config_scenario_restore(const char *file, const char *const *kept, size_t k
     return report->count == faults_before;
 }
 
+bool config_gpu_chip_read(const char *file, const char *const *override, size_t count,
+                          struct gpu_chip *chip, struct base_report *report)
+{
+    static const char group[] = "gpu.chip";
+    const struct given set = {.origin = CONFIG_SET};
+    size_t faults_before = report->count;
+    struct scenario scenario = {.sources = config_sources_new()};
+    struct reader reader = {&scenario, scenario.sources, report, 0};
+    reference_read(&reader, group, file, &set);
+    for (size_t i = 0; i < count; i++)
+        override_read(&reader, override[i], &set);
+    defaults_take(&reader);
+    for (size_t i = 0; i < option_section_count; i++)
+        if (strcmp(option_sections[i].prefix, group) == 0)
+            section_require(&reader, &option_sections[i], file);
+    *chip = scenario.gpu_chip;
+    config_scenario_release(&scenario);
+    return report->count == faults_before;
+}
+
 void config_scenario_counted(struct scenario *scenario, const char *key)
 {
     if (scenario->sources)

@@ -38,6 +38,7 @@ enum gpu_op {
     GPU_OP_COMBINE,
     GPU_OP_HEAD,
     GPU_OP_SAMPLE,
+    GPU_OP_QUANTIZE,
     GPU_OP_ALL_REDUCE,
     GPU_OP_ALL_GATHER,
     GPU_OP_SEND,

@@ -8,28 +8,59 @@
 
 #include "base/gpu_machine.h"
 #include "gpu_cluster/gpu_tables.h"
+#include "gpu_cluster/sm_loop.h"
 
 /* One launch. Work is the same for every block; fields that end in _bytes count what moves. */
 struct gpu_kernel {
     int32_t blocks;
-    int32_t blocks_per_sm;   /* resident together, limited by shared memory */
-    int32_t split_k;         /* 1: not split */
-    double block_tensor_s;   /* time of one block alone on one SM's tensor cores */
-    double block_l2_bytes;   /* what one block loads and stores through L2 */
-    double block_hbm_bytes;  /* its share of what misses L2 */
-    int64_t floor_ps;        /* paid once: launch to first block, last block to next kernel */
-    int64_t wave_latency_ps; /* pipeline fill and drain of the first wave */
+    int32_t blocks_per_sm;          /* resident together, limited by shared memory and registers */
+    int32_t split_k;                /* 1: not split */
+    int32_t tile_m, tile_n, tile_k; /* 0: not tiled */
+    /* Of a block alone; how many share an SM and how fast its loads come in is the wave's. */
+    struct gpu_sm_loop loop;
+    double steps;             /* of the loop */
+    int64_t tail_cycles;      /* around the loop: set up, results leave, the block ends */
+    double tail_bytes;        /* that move outside the loop, through HBM */
+    int32_t step_load_cycles; /* that loading a step takes at least; 0: what its bytes take */
+    bool overlaps;            /* a block's first loads go out while the one before ends */
+    bool evens_out;         /* blocks do unequal work, the longest first: the last wave is short */
+    double block_l2_bytes;  /* what one block loads and stores through L2 */
+    double block_hbm_bytes; /* its share of what misses L2 */
+    double hbm_efficiency;  /* share of the HBM peak that its way of reading reaches */
+    int64_t floor_ps;       /* paid once: launch to first block, last block to next kernel */
+    int64_t
+        wave_latency_ps; /* paid once, behind the first wave: work that does not divide evenly */
 };
 
-/* y[m, n] = x[m, k] W[k, n]; `bytes` an element of x and W; y has 2. Picks tile and split as the
- * fastest by this model. */
-struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
-                                  int32_t bytes);
+/* Numbers of a product's operands, and the library that multiplies them. */
+enum gpu_number {
+    GPU_NUMBER_BF16,      /* cuBLAS: the fastest of many tiles, sums split where SMs would idle */
+    GPU_NUMBER_FP8,       /* CUTLASS, one scale a row and a tensor: a tile by m, no split */
+    GPU_NUMBER_FP8_BLOCK, /* DeepGEMM, a scale for 128 numbers: a tile by waves, no split */
+};
 
-/* Products of a mixture: y[rows of e, n] = x[rows of e, k] W_e[k, n] for every expert e with rows,
- * in one launch. */
-struct gpu_kernel gpu_kernel_grouped(const struct gpu_chip *chip, const int32_t *rows,
-                                     int64_t experts, int64_t n, int64_t k, int32_t bytes);
+/* y[m, n] = x[m, k] W[k, n]; y has 2 bytes an element. */
+struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
+                                  enum gpu_number number);
+
+/* What a linear layer launches, in order: the product, and before it what turns x into 8 bits. */
+enum { GPU_LINEAR_KERNELS = 3 };
+struct gpu_linear {
+    struct gpu_kernel kernel[GPU_LINEAR_KERNELS];
+    int32_t count; /* the last one is the product */
+};
+struct gpu_linear gpu_kernel_linear(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
+                                    enum gpu_number number);
+
+/* Products of the experts that the tokens of a step choose: [rows of an expert, k] x [k, n]. */
+struct gpu_experts {
+    int64_t rows, experts, chosen, n, k; /* rows: tokens of the step; each has `chosen` experts */
+    int64_t width;                       /* of an expert between gate and down, on one GPU */
+};
+
+/* All of them in one launch; rows[e]: tokens that have chosen expert e of those on this GPU. */
+struct gpu_kernel gpu_kernel_grouped(const struct gpu_chip *chip, const struct gpu_experts *shape,
+                                     const int32_t *rows, enum gpu_number number);
 
 /* Attention of `queries` positions a sequence against `keys`, causal and, with a window, none
  * further back; per GPU `heads` query and `kv_heads` KV heads. */
@@ -46,10 +77,18 @@ struct gpu_kernel gpu_kernel_stream(const struct gpu_chip *chip, double bytes);
 /* Blocks that can run at once on `sms` SMs. */
 int32_t gpu_kernel_slots(const struct gpu_kernel *kernel, int32_t sms);
 
-/* Time of a wave of `blocks` over `sms` SMs, and its largest part. The floor is not in it; the fill
- * and drain is, of the first wave only: later blocks load while earlier ones finish. */
-int64_t gpu_kernel_wave_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel,
-                           int32_t blocks, int32_t sms, bool first, enum gpu_bound *bound);
+/* How a wave of blocks fares. */
+struct gpu_wave {
+    int64_t ps; /* without the kernel's floor */
+    enum gpu_bound bound;
+    int32_t active, resident; /* SMs with blocks; blocks on the fullest of them */
+    double sm_bytes_per_s;    /* that an SM takes in */
+    struct gpu_sm_time time;  /* of the main loop */
+};
+
+/* `blocks` over `sms` SMs. Later waves of a kernel that overlaps do not pay the fill again. */
+struct gpu_wave gpu_kernel_wave(const struct gpu_chip *chip, const struct gpu_kernel *kernel,
+                                int32_t blocks, int32_t sms, bool first);
 
 /* The whole kernel on `sms` SMs with nothing beside it: floor and waves. */
 int64_t gpu_kernel_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel, int32_t sms);

@@ -36,6 +36,7 @@ const char *gpu_op_name(enum gpu_op op)
         [GPU_OP_COMBINE] = "combine",
         [GPU_OP_HEAD] = "head",
         [GPU_OP_SAMPLE] = "sample",
+        [GPU_OP_QUANTIZE] = "quantize",
         [GPU_OP_ALL_REDUCE] = "all_reduce",
         [GPU_OP_ALL_GATHER] = "all_gather",
         [GPU_OP_SEND] = "send",

@@ -42,12 +42,20 @@ static void append_stream(struct walk *walk, enum gpu_op op, int32_t layer, int6
     append_kernel(walk, op, layer, gpu_kernel_stream(&walk->job->chip, bytes));
 }
 
+enum gpu_number gpu_plan_number(const struct gpu_job *job)
+{
+    return job->cluster.weight_bytes == 1 ? GPU_NUMBER_FP8 : GPU_NUMBER_BF16;
+}
+
+/* The product, and before it what makes its input 8 bits wide. */
 static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
                         int64_t k)
 {
-    struct gpu_kernel kernel =
-        gpu_kernel_gemm(&walk->job->chip, from->rows, n, k, walk->job->cluster.weight_bytes);
-    append_kernel(walk, op, from->layer, kernel);
+    struct gpu_linear linear =
+        gpu_kernel_linear(&walk->job->chip, from->rows, n, k, gpu_plan_number(walk->job));
+    for (int32_t i = 0; i < linear.count; i++)
+        append_kernel(walk, i == linear.count - 1 ? op : GPU_OP_QUANTIZE, from->layer,
+                      linear.kernel[i]);
 }
 
 static void append_ring(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
@@ -149,18 +157,22 @@ static void append_experts(struct walk *walk, enum gpu_op name, const struct mod
                            int64_t n, int64_t k)
 {
     const struct gpu_job *job = walk->job;
-    struct gpu_experts shape = {
-        .rows = op->rows, .experts = job->model.experts, .chosen = op->chosen, .n = n, .k = k};
+    struct gpu_experts shape = {.rows = op->rows,
+                                .experts = job->model.experts,
+                                .chosen = op->chosen,
+                                .n = n,
+                                .k = k,
+                                .width = name == GPU_OP_EXPERTS_DOWN ? k : n / 2};
     int32_t *rows = base_alloc((size_t)shape.experts, sizeof *rows);
     for (int64_t i = 0; i < op->rows * op->chosen; i++) {
         rows[i % shape.experts]++;
     }
-    struct gpu_plan_op entry = {.action = GPU_ACTION_KERNEL,
-                                .op = name,
-                                .layer = op->layer,
-                                .kernel = gpu_kernel_grouped(&job->chip, rows, shape.experts, n, k,
-                                                             job->cluster.weight_bytes),
-                                .experts = shape};
+    struct gpu_plan_op entry = {
+        .action = GPU_ACTION_KERNEL,
+        .op = name,
+        .layer = op->layer,
+        .kernel = gpu_kernel_grouped(&job->chip, &shape, rows, gpu_plan_number(job)),
+        .experts = shape};
     gpu_plan_append(walk->step, entry);
     base_free(rows);
 }

@@ -18,11 +18,6 @@ enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_RING, GPU_ACTION_SEND, GPU_ACTIO
  * stage. */
 enum gpu_channel { GPU_CHANNEL_HIDDEN, GPU_CHANNEL_TOKEN, GPU_CHANNELS };
 
-/* Products of the experts that the tokens of a step choose: [rows of an expert, k] x [k, n]. */
-struct gpu_experts {
-    int64_t rows, experts, chosen, n, k; /* rows: tokens of the step; each has `chosen` experts */
-};
-
 struct gpu_plan_op {
     enum gpu_action action;
     enum gpu_op op;
@@ -64,6 +59,9 @@ void gpu_plan_bound(struct gpu_plan *plan, const struct gpu_job *job);
 enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step);
 const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,
                                              int32_t step);
+
+/* Of the operands of products. */
+enum gpu_number gpu_plan_number(const struct gpu_job *job);
 
 /* Keys that the last token of a step sees. */
 int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *plan, int32_t step);

@@ -55,14 +55,13 @@ static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_
         gpu_cache_wave(&world->job, &gpu->kernel, blocks, gpu->gpu, gpu->waves,
                        gpu_draw_index(gpu->step, gpu->sequence));
     struct gpu_kernel kernel = gpu->kernel;
-    enum gpu_bound bound;
     kernel.block_hbm_bytes = cache.block_hbm_bytes;
-    int64_t ps = gpu_kernel_wave_ps(&chip, &kernel, blocks, chip.sms, gpu->waves == 0, &bound);
-    gpu->bound = gpu->waves == 0 ? bound : gpu->bound;
+    struct gpu_wave wave = gpu_kernel_wave(&chip, &kernel, blocks, chip.sms, gpu->waves == 0);
+    gpu->bound = gpu->waves == 0 ? wave.bound : gpu->bound;
     gpu->waves++;
     gpu->blocks_left -= blocks;
     count_wave(world, gpu->step, blocks, &cache);
-    int64_t lasts = llround((double)(ps + floor_ps) * gpu->kernel_factor);
+    int64_t lasts = llround((double)(wave.ps + floor_ps) * gpu->kernel_factor);
     gpu_world_post(
         world,
         (struct gpu_event){.time_ps = now_ps + lasts, .kind = GPU_EVENT_WAVE, .target = gpu->gpu});
@@ -74,8 +73,7 @@ static struct gpu_kernel kernel_of_experts(struct gpu_world *world, const struct
     const struct gpu_experts *shape = &op->experts;
     const int32_t *rows =
         gpu_routing_rows(&world->routing[op->layer], shape, world->job.seed, op->layer, gpu->step);
-    return gpu_kernel_grouped(&world->job.chip, rows, shape->experts, shape->n, shape->k,
-                              world->job.cluster.weight_bytes);
+    return gpu_kernel_grouped(&world->job.chip, shape, rows, gpu_plan_number(&world->job));
 }
 
 /* Attention grows with the context and experts are chosen by tokens: their grids are chosen anew in

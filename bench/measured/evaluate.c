@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Row by row: finds the GPU, asks the kind, counts what was left out and why. */
+#include "evaluate.h"
+
+#include <string.h>
+
+static void count_left(struct left_out *left, const char *why)
+{
+    size_t i = 0;
+    while (i < left->count && strcmp(left->why[i], why) != 0)
+        i++;
+    if (i == sizeof left->why / sizeof *left->why)
+        i--;
+    left->count = i == left->count ? i + 1 : left->count;
+    left->why[i] = why;
+    left->rows[i]++;
+}
+
+static const char *row_predict(const struct kind *kind, struct row *row, struct gpus *gpus,
+                               struct points *points)
+{
+    row->gpu = kind->gpu ? kind->gpu(row) : row->table->gpu;
+    row->chip = row->gpu ? gpus_find(gpus, row->gpu) : NULL;
+    if (!row->chip)
+        return "no description of the GPU";
+    points->row = row->index;
+    points->for_fit = row_is_for_fit(kind, row);
+    return kind->predict(row, points);
+}
+
+void evaluate(const struct kind *kind, const struct table *table, struct gpus *gpus,
+              struct points *points, struct left_out *left)
+{
+    for (size_t i = 0; i < table->rows; i++) {
+        struct row row = {.table = table, .index = i};
+        const char *why = row_predict(kind, &row, gpus, points);
+        if (why)
+            count_left(left, why);
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Kinds of tables: which columns tell them, and what the models predict for a row. */
+#ifndef MEASURED_KINDS_H
+#define MEASURED_KINDS_H
+
+#include "base/gpu_machine.h"
+#include "points.h"
+#include "table.h"
+
+/* One row of a table, on the GPU it was measured on. */
+struct row {
+    const struct table *table;
+    size_t index;
+    const char *gpu;
+    const struct gpu_chip *chip;
+};
+
+/* A kind of table. A new one: a file with its struct, a line in kinds.c. */
+struct kind {
+    const char *name;           /* "gemm" */
+    const char *const *needs;   /* columns that must be there, NULL behind the last */
+    const char *const *without; /* columns that must not be there, likewise */
+    /* Columns that were measured: they do not belong to the row's key. */
+    const char *const *measured;
+    /* Name of the GPU's description file; NULL: the first part of the file's name. */
+    const char *(*gpu)(const struct row *row);
+    /* Adds what is measured and predicted of the row; NULL, or why the row is left out (static
+     * text). */
+    const char *(*predict)(const struct row *row, struct points *points);
+};
+
+extern const struct kind *const kinds[]; /* NULL behind the last */
+
+/* NULL where no kind has these columns. */
+const struct kind *kind_of(const struct table *table);
+
+/* Whether the row is one that parameters may be fitted to: half of all rows, by a hash of the
+ * row's key (its fields that were not measured). The others are held out. */
+bool row_is_for_fit(const struct kind *kind, const struct row *row);
+
+const char *row_text(const struct row *row, const char *column);
+int64_t row_whole(const struct row *row, const char *column, int64_t otherwise);
+double row_real(const struct row *row, const char *column, double otherwise);
+
+#endif

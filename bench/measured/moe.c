@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tables of mixtures of experts: sorting by expert, gate and up, activation, down and sum as one
+ * call on the busiest GPU; times in milliseconds. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "gpu_cluster/kernel.h"
+#include "kinds.h"
+
+/* A call: experts of all GPUs, and of each. */
+struct call {
+    int64_t tokens, chosen, experts, gpus; /* gpus: that share the experts */
+    int64_t hidden, width;                 /* width: on one GPU */
+    double skew;                           /* exponent of the power law; 0: all as likely */
+};
+
+/* Popularity of an expert by a power law between 1 and 80 % of the tokens, as the benchmark draws
+ * it; by place in the order of experts, each quantile once. */
+static double popularity(const struct call *call, int64_t expert)
+{
+    double most = fmax(2, 0.8 * (double)call->tokens), power = 1 - call->skew;
+    double u =
+        base_random_uniform(1, BASE_RANDOM_EXPERT, (uint64_t)call->experts, (uint64_t)expert);
+    return call->skew > 0 ? pow((pow(most, power) - 1) * u + 1, 1 / power) : 1;
+}
+
+/* Tokens of each expert: shares of all choices, none more than the tokens there are; what rounding
+ * leaves goes to the most popular. */
+static void rows_draw(const struct call *call, int32_t *rows)
+{
+    double sum = 0;
+    int64_t left = call->tokens * call->chosen;
+    for (int64_t e = 0; e < call->experts; e++)
+        sum += popularity(call, e);
+    double scale = (double)left / sum;
+    for (int64_t e = 0; e < call->experts; e++) {
+        double share = fmin(round(popularity(call, e) * scale), (double)call->tokens);
+        rows[e] = (int32_t)fmin(share, (double)left);
+        left -= rows[e];
+    }
+    for (int64_t e = 0; left > 0; e = (e + 1) % call->experts)
+        if (rows[e] < call->tokens) {
+            rows[e]++;
+            left--;
+        }
+}
+
+/* Moves the experts of the busiest GPU to the front. */
+static void busiest_first(const struct call *call, int32_t *rows)
+{
+    int64_t each = call->experts / call->gpus, best = 0, most = -1;
+    for (int64_t g = 0; g < call->gpus; g++) {
+        int64_t sum = 0;
+        for (int64_t e = g * each; e < (g + 1) * each; e++)
+            sum += rows[e];
+        best = sum > most ? g : best;
+        most = sum > most ? sum : most;
+    }
+    memmove(rows, rows + best * each, (size_t)each * sizeof *rows);
+}
+
+/* Products of the experts and the streams beside them, which handle rows of experts elsewhere too.
+ */
+static double call_s(const struct gpu_chip *chip, const struct call *call)
+{
+    int32_t *rows = base_alloc((size_t)call->experts, sizeof *rows);
+    rows_draw(call, rows);
+    busiest_first(call, rows);
+    double choices = (double)(call->tokens * call->chosen), tokens = (double)call->tokens;
+    struct gpu_experts up = {call->tokens, call->experts / call->gpus,
+                             call->chosen, 2 * call->width,
+                             call->hidden, call->width};
+    struct gpu_experts down = up;
+    down.n = call->hidden, down.k = call->width;
+    struct gpu_kernel kernel[] = {
+        gpu_kernel_grouped(chip, &up, rows, GPU_NUMBER_BF16),
+        gpu_kernel_grouped(chip, &down, rows, GPU_NUMBER_BF16),
+        gpu_kernel_stream(chip, 6 * choices * (double)call->width),
+        gpu_kernel_stream(chip, 2 * (choices + tokens) * (double)call->hidden),
+        gpu_kernel_stream(chip, 4 * (choices + (double)call->experts)),
+    };
+    double ps = 0;
+    for (size_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++)
+        ps += (double)gpu_kernel_ps(chip, &kernel[i], chip->sms);
+    base_free(rows);
+    return ps / 1e12;
+}
+
+static double skew_of(const char *distribution)
+{
+    static const char law[] = "power_law_";
+    return strncmp(distribution, law, sizeof law - 1) ? 0 : atof(distribution + sizeof law - 1);
+}
+
+static const char *predict(const struct row *row, struct points *points)
+{
+    int64_t parts = row_whole(row, "moe_tp_size", 1);
+    struct call call = {.tokens = row_whole(row, "num_tokens", 1),
+                        .chosen = row_whole(row, "topk", 1),
+                        .experts = row_whole(row, "num_experts", 1),
+                        .gpus = row_whole(row, "moe_ep_size", 1),
+                        .hidden = row_whole(row, "hidden_size", 1),
+                        .width = (row_whole(row, "inter_size", 1) + parts - 1) / parts,
+                        .skew = skew_of(row_text(row, "distribution"))};
+    const char *type = row_text(row, "moe_dtype");
+    if (*type && strcmp(type, "bfloat16") && strcmp(type, "float16"))
+        return "no model of this moe_dtype";
+    char group[64];
+    snprintf(group, sizeof group, "%s, %s", call.gpus > 1 ? "experts shared" : "experts whole",
+             call.tokens <= 256 ? "up to 256 tokens" : "more tokens");
+    points_add(points, group, row_real(row, "latency", 0) / 1e3, call_s(row->chip, &call));
+    return NULL;
+}
+
+const struct kind kind_moe = {
+    .name = "moe",
+    .needs = (const char *const[]){"num_tokens", "hidden_size", "inter_size", "topk", "num_experts",
+                                   "latency", NULL},
+    .without = (const char *const[]){NULL},
+    .measured = (const char *const[]){"latency", NULL},
+    .predict = predict,
+};

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Attention calls as the flash-attention kernels of serving engines make them: version 2 up to
+ * Ampere, version 3 from Hopper on. */
+#include <math.h>
+#include <stddef.h>
+
+#include "gpu_cluster/kernel.h"
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How a generation of the kernel cuts its work. */
+struct cut {
+    int64_t rows, keys;    /* of a tile and of a step of its main loop */
+    int32_t groups, pipes; /* that issue matrix instructions, and tensor pipes of an SM */
+    int32_t stages, blocks_per_sm;
+    bool packs; /* query heads of a KV head share tiles, in prefill too */
+    int64_t most_splits;
+};
+
+/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows. */
+static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    int64_t width = shape->head_dim;
+    if (chip->sm_version < 90)
+        return (struct cut){
+            64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false,
+            128};
+    int64_t keys = width <= 128 ? 128 : width <= 192 ? 96 : 64;
+    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
+    if (width <= 128 && rows <= 64 && (width > 64 || shape->queries == 1))
+        return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
+    return (struct cut){width <= 64 ? 192 : 128, keys, width <= 64 ? 3 : 2, 1, 2, 1, true, 32};
+}
+
+/* Query heads that are rows of one tile. */
+static int64_t packed(const struct cut *cut, const struct gpu_attention *shape)
+{
+    return cut->packs || shape->queries == 1 ? shape->heads / shape->kv_heads : 1;
+}
+
+/* Keys that any query of a sequence sees. */
+static int64_t keys_in_sight(const struct gpu_attention *shape)
+{
+    return shape->window > 0 ? min_of(shape->window + shape->queries - 1, shape->keys)
+                             : shape->keys;
+}
+
+/* Steps that a tile of query rows works through: causal, so later tiles have more; through a window
+ * only those that it touches, which begin and end anywhere in a step. */
+struct reach {
+    double mean, most;
+};
+
+static struct reach reach_of(const struct cut *cut, const struct gpu_attention *shape,
+                             int64_t row_tiles)
+{
+    double step = (double)cut->keys, most = (double)ceil_div(shape->keys, cut->keys);
+    double tile = (double)shape->queries / (double)row_tiles / step;
+    double before = (double)(shape->keys - shape->queries) / step;
+    double mean = before + ((double)shape->queries / step + fmax(1, tile)) / 2;
+    mean = fmin(fmax(mean, 1), most);
+    if (shape->window > 0) {
+        double wide = ceil((double)(shape->window - 1) / step + tile) + 1;
+        most = fmin(most, wide);
+        mean = fmin(mean, wide);
+    }
+    return (struct reach){mean, most};
+}
+
+/* Chosen by the length of the cache, a window or not: where a window leaves splits without work,
+ * their results are added up all the same. Version 3 gives every SM the same number of steps;
+ * version 2 takes the fewest splits that keep 85 % of the SMs busy that any number would, and
+ * splits only where query heads share KV heads. */
+static int64_t splits_of(const struct gpu_chip *chip, const struct cut *cut,
+                         const struct gpu_attention *shape, int64_t grid, int64_t steps)
+{
+    int64_t most = min_of(min_of(cut->most_splits, chip->sms), steps);
+    if (chip->sm_version >= 90) {
+        int64_t each = ceil_div(grid * steps * 11, chip->sms * 10);
+        return min_of(most, ceil_div(steps, each));
+    }
+    if (shape->queries > 1 || shape->heads == shape->kv_heads || grid * 10 >= chip->sms * 8)
+        return 1;
+    double best = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t split = 1; split <= most; split++) {
+            double waves = (double)(grid * split) / chip->sms / 2;
+            double busy = waves / ceil(waves);
+            if (pass == 1 && busy >= 0.85 * best)
+                return split;
+            best = busy > best ? busy : best;
+        }
+    return 1;
+}
+
+static struct gpu_sm_loop loop_of(const struct gpu_chip *chip, const struct cut *cut,
+                                  const struct gpu_attention *shape)
+{
+    bool is_fp8 = shape->kv_bytes == 1 && chip->fp8_flops > 0;
+    double rate = is_fp8 ? chip->fp8_flops * chip->fp8_efficiency
+                         : chip->fp16_flops * chip->tensor_efficiency;
+    double per_cycle = rate / chip->sms / (double)chip->clock_hz;
+    double elements = (double)(cut->rows * cut->keys) / cut->groups;
+    int32_t product =
+        (int32_t)ceil(2.0 * elements * (double)shape->head_dim * cut->pipes / per_cycle);
+    return (struct gpu_sm_loop){
+        .groups = cut->groups,
+        .pipes = cut->pipes,
+        .stages = cut->stages,
+        .issue_cycles = chip->loop_issue_cycles,
+        .tensor_cycles = product,
+        .special_cycles = (int32_t)ceil(elements / chip->softmax_per_cycle),
+        .second_cycles = product,
+        .step_bytes = (int32_t)(2 * cut->keys * shape->head_dim * shape->kv_bytes),
+        .latency_cycles = chip->load_latency_cycles,
+    };
+}
+
+/* Cycles of a tile beside its main loop: half of them are the same for all, half go with the width
+ * of queries and results; the description has those of a width of 128. */
+static int64_t tile_cycles(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    return llround(chip->attention_tile_cycles * (0.5 + (double)shape->head_dim / 256));
+}
+
+/* Values of 8 bits are turned round on their way to the tensor cores, by warps that load them. */
+static int32_t transposing_cycles(const struct gpu_chip *chip, const struct cut *cut,
+                                  const struct gpu_attention *shape)
+{
+    bool is_fp8 = shape->kv_bytes == 1 && chip->fp8_flops > 0;
+    double elements = (double)(cut->keys * shape->head_dim);
+    return is_fp8 ? (int32_t)ceil(elements / chip->transpose_per_cycle) : 0;
+}
+
+/* Results of split keys are added up by a kernel of their own: four rows a block, one part behind
+ * the other. */
+static int64_t combine_ps(const struct gpu_chip *chip, double rows, double width, int64_t split)
+{
+    enum { ROWS = 4, RESIDENT = 4 };
+    double part = ROWS * width * 4.0;
+    struct gpu_kernel combine = {.blocks = (int32_t)ceil(rows / ROWS),
+                                 .blocks_per_sm = RESIDENT,
+                                 .split_k = 1,
+                                 .loop = {.groups = 1,
+                                          .pipes = 1,
+                                          .stages = chip->sm_version >= 90 ? 8 : 2,
+                                          .issue_cycles = chip->loop_issue_cycles,
+                                          .step_bytes = (int32_t)part,
+                                          .latency_cycles = chip->load_latency_cycles},
+                                 .steps = (double)split,
+                                 .overlaps = true,
+                                 .block_l2_bytes = part * (double)split,
+                                 .floor_ps = chip->kernel_floor_ps + chip->attention_combine_ps};
+    return split > 1 ? gpu_kernel_ps(chip, &combine, chip->sms) : 0;
+}
+
+/* What stands around the kernel. Version 2 turns query heads that share a KV head into rows, and
+ * back: four copies where both sequences and KV heads are several, else one. Queries become 8 bits
+ * wide before a product of 8 bits. Version 3 takes longer to begin where positions and query heads
+ * share tiles. */
+static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    double rows = (double)(shape->sequences * shape->queries * shape->heads);
+    struct gpu_kernel copy = gpu_kernel_stream(chip, 4.0 * rows * (double)shape->head_dim);
+    int64_t once = gpu_kernel_ps(chip, &copy, chip->sms), count = 0;
+    bool shares = shape->heads > shape->kv_heads, newer = chip->sm_version >= 90;
+    if (!newer && shares && shape->queries == 1)
+        count = shape->kv_heads > 1 && shape->sequences > 1 ? 4 : 1;
+    if (shape->kv_bytes == 1 && chip->fp8_flops > 0)
+        count++;
+    bool packs = newer && shares && shape->queries > 1;
+    return count * once + (packs ? chip->attention_pack_ps : 0);
+}
+
+/* Tiles come in the order of their rows, not the longest first: one of the last is longer than the
+ * mean by so many steps. */
+static int64_t excess_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel, double steps)
+{
+    struct gpu_wave wave = gpu_kernel_wave(chip, kernel, chip->sms, chip->sms, true);
+    return llround(steps * wave.time.step_cycles * 1e12 / (double)chip->clock_hz);
+}
+
+struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
+                                       const struct gpu_attention *shape)
+{
+    struct cut cut = cut_of(chip, shape);
+    int64_t heads = packed(&cut, shape), row_tiles = ceil_div(shape->queries * heads, cut.rows);
+    int64_t grid = shape->sequences * (shape->heads / heads) * row_tiles;
+    int64_t keys = keys_in_sight(shape), steps = ceil_div(keys, cut.keys);
+    int64_t wanted = splits_of(chip, &cut, shape, grid, ceil_div(shape->keys, cut.keys));
+    int64_t split = min_of(wanted, steps);
+    struct reach reach = reach_of(&cut, shape, row_tiles);
+    double blocks = (double)(grid * split), width = (double)shape->head_dim;
+    double rows = (double)(shape->sequences * shape->heads * shape->queries);
+    double kv = 2.0 * (double)(shape->sequences * shape->kv_heads * keys) * width * shape->kv_bytes;
+    struct gpu_kernel kernel = {
+        .blocks = (int32_t)blocks,
+        .blocks_per_sm = cut.blocks_per_sm,
+        .split_k = (int32_t)split,
+        .tile_m = (int32_t)cut.rows,
+        .tile_n = (int32_t)cut.keys,
+        .tile_k = (int32_t)shape->head_dim,
+        .loop = loop_of(chip, &cut, shape),
+        .steps = fmax(1, reach.mean / (double)split),
+        .tail_cycles =
+            tile_cycles(chip, shape) + llround(rows / (double)grid * chip->row_scatter_cycles),
+        .tail_bytes = rows * width * (2.0 + (split > 1 ? 4.0 * (double)split : 2.0)) / blocks,
+        .step_load_cycles = transposing_cycles(chip, &cut, shape),
+        .evens_out = shape->queries > 1,
+        .block_hbm_bytes = kv / blocks,
+        .hbm_efficiency = chip->hbm_stream_efficiency,
+        .floor_ps = chip->attention_floor_ps + around_ps(chip, shape) +
+                    combine_ps(chip, rows, width, wanted),
+    };
+    kernel.block_l2_bytes = kernel.steps * kernel.loop.step_bytes;
+    if (kernel.blocks < gpu_kernel_slots(&kernel, chip->sms))
+        kernel.steps = fmax(1, reach.most / (double)split);
+    else
+        kernel.wave_latency_ps =
+            excess_ps(chip, &kernel, (reach.most - reach.mean) / (double)split);
+    return kernel;
+}
