@@ -15,7 +15,7 @@ static struct gpu_world *two_stages(struct gpu_plan_op first, struct gpu_plan_op
     struct gpu_plan plan = gpu_plan_by_hand(2, 1);
     gpu_plan_append(&plan.step[0], first);
     gpu_plan_append(&plan.step[1], second);
-    gpu_plan_bound(&plan, &job);
+    gpu_plan_bound(&plan);
     return gpu_world_create_from(&job, plan, gpu_topology_ring(2, 1000000000, 1000), 0, 1);
 }
 
