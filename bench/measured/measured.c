@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "evaluate.h"
 #include "folder.h"
+#include "models.h"
 
 enum { MOST_SETS = 64 };
 
@@ -39,6 +40,8 @@ static void usage(FILE *stream)
         "                        for each table\n"
         "  --gpus FOLDER         descriptions of GPUs (configs/gpus)\n"
         "  --set KEY=VALUE       for every GPU, such as gpu.chip.hbm_efficiency=0.9; repeatable\n"
+        "  --models FOLDER       descriptions of models (hf_configs in LPUSIM_DATA, then\n"
+        "                        configs/models)\n"
         "  --only WORD           tables alone whose path holds WORD\n"
         "  --help                print this\n\n"
         "exit status: 0 predicted, 1 no table was predicted, 2 usage\n",
@@ -65,6 +68,8 @@ static bool option_take(struct run *run, const char *name, const char *value)
         run->out = value;
     else if (strcmp(name, "--gpus") == 0)
         run->gpus_folder = value;
+    else if (strcmp(name, "--models") == 0)
+        models_search(value);
     else if (strcmp(name, "--only") == 0)
         run->only = value;
     else if (strcmp(name, "--set") == 0 && run->sets < MOST_SETS)
@@ -190,6 +195,7 @@ static void folder_show(struct run *run)
 int main(int argc, char **argv)
 {
     struct run run = {.gpus_folder = "configs/gpus"};
+    models_search_usual();
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
         return 0;

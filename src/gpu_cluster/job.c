@@ -79,7 +79,9 @@ int64_t gpu_job_bytes_per_gpu(const struct gpu_job *job)
     int64_t ends = model->tied_embeddings ? table : 2 * table;
     int64_t layer = (model_parameter_count(model) - ends) / model->layers;
     int64_t layers = ceil_div(model->layers, stages);
-    int64_t weights = ceil_div(layers * layer + ends, tensor) * job->cluster.weight_bytes;
+    const int64_t wide = 2; /* embedding and head stay 16 bits wide */
+    int64_t bytes = layers * layer * job->cluster.weight_bytes + wide * ends;
+    int64_t weights = ceil_div(bytes, tensor);
     int64_t kv_width = ceil_div(model->kv_heads, tensor) * model->head_dim;
     int64_t positions = (int64_t)job->bucket.batch * job->bucket.max_sequence;
     return weights + 2 * layers * kv_width * positions * job->cluster.kv_bytes;

@@ -44,18 +44,33 @@ static void append_stream(struct walk *walk, enum gpu_op op, int32_t layer, int6
 
 enum gpu_number gpu_plan_number(const struct gpu_job *job)
 {
-    return job->cluster.weight_bytes == 1 ? GPU_NUMBER_FP8 : GPU_NUMBER_BF16;
+    if (job->cluster.weight_bytes != 1) {
+        return GPU_NUMBER_BF16;
+    }
+    return job->cluster.weight_blocks ? GPU_NUMBER_FP8_BLOCK : GPU_NUMBER_FP8;
 }
 
 /* The product, and before it what makes its input 8 bits wide. */
-static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
-                        int64_t k)
+static void append_product(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                           int64_t k, enum gpu_number number)
 {
-    struct gpu_linear linear =
-        gpu_kernel_linear(&walk->job->chip, from->rows, n, k, gpu_plan_number(walk->job));
+    struct gpu_linear linear = gpu_kernel_linear(&walk->job->chip, from->rows, n, k, number);
     for (int32_t i = 0; i < linear.count; i++)
         append_kernel(walk, i == linear.count - 1 ? op : GPU_OP_QUANTIZE, from->layer,
                       linear.kernel[i]);
+}
+
+static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                        int64_t k)
+{
+    append_product(walk, op, from, n, k, gpu_plan_number(walk->job));
+}
+
+/* What quantised checkpoints leave in 16 bits: head, router. */
+static void append_wide(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                        int64_t k)
+{
+    append_product(walk, op, from, n, k, GPU_NUMBER_BF16);
 }
 
 static void append_collective(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
@@ -120,10 +135,10 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_LINEAR_ROUTER: /* whole on every GPU */
     case MODEL_LINEAR_SHARED_GATE:
-        append_gemm(walk, GPU_OP_ROUTER, op, op->n, op->k);
+        append_wide(walk, GPU_OP_ROUTER, op, op->n, op->k);
         break;
     case MODEL_LINEAR_HEAD:
-        append_gemm(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
+        append_wide(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
         append_collective(walk, GPU_OP_ALL_GATHER, op->layer, reduced);
         break;
     case MODEL_LINEAR_K:

@@ -57,3 +57,38 @@ struct gpu_step_time gpu_step_simulate(const struct gpu_job *job, const struct g
     gpu_world_free(world);
     return time;
 }
+
+/* Two layers lie between both; `beyond` more come. */
+static int64_t further(int64_t few, int64_t more, int64_t beyond)
+{
+    return more + (more - few) * beyond / 2;
+}
+
+static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gpu_batch *batch,
+                                      int64_t layers)
+{
+    struct gpu_job less = *job;
+    less.model.layers = layers;
+    less.frozen = GPU_ALL_FROZEN;
+    return gpu_step_simulate(&less, batch);
+}
+
+struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch)
+{
+    enum { FEW = 2, MORE = 4 };
+    int64_t layers = job->model.layers, beyond = layers - MORE;
+    if (beyond <= 0) {
+        return of_layers(job, batch, layers);
+    }
+    struct gpu_step_time few = of_layers(job, batch, FEW), more = of_layers(job, batch, MORE);
+    return (struct gpu_step_time){
+        .ps = further(few.ps, more.ps, beyond),
+        .host_ps = further(few.host_ps, more.host_ps, beyond),
+        .compute_ps = further(few.compute_ps, more.compute_ps, beyond),
+        .collective_ps = further(few.collective_ps, more.collective_ps, beyond),
+        .idle_ps = further(few.idle_ps, more.idle_ps, beyond),
+        .kernels = further(few.kernels, more.kernels, beyond),
+        .isolated_ps = further(few.isolated_ps, more.isolated_ps, beyond),
+        .wait_ps = further(few.wait_ps, more.wait_ps, beyond),
+    };
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tables of serving points: a closed loop of `concurrency` clients; times in milliseconds. */
+#include <stdio.h>
+#include <string.h>
+
+#include "serving_point.h"
+
+/* Requests that each client of a benchmark sends, one after the other. */
+enum { ROUNDS = 10 };
+
+static const char *gpu(const struct row *row)
+{
+    const char *system = row_text(row, "system");
+    return strstr(row->table->path, "__") || !*system ? row->table->gpu : system;
+}
+
+static const char *predict(const struct row *row, struct points *points)
+{
+    const struct serving_point point = {
+        .engine = engine_kind_of(row_text(row, "backend")),
+        .model = row_text(row, "model_path"),
+        .number = row_text(row, "gemm_quant_mode"),
+        .tensor = (int32_t)row_whole(row, "tp_size", 1),
+        .clients = row_whole(row, "concurrency", 1),
+        .prompt = row_whole(row, "isl", 1),
+        .output = row_whole(row, "osl", 1),
+        .rounds = ROUNDS,
+    };
+    if (!point.engine)
+        return "no model of the engine";
+    if (row_whole(row, "pp_size", 1) > 1 || row_whole(row, "attention_dp_size", 1) > 1)
+        return "requests split over stages or groups";
+    struct closed_loop_times times;
+    const char *why = serving_point_predict(row, &point, &times);
+    if (why)
+        return why;
+    char group[160];
+    const char *slash = strrchr(point.model, '/'), *model = slash ? slash + 1 : point.model;
+    snprintf(group, sizeof group, "tpot, %s, %s%s%s, tp%d", point.engine->name, model,
+             *point.number ? " " : "", point.number, (int)point.tensor);
+    points_add(points, group, row_real(row, "silicon_tpot_ms", 0) / 1e3, times.tpot_ps / 1e12);
+    memcpy(group, "ttft", 4);
+    points_add(points, group, row_real(row, "silicon_ttft_ms", 0) / 1e3, times.ttft_ps / 1e12);
+    return NULL;
+}
+
+const struct kind kind_serving = {
+    .name = "serving",
+    .needs = (const char *const[]){"backend", "model_path", "isl", "osl", "concurrency", "tp_size",
+                                   "silicon_ttft_ms", "silicon_tpot_ms", NULL},
+    .without = (const char *const[]){NULL},
+    .measured = (const char *const[]){"silicon_ttft_ms", "silicon_tpot_ms", NULL},
+    .gpu = gpu,
+    .predict = predict,
+};
