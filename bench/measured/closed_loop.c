@@ -3,12 +3,15 @@
 #include "closed_loop.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 
-/* One request of a client; `sent_ps` may be in the future. */
+/* One request of a client; `come_ps` may be in the future. */
 struct request {
-    int64_t sent_ps, first_ps;
+    int64_t sent_ps, come_ps, first_ps; /* come: is through the front end */
+    int64_t prompt, output;
     int64_t done;      /* positions of the prompt that have passed */
     int64_t generated; /* tokens */
     int64_t taken;     /* of its prompt or token by the step at hand */
@@ -20,7 +23,7 @@ struct state {
     const struct closed_loop *loop;
     struct request *request; /* [clients] */
     int64_t *order;          /* clients in the order in which their requests came */
-    int64_t now_ps, kv_left, finished;
+    int64_t now_ps, front_ps, kv_left, finished; /* front: when the front end is through */
     struct closed_loop_times times;
 };
 
@@ -31,12 +34,12 @@ static bool is_generating(const struct request *request)
 
 static bool is_waiting(const struct state *s, const struct request *request)
 {
-    return request->rounds > 0 && request->generated == 0 && request->sent_ps <= s->now_ps;
+    return request->rounds > 0 && request->generated == 0 && request->come_ps <= s->now_ps;
 }
 
 static bool let_in(struct state *s, struct request *request)
 {
-    int64_t need = s->loop->prompt + s->loop->output;
+    int64_t need = request->prompt + request->output;
     if (!request->is_in && s->kv_left >= need) {
         request->is_in = true;
         s->kv_left -= need;
@@ -52,7 +55,7 @@ static int64_t take_prompts(struct state *s, int64_t budget)
         struct request *request = &s->request[s->order[i]];
         if (!is_waiting(s, request))
             continue;
-        int64_t rest = loop->prompt - request->done;
+        int64_t rest = request->prompt - request->done;
         bool fits = rest <= budget || loop->batching.splits_prompts;
         if (!fits || !let_in(s, request))
             break;
@@ -83,13 +86,19 @@ static void take(struct state *s)
         take_generating(s, budget);
 }
 
-/* Puts a prompt to those that are alike. */
+/* Whole prompts go together, of their mean length; parts that are alike too. */
 static void add_prompt(struct gpu_batch *batch, struct gpu_group group)
 {
+    bool is_whole = group.tokens == group.keys && group.samples;
     for (int32_t i = 0; i < batch->groups; i++) {
-        struct gpu_group *same = &batch->group[i];
-        if (same->tokens == group.tokens && same->keys == group.keys && same->prompt) {
-            same->sequences++;
+        struct gpu_group *old = &batch->group[i];
+        bool old_whole = old->tokens == old->keys && old->samples;
+        bool is_same = old->tokens == group.tokens && old->keys == group.keys;
+        if (is_whole ? old_whole : is_same && !old_whole) {
+            int64_t tokens = old->sequences * old->tokens + group.tokens;
+            old->sequences++;
+            old->tokens = (tokens + old->sequences / 2) / old->sequences;
+            old->keys = is_whole ? old->tokens : old->keys;
             return;
         }
     }
@@ -105,10 +114,10 @@ static struct gpu_batch batch_of(const struct state *s)
         int64_t end = request->done + request->taken;
         if (is_generating(request) && request->taken > 0) {
             decode.sequences++;
-            decode.keys += s->loop->prompt + request->generated;
+            decode.keys += request->prompt + request->generated;
         } else if (request->taken > 0) {
             add_prompt(&batch,
-                       (struct gpu_group){1, request->taken, end, true, end == s->loop->prompt});
+                       (struct gpu_group){1, request->taken, end, true, end == request->prompt});
         }
     }
     decode.keys = decode.sequences > 0 ? decode.keys / decode.sequences : 0;
@@ -116,18 +125,36 @@ static struct gpu_batch batch_of(const struct state *s)
     return batch;
 }
 
+/* A length between the shortest and the longest there are. */
+static int64_t drawn(const struct state *s, int64_t longest, uint64_t entity, int64_t rounds)
+{
+    double u = base_random_uniform(1, BASE_RANDOM_PLAY, entity, (uint64_t)rounds);
+    return llround((double)longest * (s->loop->shortest + (1 - s->loop->shortest) * u));
+}
+
+/* The client's request with `rounds` to come, this one included. */
+static void send_request(struct state *s, int64_t client, int64_t at_ps, int64_t rounds)
+{
+    s->front_ps = (s->front_ps > at_ps ? s->front_ps : at_ps) + s->loop->front_ps;
+    uint64_t entity = 2 * (uint64_t)client;
+    s->request[client] = (struct request){.sent_ps = at_ps,
+                                          .come_ps = s->front_ps,
+                                          .prompt = drawn(s, s->loop->prompt, entity, rounds),
+                                          .output = drawn(s, s->loop->output, entity + 1, rounds),
+                                          .rounds = rounds};
+}
+
 /* The client's next request goes to the end of the order. */
 static void finish(struct state *s, int64_t client)
 {
     const struct closed_loop *loop = s->loop;
     struct request *request = &s->request[client];
-    double rest = loop->output > 1 ? (double)(loop->output - 1) : 1;
+    double rest = request->output > 1 ? (double)(request->output - 1) : 1;
     s->times.ttft_ps += (double)(request->first_ps - request->sent_ps);
     s->times.tpot_ps += (double)(s->now_ps - request->first_ps) / rest;
-    s->kv_left += loop->prompt + loop->output;
+    s->kv_left += request->prompt + request->output;
     s->finished++;
-    *request =
-        (struct request){.sent_ps = s->now_ps + loop->client_ps, .rounds = request->rounds - 1};
+    send_request(s, client, s->now_ps + loop->client_ps, request->rounds - 1);
     int64_t at = 0;
     while (s->order[at] != client)
         at++;
@@ -142,7 +169,7 @@ static void give_token(struct state *s, int64_t client)
     if (request->generated == 0)
         request->first_ps = s->times.last_first_ps = s->now_ps;
     request->generated++;
-    if (request->generated == s->loop->output)
+    if (request->generated == request->output)
         finish(s, client);
 }
 
@@ -155,7 +182,7 @@ static void deliver(struct state *s)
         request->taken = 0;
         if (taken > 0 && request->generated == 0)
             request->done += taken;
-        if (taken > 0 && request->done == s->loop->prompt)
+        if (taken > 0 && request->done == request->prompt)
             give_token(s, i);
     }
 }
@@ -165,9 +192,9 @@ static void wait_for_request(struct state *s)
 {
     int64_t next = INT64_MAX;
     for (int64_t i = 0; i < s->loop->clients; i++)
-        if (s->request[i].rounds > 0 && s->request[i].sent_ps > s->now_ps &&
-            s->request[i].sent_ps < next)
-            next = s->request[i].sent_ps;
+        if (s->request[i].rounds > 0 && s->request[i].come_ps > s->now_ps &&
+            s->request[i].come_ps < next)
+            next = s->request[i].come_ps;
     assert(next < INT64_MAX); /* else somebody waits for room that never comes */
     s->now_ps = next;
 }
@@ -192,7 +219,7 @@ struct closed_loop_times closed_loop_run(const struct closed_loop *loop)
     s.request = base_alloc((size_t)loop->clients, sizeof *s.request);
     s.order = base_alloc((size_t)loop->clients, sizeof *s.order);
     for (int64_t i = 0; i < loop->clients; i++) {
-        s.request[i] = (struct request){.rounds = loop->rounds};
+        send_request(&s, i, 0, loop->rounds);
         s.order[i] = i;
     }
     int64_t all = loop->clients * loop->rounds;

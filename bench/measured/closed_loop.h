@@ -16,11 +16,14 @@ struct batching {
     int64_t kv_positions; /* that fit the memory: a request is let in where its last token fits */
 };
 
-/* All clients begin at once; each sends its next request `client_ps` after the last token of the
- * one before came. */
+/* All clients begin at once; a front end passes prompts on one by one. Each client sends its next
+ * request `client_ps` after the last token of the one before came. */
 struct closed_loop {
     int64_t clients, prompt, output, rounds; /* rounds: requests of a client, one after the other */
+    double shortest; /* lengths are drawn evenly from this share of prompt and output up to both; 1:
+                        all alike */
     int64_t client_ps;
+    int64_t front_ps; /* the front end takes so long for a prompt, one at a time */
     struct batching batching;
     /* Time of a step. */
     int64_t (*step_ps)(void *context, const struct gpu_batch *batch);

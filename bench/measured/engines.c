@@ -2,6 +2,8 @@
 /* What is known of each engine, and where from. */
 #include "engines.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GB INT64_C(1000000000)
@@ -10,42 +12,57 @@
 /* Batching, splitting, capture: documentation of the engines, their defaults. Memory shares: their
  * defaults. Marked [f]: fitted to rows for the fit, see docs/gpu_validation.md. */
 static const struct engine_kind engines[] = {
-    {.name = "vllm",
+    {.name = "vllm", /* schedules a step while the one before runs, from 0.14 on by itself */
+     .since = 14,
      .splits_prompts = true,
      .captures = true,
-     .step_ps = 300 * US,   /* [f] */
-     .sequence_ps = 5 * US, /* [f] */
+     .step_ps = 1000 * US,   /* [f] */
+     .sequence_ps = 35 * US, /* [f] */
+     .memory_share = 0.90,
+     .activation_bytes = 4 * GB},
+    {.name = "vllm", /* schedules between steps */
+     .splits_prompts = true,
+     .captures = true,
+     .step_ps = 1600 * US,   /* [f] */
+     .sequence_ps = 50 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 4 * GB},
     {.name = "trtllm",
-     .splits_prompts = true,
+     .splits_prompts = true, /* [f] */
      .captures = true,
      .narrow_cache = true,
-     .step_ps = 300 * US,   /* [f] */
-     .sequence_ps = 5 * US, /* [f] */
+     .step_ps = 800 * US,    /* [f] */
+     .sequence_ps = 10 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 9 * GB}, /* [f] */
     {.name = "sglang",
      .prompts_first = true,
      .splits_prompts = true,
      .captures = true,
-     .step_ps = 300 * US,   /* [f] */
-     .sequence_ps = 5 * US, /* [f] */
-     .memory_share = 0.79,  /* [f] */
+     .step_ps = 900 * US,    /* [f] */
+     .sequence_ps = 30 * US, /* [f] */
+     .memory_share = 0.79,   /* [f] */
      .activation_bytes = 0},
     {.name = "splitwise", /* vLLM of 2023: everything launched eagerly, prompts whole and alone */
      .prompts_first = true,
      .step_ps = 300 * US,     /* [f] */
-     .sequence_ps = 5 * US,   /* [f] */
-     .eager_gap_ps = 40 * US, /* [f] */
+     .sequence_ps = 250 * US, /* [f] */
+     .eager_gap_ps = 49 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 4 * GB},
 };
 
-const struct engine_kind *engine_kind_of(const char *name)
+/* "0.12.0" -> 12; a version that is not stated is the latest. */
+static long minor_of(const char *version)
+{
+    const char *dot = strchr(version, '.');
+    return strncmp(version, "0.", 2) == 0 && dot ? strtol(dot + 1, NULL, 10) : LONG_MAX;
+}
+
+const struct engine_kind *engine_kind_of(const char *name, const char *version)
 {
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
-        if (strcmp(engines[i].name, name) == 0)
+        if (strcmp(engines[i].name, name) == 0 && engines[i].since <= minor_of(version))
             return &engines[i];
     return NULL;
 }

@@ -8,6 +8,7 @@
 
 struct engine_kind {
     const char *name; /* as tables have it: "vllm" */
+    int32_t since;    /* version 0.n; the newest that applies comes first in the table */
     bool prompts_first, splits_prompts, captures;
     bool narrow_cache; /* an fp8 checkpoint has an fp8 cache too */
     /* Host time between steps, and for each sequence more; of an op launched eagerly. In the place
@@ -17,8 +18,8 @@ struct engine_kind {
     int64_t activation_bytes; /* of that, activations and buffers */
 };
 
-/* NULL where no engine has the name. */
-const struct engine_kind *engine_kind_of(const char *name);
+/* NULL where no engine has the name. A version that is not stated is the latest. */
+const struct engine_kind *engine_kind_of(const char *name, const char *version);
 
 /* Puts what the engine costs in the place of what the job's chip has. */
 void engine_kind_apply(const struct engine_kind *engine, struct gpu_job *job);

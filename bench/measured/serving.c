@@ -5,6 +5,12 @@
 
 #include "serving_point.h"
 
+/* Two benchmarks fill such tables. One is of a configurator, which sets the budget of a step so
+ * much above the prompt, and sends requests that are all alike; the other states attention_dp_size,
+ * leaves the engine's budget and draws lengths evenly from 80 % of the nominal ones up to these. */
+enum { BEYOND_PROMPT = 1500 };
+static const double SHORTEST = 0.8;
+
 /* Requests that each client of a benchmark sends, one after the other. */
 enum { ROUNDS = 10 };
 
@@ -16,18 +22,22 @@ static const char *gpu(const struct row *row)
 
 static const char *predict(const struct row *row, struct points *points)
 {
-    const struct serving_point point = {
-        .engine = engine_kind_of(row_text(row, "backend")),
+    bool is_drawn = *row_text(row, "attention_dp_size") != '\0';
+    struct serving_point point = {
+        .engine = engine_kind_of(row_text(row, "backend"), row_text(row, "backend_version")),
         .model = row_text(row, "model_path"),
         .number = row_text(row, "gemm_quant_mode"),
         .tensor = (int32_t)row_whole(row, "tp_size", 1),
-        .clients = row_whole(row, "concurrency", 1),
+        .clients = row_whole(row, "concurrency", row_whole(row, "batch_size", 1)),
         .prompt = row_whole(row, "isl", 1),
         .output = row_whole(row, "osl", 1),
         .rounds = ROUNDS,
+        .shortest = is_drawn ? SHORTEST : 1,
     };
     if (!point.engine)
         return "no model of the engine";
+    if (!is_drawn && !point.engine->prompts_first)
+        point.budget = point.prompt + BEYOND_PROMPT;
     if (row_whole(row, "pp_size", 1) > 1 || row_whole(row, "attention_dp_size", 1) > 1)
         return "requests split over stages or groups";
     struct closed_loop_times times;

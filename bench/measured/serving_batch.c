@@ -22,7 +22,7 @@ static const char *gpu(const struct row *row)
 static const char *predict(const struct row *row, struct points *points)
 {
     const struct serving_point point = {
-        .engine = engine_kind_of("splitwise"),
+        .engine = engine_kind_of("splitwise", ""),
         .model = row_text(row, "model"),
         .number = "",
         .tensor = (int32_t)row_whole(row, "tensor_parallel", 1),
@@ -30,6 +30,7 @@ static const char *predict(const struct row *row, struct points *points)
         .prompt = row_whole(row, "prompt_size", 1),
         .output = row_whole(row, "token_size", 1),
         .rounds = 1,
+        .shortest = 1,
         .budget = row_whole(row, "batch_size", 1) * row_whole(row, "prompt_size", 1),
     };
     struct closed_loop_times times;

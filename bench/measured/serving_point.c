@@ -12,6 +12,9 @@
  * server and network, tokenizer included. */
 static const int64_t CLIENT_PS = 5 * INT64_C(1000000000);
 
+/* A front end's time for 1,024 positions of a prompt, and the rest of it. [f] */
+static const int64_t FRONT_PS = 2 * INT64_C(1000000000);
+
 /* Steps by what they depend on. */
 struct known {
     struct model_key {
@@ -165,8 +168,10 @@ const char *serving_point_predict(const struct row *row, const struct serving_po
     const struct closed_loop loop = {.clients = point->clients,
                                      .prompt = point->prompt,
                                      .output = point->output,
+                                     .shortest = point->shortest,
                                      .rounds = point->rounds,
                                      .client_ps = CLIENT_PS,
+                                     .front_ps = FRONT_PS * point->prompt / 1024,
                                      .batching = batching,
                                      .step_ps = serving_step_ps,
                                      .context = known_of(&key, &job)};

@@ -12,7 +12,8 @@ struct serving_point {
     const char *model, *number; /* number: "", "bfloat16", "fp8", "fp8_block" */
     int32_t tensor;
     int64_t clients, prompt, output, rounds;
-    int64_t budget; /* tokens of a step; 0: as the engine has it on this GPU */
+    double shortest; /* as struct closed_loop has it */
+    int64_t budget;  /* tokens of a step; 0: as the engine has it on this GPU */
 };
 
 /* Fills the job of a point; NULL, or why there is none. */

@@ -15,15 +15,25 @@ static const struct gpu_step_row *last_of(const struct gpu_tables *tables)
     return last;
 }
 
+static bool is_small(enum gpu_op op)
+{
+    return op == GPU_OP_EMBED || op == GPU_OP_NORM || op == GPU_OP_ROPE_KV ||
+           op == GPU_OP_ACTIVATE || op == GPU_OP_QUANTIZE || op == GPU_OP_CHOOSE ||
+           op == GPU_OP_COMBINE || op == GPU_OP_SAMPLE;
+}
+
 static void add_kernels(struct gpu_step_time *time, const struct gpu_world *world, int32_t gpu)
 {
     const struct gpu_chip *chip = &world->job.chip;
     int32_t stage = gpu / world->plan.tensor;
     const struct gpu_plan_step *step = gpu_plan_step_of(&world->plan, stage, 0);
     for (int32_t i = 0; i < step->count; i++) {
-        if (step->op[i].action == GPU_ACTION_KERNEL) {
+        const struct gpu_plan_op *op = &step->op[i];
+        if (op->action == GPU_ACTION_KERNEL) {
+            int64_t ps = gpu_kernel_ps(chip, &op->kernel, chip->sms);
             time->kernels++;
-            time->isolated_ps += gpu_kernel_ps(chip, &step->op[i].kernel, chip->sms);
+            time->isolated_ps += ps;
+            time->small_ps += is_small(op->op) ? ps : 0;
         }
     }
 }
@@ -89,6 +99,7 @@ struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struc
         .idle_ps = further(few.idle_ps, more.idle_ps, beyond),
         .kernels = further(few.kernels, more.kernels, beyond),
         .isolated_ps = further(few.isolated_ps, more.isolated_ps, beyond),
+        .small_ps = further(few.small_ps, more.small_ps, beyond),
         .wait_ps = further(few.wait_ps, more.wait_ps, beyond),
     };
 }

@@ -14,6 +14,7 @@ struct gpu_step_time {
     int64_t host_ps, compute_ps, collective_ps, idle_ps;
     int64_t kernels;     /* launched on that GPU */
     int64_t isolated_ps; /* its kernels one after the other, each with nothing beside it */
+    int64_t small_ps;    /* part of isolated_ps: neither product nor attention */
     int64_t wait_ps;     /* part of collective_ps: until the others came */
 };
 
@@ -22,9 +23,9 @@ struct gpu_step_time {
  * The job must be valid. */
 struct gpu_step_time gpu_step_simulate(const struct gpu_job *job, const struct gpu_batch *batch);
 
-/* The same with all sources frozen and one stage, for many steps: simulates the model with two layers
- * and with four, and goes on so. Layers are alike then, or alternate, so the time is a straight line in
- * their number, but for what a host in a hurry wins over the first ones. */
+/* The same with all sources frozen and one stage, for many steps: simulates the model with two
+ * layers and with four, and goes on so. Layers are alike then, or alternate, so the time is a
+ * straight line in their number, but for what a host in a hurry wins over the first ones. */
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch);
 
 #endif
