@@ -195,7 +195,7 @@ static void say_runs(const struct gpu_job *job)
 {
     struct gpu_job other = *job;
     struct values v = {0};
-    for (int i = 0; i < 40; i++, other.seed++) {
+    for (int i = 0; i < 20; i++, other.seed++) {
         add(&v, step_ps(&other));
     }
     say("mean step from run to run, CV", "0.4 %, p90 0.9 %", "%.2f %%", 100 * variation(&v));
