@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rates of the event engine on PHOLD, on a message mesh and on the cluster's ring all-reduce. See
  * docs/engine.md.
- * usage: mpirun -np RANKS engine [quick] [phold | mesh | ring GPUS]...    (all by default) */
+ * usage: mpirun -np RANKS engine [quick] [messages] [phold | mesh | ring GPUS]...
+ * All loads by default; quick: small ones; messages: ranks do not meet in shared memory. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,11 @@
 #include "ring.h"
 
 static const int64_t ns = 1000, us = 1000000;
+
+struct options {
+    bool quick;
+    struct parallel_windows_watch watch;
+};
 
 /* A load being run on this rank. */
 struct trial {
@@ -45,9 +51,10 @@ static struct trial trial_begin(const char *name, int64_t items)
     return trial;
 }
 
-static void trial_run(struct trial *trial, struct engine *engine)
+static void trial_run(struct trial *trial, struct engine *engine, const struct options *options)
 {
-    trial->status = parallel_windows_run(engine, trial->partitions, NULL, &trial->report);
+    trial->status =
+        parallel_windows_run(engine, trial->partitions, &options->watch, &trial->report);
     trial->wall_s = parallel_wall_seconds() - trial->wall_s;
     trial->cpu_s = cpu_seconds() - trial->cpu_s;
 }
@@ -84,8 +91,9 @@ static uint64_t sum_of(uint64_t digest)
     return (uint64_t)sum;
 }
 
-static enum base_status play_phold(bool quick)
+static enum base_status play_phold(const struct options *options)
 {
+    bool quick = options->quick;
     const struct phold_spec spec = {.objects = quick ? 256 : 16384,
                                     .remote = 0.25,
                                     .lookahead_ps = us,
@@ -95,14 +103,15 @@ static enum base_status play_phold(bool quick)
     struct trial trial = trial_begin("PHOLD", spec.objects);
     struct phold *phold =
         trial.active ? phold_create(&spec, parallel_rank(), trial.partitions) : NULL;
-    trial_run(&trial, phold ? phold_engine(phold) : NULL);
+    trial_run(&trial, phold ? phold_engine(phold) : NULL, options);
     trial_print(&trial, sum_of(phold ? phold_digest(phold) : 0));
     phold_free(phold);
     return trial.status;
 }
 
-static enum base_status play_mesh(bool quick)
+static enum base_status play_mesh(const struct options *options)
 {
+    bool quick = options->quick;
     const struct mesh_spec spec = {.width = quick ? 8 : 32,
                                    .height = quick ? 8 : 32,
                                    .latency_ps = ns,
@@ -110,21 +119,21 @@ static enum base_status play_mesh(bool quick)
                                    .seed = 1};
     struct trial trial = trial_begin("mesh", (int64_t)spec.width * spec.height);
     struct mesh *mesh = trial.active ? mesh_create(&spec, parallel_rank(), trial.partitions) : NULL;
-    trial_run(&trial, mesh ? mesh_engine(mesh) : NULL);
+    trial_run(&trial, mesh ? mesh_engine(mesh) : NULL, options);
     trial_print(&trial, sum_of(mesh ? mesh_digest(mesh) : 0));
     mesh_free(mesh);
     return trial.status;
 }
 
 /* 1 MiB, segments in 4 chunks. */
-static enum base_status play_ring(int32_t gpus)
+static enum base_status play_ring(int32_t gpus, const struct options *options)
 {
     char name[16];
     snprintf(name, sizeof name, "ring %d", (int)gpus);
     struct trial trial = trial_begin(name, gpus);
     struct gpu_world *world =
         trial.active ? ring_create(gpus, 1 << 20, 4, parallel_rank(), trial.partitions) : NULL;
-    trial_run(&trial, world ? gpu_world_engine(world) : NULL);
+    trial_run(&trial, world ? gpu_world_engine(world) : NULL, options);
     int64_t end_ps = world ? ring_end_ps(world) : 0;
     parallel_max_i64(&end_ps, 1);
     trial_print(&trial, (uint64_t)end_ps);
@@ -133,45 +142,55 @@ static enum base_status play_ring(int32_t gpus)
 }
 
 /* The load of argument `*next`, which moves on; BASE_USAGE: there is no such load. */
-static enum base_status play_argument(int argc, char **argv, int *next, bool quick)
+static enum base_status play_argument(int argc, char **argv, int *next,
+                                      const struct options *options)
 {
     const char *name = argv[(*next)++];
     if (!strcmp(name, "phold")) {
-        return play_phold(quick);
+        return play_phold(options);
     }
     if (!strcmp(name, "mesh")) {
-        return play_mesh(quick);
+        return play_mesh(options);
     }
     int gpus = !strcmp(name, "ring") && *next < argc ? atoi(argv[(*next)++]) : 0;
     if (gpus > 1) {
-        return play_ring(gpus);
+        return play_ring(gpus, options);
     }
     if (parallel_is_first()) {
-        fprintf(stderr, "engine: what is \"%s\"? [quick] [phold | mesh | ring GPUS]...\n", name);
+        fprintf(stderr,
+                "engine: what is \"%s\"? [quick] [messages] [phold | mesh | ring GPUS]...\n", name);
     }
     return BASE_USAGE;
 }
 
-static enum base_status play_all(bool quick)
+static enum base_status play_all(const struct options *options)
 {
-    enum base_status status = play_phold(quick);
-    status = status == BASE_OK ? play_mesh(quick) : status;
-    status = status == BASE_OK ? play_ring(quick ? 16 : 256) : status;
-    return status == BASE_OK && !quick ? play_ring(1024) : status;
+    enum base_status status = play_phold(options);
+    status = status == BASE_OK ? play_mesh(options) : status;
+    status = status == BASE_OK ? play_ring(options->quick ? 16 : 256, options) : status;
+    return status == BASE_OK && !options->quick ? play_ring(1024, options) : status;
+}
+
+static bool is_option(int argc, char **argv, int *next, const char *name)
+{
+    bool given = *next < argc && !strcmp(argv[*next], name);
+    *next += given;
+    return given;
 }
 
 int main(int argc, char **argv)
 {
     parallel_start(&argc, &argv);
-    bool quick = argc > 1 && !strcmp(argv[1], "quick");
-    int next = quick ? 2 : 1;
+    int next = 1;
+    struct options options = {.quick = is_option(argc, argv, &next, "quick")};
+    options.watch.messages_only = is_option(argc, argv, &next, "messages");
     enum base_status status = BASE_OK;
     print_head();
     if (next == argc) {
-        status = play_all(quick);
+        status = play_all(&options);
     }
     while (next < argc && status == BASE_OK) {
-        status = play_argument(argc, argv, &next, quick);
+        status = play_argument(argc, argv, &next, &options);
     }
     parallel_finish();
     return (int)status;

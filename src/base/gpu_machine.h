@@ -30,8 +30,9 @@ struct gpu_chip {
     int64_t eager_gap_ps;    /* host time an op costs in eager mode, framework included */
     int64_t graph_launch_ps; /* host time of launching a captured graph, once a step */
     /* Engine, once a step: who goes into the batch, one decision for all GPUs, and telling it to
-     * their workers; on each of these, inputs and sampling. */
-    int64_t engine_schedule_ps, engine_broadcast_ps, engine_inputs_ps, engine_sampling_ps;
+     * their workers; on each of these, inputs (and for each sequence more) and sampling. */
+    int64_t engine_schedule_ps, engine_broadcast_ps, engine_inputs_ps, engine_sequence_ps;
+    int64_t engine_sampling_ps;
     /* Coefficients of variation: of a launch, of the rest of an eager op, of each part of the
      * engine, of a kernel; of what all of them have in common for a whole run. */
     double launch_jitter_cv, eager_jitter_cv, engine_jitter_cv, kernel_jitter_cv, run_jitter_cv;

@@ -111,10 +111,17 @@ static bool is_disjoint(const struct bank_access *a, const struct bank_access *b
     return a->last < b->first || b->last < a->first || (fixed && a->bank != b->bank);
 }
 
-static int64_t issue_of(const struct chip *chip, const struct bank_access *a)
+/* Whether `a` is issued after `b`. */
+static bool is_later(const struct chip *chip, const struct bank_access *a,
+                     const struct bank_access *b)
 {
-    int32_t opcode = a->of->program->instruction[a->instruction].opcode;
-    return a->first - chip->timing[opcode].skew;
+    int64_t first =
+        a->first - chip->timing[a->of->program->instruction[a->instruction].opcode].skew;
+    int64_t other =
+        b->first - chip->timing[b->of->program->instruction[b->instruction].opcode].skew;
+    if (first != other)
+        return first > other;
+    return a->of == b->of ? a->instruction > b->instruction : a->of->number > b->of->number;
 }
 
 /* Run by run; the one issued later is reported. */
@@ -126,7 +133,7 @@ static void check(struct chip *chip, const struct bank_access *new, const struct
             struct bank_access b = piece_of(old, q);
             if (is_disjoint(&a, &b))
                 continue;
-            bool turned = issue_of(chip, &b) > issue_of(chip, &a);
+            bool turned = is_later(chip, &b, &a);
             check_runs(chip, turned ? &b : &a, turned ? &a : &b);
         }
     }

@@ -260,29 +260,27 @@ static void clear(struct chip *chip)
         values_begin(chip);
 }
 
-/* Instructions are stored by queue and executed by time: each is far from the one before, and so
- * are its operands. */
-static void fetch_ahead(const struct executor_step *of)
+/* The instruction that is executed `distance` after the next one; the last one where there are
+ * less.
+ */
+static const struct program_instruction *ahead(const struct executor_step *of, size_t distance)
 {
     const struct order *order = &of->loaded->order;
-    const struct program *p = of->program;
-    if (of->next + 2 * FETCH_AHEAD >= order->count)
-        return;
-    const struct program_instruction *far =
-        &p->instruction[order->instruction[of->next + 2 * FETCH_AHEAD]];
-    const struct program_instruction *near =
-        &p->instruction[order->instruction[of->next + FETCH_AHEAD]];
-    __builtin_prefetch(far);
-    __builtin_prefetch((const char *)(far + 1) - 1);
-    __builtin_prefetch(&p->operand[near->operand]);
+    size_t n = of->next + distance < order->count ? of->next + distance : order->count - 1;
+    return &of->program->instruction[order->instruction[n]];
 }
 
+/* Instructions are stored by queue and executed by time: each is far from the one before, and so
+ * are its operands. They are fetched ahead. */
 static void look_ahead(struct executor_step *of)
 {
     of->run.cycle = INT64_MAX;
     if (of->next == of->loaded->order.count)
         return;
-    fetch_ahead(of);
+    const struct program_instruction *far = ahead(of, 2 * FETCH_AHEAD);
+    __builtin_prefetch(far);
+    __builtin_prefetch((const char *)(far + 1) - 1);
+    __builtin_prefetch(&of->program->operand[ahead(of, FETCH_AHEAD)->operand]);
     of->run = order_run(of->program, of->loaded->order.instruction[of->next++]);
     of->run.of = of;
     of->run.cycle += of->start;

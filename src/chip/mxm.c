@@ -25,12 +25,25 @@ void mxm_release(struct mxm *mxm)
     *mxm = (struct mxm){0};
 }
 
+/* Whether a step's instruction comes after another one that acts in the same cycle. */
+static bool is_behind(const struct executor_step *of, uint32_t instruction,
+                      const struct executor_step *other_of, uint32_t other)
+{
+    return of == other_of ? instruction > other : of->number > other_of->number;
+}
+
+static bool happens_after(const struct mxm_event *a, const struct mxm_event *b)
+{
+    return a->first > b->first ||
+           (a->first == b->first && is_behind(a->of, a->instruction, b->of, b->instruction));
+}
+
 /* In the order of time; usually it is the last. */
 static void insert(struct mxm_events *events, const struct mxm_event *event)
 {
     events->at = base_grow(events->at, &events->capacity, events->count + 1, sizeof *events->at);
     size_t n = events->count++;
-    for (; n > 0 && events->at[n - 1].first > event->first; n--)
+    for (; n > 0 && happens_after(&events->at[n - 1], event); n--)
         events->at[n] = events->at[n - 1];
     events->at[n] = *event;
 }
@@ -62,13 +75,19 @@ static void note_events(struct chip *chip, const struct run *run, int32_t count,
     }
 }
 
+static bool is_issued_after(const struct run *a, const struct run *b)
+{
+    return a->cycle > b->cycle ||
+           (a->cycle == b->cycle && is_behind(a->of, a->number, b->of, b->number));
+}
+
 /* In the order of time, too. */
 static void note_compute(struct mxm_plane *plane, const struct run *run)
 {
     plane->compute = base_grow(plane->compute, &plane->compute_capacity, plane->computes + 1,
                                sizeof *plane->compute);
     size_t n = plane->computes++;
-    for (; n > 0 && plane->compute[n - 1].cycle > run->cycle; n--)
+    for (; n > 0 && is_issued_after(&plane->compute[n - 1], run); n--)
         plane->compute[n] = plane->compute[n - 1];
     plane->compute[n] = *run;
 }

@@ -335,7 +335,8 @@ static bool is_later(const struct chip *chip, int32_t lane, const struct train *
     int64_t a = issue_of(chip, lane, old), b = issue_of(chip, lane, new);
     if (a != b)
         return a > b;
-    return old->of == new->of && old->instruction > new->instruction;
+    return old->of == new->of ? old->instruction > new->instruction
+                              : old->of->number > new->of->number;
 }
 
 /* Reports where pieces of two trains of one position share phases: the later one of the earlier. */

@@ -83,8 +83,8 @@ const struct option option_table[] = {
     ROW("workload.decode_tokens", workload.decode_tokens, COUNT, "1", "1048576", REQUIRED,
         "tokens to generate"),
     ROW("workload.sequences", workload.sequences, COUNT, "0", "4096", "0",
-        "sequences of this shape that share the LPU pipeline, where lpu.seats is not 1; 0: one for "
-        "each seat"),
+        "sequences of this shape that share the LPU pipeline, where lpu.seats is not 1, in batches "
+        "of bucket.batch; 0: a batch for each seat"),
 
     ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
         "chips that take part; 0: all"),
@@ -93,7 +93,7 @@ const struct option option_table[] = {
     ROW("lpu.tensor_group", lpu_rack.tensor_group, COUNT, "0", "8", "0",
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
     ROW("lpu.seats", lpu_seats, COUNT, "0", "255", "1",
-        "sequences that share the pipeline, each with a cache of its own in SRAM, their steps "
+        "batches that share the pipeline, each with caches of its own in SRAM, their steps "
         "overlapping in time; 0: as many as need not wait and have room"),
     ROW("lpu.execute_steps", lpu_execute_steps, COUNT, "0", NULL, "0",
         "decode steps (of each sequence) executed in full before later ones are replayed; 0: all"),
@@ -347,6 +347,8 @@ const struct option option_table[] = {
         "from that decision to the workers of GPUs that share a layer"),
     ROW("gpu.chip.engine_inputs", gpu_chip.engine_inputs_ps, TIME, "0 ps", "1 s", REQUIRED,
         "engine time a step to prepare inputs, on each GPU's host"),
+    ROW("gpu.chip.engine_sequence", gpu_chip.engine_sequence_ps, TIME, "0 ps", "1 s", REQUIRED,
+        "the same for each sequence of the batch, in addition"),
     ROW("gpu.chip.engine_sampling", gpu_chip.engine_sampling_ps, TIME, "0 ps", "1 s", REQUIRED,
         "engine time a step for parameters and results of sampling, on each GPU's host"),
     ROW("gpu.chip.launch_jitter", gpu_chip.launch_jitter_cv, SHARE, "0 %", "1000 %", REQUIRED,

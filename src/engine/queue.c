@@ -11,18 +11,6 @@
 /* FEW and fewer pending events go into the heap whatever their times; more than MANY leave it. */
 enum { FANOUT = 4, BLOCK_EVENTS = 256, FEW = 64, MANY = 256, PER_BUCKET = 8, SAMPLES = 64 };
 
-static void *event_of(struct engine_slot *slot)
-{
-    return slot + 1;
-}
-
-static int64_t time_of(const struct engine_slot *slot)
-{
-    struct engine_stamp stamp;
-    memcpy(&stamp, slot + 1, sizeof stamp);
-    return stamp.time_ps;
-}
-
 void engine_queue_open(struct engine_queue *queue, size_t event_bytes)
 {
     assert(event_bytes >= sizeof(struct engine_stamp));
@@ -34,51 +22,52 @@ void engine_queue_release(struct engine_queue *queue)
     for (size_t i = 0; i < queue->blocks; i++) {
         base_free(queue->block[i]);
     }
+    for (size_t i = 0; i < queue->bucket_capacity; i++) {
+        base_free(queue->bucket[i].node);
+    }
     base_free(queue->block);
     base_free(queue->bucket);
-    base_free(queue->node);
+    base_free(queue->near.node);
+    base_free(queue->rest.node);
+    base_free(queue->dealt.node);
     *queue = (struct engine_queue){0};
 }
 
-static void list_add(struct engine_slot **list, struct engine_slot *slot)
+void engine_queue_drop(struct engine_queue *queue, void *event)
 {
-    slot->next = *list;
-    *list = slot;
-}
-
-static struct engine_slot *list_take(struct engine_slot **list)
-{
-    struct engine_slot *slot = *list;
-    *list = slot->next;
-    return slot;
+    memcpy(event, &queue->idle, sizeof queue->idle);
+    queue->idle = event;
 }
 
 static void add_block(struct engine_queue *queue)
 {
-    size_t word = sizeof(int64_t);
-    size_t bytes = sizeof(struct engine_slot) + (queue->event_bytes + word - 1) / word * word;
+    size_t word = sizeof(int64_t), bytes = (queue->event_bytes + word - 1) / word * word;
     char *block = base_alloc(BLOCK_EVENTS, bytes);
     queue->block =
         base_grow(queue->block, &queue->block_capacity, queue->blocks + 1, sizeof *queue->block);
     queue->block[queue->blocks++] = block;
     for (size_t i = BLOCK_EVENTS; i > 0; i--) {
-        list_add(&queue->idle, (struct engine_slot *)(void *)(block + (i - 1) * bytes));
+        engine_queue_drop(queue, block + (i - 1) * bytes);
     }
 }
 
-static struct engine_slot *slot_of(struct engine_queue *queue, const void *event)
+static void *take_slot(struct engine_queue *queue)
 {
     if (queue->idle == NULL) {
         add_block(queue);
     }
-    struct engine_slot *slot = list_take(&queue->idle);
-    memcpy(event_of(slot), event, queue->event_bytes);
+    void *slot = queue->idle;
+    memcpy(&queue->idle, slot, sizeof queue->idle);
     return slot;
 }
 
-void engine_queue_drop(struct engine_queue *queue, void *event)
+static void append(struct engine_nodes *nodes, const struct engine_node *node)
 {
-    list_add(&queue->idle, (struct engine_slot *)event - 1);
+    if (nodes->count == nodes->capacity) {
+        nodes->node =
+            base_grow(nodes->node, &nodes->capacity, nodes->count + 1, sizeof *nodes->node);
+    }
+    nodes->node[nodes->count++] = *node;
 }
 
 /* Time and key as one number, so that they are compared without a branch: what comes first is as
@@ -95,16 +84,11 @@ static bool before(const struct engine_node *a, const struct engine_node *b)
     return order_of(a) < order_of(b);
 }
 
-static void near_add(struct engine_queue *queue, struct engine_slot *slot)
+static void near_add(struct engine_nodes *near, struct engine_node node)
 {
-    struct engine_stamp stamp;
-    memcpy(&stamp, event_of(slot), sizeof stamp);
-    struct engine_node node = {stamp.time_ps, stamp.key, slot};
-    if (queue->near == queue->nodes) {
-        queue->node = base_grow(queue->node, &queue->nodes, queue->near + 1, sizeof *queue->node);
-    }
-    struct engine_node *heap = queue->node;
-    size_t i = queue->near++;
+    append(near, &node);
+    size_t i = near->count - 1;
+    struct engine_node *heap = near->node;
     while (i > 0 && before(&node, &heap[(i - 1) / FANOUT])) {
         heap[i] = heap[(i - 1) / FANOUT];
         i = (i - 1) / FANOUT;
@@ -141,32 +125,25 @@ static void sift_down(struct engine_node *heap, size_t count, struct engine_node
     heap[i] = node;
 }
 
-static struct engine_slot *near_take(struct engine_queue *queue)
+static void *near_take(struct engine_nodes *near)
 {
-    struct engine_slot *slot = queue->node[0].slot;
-    struct engine_node last = queue->node[--queue->near];
-    if (queue->near > 0) {
-        sift_down(queue->node, queue->near, last);
+    void *event = near->node[0].event;
+    struct engine_node last = near->node[--near->count];
+    if (near->count > 0) {
+        sift_down(near->node, near->count, last);
     }
-    return slot;
-}
-
-static void rest_add(struct engine_queue *queue, struct engine_slot *slot)
-{
-    list_add(&queue->rest, slot);
-    queue->rest_count++;
+    return event;
 }
 
 /* Where an event belongs by its time. */
-static void place(struct engine_queue *queue, struct engine_slot *slot)
+static void place(struct engine_queue *queue, const struct engine_node *node)
 {
-    int64_t time = time_of(slot);
-    if (time < queue->near_end_ps) {
-        near_add(queue, slot);
-    } else if (time < queue->rest_start_ps) {
-        list_add(&queue->bucket[(time - queue->start_ps) >> queue->shift], slot);
+    if (node->time_ps < queue->near_end_ps) {
+        near_add(&queue->near, *node);
+    } else if (node->time_ps < queue->rest_start_ps) {
+        append(&queue->bucket[(node->time_ps - queue->start_ps) >> queue->shift], node);
     } else {
-        rest_add(queue, slot);
+        append(&queue->rest, node);
     }
 }
 
@@ -176,28 +153,27 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The earliest time of the rest, and one that about three quarters are not later than: a few events
- * far away do not make buckets wide. */
-static void sample_rest(const struct engine_queue *queue, int64_t *first_ps, int64_t *most_ps)
+/* The earliest of the times, and one that about three quarters are not later than: a few events far
+ * away do not make buckets wide. */
+static void sample(const struct engine_nodes *nodes, int64_t *first_ps, int64_t *most_ps)
 {
-    int64_t sample[SAMPLES];
-    size_t stride = queue->rest_count / SAMPLES, i = 0;
+    int64_t time[SAMPLES];
     *first_ps = INT64_MAX;
-    for (const struct engine_slot *slot = queue->rest; slot != NULL; slot = slot->next, i++) {
-        int64_t time = time_of(slot);
-        *first_ps = time < *first_ps ? time : *first_ps;
-        if (i % stride == 0 && i / stride < SAMPLES) {
-            sample[i / stride] = time;
-        }
+    for (size_t i = 0; i < nodes->count; i++) {
+        *first_ps = nodes->node[i].time_ps < *first_ps ? nodes->node[i].time_ps : *first_ps;
     }
-    qsort(sample, SAMPLES, sizeof *sample, by_time);
-    *most_ps = sample[SAMPLES * 3 / 4];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        time[i] = nodes->node[i * nodes->count / SAMPLES].time_ps;
+    }
+    qsort(time, SAMPLES, sizeof *time, by_time);
+    *most_ps = time[SAMPLES * 3 / 4];
 }
 
-/* Lays empty buckets from `first_ps` to `most_ps` and a little beyond. */
-static void lay_buckets(struct engine_queue *queue, int64_t first_ps, int64_t most_ps)
+/* Lays empty buckets for about `events`, from `first_ps` to `most_ps` and a little beyond. */
+static void lay_buckets(struct engine_queue *queue, size_t events, int64_t first_ps,
+                        int64_t most_ps)
 {
-    queue->buckets = queue->rest_count / PER_BUCKET;
+    queue->buckets = events / PER_BUCKET;
     queue->bucket =
         base_grow(queue->bucket, &queue->bucket_capacity, queue->buckets, sizeof *queue->bucket);
     queue->bucket_next = 0;
@@ -215,117 +191,122 @@ static void lay_buckets(struct engine_queue *queue, int64_t first_ps, int64_t mo
 /* Deals the rest into the heap, where it is little, or into new buckets. */
 static void deal(struct engine_queue *queue)
 {
-    struct engine_slot *list = queue->rest;
+    struct engine_nodes rest = queue->rest;
     int64_t first_ps, most_ps;
+    queue->rest = queue->dealt;
     queue->near_end_ps = INT64_MAX;
     queue->buckets = queue->bucket_next = 0;
-    if (queue->rest_count > FEW) {
-        sample_rest(queue, &first_ps, &most_ps);
-        lay_buckets(queue, first_ps, most_ps);
+    if (rest.count > FEW) {
+        sample(&rest, &first_ps, &most_ps);
+        lay_buckets(queue, rest.count, first_ps, most_ps);
     }
-    queue->rest = NULL;
-    queue->rest_count = 0;
-    while (list != NULL) {
-        place(queue, list_take(&list));
+    for (size_t i = 0; i < rest.count; i++) {
+        place(queue, &rest.node[i]);
     }
+    rest.count = 0;
+    queue->dealt = rest;
 }
 
-/* The heap is empty, the queue is not. */
+/* The heap is empty, the queue is not. Events are read soon after they have come into the heap. */
 static void refill(struct engine_queue *queue)
 {
-    while (queue->near == 0) {
+    while (queue->near.count == 0) {
         if (queue->bucket_next == queue->buckets) {
             deal(queue);
             continue;
         }
-        struct engine_slot **list = &queue->bucket[queue->bucket_next++];
+        struct engine_nodes *bucket = &queue->bucket[queue->bucket_next++];
         queue->near_end_ps = queue->start_ps + ((int64_t)queue->bucket_next << queue->shift);
-        while (*list != NULL) {
-            near_add(queue, list_take(list));
+        for (size_t i = 0; i < bucket->count; i++) {
+            __builtin_prefetch(bucket->node[i].event);
+            near_add(&queue->near, bucket->node[i]);
         }
+        bucket->count = 0;
     }
 }
 
 /* A heap of all events has become too large. */
 static void spill(struct engine_queue *queue)
 {
-    for (size_t i = 0; i < queue->near; i++) {
-        rest_add(queue, queue->node[i].slot);
-    }
-    queue->near = 0;
+    struct engine_nodes empty = queue->rest;
+    queue->rest = queue->near;
+    queue->near = empty;
     refill(queue);
 }
 
 void engine_queue_push(struct engine_queue *queue, const void *event)
 {
-    place(queue, slot_of(queue, event));
+    struct engine_stamp stamp;
+    void *slot = take_slot(queue);
+    memcpy(slot, event, queue->event_bytes);
+    memcpy(&stamp, event, sizeof stamp);
+    place(queue, &(struct engine_node){stamp.time_ps, stamp.key, slot});
     queue->count++;
-    if (queue->near == 0) {
+    if (queue->near.count == 0) {
         refill(queue);
-    } else if (queue->near > MANY && queue->near_end_ps == INT64_MAX) {
+    } else if (queue->near.count > MANY && queue->near_end_ps == INT64_MAX) {
         spill(queue);
     }
 }
 
 void *engine_queue_take(struct engine_queue *queue)
 {
-    assert(queue->near > 0);
-    struct engine_slot *slot = near_take(queue);
-    if (--queue->count > 0 && queue->near == 0) {
+    assert(queue->near.count > 0);
+    void *event = near_take(&queue->near);
+    if (--queue->count > 0 && queue->near.count == 0) {
         refill(queue);
     }
-    return event_of(slot);
+    return event;
 }
 
-static void each_of_list(struct engine_slot *list, void (*visit)(void *context, const void *event),
-                         void *context)
+static void each_of(const struct engine_nodes *nodes,
+                    void (*visit)(void *context, const void *event), void *context)
 {
-    for (struct engine_slot *slot = list; slot != NULL; slot = slot->next) {
-        visit(context, event_of(slot));
+    for (size_t i = 0; i < nodes->count; i++) {
+        visit(context, nodes->node[i].event);
     }
 }
 
 void engine_queue_each(const struct engine_queue *queue,
                        void (*visit)(void *context, const void *event), void *context)
 {
-    for (size_t i = 0; i < queue->near; i++) {
-        visit(context, event_of(queue->node[i].slot));
-    }
+    each_of(&queue->near, visit, context);
     for (size_t b = queue->bucket_next; b < queue->buckets; b++) {
-        each_of_list(queue->bucket[b], visit, context);
+        each_of(&queue->bucket[b], visit, context);
     }
-    each_of_list(queue->rest, visit, context);
+    each_of(&queue->rest, visit, context);
 }
 
-struct span {
-    int64_t from_ps, end_ps;
-    size_t events;
-    bool valid;
-};
-
-static void check(void *context, const void *event)
+static bool lie_between(const struct engine_nodes *nodes, int64_t from_ps, int64_t end_ps)
 {
-    struct span *span = context;
-    int64_t time = time_of((const struct engine_slot *)event - 1);
-    span->valid = span->valid && time >= span->from_ps && time < span->end_ps;
-    span->events++;
+    bool valid = true;
+    for (size_t i = 0; i < nodes->count; i++) {
+        valid = valid && nodes->node[i].time_ps >= from_ps && nodes->node[i].time_ps < end_ps;
+    }
+    return valid;
+}
+
+static bool is_heap(const struct engine_nodes *near)
+{
+    bool valid = true;
+    for (size_t i = 1; i < near->count; i++) {
+        valid = valid && !before(&near->node[i], &near->node[(i - 1) / FANOUT]);
+    }
+    return valid;
 }
 
 bool engine_queue_is_valid(const struct engine_queue *queue)
 {
-    struct span span = {INT64_MIN, queue->near_end_ps, 0, queue->near > 0 || queue->count == 0};
-    for (size_t i = 0; i < queue->near; i++) {
-        const struct engine_node *node = &queue->node[i];
-        check(&span, event_of(node->slot));
-        span.valid = span.valid && (i == 0 || !before(node, &queue->node[(i - 1) / FANOUT]));
+    size_t events = queue->near.count + queue->rest.count;
+    bool valid = (queue->near.count > 0 || queue->count == 0) && is_heap(&queue->near) &&
+                 lie_between(&queue->near, 0, queue->near_end_ps) &&
+                 lie_between(&queue->rest, queue->rest_start_ps, INT64_MAX);
+    for (size_t b = 0; b < queue->buckets; b++) {
+        int64_t from = queue->start_ps + ((int64_t)b << queue->shift);
+        int64_t end = queue->start_ps + ((int64_t)(b + 1) << queue->shift);
+        events += queue->bucket[b].count;
+        valid = valid && lie_between(&queue->bucket[b], from, end) &&
+                (b >= queue->bucket_next || queue->bucket[b].count == 0);
     }
-    for (size_t b = queue->bucket_next; b < queue->buckets; b++) {
-        span.from_ps = queue->start_ps + ((int64_t)b << queue->shift);
-        span.end_ps = queue->start_ps + ((int64_t)(b + 1) << queue->shift);
-        each_of_list(queue->bucket[b], check, &span);
-    }
-    span.from_ps = queue->rest_start_ps;
-    span.end_ps = INT64_MAX;
-    each_of_list(queue->rest, check, &span);
-    return span.valid && span.events == queue->count;
+    return valid && events == queue->count;
 }

@@ -18,15 +18,16 @@ struct engine_stamp {
     uint64_t key;
 };
 
-/* Memory of one event, in one list or in the heap; the event follows. */
-struct engine_slot {
-    struct engine_slot *next;
-};
-
+/* A pending event, as queues move it. */
 struct engine_node {
     int64_t time_ps;
     uint64_t key;
-    struct engine_slot *slot;
+    void *event; /* where it lies; it does not move */
+};
+
+struct engine_nodes {
+    struct engine_node *node;
+    size_t count, capacity;
 };
 
 /* Open with engine_queue_open, release when done. */
@@ -34,24 +35,22 @@ struct engine_queue {
     size_t event_bytes, count; /* pending */
 
     /* Events before near_end_ps: a heap, which is empty only where the queue is. */
-    struct engine_node *node;
-    size_t near, nodes;
+    struct engine_nodes near;
     int64_t near_end_ps;
 
     /* Bucket b: events of 2^shift picoseconds from start_ps + b * 2^shift on; those before
      * `bucket_next` are empty. */
-    struct engine_slot **bucket;
+    struct engine_nodes *bucket;
     size_t buckets, bucket_next, bucket_capacity;
     int shift;
     int64_t start_ps;
 
     /* Events from rest_start_ps on. */
-    struct engine_slot *rest;
-    size_t rest_count;
+    struct engine_nodes rest, dealt; /* dealt: empty memory for the next rest */
     int64_t rest_start_ps;
 
-    struct engine_slot *idle; /* to use again */
-    char **block;             /* slots do not move while they live */
+    void *idle;   /* slots of events to use again, a list through their first words */
+    char **block; /* of slots */
     size_t blocks, block_capacity;
 };
 
@@ -69,7 +68,7 @@ void engine_queue_drop(struct engine_queue *queue, void *event);
 
 static inline int64_t engine_queue_next_ps(const struct engine_queue *queue)
 {
-    return queue->count > 0 ? queue->node[0].time_ps : INT64_MAX;
+    return queue->count > 0 ? queue->near.node[0].time_ps : INT64_MAX;
 }
 
 /* Shows every pending event, in no order. */

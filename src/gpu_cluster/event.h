@@ -30,6 +30,11 @@ struct gpu_event {
 
 /* kind, target and source decide among events of one time: 4, 24, 24 bits; then 12 bits of the
  * chunk. */
-uint64_t gpu_event_key(const struct gpu_event *event);
+static inline uint64_t gpu_event_key(const struct gpu_event *event)
+{
+    return (uint64_t)event->kind << 60 | (uint64_t)(uint32_t)event->target << 36 |
+           ((uint64_t)(uint32_t)event->from & 0xFFFFFF) << 12 |
+           ((uint64_t)(uint32_t)event->chunk & 0xFFF);
+}
 
 #endif

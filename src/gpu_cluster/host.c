@@ -49,7 +49,10 @@ int64_t gpu_host_call_ps(const struct gpu_world *world, int32_t stage, int32_t s
 static int64_t worker_ps(const struct gpu_world *world, const struct gpu_state *gpu)
 {
     const struct gpu_chip *chip = &world->job.chip;
-    return engine_part_ps(world, PART_INPUTS, gpu->gpu, gpu->step, chip->engine_inputs_ps) +
+    bool decode = gpu_plan_shape(&world->plan, gpu->step) == GPU_SHAPE_DECODE;
+    int64_t sequences = decode ? gpu->row.tokens : 1;
+    int64_t inputs_ps = chip->engine_inputs_ps + sequences * chip->engine_sequence_ps;
+    return engine_part_ps(world, PART_INPUTS, gpu->gpu, gpu->step, inputs_ps) +
            engine_part_ps(world, PART_SAMPLING, gpu->gpu, gpu->step, chip->engine_sampling_ps);
 }
 

@@ -22,16 +22,16 @@ static int ranks_of_this_host(void)
     return ranks;
 }
 
-/* Events that cost two or three times as much as a meeting of a few ranks does: of ranks that share
- * memory (about a microsecond), of ranks on several hosts (a reduction over the network). Figures
- * in docs/engine.md. */
-enum { EVENTS_A_MEETING = 32, EVENTS_A_REDUCTION = 512 };
+/* Events that cost two or three times as much as a meeting does: of a few ranks that share memory
+ * (about a microsecond), of ranks on several hosts (an exchange over the network). See
+ * docs/engine.md. */
+enum { EVENTS_A_MEETING = 32, EVENTS_AN_EXCHANGE = 512 };
 
 static int64_t partitions_that_pay(int64_t window_events)
 {
     int64_t alone = ranks_of_this_host() == parallel_size();
     parallel_min_i64(&alone, 1);
-    int64_t most = window_events / (alone ? EVENTS_A_MEETING : EVENTS_A_REDUCTION);
+    int64_t most = window_events / (alone ? EVENTS_A_MEETING : EVENTS_AN_EXCHANGE);
     if (most < 2 || !alone) {
         return most;
     }

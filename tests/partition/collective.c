@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/random.h"
 #include "partition/lone.h"
 #include "play.h"
 #include "rack.h"
@@ -163,6 +164,19 @@ static void a_one_shot_all_reduce_leaves_all_sums_on_all_chips(void)
     run_sizes(COLLECTIVE_ONE_SHOT);
 }
 
+static int32_t draw(uint64_t entity, uint64_t n, int32_t count)
+{
+    return (int32_t)(base_random_u64(14, BASE_RANDOM_TOKEN, entity, n) % (uint64_t)count);
+}
+
+static void random_groups_and_rows_keep_all_promises(void)
+{
+    enum { CASES = 40, MOST_ROWS = 240 };
+    for (uint64_t n = 0; n < CASES; n++)
+        run_on(rack_chip(), (enum collective_kind)draw(n, 0, COLLECTIVE_ONE_SHOT + 1),
+               2 + draw(n, 1, 7), 1 + draw(n, 2, MOST_ROWS));
+}
+
 /* Slots shorter than SRAM takes to give back what it has just taken. */
 static void links_may_be_faster_than_memory(void)
 {
@@ -243,7 +257,7 @@ TEST_MAIN("collectives", TEST(an_all_gather_brings_every_shard_to_every_chip),
           TEST(a_reduce_scatter_leaves_the_sum_of_its_shard_on_each_chip),
           TEST(an_all_reduce_leaves_all_sums_on_all_chips),
           TEST(a_one_shot_all_reduce_leaves_all_sums_on_all_chips),
-          TEST(links_may_be_faster_than_memory), TEST(all_chips_of_a_group_round_alike),
-          TEST(few_rows_go_in_one_hop_and_many_in_two),
+          TEST(random_groups_and_rows_keep_all_promises), TEST(links_may_be_faster_than_memory),
+          TEST(all_chips_of_a_group_round_alike), TEST(few_rows_go_in_one_hop_and_many_in_two),
           TEST(what_a_split_costs_follows_from_its_collectives),
           TEST(long_collectives_fill_the_links))

@@ -2,6 +2,7 @@
 /* An all-reduce over nodes keeps the contract, and every chip ends with the sum over all chips. */
 #include "partition/hierarchy.h"
 
+#include "base/random.h"
 #include "partition/lone.h"
 #include "play.h"
 #include "rack.h"
@@ -106,6 +107,22 @@ static void rows_that_the_links_cannot_take_at_once_go_in_waves(void)
     run(9, 2, 70);
 }
 
+static int32_t draw(uint64_t entity, uint64_t n, int32_t count)
+{
+    return (int32_t)(base_random_u64(13, BASE_RANDOM_TOKEN, entity, n) % (uint64_t)count);
+}
+
+/* As many nodes as their cables join. */
+static void random_racks_are_summed(void)
+{
+    enum { CASES = 24 };
+    for (uint64_t n = 0; n < CASES; n++) {
+        int32_t per_node = 2 + draw(n, 0, 7), nodes = 2 + draw(n, 1, 4 * per_node);
+        nodes = nodes < LPU_TOPOLOGY_MAX_NODES ? nodes : LPU_TOPOLOGY_MAX_NODES;
+        run(nodes, per_node, 1 + draw(n, 2, 1 + 400 / (nodes * per_node)));
+    }
+}
+
 static int64_t length(int32_t nodes, int32_t rows)
 {
     struct play play;
@@ -143,6 +160,6 @@ static void what_is_no_rack_of_nodes_is_refused(void)
 
 TEST_MAIN("all-reduce over nodes", TEST(chips_add_what_they_take),
           TEST(a_single_sum_is_forwarded_as_it_comes),
-          TEST(rows_that_the_links_cannot_take_at_once_go_in_waves),
+          TEST(rows_that_the_links_cannot_take_at_once_go_in_waves), TEST(random_racks_are_summed),
           TEST(all_of_256_chips_take_three_hops_and_half_a_chip_five_times),
           TEST(what_is_no_rack_of_nodes_is_refused))
