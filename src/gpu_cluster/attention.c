@@ -25,7 +25,8 @@ struct cut {
     int64_t most_splits;
 };
 
-/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows. */
+/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows;
+ * narrow heads have no low tile in prefill and with windows. */
 static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     int64_t width = shape->head_dim;
@@ -35,7 +36,7 @@ static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention
             128};
     int64_t keys = width <= 128 ? 128 : width <= 192 ? 96 : 64;
     int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
-    if (width <= 128 && rows <= 64 && (width > 64 || shape->queries == 1))
+    if (width <= 128 && rows <= 64 && (width > 64 || (shape->queries == 1 && shape->window == 0)))
         return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
     return (struct cut){width <= 64 ? 192 : 128, keys, width <= 64 ? 3 : 2, 1, 2, 1, true, 32};
 }
@@ -214,6 +215,7 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
             tile_cycles(chip, shape) + llround(rows / (double)grid * chip->row_scatter_cycles),
         .tail_bytes = rows * width * (2.0 + (split > 1 ? 4.0 * (double)split : 2.0)) / blocks,
         .step_load_cycles = transposing_cycles(chip, &cut, shape),
+        .overlaps = chip->sm_version >= 90,
         .evens_out = shape->queries > 1,
         .block_hbm_bytes = kv / blocks,
         .hbm_efficiency = chip->hbm_stream_efficiency,
