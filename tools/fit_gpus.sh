@@ -16,7 +16,7 @@ shift 2
 keys() { printf 'gpu.chip.%s ' "$@"; }
 products=$(keys tensor_efficiency hbm_efficiency l2_rate l2_keep sm_rate load_latency load_stages loop_issue \
     block_tail split_latency)
-attention=$(keys attention_floor attention_combine attention_tile softmax_rate row_scatter hbm_stream_efficiency)
+attention=$(keys attention_floor attention_combine attention_issue attention_tile softmax_rate row_scatter hbm_stream_efficiency)
 
 for gpu in "$@"; do
     echo "== $gpu, products"

@@ -116,7 +116,7 @@ static struct gpu_sm_loop loop_of(const struct gpu_chip *chip, const struct cut 
         .groups = cut->groups,
         .pipes = cut->pipes,
         .stages = cut->stages,
-        .issue_cycles = chip->loop_issue_cycles,
+        .issue_cycles = chip->attention_issue_cycles,
         .tensor_cycles = product,
         .special_cycles = (int32_t)ceil(elements / chip->softmax_per_cycle),
         .second_cycles = product,
