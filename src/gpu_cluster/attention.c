@@ -189,8 +189,7 @@ static int64_t excess_ps(const struct gpu_chip *chip, const struct gpu_kernel *k
     return llround(steps * wave.time.step_cycles * 1e12 / (double)chip->clock_hz);
 }
 
-struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
-                                       const struct gpu_attention *shape)
+static struct gpu_kernel kernel_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     struct cut cut = cut_of(chip, shape);
     int64_t heads = packed(&cut, shape), row_tiles = ceil_div(shape->queries * heads, cut.rows);
@@ -229,4 +228,13 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
         kernel.wave_latency_ps =
             excess_ps(chip, &kernel, (reach.most - reach.mean) / (double)split);
     return kernel;
+}
+
+/* A window that holds all keys is none. */
+struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
+                                       const struct gpu_attention *shape)
+{
+    struct gpu_attention seen = *shape;
+    seen.window = shape->window < shape->keys ? shape->window : 0;
+    return kernel_of(chip, &seen);
 }
