@@ -2,6 +2,7 @@
 /* One language model on two machines: where is each decision made, and what does that do to time?
  */
 #include "app/app.h"
+#include "app/kernel.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -58,14 +59,28 @@ static int tell(struct app_run *run)
     return app_finish(run, status);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    parallel_start(&argc, &argv);
     struct app_run run = {0};
     struct app_command command = app_command_read(argc, argv, &run.report);
     run.command = &command;
     int status = tell(&run);
     app_command_release(&command);
+    return status;
+}
+
+/* A question about one kernel needs one rank, and no file. */
+static int ask_kernel(int argc, char **argv)
+{
+    int status = parallel_is_first() ? (int)app_kernel_run(argc, argv) : BASE_OK;
+    return (int)parallel_agree_status((enum base_status)status);
+}
+
+int main(int argc, char **argv)
+{
+    parallel_start(&argc, &argv);
+    bool kernel = app_kernel_is_asked(argc, argv);
+    int status = kernel ? ask_kernel(argc, argv) : run_command(argc, argv);
     parallel_finish();
     return status;
 }

@@ -432,7 +432,12 @@ bool config_gpu_chip_read(const char *file, const char *const *override, size_t 
     size_t faults_before = report->count;
     struct scenario scenario = {.sources = config_sources_new()};
     struct reader reader = {&scenario, scenario.sources, report, 0};
-    reference_read(&reader, group, file, &set);
+    if (access(file, R_OK) != 0) {
+        base_report_add(report, NULL, 0, "%s is not there: a description of a GPU is wanted", file);
+        mark_unread(&reader, group);
+    } else {
+        file_read(&reader, file, group);
+    }
     for (size_t i = 0; i < count; i++)
         override_read(&reader, override[i], &set);
     defaults_take(&reader);
