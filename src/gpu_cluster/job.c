@@ -101,9 +101,10 @@ static void check_rates(const struct gpu_job *job, struct base_report *report)
     check_positive(spec->nvlink_latency_ps, "nvlink latency", report);
     check_positive(spec->nic_latency_ps, "nic latency", report);
     check_positive(spec->switch_latency_ps, "switch latency", report);
-    check_positive(spec->collective_chunk_bytes, "collective chunk", report);
     check_positive(spec->link_quantum_bytes, "link quantum", report);
     check_positive(job->chip.sms - spec->collective_channels, "SMs beside a collective", report);
+    check_positive(job->chip.sms - job->chip.collectives.channels, "SMs beside a collective",
+                   report);
     check_positive(job->chip.engine_broadcast_ps, "engine broadcast", report);
     check_positive(spec->weight_bytes, "weight bytes an element", report);
     check_positive(spec->kv_bytes, "kv bytes an element", report);
