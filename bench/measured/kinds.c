@@ -4,10 +4,13 @@
 
 #include <string.h>
 
-extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe;
+extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
+    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer;
 
 const struct kind *const kinds[] = {
-    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe, NULL,
+    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe,
+    &kind_nccl, &kind_engine_all_reduce, &kind_nccl_tests,       &kind_transfer,
+    NULL,
 };
 
 static bool is_of(const struct table *table, const struct kind *kind)

@@ -4,6 +4,7 @@
 #define MEASURED_KINDS_H
 
 #include "base/gpu_machine.h"
+#include "gpus.h"
 #include "points.h"
 #include "table.h"
 
@@ -13,6 +14,7 @@ struct row {
     size_t index;
     const char *gpu;
     const struct gpu_chip *chip;
+    struct gpus *gpus; /* for machines with several of them */
 };
 
 /* A kind of table. A new one: a file with its struct, a line in kinds.c. */

@@ -54,9 +54,9 @@ struct gpu_collectives {
     struct gpu_block_cost direct; /* all-to-all and transfers, Simple */
     struct gpu_block_cost shot;   /* one- and two-shot */
     int64_t warp_ps;              /* LL: a block with w busy warps starts w times so late */
-    int64_t proxy_ps;             /* a step towards a NIC: the host's proxy posts it */
     int64_t direct_part_bytes;    /* point to point: of a message, before a channel more is taken */
     int64_t shot_fence_ps;    /* two-shot: sums made visible to all, for each doubling of members */
+    int64_t eager_ps;         /* host time of the engine's all-reduce where it is not captured */
     int64_t shot_limit_bytes; /* the engine's all-reduce takes less than that */
 };
 
@@ -119,12 +119,19 @@ enum gpu_neighbour_pattern {
 /* A cluster: nodes of GPUs on NVSwitch, nodes on an InfiniBand fat tree. Rates are each way. */
 struct gpu_cluster_spec {
     int32_t nodes, gpus_per_node;
-    int64_t nvlink_bytes_per_s;     /* one GPU to its switch, peak */
-    double nic_efficiency;          /* achievable share of the peak of a NIC; 0: all of it */
-    int64_t nvlink_latency_ps;      /* GPU to GPU through the switch */
-    int64_t nic_bytes_per_s;        /* one NIC a GPU */
-    int64_t nic_latency_ps;         /* GPU to leaf switch, NIC included */
-    int64_t switch_latency_ps;      /* one switch hop */
+    int64_t nvlink_bytes_per_s; /* one GPU to its switch, peak */
+    double nic_efficiency;      /* achievable share of the peak of a NIC; 0: all of it */
+    int64_t nvlink_latency_ps;  /* GPU to GPU through the switch */
+    int64_t nic_bytes_per_s;    /* one NIC a GPU */
+    int64_t nic_latency_ps;     /* GPU to leaf switch, NIC included */
+    int64_t switch_latency_ps;  /* one switch hop */
+    int64_t nic_message_ps;     /* a NIC's time for a message beside its bytes */
+    /* The host's proxy posts what goes to another node: lines; slices of Simple, and all that is
+     * longer than eager_bytes, which need an answer or a flush. eager_bytes 0: no limit. */
+    int64_t line_post_ps, slice_post_ps, eager_bytes;
+    bool ll128_inside_only; /* the network may split lines of LL128 */
+    int64_t
+        tuner_net_ps; /* latency that a plug-in of the network tells NCCL's choice; 0: none does */
     double oversubscription;        /* leaf down : up */
     int32_t leaf_ports;             /* NICs a leaf switch */
     bool rail_optimised;            /* a leaf joins the GPUs of one place in their nodes */

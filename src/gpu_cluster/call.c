@@ -103,7 +103,8 @@ static int64_t warps_of(const struct gpu_call *call)
     return warps < most ? warps : most;
 }
 
-static void set_cost(struct gpu_call *call, const struct gpu_chip *chip)
+static void set_cost(struct gpu_call *call, const struct gpu_chip *chip,
+                     const struct gpu_cluster_spec *spec)
 {
     const struct gpu_collectives *c = &chip->collectives;
     bool simple = call->protocol == GPU_PROTOCOL_SIMPLE;
@@ -120,7 +121,9 @@ static void set_cost(struct gpu_call *call, const struct gpu_chip *chip)
     } else if (call->algorithm == GPU_ALGORITHM_DIRECT) {
         call->cost.base_ps = c->direct.base_ps;
     }
-    call->proxy_ps = c->proxy_ps;
+    call->line_post_ps = spec->line_post_ps;
+    call->slice_post_ps = spec->slice_post_ps;
+    call->eager_bytes = spec->eager_bytes;
     call->fence_ps = llround((double)c->shot_fence_ps * log2(call->ranks));
 }
 
@@ -154,7 +157,7 @@ struct gpu_call gpu_call_make(const struct gpu_chip *chip, const struct gpu_clus
     call.per_node = ranks / call.nodes;
     choose(&call, chip, spec, wish);
     cut(&call, chip, wish);
-    set_cost(&call, chip);
+    set_cost(&call, chip, spec);
     set_line(&call);
     return call;
 }
@@ -229,6 +232,13 @@ int64_t gpu_call_wire_bytes(const struct gpu_call *call, int64_t bytes, bool cro
     int64_t lines = gpu_ceil_div(bytes * call->line_bytes, call->line_data_bytes);
     double share = crosses_nodes ? 0 : call->cost.link_share;
     return share > 0 ? llround((double)lines / share) : lines;
+}
+
+int64_t gpu_call_post_ps(const struct gpu_call *call, int64_t bytes)
+{
+    bool simple = call->protocol == GPU_PROTOCOL_SIMPLE;
+    bool asks = call->eager_bytes > 0 && bytes > call->eager_bytes;
+    return simple || asks ? call->slice_post_ps : call->line_post_ps;
 }
 
 const char *gpu_algorithm_name(enum gpu_algorithm algorithm)

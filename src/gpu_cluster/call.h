@@ -26,7 +26,7 @@ struct gpu_call {
     int32_t slices;        /* that a chunk is cut into, unless they became shorter than */
     int64_t least_slice_bytes;
     struct gpu_block_cost cost;
-    int64_t proxy_ps; /* beside the step, towards another node */
+    int64_t line_post_ps, slice_post_ps, eager_bytes; /* as the cluster's description has them */
     int64_t fence_ps;
     int32_t line_bytes, line_data_bytes; /* a line on the wire, and what it carries */
 };
@@ -61,6 +61,9 @@ int64_t gpu_call_channel_bytes(const struct gpu_call *call, int32_t channel);
 
 /* Time of a block's step that moves `bytes`, without links. */
 int64_t gpu_call_block_ps(const struct gpu_call *call, int64_t bytes);
+
+/* From the end of a step until a message of `bytes` is posted to a NIC. */
+int64_t gpu_call_post_ps(const struct gpu_call *call, int64_t bytes);
 
 /* What `bytes` take on the wires of a path: flags of lines, and inside a node the share of NVLink's
  * rate that such traffic does not attain. */

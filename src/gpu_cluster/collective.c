@@ -71,12 +71,13 @@ static int64_t send(struct gpu_world *world, const struct gpu_state *gpu, const 
     const struct gpu_call *call = call_of(world, gpu);
     int32_t to = call->first + aim->rank;
     bool crosses = crosses_nodes(world, gpu->gpu, to);
-    int64_t proxy = crosses ? call->proxy_ps : 0;
+    int64_t bytes = gpu_call_wire_bytes(call, aim->bytes, crosses);
+    int64_t post = crosses ? gpu_call_post_ps(call, bytes) : 0;
     struct gpu_event chunk = {
-        .tail_ps = block_end_ps + proxy,
+        .tail_ps = block_end_ps + post,
         .from = gpu->gpu,
         .to = to,
-        .bytes = (int32_t)gpu_call_wire_bytes(call, aim->bytes, crosses),
+        .bytes = (int32_t)bytes,
         .step = gpu->step,
         .sequence = gpu->sequence,
         .chunk = aim->move,
@@ -84,7 +85,7 @@ static int64_t send(struct gpu_world *world, const struct gpu_state *gpu, const 
         .share = aim->share,
     };
     gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
-    return gpu_network_send(world, chunk, step_end_ps + proxy) - proxy;
+    return gpu_network_send(world, chunk, step_end_ps + post) - post;
 }
 
 /* The lane comes to its next move. */

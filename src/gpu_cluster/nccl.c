@@ -52,7 +52,7 @@ struct scale {
     double ranks, nodes, per_node, channels;
     double intra, inter; /* GB/s of all channels inside a node, of all NICs of one */
     double steps;        /* of a ring */
-    double bytes;
+    double bytes, tuner_net_us;
     bool reduces_all;
 };
 
@@ -74,6 +74,7 @@ static struct scale scale_of(const struct gpu_chip *chip, const struct gpu_clust
                       .per_node = call->per_node,
                       .channels = channels_of(chip, call),
                       .bytes = (double)call->bytes,
+                      .tuner_net_us = (double)spec->tuner_net_ps / 1e6,
                       .reduces_all = call->op == GPU_OP_ALL_REDUCE};
     s.intra = chip->collectives.ring_bytes_per_s / 1e9;
     s.inter = net_share * call->per_node * (double)spec->nic_bytes_per_s / 1e9;
@@ -83,9 +84,12 @@ static struct scale scale_of(const struct gpu_chip *chip, const struct gpu_clust
     return s;
 }
 
-static double net_us(const double hardware_us[PROTOCOLS], int32_t p)
+/* A plug-in knows no protocols and counts a ring's way over all nodes twice. */
+static double net_us(const struct scale *s, const double hardware_us[PROTOCOLS], int32_t p)
 {
-    return hardware_us[p] + net_overhead_us * (p == SIMPLE ? net_overhead_simple : 1.0);
+    return s->tuner_net_us > 0
+               ? s->tuner_net_us
+               : hardware_us[p] + net_overhead_us * (p == SIMPLE ? net_overhead_simple : 1.0);
 }
 
 static double ll_most(const struct scale *s)
@@ -108,9 +112,10 @@ static struct gpu_nccl_candidate candidate_of(const struct scale *s, enum gpu_al
 
 static struct gpu_nccl_candidate ring(const struct scale *s, int32_t p)
 {
-    double crossings = s->nodes > 1 ? (s->reduces_all ? 2 : 1) * (s->nodes - 1) : 0;
+    double once = s->tuner_net_us > 0 ? s->nodes : s->nodes - 1;
+    double crossings = s->nodes > 1 ? (s->reduces_all ? 2 : 1) * once : 0;
     double latency = ring_base_us[p] + (s->steps - crossings) * ring_nvlink_us[p] +
-                     crossings * net_us(ring_net_us, p);
+                     crossings * net_us(s, ring_net_us, p);
     bool plateau =
         s->nodes > 1 && p == SIMPLE && s->reduces_all && s->bytes / (s->channels * s->ranks) >= 64;
     double bus = s->inter;
@@ -133,7 +138,7 @@ static double correction_of(const struct scale *s, int32_t p)
 static struct gpu_nccl_candidate tree(const struct scale *s, int32_t p)
 {
     double latency = tree_base_us[p] + 2 * ((s->per_node - 1) * tree_nvlink_us[p] +
-                                            log2(s->nodes) * net_us(tree_net_us, p));
+                                            log2(s->nodes) * net_us(s, tree_net_us, p));
     double raw = s->nodes_column == MORE_NODES ? s->inter : s->intra;
     double bus = fmin(0.92 * raw, s->channels * tree_channel[s->generation][s->nodes_column]);
     if (p == LL) {
@@ -153,7 +158,9 @@ static struct gpu_nccl_candidate nvls(const struct scale *s, double channels)
     }
     double net = s->inter * (s->nodes_column == TWO_NODES ? 2 : 1);
     double most = channels * nvls_tree_channel[s->generation][s->nodes_column];
-    double latency = nvls_us + 2 * log2(s->nodes) * (nvls_tree_net_us + net_overhead_us);
+    double own_us = nvls_tree_net_us + net_overhead_us;
+    double latency =
+        nvls_us + 2 * log2(s->nodes) * (s->tuner_net_us > 0 ? s->tuner_net_us : own_us);
     return candidate_of(s, GPU_ALGORITHM_NVLS, SIMPLE, latency, 0.5 * fmin(bus, fmin(net, most)));
 }
 
@@ -175,7 +182,11 @@ int32_t gpu_nccl_candidates(const struct gpu_chip *chip, const struct gpu_cluste
 {
     struct scale s = scale_of(chip, spec, call);
     int32_t count = 0;
+    bool splits_lines = call->nodes > 1 && spec->ll128_inside_only;
     for (int32_t p = LL; p < PROTOCOLS; p++) {
+        if (p == LL128 && splits_lines) {
+            continue;
+        }
         candidate[count++] = ring(&s, p);
         if (s.reduces_all) {
             candidate[count++] = tree(&s, p);
@@ -278,12 +289,25 @@ static int64_t tree_chunk(const struct gpu_call *call)
     return chunk;
 }
 
+static int64_t smaller_chunk(int64_t bytes, int64_t parts, int64_t chunk, int64_t times,
+                             int64_t size)
+{
+    return bytes < times * parts * chunk && chunk > size ? size : chunk;
+}
+
 static int64_t nvls_chunk(const struct gpu_call *call)
 {
-    int64_t parts = (int64_t)call->channels * call->per_node, chunk = 131072;
-    chunk = chunk > 65536 && call->bytes < 64 * parts * chunk ? 65536 : chunk;
-    chunk = chunk > 32768 && call->bytes < 8 * parts * chunk ? 32768 : chunk;
-    return chunk > 16384 && call->bytes < 2 * parts * chunk ? 16384 : chunk;
+    int64_t parts = (int64_t)call->channels * call->per_node, bytes = call->bytes;
+    int64_t chunk = call->nodes == 1 ? 131072 : call->nodes < 4 ? 524288 : 65536;
+    if (call->nodes > 1) {
+        chunk = smaller_chunk(bytes, parts, chunk, 32, 262144);
+        chunk = smaller_chunk(bytes, parts, chunk, 16, 131072);
+        chunk = smaller_chunk(bytes, parts, chunk, 4, 65536);
+        return smaller_chunk(bytes, parts, chunk, 1, 32768);
+    }
+    chunk = smaller_chunk(bytes, parts, chunk, 64, 65536);
+    chunk = smaller_chunk(bytes, parts, chunk, 8, 32768);
+    return smaller_chunk(bytes, parts, chunk, 2, 16384);
 }
 
 void gpu_nccl_cut(struct gpu_call *call)

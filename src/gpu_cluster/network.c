@@ -4,8 +4,7 @@
 
 #include "gpu_cluster/world.h"
 
-/* Where the switch adds or copies, the links on one side of it carry a share of the chunk. */
-static int64_t bytes_on(const struct gpu_event *chunk, int32_t hop)
+int64_t gpu_network_bytes(const struct gpu_event *chunk, int32_t hop)
 {
     if (chunk->share > 1 && hop > 0) {
         return gpu_ceil_div(chunk->bytes, chunk->share);
@@ -24,7 +23,7 @@ static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct
     int32_t id = path->link[chunk.hop];
     struct contended_link *link = &world->link[id];
     struct contended_service service =
-        contended_link_offer(link, now_ps, bytes_on(&chunk, chunk.hop));
+        contended_link_offer(link, now_ps, gpu_network_bytes(&chunk, chunk.hop));
     int64_t through = service.end_ps > chunk.tail_ps ? service.end_ps : chunk.tail_ps;
     gpu_world_count(world, chunk.step, GPU_DECISION_ARBITRATION, 1);
     chunk.queued_ps += service.start_ps - now_ps;
@@ -63,7 +62,7 @@ int64_t gpu_network_idle_ps(const struct gpu_world *world, const struct gpu_even
     int64_t latency = 0, longest = 0;
     for (int32_t i = 0; i < path.links; i++) {
         const struct wire *wire = &world->topology.wires.wire[path.link[i]];
-        int64_t transfer = wire_transfer_ps(wire, bytes_on(chunk, i));
+        int64_t transfer = wire->message_ps + wire_transfer_ps(wire, gpu_network_bytes(chunk, i));
         longest = transfer > longest ? transfer : longest;
         latency += wire->latency;
     }

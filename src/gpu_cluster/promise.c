@@ -142,7 +142,8 @@ static int64_t delivery_ps(const struct gpu_world *world, const struct gpu_path 
         wire = &world->topology.wires.wire[path->link[i]];
         at += wire->latency;
     }
-    return wire == NULL ? at : at + wire_transfer_ps(wire, chunk->bytes);
+    int64_t bytes = gpu_network_bytes(chunk, path->links - 1);
+    return wire == NULL ? at : at + wire_transfer_ps(wire, bytes);
 }
 
 /* A chunk at a link crosses over on its way, or arrives here at a GPU that may answer. */

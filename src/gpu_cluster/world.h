@@ -157,6 +157,9 @@ int64_t gpu_transfer_pieces(const struct gpu_world *world, const struct gpu_plan
  * the GPU at chunk.tail_ps or later. Returns when the last byte has left the GPU. */
 int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t offered_ps);
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk);
+/* Of a chunk on link `hop` of its path: where the switch adds or copies, the links on one side of
+ * it carry a share. */
+int64_t gpu_network_bytes(const struct gpu_event *chunk, int32_t hop);
 /* From the offer to the last byte at its GPU, on idle links. */
 int64_t gpu_network_idle_ps(const struct gpu_world *world, const struct gpu_event *chunk);
 

@@ -108,11 +108,12 @@ static void lay_ports(struct gpu_topology *t, const struct gpu_cluster_spec *spe
     int64_t nvlink = port_rate(spec, gpu, spec->nvlink_bytes_per_s, 1.0);
     int64_t rate = port_rate(spec, gpu, spec->nic_bytes_per_s, spec->nic_efficiency);
     int64_t near = spec->nic_latency_ps, hop = spec->switch_latency_ps;
-    lay(t, port_link(t, NVLINK_OUT, gpu), (struct wire){gpu, node, spec->nvlink_latency_ps, nvlink},
-        gpu);
-    lay(t, port_link(t, NVLINK_IN, gpu), (struct wire){node, gpu, 0, nvlink}, gpu);
-    lay(t, port_link(t, NIC_OUT, gpu), (struct wire){nic, leaf, near + hop, rate}, gpu);
-    lay(t, port_link(t, NIC_IN, gpu), (struct wire){leaf, nic, near, rate}, gpu);
+    lay(t, port_link(t, NVLINK_OUT, gpu),
+        (struct wire){gpu, node, spec->nvlink_latency_ps, nvlink, 0}, gpu);
+    lay(t, port_link(t, NVLINK_IN, gpu), (struct wire){node, gpu, 0, nvlink, 0}, gpu);
+    lay(t, port_link(t, NIC_OUT, gpu),
+        (struct wire){nic, leaf, near + hop, rate, spec->nic_message_ps}, gpu);
+    lay(t, port_link(t, NIC_IN, gpu), (struct wire){leaf, nic, near, rate, 0}, gpu);
 }
 
 static int32_t first_gpu_of(const struct gpu_topology *t, int32_t leaf)
@@ -130,8 +131,8 @@ static void lay_trunks(struct gpu_topology *t, const struct gpu_cluster_spec *sp
     for (int32_t s = 0; s < t->spines; s++) {
         int32_t spine = first_spine(t) + s;
         int64_t rate = share_of(spec->nic_bytes_per_s, spec->nic_efficiency);
-        struct wire up = {here, spine, spec->switch_latency_ps, rate};
-        struct wire down = {spine, here, spec->switch_latency_ps, rate};
+        struct wire up = {here, spine, spec->switch_latency_ps, rate, 0};
+        struct wire down = {spine, here, spec->switch_latency_ps, rate, 0};
         lay(t, up_link(t, leaf, s), up, home);
         lay(t, down_link(t, leaf, s), down, home);
     }
@@ -194,7 +195,7 @@ struct gpu_topology gpu_topology_ring(int32_t gpus, int64_t bytes_per_s, int64_t
                              .route = ring_route};
     allocate(&t, gpus);
     for (int32_t gpu = 0; gpu < gpus; gpu++) {
-        lay(&t, gpu, (struct wire){gpu, (gpu + 1) % gpus, latency_ps, bytes_per_s}, gpu);
+        lay(&t, gpu, (struct wire){gpu, (gpu + 1) % gpus, latency_ps, bytes_per_s, 0}, gpu);
     }
     return t;
 }

@@ -70,7 +70,6 @@ static struct gpu_chip h100(void)
                         .direct = {5000 * ns, 1000 * ns, 20e9, 0.8},
                         .shot = {2500 * ns, 300 * ns, 20e9, 0.8},
                         .warp_ps = 50 * ns,
-                        .proxy_ps = 1500 * ns,
                         .shot_limit_bytes = 8 << 20},
     };
 }
@@ -85,6 +84,8 @@ static struct gpu_cluster_spec two_nodes(void)
         .nic_bytes_per_s = INT64_C(50000000000),
         .nic_latency_ps = 900 * ns,
         .switch_latency_ps = 130 * ns,
+        .line_post_ps = 1000 * ns,
+        .slice_post_ps = 5000 * ns,
         .oversubscription = 2,
         .leaf_ports = 4,
         .all_reduce = GPU_ALL_REDUCE_NCCL,
