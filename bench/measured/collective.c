@@ -24,6 +24,14 @@ enum gpu_op collective_op(const char *name)
     return strcmp(name, "alltoall") == 0 ? GPU_OP_ALL_TO_ALL : gpu_collective_op_of(name);
 }
 
+bool collective_is_for_fit(int64_t bytes)
+{
+    bool even = true;
+    for (; bytes > 1; bytes /= 2)
+        even = !even;
+    return even;
+}
+
 const char *collective_predict(const struct row *row, const char *machine, enum gpu_op op,
                                int32_t ranks, int64_t bytes, unsigned all_reduce, double *time_s)
 {

@@ -12,6 +12,9 @@ int64_t collective_element_bytes(const char *name);
 /* The op of a name in a table ("alltoall" too); GPU_OP_COUNT: unknown. */
 enum gpu_op collective_op(const char *name);
 
+/* Every second size of a series: those from 2^k bytes to less than 2^(k+1), k even. */
+bool collective_is_for_fit(int64_t bytes);
+
 /* Time in the event simulation, on GPUs 0 to ranks - 1 of a machine ("1x8"), with as many nodes as
  * that takes. NULL and the time, or why there is none (static text). */
 const char *collective_predict(const struct row *row, const char *machine, enum gpu_op op,

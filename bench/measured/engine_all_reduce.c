@@ -7,6 +7,12 @@
 #include "collective.h"
 #include "gpu_cluster/kernel.h"
 
+static int64_t bytes_of(const struct row *row)
+{
+    return row_whole(row, "message_size", 0) *
+           collective_element_bytes(row_text(row, "allreduce_dtype"));
+}
+
 /* Host and device work at the same time, call behind call: the slower one counts. */
 static double eager_s(const struct gpu_chip *chip, int64_t bytes, double reduce_s)
 {
@@ -16,13 +22,17 @@ static double eager_s(const struct gpu_chip *chip, int64_t bytes, double reduce_
     return device_s > host_s ? device_s : host_s;
 }
 
+static bool is_for_fit(const struct row *row)
+{
+    return collective_is_for_fit(bytes_of(row));
+}
+
 static const char *predict(const struct row *row, struct points *points)
 {
     int32_t ranks = (int32_t)row_whole(row, "num_gpus", 0);
-    int64_t element = collective_element_bytes(row_text(row, "allreduce_dtype"));
-    int64_t bytes = row_whole(row, "message_size", 0) * element;
+    int64_t bytes = bytes_of(row);
     bool eager = strstr(row_text(row, "kernel_source"), "eager") != NULL;
-    if (element == 0)
+    if (bytes == 0)
         return "elements of unknown size";
     double time_s;
     const char *why = collective_predict(row, "1x8", GPU_OP_ALL_REDUCE, ranks, bytes,
@@ -41,5 +51,6 @@ const struct kind kind_engine_all_reduce = {
     .needs = (const char *const[]){"allreduce_dtype", "num_gpus", "message_size", "latency", NULL},
     .without = (const char *const[]){NULL},
     .measured = (const char *const[]){"latency", NULL},
+    .is_for_fit = is_for_fit,
     .predict = predict,
 };

@@ -44,6 +44,8 @@ static bool is_measured(const struct kind *kind, const char *column)
  * all. */
 bool row_is_for_fit(const struct kind *kind, const struct row *row)
 {
+    if (kind->is_for_fit)
+        return kind->is_for_fit(row);
     const struct table *table = row->table;
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < table->columns; i++) {

@@ -29,6 +29,11 @@ static const char *range_of(int64_t bytes)
     return bytes < 1024 ? "below 1 KiB" : bytes <= 256 << 20 ? "1 KiB to 256 MiB" : "above 256 MiB";
 }
 
+static bool is_for_fit(const struct row *row)
+{
+    return collective_is_for_fit(row_whole(row, "size_bytes", 0));
+}
+
 static const char *predict(const struct row *row, struct points *points)
 {
     int64_t bytes = row_whole(row, "size_bytes", 0), nodes = row_whole(row, "nodes", 1);
@@ -55,5 +60,6 @@ const struct kind kind_nccl_tests = {
     .measured = (const char *const[]){"oop_time_us", "oop_algbw_GBps", "oop_busbw_GBps",
                                       "ip_time_us", "ip_algbw_GBps", "ip_busbw_GBps", NULL},
     .gpu = gpu,
+    .is_for_fit = is_for_fit,
     .predict = predict,
 };

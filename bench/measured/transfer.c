@@ -16,6 +16,11 @@ static const char *gpu(const struct row *row)
     return end ? name : NULL;
 }
 
+static bool is_for_fit(const struct row *row)
+{
+    return collective_is_for_fit(row_whole(row, "size", 0));
+}
+
 /* A profiler does not see what a kernel costs from launch to launch. */
 static const char *predict(const struct row *row, struct points *points)
 {
@@ -43,5 +48,6 @@ const struct kind kind_transfer = {
                                       "time_stats.send_recv.mean", "time_stats.send_recv.median",
                                       "time_stats.send_recv.std", NULL},
     .gpu = gpu,
+    .is_for_fit = is_for_fit,
     .predict = predict,
 };

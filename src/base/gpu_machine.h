@@ -52,6 +52,7 @@ struct gpu_collectives {
     struct gpu_block_cost ll, ll128, simple; /* rings, trees */
     struct gpu_block_cost nvls;   /* rate: of one warp group, there are three a channel */
     struct gpu_block_cost direct; /* all-to-all and transfers, Simple */
+    double one_way_link;          /* link_share of a transfer, with nothing the other way */
     struct gpu_block_cost shot;   /* one- and two-shot */
     int64_t warp_ps;              /* LL: a block with w busy warps starts w times so late */
     int64_t direct_part_bytes;    /* point to point: of a message, before a channel more is taken */

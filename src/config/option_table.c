@@ -450,6 +450,8 @@ const struct option option_table[] = {
         "all-reduce of the engine: share of NVLink's rate that it attains, flags of lines apart"),
     ROW("gpu.chip.ll_warp", gpu_chip.collectives.warp_ps, TIME, "0 ps", "1 s", REQUIRED,
         "LL: time a call for each busy warp of a block, of up to 16"),
+    ROW("gpu.chip.one_way_link", gpu_chip.collectives.one_way_link, SHARE, "1 %", "100 %", REQUIRED,
+        "a transfer with nothing the other way: share of NVLink's rate that it attains"),
     ROW("gpu.chip.direct_part", gpu_chip.collectives.direct_part_bytes, BYTES, "1 B", "1 GiB",
         REQUIRED, "point to point: bytes of a message before NCCL takes a channel more"),
     ROW("gpu.chip.shot_fence", gpu_chip.collectives.shot_fence_ps, TIME, "0 ps", "1 s", REQUIRED,

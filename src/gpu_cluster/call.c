@@ -121,6 +121,9 @@ static void set_cost(struct gpu_call *call, const struct gpu_chip *chip,
     } else if (call->algorithm == GPU_ALGORITHM_DIRECT) {
         call->cost.base_ps = c->direct.base_ps;
     }
+    if (call->op == GPU_OP_SEND && simple) {
+        call->cost.link_share = c->one_way_link;
+    }
     call->line_post_ps = spec->line_post_ps;
     call->slice_post_ps = spec->slice_post_ps;
     call->eager_bytes = spec->eager_bytes;

@@ -207,12 +207,13 @@ static int64_t least(int64_t a, int64_t b)
 }
 
 /* Blocks towards every peer: 8 over all peers at least, 32 at most, and as many as the parts of a
- * message. */
+ * message; those of a transfer have 64 KiB. */
 static int32_t direct_channels(const struct gpu_chip *chip, const struct gpu_call *call)
 {
     const int64_t fewest = 8, most = 32;
     int64_t peers = call->op == GPU_OP_ALL_TO_ALL ? call->ranks : 1;
-    int64_t part = chip->collectives.direct_part_bytes, message = gpu_ceil_div(call->bytes, peers);
+    int64_t part = call->op == GPU_OP_SEND ? 65536 : chip->collectives.direct_part_bytes,
+            message = gpu_ceil_div(call->bytes, peers);
     int64_t each = part > 0 ? gpu_ceil_div(message, part) : 1;
     each = each * peers < fewest ? fewest / peers : each;
     each = each * peers > most ? most / peers : each;
