@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One language model on two machines: where is each decision made, and what does that do to time?
  */
+#include <string.h>
+
 #include "app/app.h"
+#include "app/collective.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -58,14 +61,21 @@ static int tell(struct app_run *run)
     return app_finish(run, status);
 }
 
-int main(int argc, char **argv)
+static int run_of(int argc, char **argv)
 {
-    parallel_start(&argc, &argv);
     struct app_run run = {0};
     struct app_command command = app_command_read(argc, argv, &run.report);
     run.command = &command;
     int status = tell(&run);
     app_command_release(&command);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    parallel_start(&argc, &argv);
+    bool asks = argc > 1 && strcmp(argv[1], "collective") == 0;
+    int status = asks ? app_collective_main(argc - 2, argv + 2) : run_of(argc, argv);
     parallel_finish();
     return status;
 }

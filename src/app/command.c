@@ -497,6 +497,7 @@ static void usage_print(void)
         "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
         "[OPTION]...\n"
         "       lpusim-mp attribute FILE [OPTION]...\n"
+        "       lpusim-mp collective [OPTION]...      (lpusim-mp collective --help)\n"
         "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n\n"
         "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
         "the same request on a GPU cluster, and shows both side by side. The result is the same\n"

@@ -323,6 +323,10 @@ void gpu_nccl_cut(struct gpu_call *call)
     case GPU_ALGORITHM_NVLS:
         call->chunk_bytes = nvls_chunk(call);
         break;
+    case GPU_ALGORITHM_ONE_SHOT:
+    case GPU_ALGORITHM_TWO_SHOT:
+        call->chunk_bytes = call->channel_bytes;
+        break;
     case GPU_ALGORITHM_DIRECT:
         call->chunk_bytes = call->nodes > 1 && simple ? 131072 : step_bytes(call->protocol);
         break;
