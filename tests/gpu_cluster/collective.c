@@ -118,6 +118,23 @@ static void every_move_waits_for_what_is_sent_to_it(void)
     }
 }
 
+static void all_to_all_reaches_every_peer_with_its_part(void)
+{
+    struct gpu_cluster_spec spec = nodes_of(1, 6);
+    struct gpu_question q = {.op = GPU_OP_ALL_TO_ALL, .ranks = 6, .bytes = 6 << 20};
+    struct gpu_call call = call_of(&q, &spec);
+    const struct gpu_algorithm_rules *rules = gpu_algorithm_rules_of(&call);
+    int64_t got[6] = {0};
+    for (int32_t l = 0; l < rules->lanes(&call); l++)
+        for (int32_t m = 0; m < rules->moves(&call, 2, l); m++)
+            if (rules->move(&call, 2, l, m).sends > 0) {
+                struct gpu_aim aim = rules->aim(&call, 2, l, m, 0);
+                got[aim.rank] += aim.bytes;
+            }
+    for (int32_t r = 0; r < 6; r++)
+        CU_ASSERT_EQUAL(got[r], r == 2 ? 0 : 1 << 20);
+}
+
 static int64_t sent_bytes(const struct gpu_call *call)
 {
     const struct gpu_algorithm_rules *rules = gpu_algorithm_rules_of(call);
@@ -300,6 +317,7 @@ static void all_algorithms_are_blind_to_partitions(void)
 }
 
 TEST_MAIN("collective", TEST(every_move_waits_for_what_is_sent_to_it), TEST(bytes_are_conserved),
-          TEST(links_out_and_in_carry_the_same), TEST(one_chunk_takes_the_closed_form),
-          TEST(a_ring_takes_the_closed_form), TEST(more_bytes_take_longer_and_slow_ports_too),
+          TEST(all_to_all_reaches_every_peer_with_its_part), TEST(links_out_and_in_carry_the_same),
+          TEST(one_chunk_takes_the_closed_form), TEST(a_ring_takes_the_closed_form),
+          TEST(more_bytes_take_longer_and_slow_ports_too),
           TEST(all_algorithms_are_blind_to_partitions))

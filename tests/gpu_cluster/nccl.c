@@ -128,6 +128,8 @@ static void the_engine_takes_small_vectors_itself(void)
             gpu_call_make(&chip, &spec, &wish, GPU_OP_ALL_REDUCE, 0, row[i].ranks, row[i].bytes);
         CU_ASSERT_EQUAL(call.algorithm, row[i].algorithm);
     }
+    struct gpu_call call = gpu_call_make(&chip, &spec, &wish, GPU_OP_ALL_REDUCE, 0, 8, 20000);
+    CU_ASSERT_EQUAL(call.channels, 3);
 }
 
 TEST_MAIN("nccl", TEST(the_figures_are_the_library_s_own), TEST(candidates_come_by_time),

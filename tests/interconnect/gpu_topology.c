@@ -115,6 +115,7 @@ static void a_rail_joins_one_place_of_several_nodes(void)
     CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 8 + 3).links, 2);
     CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 8 + 4).links, 4);
     CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 16 + 3).links, 4);
+    CU_ASSERT_EQUAL(gpu_topology_path(&t, 4, 16 + 3).links, 4);
     for (int32_t to = 8; to < t.gpus; to++) {
         struct gpu_path path = gpu_topology_path(&t, 3, to);
         for (int32_t i = 0; i + 1 < path.links; i++)
