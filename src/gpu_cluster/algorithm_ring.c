@@ -50,6 +50,9 @@ static int32_t place_of(const struct gpu_call *call, int32_t rank, int32_t lane)
 
 static int32_t next_of(const struct gpu_call *call, int32_t rank, int32_t lane)
 {
+    if (call->nodes == 1) {
+        return rank + 1 < call->ranks ? rank + 1 : 0;
+    }
     int32_t shift = lane % call->per_node, place = place_of(call, rank, lane);
     int32_t next = (place + 1) % call->ranks, local = next % call->per_node;
     return next - local + (local + shift) % call->per_node;
