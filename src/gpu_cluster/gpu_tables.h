@@ -44,6 +44,9 @@ enum gpu_op {
     GPU_OP_ALL_GATHER,
     GPU_OP_SEND,
     GPU_OP_RECEIVE,
+    GPU_OP_REDUCE_SCATTER,
+    GPU_OP_ALL_TO_ALL,
+    GPU_OP_BROADCAST,
     GPU_OP_COUNT
 };
 const char *gpu_op_name(enum gpu_op op);

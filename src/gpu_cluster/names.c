@@ -42,6 +42,9 @@ const char *gpu_op_name(enum gpu_op op)
         [GPU_OP_ALL_GATHER] = "all_gather",
         [GPU_OP_SEND] = "send",
         [GPU_OP_RECEIVE] = "receive",
+        [GPU_OP_REDUCE_SCATTER] = "reduce_scatter",
+        [GPU_OP_ALL_TO_ALL] = "all_to_all",
+        [GPU_OP_BROADCAST] = "broadcast",
     };
     return name[op];
 }

@@ -13,8 +13,7 @@ static struct gpu_taken taken_by_send(const struct gpu_world *world, const struc
     int32_t peer = (gpu->gpu + world->plan.tensor) % working;
     struct gpu_path path = gpu_topology_path(&world->topology, gpu->gpu, peer);
     const struct wire *port = &world->topology.wires.wire[path.link[0]];
-    return gpu_taken_by_collective(world->job.cluster.collective_channels,
-                                   (double)port->bytes_per_s);
+    return gpu_taken_by_collective(gpu->sms_taken, (double)port->bytes_per_s);
 }
 
 static struct gpu_taken taken_at(struct gpu_world *world, const struct gpu_state *gpu,
