@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "interconnect/gpu_topology.h"
-#include "parallel/parallel.h"
 
 enum { LABEL = 12 };
 
