@@ -5,6 +5,7 @@
 
 #include "app/app.h"
 #include "app/collective.h"
+#include "app/kernel.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -61,7 +62,7 @@ static int tell(struct app_run *run)
     return app_finish(run, status);
 }
 
-static int run_of(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     struct app_run run = {0};
     struct app_command command = app_command_read(argc, argv, &run.report);
@@ -71,11 +72,27 @@ static int run_of(int argc, char **argv)
     return status;
 }
 
+/* A question about one kernel or one collective: the first rank answers it. */
+typedef enum base_status question(int argc, char **argv);
+
+static question *question_of(const char *word)
+{
+    if (strcmp(word, "kernel") == 0)
+        return app_kernel_answer;
+    return strcmp(word, "collective") == 0 ? app_collective_answer : NULL;
+}
+
+static int ask(question *about, int argc, char **argv)
+{
+    enum base_status status = parallel_is_first() ? about(argc, argv) : BASE_OK;
+    return (int)parallel_agree_status(status);
+}
+
 int main(int argc, char **argv)
 {
     parallel_start(&argc, &argv);
-    bool asks = argc > 1 && strcmp(argv[1], "collective") == 0;
-    int status = asks ? app_collective_main(argc - 2, argv + 2) : run_of(argc, argv);
+    question *about = argc > 1 ? question_of(argv[1]) : NULL;
+    int status = about ? ask(about, argc - 2, argv + 2) : run_command(argc, argv);
     parallel_finish();
     return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tables of products y[m, n] = x[m, k] W[k, n]: m, n, k and a time in milliseconds. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,13 @@ static const char *size_of(int64_t m)
                        : "m over 1024";
 }
 
+/* The library is the second part of the file's name: GPU__vllm-0.24.0.csv. */
+static bool is_of(const struct row *row, const char *library)
+{
+    const char *name = strstr(row->table->path, "__");
+    return name && strncmp(name + 2, library, strlen(library)) == 0;
+}
+
 /* Block-scaled products are not captured in a graph in these tables: the host issues op by op, and
  * the call takes what it takes the host where kernels are shorter. In ops of the eager mode, from
  * rows for the fit: few rows, rows that scales need no padding for, others, and shapes that the
@@ -34,12 +42,14 @@ static double host_ops(int64_t m, int64_t n, int64_t k)
     return m < 32 ? 2.95 : m % 4 == 0 ? 4.15 : 4.65;
 }
 
-static double call_s(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
-                     enum gpu_number number)
+/* vLLM scales by the largest number of every call, others by one that was found before. */
+static double call_s(const struct row *row, int64_t m, int64_t n, int64_t k, enum gpu_number number)
 {
+    const struct gpu_chip *chip = row->chip;
     struct gpu_linear linear = gpu_kernel_linear(chip, m, n, k, number);
-    double ps = 0, host_ps = host_ops(m, n, k) * (double)chip->eager_gap_ps;
-    for (int32_t i = 0; i < linear.count; i++)
+    bool vllm = is_of(row, "vllm");
+    double ps = 0, host_ps = vllm ? host_ops(m, n, k) * (double)chip->eager_gap_ps : 0;
+    for (int32_t i = number == GPU_NUMBER_FP8 && !vllm ? 1 : 0; i < linear.count; i++)
         ps += (double)gpu_kernel_ps(chip, &linear.kernel[i], chip->sms);
     return (number == GPU_NUMBER_FP8_BLOCK && ps < host_ps ? host_ps : ps) / 1e12;
 }
@@ -56,7 +66,7 @@ static const char *predict(const struct row *row, struct points *points)
     char group[64];
     snprintf(group, sizeof group, "%s, %s", *dtype ? dtype : "bfloat16", size_of(m));
     points_add(points, group, row_real(row, "latency", 0) / 1e3,
-               call_s(row->chip, m, n, k, dtypes[d].number));
+               call_s(row, m, n, k, dtypes[d].number));
     return NULL;
 }
 

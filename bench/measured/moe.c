@@ -16,6 +16,7 @@ struct call {
     int64_t tokens, chosen, experts, gpus; /* gpus: that share the experts */
     int64_t hidden, width;                 /* width: on one GPU */
     double skew;                           /* exponent of the power law; 0: all as likely */
+    enum gpu_number number;                /* of the experts' operands */
 };
 
 /* Popularity of an expert by a power law between 1 and 80 % of the tokens, as the benchmark draws
@@ -63,8 +64,8 @@ static void busiest_first(const struct call *call, int32_t *rows)
     memmove(rows, rows + best * each, (size_t)each * sizeof *rows);
 }
 
-/* Products of the experts and the streams beside them, which handle rows of experts elsewhere too.
- */
+/* Products of the experts and the streams beside them, which handle rows of experts elsewhere too;
+ * operands of 8 bits are made so by two more. */
 static double call_s(const struct gpu_chip *chip, const struct call *call)
 {
     int32_t *rows = base_alloc((size_t)call->experts, sizeof *rows);
@@ -77,15 +78,21 @@ static double call_s(const struct gpu_chip *chip, const struct call *call)
     struct gpu_experts down = up;
     down.n = call->hidden, down.k = call->width;
     struct gpu_kernel kernel[] = {
-        gpu_kernel_grouped(chip, &up, rows, GPU_NUMBER_BF16),
-        gpu_kernel_grouped(chip, &down, rows, GPU_NUMBER_BF16),
+        gpu_kernel_grouped(chip, &up, rows, call->number),
+        gpu_kernel_grouped(chip, &down, rows, call->number),
         gpu_kernel_stream(chip, 6 * choices * (double)call->width),
         gpu_kernel_stream(chip, 2 * (choices + tokens) * (double)call->hidden),
         gpu_kernel_stream(chip, 4 * (choices + (double)call->experts)),
     };
+    struct gpu_kernel narrow[] = {
+        gpu_kernel_stream(chip, 3 * tokens * (double)call->hidden),
+        gpu_kernel_stream(chip, 3 * choices * (double)call->width),
+    };
     double ps = 0;
     for (size_t i = 0; i < sizeof kernel / sizeof kernel[0]; i++)
         ps += (double)gpu_kernel_ps(chip, &kernel[i], chip->sms);
+    for (size_t i = 0; call->number != GPU_NUMBER_BF16 && i < 2; i++)
+        ps += (double)gpu_kernel_ps(chip, &narrow[i], chip->sms);
     base_free(rows);
     return ps / 1e12;
 }
@@ -94,6 +101,13 @@ static double skew_of(const char *distribution)
 {
     static const char law[] = "power_law_";
     return strncmp(distribution, law, sizeof law - 1) ? 0 : atof(distribution + sizeof law - 1);
+}
+
+static bool number_of(const char *type, enum gpu_number *number)
+{
+    bool wide = *type == '\0' || strcmp(type, "bfloat16") == 0 || strcmp(type, "float16") == 0;
+    *number = wide ? GPU_NUMBER_BF16 : GPU_NUMBER_FP8;
+    return wide || strcmp(type, "fp8") == 0 || strcmp(type, "fp8_block") == 0;
 }
 
 static const char *predict(const struct row *row, struct points *points)
@@ -106,8 +120,7 @@ static const char *predict(const struct row *row, struct points *points)
                         .hidden = row_whole(row, "hidden_size", 1),
                         .width = (row_whole(row, "inter_size", 1) + parts - 1) / parts,
                         .skew = skew_of(row_text(row, "distribution"))};
-    const char *type = row_text(row, "moe_dtype");
-    if (*type && strcmp(type, "bfloat16") && strcmp(type, "float16"))
+    if (!number_of(row_text(row, "moe_dtype"), &call.number))
         return "no model of this moe_dtype";
     char group[64];
     snprintf(group, sizeof group, "%s, %s", call.gpus > 1 ? "experts shared" : "experts whole",

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "interconnect/gpu_topology.h"
-#include "parallel/parallel.h"
 
 enum { LABEL = 12 };
 
@@ -115,10 +114,8 @@ void app_collective_show(const struct app_collective *asked)
     print_links(asked, &p);
 }
 
-int app_collective_main(int argc, char **argv)
+enum base_status app_collective_answer(int argc, char **argv)
 {
-    if (parallel_rank() > 0)
-        return BASE_OK;
     struct app_collective asked;
     struct base_report report = {0};
     app_collective_read(argc, argv, &asked, &report);

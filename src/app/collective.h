@@ -32,7 +32,8 @@ void app_collective_help(void);
 /* The answer, on standard output. */
 void app_collective_show(const struct app_collective *asked);
 
-/* The whole command; returns the exit status. The first rank does it. */
-int app_collective_main(int argc, char **argv);
+/* Answers the words behind "collective". Not collective: call it on one rank. Returns the status of
+ * the process. */
+enum base_status app_collective_answer(int argc, char **argv);
 
 #endif

@@ -491,25 +491,25 @@ static void artifacts_print(void)
 
 static void usage_print(void)
 {
-    fputs(
-        "usage: lpusim-mp FILE [OPTION]...\n"
-        "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
-        "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
-        "[OPTION]...\n"
-        "       lpusim-mp attribute FILE [OPTION]...\n"
-        "       lpusim-mp collective [OPTION]...      (lpusim-mp collective --help)\n"
-        "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n\n"
-        "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
-        "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
-        "on any number of ranks; without mpirun one rank does it all.\n\n"
-        "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
-        "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
-        "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
-        "and nothing else.\n\n"
-        "attribute simulates the request on the GPU cluster again and again, each time with one\n"
-        "source of variability frozen, and shows what share of the variance and of the tail of\n"
-        "the time between tokens it takes along. Takes --set, --out, --seed, --quiet.\n",
-        stdout);
+    fputs("usage: lpusim-mp FILE [OPTION]...\n"
+          "       mpirun -np 8 lpusim-mp FILE [OPTION]...\n"
+          "       lpusim-mp generate FILE --prompt TEXT | --prompt-ids ID,... --max-new N "
+          "[OPTION]...\n"
+          "       lpusim-mp attribute FILE [OPTION]...\n"
+          "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n"
+          "       lpusim-mp kernel --gpu NAME --gemm m,n,k | --attention ... | --help\n"
+          "       lpusim-mp collective --op NAME --bytes N ... | --help\n\n"
+          "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
+          "the same request on a GPU cluster, and shows both side by side. The result is the same\n"
+          "on any number of ranks; without mpirun one rank does it all.\n\n"
+          "generate continues a prompt with what the LPU computes, always taking the likeliest\n"
+          "token (greedy), and stops at the model's end token or after N tokens. Standard output\n"
+          "carries the text, or with --print-ids the ids on one line (an end token among them),\n"
+          "and nothing else.\n\n"
+          "attribute simulates the request on the GPU cluster again and again, each time with one\n"
+          "source of variability frozen, and shows what share of the variance and of the tail of\n"
+          "the time between tokens it takes along. Takes --set, --out, --seed, --quiet.\n",
+          stdout);
 }
 
 static void examples_print(void)

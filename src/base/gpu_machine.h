@@ -100,9 +100,10 @@ struct gpu_chip {
     int64_t attention_floor_ps;   /* attention call without its tiles: split decision, combine */
     int64_t attention_combine_ps; /* adding up split keys, beside what its kernel loads */
     int64_t attention_pack_ps;    /* more where positions and query heads share tiles */
-    int32_t attention_tile_cycles; /* of a tile beside its main loop, no bytes */
-    double transpose_per_cycle;    /* fp8 values that an SM turns round for attention */
-    double softmax_per_cycle;      /* elements of scores that an SM exponentiates and sums up */
+    int32_t attention_issue_cycles; /* as loop_issue_cycles, of a step of attention: masks */
+    int32_t attention_tile_cycles;  /* of a tile beside its main loop, no bytes */
+    double transpose_per_cycle;     /* fp8 values that an SM turns round for attention */
+    double softmax_per_cycle;       /* elements of scores that an SM exponentiates and sums up */
     double hbm_part_efficiency; /* share of hbm_efficiency where experts' tiles take half a line */
     double gather_flow;         /* share of sm_bytes_per_s where rows of experts are gathered */
     char tuned_experts[MACHINE_PATH_BYTES]; /* "8x3584 ...": EXPERTSxWIDTH with tuned tiles */

@@ -354,6 +354,8 @@ const struct option option_table[] = {
         "adding up split keys, beside what its kernel loads"),
     ROW("gpu.chip.attention_pack", gpu_chip.attention_pack_ps, TIME, "0 ps", "1 ms", REQUIRED,
         "more of an attention call where positions and query heads share tiles"),
+    ROW("gpu.chip.attention_issue", gpu_chip.attention_issue_cycles, CYCLES, "0", "100000",
+        REQUIRED, "barrier, masks and issue of a step of attention"),
     ROW("gpu.chip.attention_tile", gpu_chip.attention_tile_cycles, CYCLES, "0", "100000", REQUIRED,
         "of an attention tile beside its main loop, without bytes"),
     ROW("gpu.chip.softmax_rate", gpu_chip.softmax_per_cycle, COUNT, "0.1", "1000", REQUIRED,

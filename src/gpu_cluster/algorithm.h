@@ -36,7 +36,7 @@ struct gpu_algorithm_rules {
     int32_t (*moves)(const struct gpu_call *call, int32_t rank, int32_t lane);
     struct gpu_move (*move)(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index);
     struct gpu_aim (*aim)(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index,
-                          int32_t send);
+                          const struct gpu_move *move, int32_t send);
 };
 
 /* Of the algorithm of a call, which must not be AUTO. */

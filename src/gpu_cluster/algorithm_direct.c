@@ -50,13 +50,13 @@ static struct gpu_move move(const struct gpu_call *call, int32_t rank, int32_t l
 }
 
 static struct gpu_aim aim(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index,
-                          int32_t send)
+                          const struct gpu_move *move, int32_t send)
 {
     (void)send;
     return (struct gpu_aim){.rank = (rank + distance_of(call, lane)) % call->ranks,
                             .lane = lane + TAKE - SEND,
                             .move = index,
-                            .bytes = gpu_part(lane_bytes(call, lane), call->chunk_bytes, index)};
+                            .bytes = move->bytes};
 }
 
 const struct gpu_algorithm_rules gpu_algorithm_direct = {

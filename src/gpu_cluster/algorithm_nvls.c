@@ -88,9 +88,10 @@ static struct gpu_move move(const struct gpu_call *call, int32_t rank, int32_t l
 }
 
 static struct gpu_aim aim(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index,
-                          int32_t send)
+                          const struct gpu_move *move, int32_t send)
 {
     int32_t n = call->per_node, first = rank - rank % n, base = lane - lane % LANES;
+    (void)move;
     struct gpu_aim aim = {.move = index, .bytes = part_bytes(call, lane, index)};
     bool root = parent_of(call, rank, lane) == GPU_NOBODY;
     if (lane % LANES == SCATTER) {

@@ -50,25 +50,35 @@ static int32_t place_of(const struct gpu_call *call, int32_t rank, int32_t lane)
 
 static int32_t next_of(const struct gpu_call *call, int32_t rank, int32_t lane)
 {
+    if (call->nodes == 1) {
+        return rank + 1 < call->ranks ? rank + 1 : 0;
+    }
     int32_t shift = lane % call->per_node, place = place_of(call, rank, lane);
     int32_t next = (place + 1) % call->ranks, local = next % call->per_node;
     return next - local + (local + shift) % call->per_node;
 }
 
-static int64_t slice_bytes(const struct gpu_call *call, int32_t lane, int32_t index)
+/* What a member hands on in a step; only the last loop may have less than the others. */
+static int64_t chunk_bytes(const struct gpu_call *call, int32_t lane, int32_t loop)
 {
-    int32_t slice = index % call->slices, loop = index / call->slices / steps_a_loop(call);
-    int64_t loop_at_hand = gpu_part(gpu_call_channel_bytes(call, lane), loop_bytes(call), loop);
-    int64_t chunk = gpu_ceil_div(loop_at_hand, chunks_a_loop(call));
-    int64_t part = gpu_ceil_div(chunk, call->slices);
-    int64_t least = call->least_slice_bytes;
+    int64_t rest = gpu_call_channel_bytes(call, lane) - loop * loop_bytes(call);
+    return rest >= loop_bytes(call) ? call->chunk_bytes : gpu_ceil_div(rest, chunks_a_loop(call));
+}
+
+static int64_t slice_bytes(const struct gpu_call *call, int64_t chunk, int32_t slice)
+{
+    if (call->slices == 1) {
+        return chunk;
+    }
+    int64_t part = gpu_ceil_div(chunk, call->slices), least = call->least_slice_bytes;
     return gpu_part(chunk, part < least ? least : part, slice);
 }
 
 static struct gpu_move move(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index)
 {
-    int32_t step = index / call->slices % steps_a_loop(call), last = steps_a_loop(call) - 1;
-    bool begins = step == 0, ends = step == last;
+    int32_t steps = steps_a_loop(call), of_lane = index / call->slices, loop = of_lane / steps;
+    int32_t step = of_lane - loop * steps, slice = index - of_lane * call->slices;
+    bool begins = step == 0, ends = step == steps - 1;
     if (call->op == GPU_OP_BROADCAST) {
         /* Everybody's only step; the root is rank 0 of every channel's ring. */
         int32_t place =
@@ -78,19 +88,19 @@ static struct gpu_move move(const struct gpu_call *call, int32_t rank, int32_t l
     }
     return (struct gpu_move){.waits = !begins,
                              .sends = !ends,
-                             .bytes = slice_bytes(call, lane, index),
+                             .bytes = slice_bytes(call, chunk_bytes(call, lane, loop), slice),
                              .phase = call->op == GPU_OP_ALL_REDUCE && step >= call->ranks};
 }
 
 static struct gpu_aim aim(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index,
-                          int32_t send)
+                          const struct gpu_move *move, int32_t send)
 {
     (void)send;
     int32_t further = call->op == GPU_OP_BROADCAST ? 0 : call->slices;
     return (struct gpu_aim){.rank = next_of(call, rank, lane),
                             .lane = lane,
                             .move = index + further,
-                            .bytes = slice_bytes(call, lane, index)};
+                            .bytes = move->bytes};
 }
 
 const struct gpu_algorithm_rules gpu_algorithm_ring = {

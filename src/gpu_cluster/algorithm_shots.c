@@ -46,8 +46,9 @@ static struct gpu_move one_move(const struct gpu_call *call, int32_t rank, int32
 }
 
 static struct gpu_aim one_aim(const struct gpu_call *call, int32_t rank, int32_t lane,
-                              int32_t index, int32_t send)
+                              int32_t index, const struct gpu_move *move, int32_t send)
 {
+    (void)move;
     int64_t bytes = gpu_call_channel_bytes(call, lane);
     return (struct gpu_aim){.rank = peer_of(call, rank, send),
                             .lane = lane,
@@ -74,8 +75,9 @@ static struct gpu_move two_move(const struct gpu_call *call, int32_t rank, int32
 }
 
 static struct gpu_aim two_aim(const struct gpu_call *call, int32_t rank, int32_t lane,
-                              int32_t index, int32_t send)
+                              int32_t index, const struct gpu_move *move, int32_t send)
 {
+    (void)move;
     bool moves_bytes = index == TWO_READ || index == TWO_SHARE;
     return (struct gpu_aim){.rank = peer_of(call, rank, send),
                             .lane = lane,

@@ -113,14 +113,14 @@ static struct gpu_move move(const struct gpu_call *call, int32_t rank, int32_t l
 }
 
 static struct gpu_aim aim(const struct gpu_call *call, int32_t rank, int32_t lane, int32_t index,
-                          int32_t send)
+                          const struct gpu_move *move, int32_t send)
 {
     struct family family = family_of(call, rank, channel_of(lane));
     bool falls = lane % 2 == 1 || family.parent == GPU_NOBODY;
     return (struct gpu_aim){.rank = falls ? family.child[send] : family.parent,
                             .lane = falls ? lane | 1 : lane,
                             .move = index,
-                            .bytes = chunk_bytes(call, lane, index)};
+                            .bytes = move->bytes};
 }
 
 const struct gpu_algorithm_rules gpu_algorithm_tree = {

@@ -25,7 +25,8 @@ struct cut {
     int64_t most_splits;
 };
 
-/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows. */
+/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows;
+ * narrow heads have no low tile in prefill and with windows. */
 static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     int64_t width = shape->head_dim;
@@ -35,7 +36,7 @@ static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention
             128};
     int64_t keys = width <= 128 ? 128 : width <= 192 ? 96 : 64;
     int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
-    if (width <= 128 && rows <= 64 && (width > 64 || shape->queries == 1))
+    if (width <= 128 && rows <= 64 && (width > 64 || (shape->queries == 1 && shape->window == 0)))
         return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
     return (struct cut){width <= 64 ? 192 : 128, keys, width <= 64 ? 3 : 2, 1, 2, 1, true, 32};
 }
@@ -115,7 +116,7 @@ static struct gpu_sm_loop loop_of(const struct gpu_chip *chip, const struct cut 
         .groups = cut->groups,
         .pipes = cut->pipes,
         .stages = cut->stages,
-        .issue_cycles = chip->loop_issue_cycles,
+        .issue_cycles = chip->attention_issue_cycles,
         .tensor_cycles = product,
         .special_cycles = (int32_t)ceil(elements / chip->softmax_per_cycle),
         .second_cycles = product,
@@ -188,8 +189,7 @@ static int64_t excess_ps(const struct gpu_chip *chip, const struct gpu_kernel *k
     return llround(steps * wave.time.step_cycles * 1e12 / (double)chip->clock_hz);
 }
 
-struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
-                                       const struct gpu_attention *shape)
+static struct gpu_kernel kernel_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     struct cut cut = cut_of(chip, shape);
     int64_t heads = packed(&cut, shape), row_tiles = ceil_div(shape->queries * heads, cut.rows);
@@ -214,6 +214,7 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
             tile_cycles(chip, shape) + llround(rows / (double)grid * chip->row_scatter_cycles),
         .tail_bytes = rows * width * (2.0 + (split > 1 ? 4.0 * (double)split : 2.0)) / blocks,
         .step_load_cycles = transposing_cycles(chip, &cut, shape),
+        .overlaps = chip->sm_version >= 90,
         .evens_out = shape->queries > 1,
         .block_hbm_bytes = kv / blocks,
         .hbm_efficiency = chip->hbm_stream_efficiency,
@@ -227,4 +228,13 @@ struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
         kernel.wave_latency_ps =
             excess_ps(chip, &kernel, (reach.most - reach.mean) / (double)split);
     return kernel;
+}
+
+/* A window that holds all keys is none. */
+struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
+                                       const struct gpu_attention *shape)
+{
+    struct gpu_attention seen = *shape;
+    seen.window = shape->window < shape->keys ? shape->window : 0;
+    return kernel_of(chip, &seen);
 }

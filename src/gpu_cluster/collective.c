@@ -109,7 +109,7 @@ static void do_move(struct gpu_world *world, struct gpu_state *gpu, int32_t inde
     int64_t moved = stepped + gpu_call_block_ps(call, move.bytes);
     lane->free_ps = moved;
     for (int32_t i = 0; i < move.sends; i++) {
-        struct gpu_aim aim = rules->aim(call, rank, index, lane->next, i);
+        struct gpu_aim aim = rules->aim(call, rank, index, lane->next, &move, i);
         lane->free_ps = later_of(lane->free_ps, send(world, gpu, &aim, stepped, moved));
     }
     note_phase(&gpu->run, &move, now_ps, lane->free_ps);

@@ -8,6 +8,7 @@ const char *gpu_decision_name(enum gpu_decision decision)
         [GPU_DECISION_LAUNCH] = "launches",
         [GPU_DECISION_DISPATCH] = "block dispatches",
         [GPU_DECISION_WAVE] = "waves",
+        [GPU_DECISION_PICK] = "warp picks",
         [GPU_DECISION_HIT] = "L2 hits",
         [GPU_DECISION_MISS] = "L2 misses",
         [GPU_DECISION_ARBITRATION] = "arbitrations",

@@ -71,7 +71,7 @@ static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", 
 
 /* In the order of enum gpu_decision, with gpu_decision_name's names. */
 static const char *const gpu_decision_label[] = {
-    "launches",     "block dispatches",  "waves",   "L2 hits", "L2 misses",
+    "launches",     "block dispatches",  "waves",   "warp picks", "L2 hits", "L2 misses",
     "arbitrations", "collective chunks", "batches", NULL};
 
 static const struct record_column model_ops[] = {

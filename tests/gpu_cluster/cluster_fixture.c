@@ -56,6 +56,7 @@ static struct gpu_chip h100(void)
         .attention_floor_ps = 9 * us,
         .attention_combine_ps = 300 * ns,
         .attention_pack_ps = 2 * us,
+        .attention_issue_cycles = 400,
         .attention_tile_cycles = 5000,
         .transpose_per_cycle = 10,
         .softmax_per_cycle = 11,

@@ -81,9 +81,9 @@ static void aim_all(const struct gpu_call *call, const int32_t *start, int32_t *
     for (int32_t r = 0; r < call->ranks; r++)
         for (int32_t l = 0; l < lanes; l++)
             for (int32_t m = 0; m < rules->moves(call, r, l); m++) {
-                int32_t sends = rules->move(call, r, l, m).sends;
-                for (int32_t k = 0; k < sends; k++) {
-                    struct gpu_aim aim = rules->aim(call, r, l, m, k);
+                struct gpu_move move = rules->move(call, r, l, m);
+                for (int32_t k = 0; k < move.sends; k++) {
+                    struct gpu_aim aim = rules->aim(call, r, l, m, &move, k);
                     CU_ASSERT_TRUE_FATAL(aim.rank >= 0 && aim.rank < call->ranks &&
                                          aim.lane < lanes &&
                                          aim.move < rules->moves(call, aim.rank, aim.lane));
@@ -126,11 +126,13 @@ static void all_to_all_reaches_every_peer_with_its_part(void)
     const struct gpu_algorithm_rules *rules = gpu_algorithm_rules_of(&call);
     int64_t got[6] = {0};
     for (int32_t l = 0; l < rules->lanes(&call); l++)
-        for (int32_t m = 0; m < rules->moves(&call, 2, l); m++)
-            if (rules->move(&call, 2, l, m).sends > 0) {
-                struct gpu_aim aim = rules->aim(&call, 2, l, m, 0);
+        for (int32_t m = 0; m < rules->moves(&call, 2, l); m++) {
+            struct gpu_move move = rules->move(&call, 2, l, m);
+            if (move.sends > 0) {
+                struct gpu_aim aim = rules->aim(&call, 2, l, m, &move, 0);
                 got[aim.rank] += aim.bytes;
             }
+        }
     for (int32_t r = 0; r < 6; r++)
         CU_ASSERT_EQUAL(got[r], r == 2 ? 0 : 1 << 20);
 }
@@ -142,9 +144,9 @@ static int64_t sent_bytes(const struct gpu_call *call)
     for (int32_t r = 0; r < call->ranks; r++)
         for (int32_t l = 0; l < rules->lanes(call); l++)
             for (int32_t m = 0; m < rules->moves(call, r, l); m++) {
-                int32_t sends = rules->move(call, r, l, m).sends;
-                for (int32_t k = 0; k < sends; k++)
-                    bytes += rules->aim(call, r, l, m, k).bytes;
+                struct gpu_move move = rules->move(call, r, l, m);
+                for (int32_t k = 0; k < move.sends; k++)
+                    bytes += rules->aim(call, r, l, m, &move, k).bytes;
             }
     return bytes;
 }

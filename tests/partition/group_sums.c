@@ -12,7 +12,7 @@
 #include "rack.h"
 #include "test.h"
 
-enum { LANES = 320, CASES = 60, NODE = 8, MOST_ROWS = 32, MOST_TILES = 26 };
+enum { LANES = 320, CASES = 40, NODE = 8, MOST_ROWS = 32, MOST_TILES = 26 };
 
 /* What is summed: rows of a decode step, tiles of a row, with or without a residual. */
 struct sum {

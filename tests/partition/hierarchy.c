@@ -115,10 +115,10 @@ static int32_t draw(uint64_t entity, uint64_t n, int32_t count)
 /* As many nodes as their cables join. */
 static void random_racks_are_summed(void)
 {
-    enum { CASES = 24 };
+    enum { CASES = 12, MOST_CHIPS = 120 };
     for (uint64_t n = 0; n < CASES; n++) {
         int32_t per_node = 2 + draw(n, 0, 7), nodes = 2 + draw(n, 1, 4 * per_node);
-        nodes = nodes < LPU_TOPOLOGY_MAX_NODES ? nodes : LPU_TOPOLOGY_MAX_NODES;
+        nodes = nodes * per_node > MOST_CHIPS ? MOST_CHIPS / per_node : nodes;
         run(nodes, per_node, 1 + draw(n, 2, 1 + 400 / (nodes * per_node)));
     }
 }
