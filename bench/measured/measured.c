@@ -29,8 +29,8 @@ static void usage(FILE *stream)
         "usage: measured DIR [OPTION]...   (from the project's root)\n\n"
         "Takes every CSV file below DIR by its header, predicts its rows with the models of the\n"
         "GPU cluster, and prints the relative error of each table and group: median, 90th\n"
-        "percentile and worst in percent, and the median of predicted / measured. The GPU is\n"
-        "the first part of the file's name: h200_sxm__anything.csv is described by\n"
+        "percentile and worst in percent, the median of predicted / measured, and the mean error.\n"
+        "The GPU is the first part of the file's name: h200_sxm__anything.csv is described by\n"
         "configs/gpus/h200-sxm.cfg. Half of all rows, chosen by a hash of their fields, of\n"
         "collectives every second size, are for fitting parameters; errors are of the other half,\n"
         "the held-out rows.\n\n"
@@ -186,8 +186,8 @@ static void file_take(void *context, const char *path)
 static void folder_show(struct run *run)
 {
     static const char *const part[] = {"held-out rows", "rows for the fit", "all rows"};
-    printf("%-60s %6s %8s %8s %8s %10s\n", "table, GPU; group", "rows", "median %", "p90 %",
-           "worst %", "pred/meas");
+    printf("%-60s %6s %8s %8s %8s %10s %8s\n", "table, GPU; group", "rows", "median %", "p90 %",
+           "worst %", "pred/meas", "mean %");
     folder_walk(run->folder, run->only, file_take, run);
     printf("%zu tables predicted (%s), %zu skipped\n", run->tables, part[run->part], run->left);
 }

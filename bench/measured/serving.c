@@ -5,6 +5,8 @@
 
 #include "serving_point.h"
 
+extern const struct kind kind_serving;
+
 /* Two benchmarks fill such tables. One is of a configurator, which sets the budget of a step so
  * much above the prompt, and sends requests that are all alike; the other states attention_dp_size,
  * leaves the engine's budget and draws lengths evenly from 80 % of the nominal ones up to these. */
@@ -28,7 +30,7 @@ static const char *predict(const struct row *row, struct points *points)
         .model = row_text(row, "model_path"),
         .number = row_text(row, "gemm_quant_mode"),
         .tensor = (int32_t)row_whole(row, "tp_size", 1),
-        .clients = row_whole(row, "concurrency", row_whole(row, "batch_size", 1)),
+        .clients = row_whole(row, "concurrency", 0),
         .prompt = row_whole(row, "isl", 1),
         .output = row_whole(row, "osl", 1),
         .rounds = ROUNDS,
@@ -38,6 +40,8 @@ static const char *predict(const struct row *row, struct points *points)
         return "no model of the engine";
     if (!is_drawn && !point.engine->prompts_first)
         point.budget = point.prompt + BEYOND_PROMPT;
+    if (point.clients < 1)
+        return "no concurrency is stated";
     if (row_whole(row, "pp_size", 1) > 1 || row_whole(row, "attention_dp_size", 1) > 1)
         return "requests split over stages or groups";
     struct closed_loop_times times;
@@ -54,6 +58,15 @@ static const char *predict(const struct row *row, struct points *points)
     return NULL;
 }
 
+/* Of the engine with several models in the table, one model alone is for the fit: the others test
+ * whether its parameters hold elsewhere. */
+static bool is_for_fit(const struct row *row)
+{
+    bool is_other = strcmp(row_text(row, "backend"), "trtllm") == 0 &&
+                    strstr(row_text(row, "model_path"), "Llama-3.1-8B") == NULL;
+    return !is_other && row_is_in_half(&kind_serving, row);
+}
+
 const struct kind kind_serving = {
     .name = "serving",
     .needs = (const char *const[]){"backend", "model_path", "isl", "osl", "concurrency", "tp_size",
@@ -61,5 +74,6 @@ const struct kind kind_serving = {
     .without = (const char *const[]){NULL},
     .measured = (const char *const[]){"silicon_ttft_ms", "silicon_tpot_ms", NULL},
     .gpu = gpu,
+    .is_for_fit = is_for_fit,
     .predict = predict,
 };
