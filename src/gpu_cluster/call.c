@@ -172,6 +172,7 @@ struct gpu_call gpu_call_make(const struct gpu_chip *chip, const struct gpu_clus
     struct gpu_call call = {.op = op, .first = first, .ranks = ranks, .bytes = bytes};
     call.nodes = nodes_of(spec, first, ranks);
     call.per_node = ranks / call.nodes;
+    call.nics = spec->nics_per_node > 0 ? spec->nics_per_node : call.per_node;
     struct gpu_call_wish known = *wish;
     known.algorithm = is_known_pair(wish, op) ? wish->algorithm : GPU_ALGORITHM_AUTO;
     choose(&call, chip, spec, &known);

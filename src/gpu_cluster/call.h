@@ -19,6 +19,7 @@ struct gpu_call {
     int32_t first, ranks;
     int32_t nodes, per_node; /* ranks = nodes x per_node; members across nodes that do not fit: one
                                 "node" */
+    int32_t nics;            /* of a node, as the library counts them */
     int64_t bytes;
     int32_t channels;      /* blocks, one SM each */
     int64_t channel_bytes; /* of the vector; the last channel may have less */

@@ -58,7 +58,7 @@ struct scale {
 
 static int32_t channels_of(const struct gpu_chip *chip, const struct gpu_call *call)
 {
-    int32_t most = chip->collectives.channels, rails = 2 * call->per_node;
+    int32_t most = chip->collectives.channels, rails = 2 * call->nics;
     return call->nodes > 1 && rails < most ? rails : most;
 }
 
