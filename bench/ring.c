@@ -5,16 +5,17 @@
 #include "base/memory.h"
 #include "gpu_cluster/world.h"
 
-static struct gpu_plan plan_of(const struct gpu_job *job, int32_t gpus, int64_t bytes)
+static struct gpu_plan plan_of(int32_t gpus, int64_t bytes, int32_t chunks)
 {
+    int64_t slice = (bytes / gpus + chunks - 1) / chunks;
     struct gpu_plan plan = {.stages = 1, .tensor = gpus, .steps = 1};
     plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
-    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE],
-                    (struct gpu_plan_op){.action = GPU_ACTION_RING,
-                                         .op = GPU_OP_ALL_REDUCE,
-                                         .bytes = bytes,
-                                         .ring_steps = 2 * (gpus - 1)});
-    gpu_plan_bound(&plan, job);
+    gpu_plan_append(
+        &plan.step[GPU_SHAPE_DECODE],
+        (struct gpu_plan_op){.action = GPU_ACTION_COLLECTIVE,
+                             .op = GPU_OP_ALL_REDUCE,
+                             .call = gpu_call_plain_ring(GPU_OP_ALL_REDUCE, gpus, bytes, slice)});
+    gpu_plan_bound(&plan);
     return plan;
 }
 
@@ -22,13 +23,10 @@ struct gpu_world *ring_create(int32_t gpus, int64_t bytes, int32_t chunks, int32
                               int32_t partitions)
 {
     static const int64_t wire_bytes_per_s = INT64_C(50000000000), latency_ps = 500000;
-    const struct gpu_job job = {
-        .workload.decode_tokens = 1,
-        .bucket.batch = 1,
-        .cluster = {.captured_graph = true,
-                    .collective_chunk_bytes = (bytes / gpus + chunks - 1) / chunks,
-                    .link_quantum_bytes = 1 << 16}};
-    return gpu_world_create_from(&job, plan_of(&job, gpus, bytes),
+    const struct gpu_job job = {.workload.decode_tokens = 1,
+                                .bucket.batch = 1,
+                                .cluster = {.captured_graph = true, .link_quantum_bytes = 1 << 16}};
+    return gpu_world_create_from(&job, plan_of(gpus, bytes, chunks),
                                  gpu_topology_ring(gpus, wire_bytes_per_s, latency_ps), partition,
                                  partitions);
 }

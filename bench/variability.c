@@ -195,7 +195,7 @@ static void say_runs(const struct gpu_job *job)
 {
     struct gpu_job other = *job;
     struct values v = {0};
-    for (int i = 0; i < 40; i++, other.seed++) {
+    for (int i = 0; i < 20; i++, other.seed++) {
         add(&v, step_ps(&other));
     }
     say("mean step from run to run, CV", "0.4 %, p90 0.9 %", "%.2f %%", 100 * variation(&v));
@@ -229,7 +229,7 @@ static struct gpu_plan all_reduces_of(const struct gpu_job *job, int32_t most)
         }
         step->count = kept;
     }
-    gpu_plan_bound(&plan, job);
+    gpu_plan_bound(&plan);
     return plan;
 }
 
@@ -368,7 +368,7 @@ static struct gpu_kernel product_of(const struct gpu_plan_step *step)
 
 static void say_overlap(const struct gpu_job *job, const struct model *busy)
 {
-    struct gpu_taken taken = gpu_taken_by_collective(job->cluster.collective_channels,
+    struct gpu_taken taken = gpu_taken_by_collective(job->chip.collectives.channels,
                                                      (double)job->cluster.nvlink_bytes_per_s);
     struct gpu_chip left = gpu_chip_left(&job->chip, &taken);
     struct values v = {0};

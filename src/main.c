@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One language model on two machines: where is each decision made, and what does that do to time?
  */
+#include <string.h>
+
 #include "app/app.h"
+#include "app/collective.h"
 #include "app/kernel.h"
 #include "parallel/parallel.h"
 
@@ -69,18 +72,27 @@ static int run_command(int argc, char **argv)
     return status;
 }
 
-/* A question about one kernel needs one rank, and no file. */
-static int ask_kernel(int argc, char **argv)
+/* A question about one kernel or one collective: the first rank answers it. */
+typedef enum base_status question(int argc, char **argv);
+
+static question *question_of(const char *word)
 {
-    int status = parallel_is_first() ? (int)app_kernel_run(argc, argv) : BASE_OK;
-    return (int)parallel_agree_status((enum base_status)status);
+    if (strcmp(word, "kernel") == 0)
+        return app_kernel_answer;
+    return strcmp(word, "collective") == 0 ? app_collective_answer : NULL;
+}
+
+static int ask(question *about, int argc, char **argv)
+{
+    enum base_status status = parallel_is_first() ? about(argc, argv) : BASE_OK;
+    return (int)parallel_agree_status(status);
 }
 
 int main(int argc, char **argv)
 {
     parallel_start(&argc, &argv);
-    bool kernel = app_kernel_is_asked(argc, argv);
-    int status = kernel ? ask_kernel(argc, argv) : run_command(argc, argv);
+    question *about = argc > 1 ? question_of(argv[1]) : NULL;
+    int status = about ? ask(about, argc - 2, argv + 2) : run_command(argc, argv);
     parallel_finish();
     return status;
 }

@@ -23,6 +23,7 @@ static const char *row_predict(const struct kind *kind, struct row *row, struct 
     row->chip = row->gpu ? gpus_find(gpus, row->gpu) : NULL;
     if (!row->chip)
         return "no description of the GPU";
+    row->gpus = gpus;
     points->row = row->index;
     points->for_fit = row_is_for_fit(kind, row);
     return kind->predict(row, points);

@@ -14,12 +14,19 @@ struct entry {
     struct gpu_chip *chip; /* NULL: there is none */
 };
 
+struct machine {
+    char *path;
+    struct gpu_cluster_spec *cluster; /* NULL: there is none */
+};
+
 struct gpus {
     const char *folder;
     const char *const *set;
     size_t sets;
     struct entry *entry;
     size_t count, capacity;
+    struct machine *machine;
+    size_t machines, machine_capacity;
 };
 
 struct gpus *gpus_new(const char *folder, const char *const *set, size_t sets)
@@ -35,6 +42,11 @@ void gpus_free(struct gpus *gpus)
         base_free(gpus->entry[i].name);
         base_free(gpus->entry[i].chip);
     }
+    for (size_t i = 0; i < gpus->machines; i++) {
+        base_free(gpus->machine[i].path);
+        base_free(gpus->machine[i].cluster);
+    }
+    base_free(gpus->machine);
     base_free(gpus->entry);
     base_free(gpus);
 }
@@ -86,4 +98,33 @@ struct gpu_chip *gpus_find_to_change(struct gpus *gpus, const char *name)
 const struct gpu_chip *gpus_find(struct gpus *gpus, const char *name)
 {
     return gpus_find_to_change(gpus, name);
+}
+
+static struct gpu_cluster_spec *cluster_read(const char *path)
+{
+    struct base_report report = {0};
+    struct gpu_cluster_spec *cluster = base_alloc(1, sizeof *cluster);
+    bool good = config_gpu_cluster_read(path, NULL, 0, cluster, &report);
+    base_report_print(&report, stderr);
+    base_report_release(&report);
+    if (good)
+        return cluster;
+    base_free(cluster);
+    return NULL;
+}
+
+const struct gpu_cluster_spec *gpus_cluster(struct gpus *gpus, const char *name,
+                                            const char *machine)
+{
+    char *path = base_format("%s/../topologies/%.*s-%s.cfg", gpus->folder, (int)strcspn(name, "_-"),
+                             name, machine);
+    for (size_t i = 0; i < gpus->machines; i++)
+        if (strcmp(gpus->machine[i].path, path) == 0) {
+            base_free(path);
+            return gpus->machine[i].cluster;
+        }
+    gpus->machine = base_grow(gpus->machine, &gpus->machine_capacity, gpus->machines + 1,
+                              sizeof *gpus->machine);
+    gpus->machine[gpus->machines] = (struct machine){path, cluster_read(path)};
+    return gpus->machine[gpus->machines++].cluster;
 }

@@ -20,4 +20,9 @@ const struct gpu_chip *gpus_find(struct gpus *gpus, const char *name);
 /* The same, to be changed by who fits it; later predictions see the change. */
 struct gpu_chip *gpus_find_to_change(struct gpus *gpus, const char *name);
 
+/* The machine it stands in: h200_sxm in "1x8" is described by h200-1x8.cfg in the folder topologies
+ * beside that of GPUs. NULL as above. */
+const struct gpu_cluster_spec *gpus_cluster(struct gpus *gpus, const char *name,
+                                            const char *machine);
+
 #endif

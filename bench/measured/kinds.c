@@ -4,10 +4,13 @@
 
 #include <string.h>
 
-extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe;
+extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
+    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer;
 
 const struct kind *const kinds[] = {
-    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe, NULL,
+    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe,
+    &kind_nccl, &kind_engine_all_reduce, &kind_nccl_tests,       &kind_transfer,
+    NULL,
 };
 
 static bool is_of(const struct table *table, const struct kind *kind)
@@ -41,6 +44,8 @@ static bool is_measured(const struct kind *kind, const char *column)
  * all. */
 bool row_is_for_fit(const struct kind *kind, const struct row *row)
 {
+    if (kind->is_for_fit)
+        return kind->is_for_fit(row);
     const struct table *table = row->table;
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < table->columns; i++) {

@@ -4,6 +4,7 @@
 #define MEASURED_KINDS_H
 
 #include "base/gpu_machine.h"
+#include "gpus.h"
 #include "points.h"
 #include "table.h"
 
@@ -13,6 +14,7 @@ struct row {
     size_t index;
     const char *gpu;
     const struct gpu_chip *chip;
+    struct gpus *gpus; /* for machines with several of them */
 };
 
 /* A kind of table. A new one: a file with its struct, a line in kinds.c. */
@@ -24,6 +26,8 @@ struct kind {
     const char *const *measured;
     /* Name of the GPU's description file; NULL: the first part of the file's name. */
     const char *(*gpu)(const struct row *row);
+    /* Whether parameters may be fitted to the row; NULL: half of all rows, by a hash. */
+    bool (*is_for_fit)(const struct row *row);
     /* Adds what is measured and predicted of the row; NULL, or why the row is left out (static
      * text). */
     const char *(*predict)(const struct row *row, struct points *points);
@@ -34,8 +38,8 @@ extern const struct kind *const kinds[]; /* NULL behind the last */
 /* NULL where no kind has these columns. */
 const struct kind *kind_of(const struct table *table);
 
-/* Whether the row is one that parameters may be fitted to: half of all rows, by a hash of the
- * row's key (its fields that were not measured). The others are held out. */
+/* Whether the row is one that parameters may be fitted to: what its kind says, or half of all rows,
+ * by a hash of the row's key (its fields that were not measured). The others are held out. */
 bool row_is_for_fit(const struct kind *kind, const struct row *row);
 
 const char *row_text(const struct row *row, const char *column);

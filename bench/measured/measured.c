@@ -24,23 +24,25 @@ struct run {
 
 static void usage(FILE *stream)
 {
-    fputs("usage: measured DIR [OPTION]...   (from the project's root)\n\n"
-          "Takes every CSV file below DIR by its header, predicts its rows with the models of the\n"
-          "GPU cluster, and prints the relative error of each table and group: median, 90th\n"
-          "percentile and worst in percent, and the median of predicted / measured. The GPU is\n"
-          "the first part of the file's name: h200_sxm__anything.csv is described by\n"
-          "configs/gpus/h200-sxm.cfg. Half of all rows, chosen by a hash of their fields, are for\n"
-          "fitting parameters; errors are of the other half, the held-out rows.\n\n"
-          "  --part held|fit|all   rows that count (held)\n"
-          "  --out FOLDER          also write predictions beside measurements (CSV) and a plot "
-          "(SVG)\n"
-          "                        for each table\n"
-          "  --gpus FOLDER         descriptions of GPUs (configs/gpus)\n"
-          "  --set KEY=VALUE       for every GPU, such as gpu.chip.hbm_efficiency=0.9; repeatable\n"
-          "  --only WORD           tables alone whose path holds WORD\n"
-          "  --help                print this\n\n"
-          "exit status: 0 predicted, 1 no table was predicted, 2 usage\n",
-          stream);
+    fputs(
+        "usage: measured DIR [OPTION]...   (from the project's root)\n\n"
+        "Takes every CSV file below DIR by its header, predicts its rows with the models of the\n"
+        "GPU cluster, and prints the relative error of each table and group: median, 90th\n"
+        "percentile and worst in percent, and the median of predicted / measured. The GPU is\n"
+        "the first part of the file's name: h200_sxm__anything.csv is described by\n"
+        "configs/gpus/h200-sxm.cfg. Half of all rows, chosen by a hash of their fields, of\n"
+        "collectives every second size, are for fitting parameters; errors are of the other half,\n"
+        "the held-out rows.\n\n"
+        "  --part held|fit|all   rows that count (held)\n"
+        "  --out FOLDER          also write predictions beside measurements (CSV) and a plot "
+        "(SVG)\n"
+        "                        for each table\n"
+        "  --gpus FOLDER         descriptions of GPUs (configs/gpus)\n"
+        "  --set KEY=VALUE       for every GPU, such as gpu.chip.hbm_efficiency=0.9; repeatable\n"
+        "  --only WORD           tables alone whose path holds WORD\n"
+        "  --help                print this\n\n"
+        "exit status: 0 predicted, 1 no table was predicted, 2 usage\n",
+        stream);
 }
 
 static bool part_take(struct run *run, const char *text)

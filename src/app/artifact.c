@@ -152,11 +152,14 @@ static bool sharing_is_sound(const struct app_artifact *a)
     bool sound = rows_are_sound(APP_ARTIFACT_SHARING, &a->sharing, 1) && seats->placed >= 1 &&
                  seats->placed <= most && (asked == 0 || seats->placed == asked) &&
                  (f->mixed_cycles > 0) == (asked != 1) && f->mixed_cycles >= 0;
+    int64_t longest = 0;
     for (int phase = 0; phase < PARTITION_PHASES; phase++) {
         int64_t length = a->outline.length_cycles[phase], cycles = f->cycles[phase];
-        sound = sound && cycles >= 0 && (cycles > 0) == (asked != 1 && length > 0);
+        sound = sound && cycles >= 0 && (cycles > 0) == (asked != 1 && length > 0) &&
+                cycles / 2 <= length;
+        longest = length > longest ? length : longest;
     }
-    return sound;
+    return sound && f->mixed_cycles / 2 <= longest;
 }
 
 /* Whether ranges are in order, and no longer than two steps can meet. */
@@ -227,6 +230,16 @@ struct app_artifact *app_artifact_read(const char *path, const char *bytes, size
     return NULL;
 }
 
+/* Whether keys and values of a program have a cache for each sequence of each seat. */
+static bool has_caches(const struct app_artifact *a, const struct program *p)
+{
+    int32_t caches = a->sharing.seats.placed * a->scenario.bucket.batch;
+    for (size_t n = 0; n < p->tensors; n++)
+        if (p->tensor[n].kind == PROGRAM_TENSOR_KV && p->tensor[n].caches != caches)
+            return false;
+    return true;
+}
+
 /* Whether a program is one of this plan. */
 static bool is_of_plan(const struct app_artifact *a, const struct program *p,
                        enum partition_phase phase, struct base_report *report)
@@ -236,11 +249,12 @@ static bool is_of_plan(const struct app_artifact *a, const struct program *p,
     bool fits = (there ? p->rows == rows : p->instructions == 0) &&
                 p->length_cycles == a->outline.length_cycles[phase] &&
                 p->expert_slots <= rows * a->model.experts_per_token &&
-                p->experts <= a->model.experts;
+                p->experts <= a->model.experts && has_caches(a, p);
     if (!fits)
-        base_report_add(report, record_artifact_path(a->file), 0,
-                        "the program of chip %d is of another plan: rows, experts or length differ",
-                        p->chip);
+        base_report_add(
+            report, record_artifact_path(a->file), 0,
+            "the program of chip %d is of another plan: rows, caches, experts or length differ",
+            p->chip);
     return fits;
 }
 

@@ -41,7 +41,7 @@ static void add(struct trial *t, enum partition_phase phase, int32_t seat, int32
 static void add_one_by_one(struct trial *t)
 {
     const struct scenario *s = &t->run->scenario;
-    int32_t smallest = t->lpu->outline.positions[app_lpu_bucket(t->run, 0)];
+    int32_t smallest = s->bucket.rungs > 0 ? s->bucket.rung[0] : s->bucket.max_sequence;
     int32_t rows = t->lpu->outline.prefill_rows;
     rows = rows < smallest ? rows : smallest - 1;
     for (int32_t q = 0; q < s->bucket.batch; q++) {

@@ -88,7 +88,8 @@ static void add_figures(struct app_compare *compare, enum record_machine machine
     app_compare_metric(compare, machine, "ttft", (double)f->ttft_ps / 1e6, "us");
     app_compare_metric(compare, machine, "request_time", (double)f->finished_ps / 1e6, "us");
     app_compare_metric(compare, machine, "tokens_per_second", f->tokens_per_s, "1/s");
-    app_compare_metric(compare, machine, "tokens_per_second_all", batch * f->tokens_per_s, "1/s");
+    app_compare_metric(compare, machine, "tokens_per_second_a_batch", batch * f->tokens_per_s,
+                       "1/s");
     if (f->tpot.count == 0)
         return;
     app_compare_metric(compare, machine, "tpot_min", (double)f->tpot.min_ps / 1e6, "us");

@@ -59,11 +59,6 @@ static void help_print(void)
          "\nexit status: 0 done, 2 usage or description of the GPU");
 }
 
-bool app_kernel_is_asked(int argc, char **argv)
-{
-    return argc > 1 && strcmp(argv[1], "kernel") == 0;
-}
-
 /* "m,n,k": what is wanted after --gemm. */
 static void wanted_add(struct base_report *report, const struct app_kernel_subject *s,
                        const char *given, const char *why)
@@ -160,7 +155,7 @@ static void option_take(struct app_kernel_question *q, const char *option, const
 static struct app_kernel_question question_read(int argc, char **argv, struct base_report *report)
 {
     struct app_kernel_question q = {.kv_bytes = 2};
-    for (int i = 2; i < argc; i++) {
+    for (int i = 0; i < argc; i++) {
         char *equals = strncmp(argv[i], "--set", 5) ? strchr(argv[i], '=') : NULL;
         char *option = equals ? base_format("%.*s", (int)(equals - argv[i]), argv[i]) : NULL;
         if (strcmp(argv[i], "--help") == 0)
@@ -272,7 +267,7 @@ static void answer(const struct app_kernel_question *q, struct base_report *repo
     base_free(path);
 }
 
-enum base_status app_kernel_run(int argc, char **argv)
+enum base_status app_kernel_answer(int argc, char **argv)
 {
     struct base_report report = {0};
     struct app_kernel_question q = question_read(argc, argv, &report);

@@ -49,11 +49,9 @@ struct app_kernel_subject {
 
 extern const struct app_kernel_subject app_kernel_subjects[]; /* name NULL behind the last */
 
-/* Whether the command line asks for this; then app_kernel_run answers it. */
-bool app_kernel_is_asked(int argc, char **argv);
-
-/* Not collective: call it on one rank. Returns the status of the process. */
-enum base_status app_kernel_run(int argc, char **argv);
+/* Answers the words behind "kernel". Not collective: call it on one rank. Returns the status of the
+ * process. */
+enum base_status app_kernel_answer(int argc, char **argv);
 
 /* Prints one launch, stage by stage, on standard output; `sms` of the GPU's are free. */
 void app_kernel_print(const struct gpu_chip *chip, int32_t sms,

@@ -151,7 +151,7 @@ static void print_times(const struct app_run *run, const struct paint *p)
     }
     print_row(p, "tokens/s", cell_rate(l, 1), cell_rate(g, 1));
     if (batch > 1)
-        print_row(p, "tokens/s of all", cell_rate(l, batch), cell_rate(g, batch));
+        print_row(p, "tokens/s a batch", cell_rate(l, batch), cell_rate(g, batch));
     print_row(p, "whole request", cell_time(l, l->finished_ps), cell_time(g, g->finished_ps));
 }
 

@@ -9,6 +9,58 @@
 
 #include "base/machine.h"
 
+/* How a collective goes about it; AUTO: what the library would take. */
+enum gpu_algorithm {
+    GPU_ALGORITHM_AUTO,
+    GPU_ALGORITHM_RING,
+    GPU_ALGORITHM_TREE,     /* two binary trees over nodes, chains inside */
+    GPU_ALGORITHM_NVLS,     /* the switch adds and copies; between nodes trees of the heads */
+    GPU_ALGORITHM_ONE_SHOT, /* everybody reads everything */
+    GPU_ALGORITHM_TWO_SHOT, /* everybody adds a part, then reads the parts of the others */
+    GPU_ALGORITHM_DIRECT,   /* point to point */
+    GPU_ALGORITHMS
+};
+
+/* How bytes and the news of them travel. */
+enum gpu_protocol {
+    GPU_PROTOCOL_AUTO,
+    GPU_PROTOCOL_LL,     /* 8-byte lines, half of them flags: least latency, half the rate */
+    GPU_PROTOCOL_LL128,  /* 128-byte lines, 8 of them flags */
+    GPU_PROTOCOL_SIMPLE, /* large slices, a fence and a counter each: full rate */
+    GPU_PROTOCOLS
+};
+
+/* Whose all-reduce a model's layers call. */
+enum gpu_all_reduce { GPU_ALL_REDUCE_ENGINE, GPU_ALL_REDUCE_NCCL };
+
+/* Columns of NCCL's table of constants. */
+enum gpu_generation { GPU_GENERATION_AMPERE, GPU_GENERATION_HOPPER, GPU_GENERATION_BLACKWELL };
+
+/* What a collective costs beside links. */
+struct gpu_block_cost {
+    int64_t base_ps;    /* a call: launch, connection set-up, last store */
+    int64_t step_ps;    /* a step of a block: wait for the flag, fence, post */
+    double bytes_per_s; /* what the block of one channel moves; 0: no limit */
+    double link_share;  /* of NVLink's rate that such traffic attains; 0: all of it */
+};
+
+/* Collectives on one GPU type. */
+struct gpu_collectives {
+    unsigned generation;                     /* enum gpu_generation */
+    int32_t channels, nvls_channels;         /* most that the library uses */
+    double ring_bytes_per_s;                 /* all channels, as the library's cost model has it */
+    struct gpu_block_cost ll, ll128, simple; /* rings, trees */
+    struct gpu_block_cost nvls;   /* rate: of one warp group, there are three a channel */
+    struct gpu_block_cost direct; /* all-to-all and transfers, Simple */
+    double one_way_link;          /* link_share of a transfer, with nothing the other way */
+    struct gpu_block_cost shot;   /* one- and two-shot */
+    int64_t warp_ps;              /* LL: a block with w busy warps starts w times so late */
+    int64_t direct_part_bytes;    /* point to point: of a message, before a channel more is taken */
+    int64_t shot_fence_ps;    /* two-shot: sums made visible to all, for each doubling of members */
+    int64_t eager_ps;         /* host time of the engine's all-reduce where it is not captured */
+    int64_t shot_limit_bytes; /* the engine's all-reduce takes less than that */
+};
+
 /* One GPU type, with the host that drives it. */
 struct gpu_chip {
     char name[MACHINE_NAME_BYTES];
@@ -56,6 +108,7 @@ struct gpu_chip {
     double gather_flow;         /* share of sm_bytes_per_s where rows of experts are gathered */
     char tuned_experts[MACHINE_PATH_BYTES]; /* "8x3584 ...": EXPERTSxWIDTH with tuned tiles */
     double power_w;
+    struct gpu_collectives collectives;
 };
 
 enum gpu_neighbour_pattern {
@@ -68,17 +121,29 @@ enum gpu_neighbour_pattern {
 /* A cluster: nodes of GPUs on NVSwitch, nodes on an InfiniBand fat tree. Rates are each way. */
 struct gpu_cluster_spec {
     int32_t nodes, gpus_per_node;
-    int64_t nvlink_bytes_per_s;     /* one GPU to its switch */
-    int64_t nvlink_latency_ps;      /* GPU to GPU through the switch */
-    int64_t nic_bytes_per_s;        /* one NIC a GPU */
-    int64_t nic_latency_ps;         /* GPU to leaf switch, NIC included */
-    int64_t switch_latency_ps;      /* one switch hop */
+    int64_t nvlink_bytes_per_s; /* one GPU to its switch, peak */
+    double nic_efficiency;      /* achievable share of the peak of a NIC; 0: all of it */
+    int64_t nvlink_latency_ps;  /* GPU to GPU through the switch */
+    int64_t nic_bytes_per_s;    /* one NIC a GPU */
+    int64_t nic_latency_ps;     /* GPU to leaf switch, NIC included */
+    int64_t switch_latency_ps;  /* one switch hop */
+    int64_t nic_message_ps;     /* a NIC's time for a message beside its bytes */
+    /* The host's proxy posts what goes to another node: lines; slices of Simple, and all that is
+     * longer than eager_bytes, which need an answer or a flush. eager_bytes 0: no limit. */
+    int64_t line_post_ps, slice_post_ps, eager_bytes;
+    bool ll128_inside_only; /* the network may split lines of LL128 */
+    int64_t
+        tuner_net_ps; /* latency that a plug-in of the network tells NCCL's choice; 0: none does */
     double oversubscription;        /* leaf down : up */
     int32_t leaf_ports;             /* NICs a leaf switch */
-    int64_t collective_chunk_bytes; /* what a ring forwards at once */
-    int64_t collective_base_ps;     /* fixed cost of one collective call */
-    int64_t collective_step_ps;     /* one ring step without bytes */
-    int32_t collective_channels;    /* SMs a collective takes */
+    bool rail_optimised;            /* a leaf joins the GPUs of one place in their nodes */
+    int32_t degraded_gpu;           /* whose ports are slow; -1: nobody's */
+    double degraded_share;          /* of the rate that these ports have left */
+    unsigned all_reduce;            /* enum gpu_all_reduce */
+    unsigned collective_algorithm;  /* enum gpu_algorithm */
+    unsigned collective_protocol;   /* enum gpu_protocol */
+    int32_t collective_channels;    /* 0: the library's choice */
+    int64_t collective_chunk_bytes; /* 0: the protocol's */
     bool captured_graph;            /* decode steps replay one captured graph */
     int32_t tensor_parallel, pipeline_parallel;
     int32_t weight_bytes, kv_bytes; /* an element: 2 fp16 or bf16, 1 fp8 */

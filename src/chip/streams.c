@@ -114,7 +114,14 @@ static void report_other(struct chip *chip, int32_t lane, const struct train *sa
     found_text(sampled, driven, j, v->found);
 }
 
-/* Trains upstream of a sample whose phases overlap its own, nearest first, into streams.near. */
+/* Whether a driven train is upstream of a sample and their phases overlap. */
+static bool is_near(const struct train *driven, const struct train *sampled, bool westward)
+{
+    return !train_is_apart(driven, sampled) &&
+           (westward ? driven->x >= sampled->x : driven->x <= sampled->x);
+}
+
+/* Trains that may have what is sampled, nearest first, into streams.near. */
 static void gather(struct streams *s, const struct lane *lane, bool westward,
                    const struct train *sampled)
 {
@@ -122,14 +129,32 @@ static void gather(struct streams *s, const struct lane *lane, bool westward,
     s->near = base_grow(s->near, &s->near_capacity, lane->driven.count, sizeof *s->near);
     s->near_count = 0;
     for (size_t n = 0; n < lane->driven.count; n++) {
-        const struct train *d = &at[n];
-        if (train_is_apart(d, sampled) || (westward ? d->x < sampled->x : d->x > sampled->x))
+        if (!is_near(&at[n], sampled, westward))
             continue;
         size_t k = s->near_count++;
-        for (; k > 0 && (westward ? at[s->near[k - 1]].x > d->x : at[s->near[k - 1]].x < d->x); k--)
+        for (; k > 0 && (westward ? at[s->near[k - 1].train].x > at[n].x
+                                  : at[s->near[k - 1].train].x < at[n].x);
+             k--)
             s->near[k] = s->near[k - 1];
-        s->near[k] = (uint32_t)n;
+        s->near[k] = (struct near_piece){(uint32_t)n, 0};
     }
+}
+
+/* From the cycle in which a piece acts back to that in which its first member was issued. */
+static int64_t issue_of(const struct chip *chip, int32_t lane, const struct train *piece)
+{
+    const struct program_instruction *i = &piece->of->program->instruction[piece->instruction];
+    return act_cycle(chip, lane, piece, 0) - chip->timing[i->opcode].delay;
+}
+
+/* Whether piece `a` is issued after piece `b`. */
+static bool is_later(const struct chip *chip, int32_t lane, const struct train *a,
+                     const struct train *b)
+{
+    int64_t first = issue_of(chip, lane, a), other = issue_of(chip, lane, b);
+    if (first != other)
+        return first > other;
+    return a->of == b->of ? a->instruction > b->instruction : a->of->number > b->of->number;
 }
 
 /* Whether one of the gathered trains carries all of a sample, and none nearer has any of it. */
@@ -139,7 +164,7 @@ static bool take_whole(struct chip *chip, int32_t lane, const struct train *samp
     const int32_t *wanted = sampled->phases.count;
     struct grid_meeting m;
     for (size_t c = 0; c < s->near_count; c++) {
-        struct train *d = &s->lane[lane].driven.at[s->near[c]];
+        struct train *d = &s->lane[lane].driven.at[s->near[c].train];
         if (!grid_meet(&sampled->phases, &d->phases, &m))
             return false;
         if (m.count[0] == 0)
@@ -153,40 +178,79 @@ static bool take_whole(struct chip *chip, int32_t lane, const struct train *samp
     return false;
 }
 
-/* Marks what carries member i of a sampled piece among the pieces of a driven train. */
-static bool take_one(struct train *driven, const struct train *sampled, int32_t i)
+static struct train *train_near(struct chip *chip, int32_t lane, size_t c)
+{
+    return &chip->streams.lane[lane].driven.at[chip->streams.near[c].train];
+}
+
+/* Whether piece `b` is what a sample meets before piece `a`: it is nearer, or of one place and
+ * issued first, which only matters where they collide. */
+static bool is_before(const struct chip *chip, int32_t lane, const struct train *a,
+                      const struct train *b)
+{
+    if (a->x != b->x)
+        return is_westward(chip, lane) ? b->x < a->x : b->x > a->x;
+    return is_later(chip, lane, a, b);
+}
+
+/* Puts piece q of driven train n to its place in streams.near. */
+static void put_near(struct chip *chip, int32_t lane, size_t n, int32_t q)
+{
+    struct streams *s = &chip->streams;
+    struct train rooms[2];
+    const struct train *new = train_piece(&s->lane[lane].driven.at[n], q, &rooms[0]);
+    s->near = base_grow(s->near, &s->near_capacity, s->near_count + 1, sizeof *s->near);
+    size_t k = s->near_count++;
+    for (; k > 0; k--) {
+        struct train *d = train_near(chip, lane, k - 1);
+        if (!is_before(chip, lane, train_piece(d, s->near[k - 1].piece, &rooms[1]), new))
+            break;
+        s->near[k] = s->near[k - 1];
+    }
+    s->near[k] = (struct near_piece){(uint32_t)n, q};
+}
+
+/* Pieces that may have what a piece samples, nearest first, into streams.near. */
+static void gather_pieces(struct chip *chip, int32_t lane, const struct train *sampled)
+{
+    const struct trains *driven = &chip->streams.lane[lane].driven;
+    bool westward = is_westward(chip, lane);
+    chip->streams.near_count = 0;
+    for (size_t n = 0; n < driven->count; n++) {
+        if (!is_near(&driven->at[n], sampled, westward))
+            continue;
+        struct train_range range =
+            train_pieces_between(&driven->at[n], sampled->phases.start, sampled->last);
+        for (int32_t q = range.from; q < range.to; q++)
+            put_near(chip, lane, n, q);
+    }
+}
+
+/* Whether a piece farther upstream than near[c] carries what member i expects; marks it sampled. */
+static bool take_farther(struct chip *chip, int32_t lane, const struct train *sampled, int32_t i,
+                         size_t c)
 {
     struct comb one = {train_phase(sampled, i), 1, 1};
-    struct train_range range = train_pieces_between(driven, one.start, one.start);
-    for (int32_t q = range.from; q < range.to; q++) {
-        struct train room;
-        const struct train *piece = train_piece(driven, q, &room);
+    for (c++; c < chip->streams.near_count; c++) {
+        struct train *d = train_near(chip, lane, c), room;
+        int32_t q = chip->streams.near[c].piece;
+        const struct train *piece = train_piece(d, q, &room);
         struct comb_meeting m = comb_meet(one, train_comb(piece));
         if (m.count && train_carries(sampled, i, piece, m.b)) {
-            train_sample(driven, q, UINT64_C(1) << m.b);
+            train_sample(d, q, UINT64_C(1) << m.b);
             return true;
         }
     }
     return false;
 }
 
-/* The same among the gathered trains farther upstream than near[c]. */
-static bool take_farther(struct chip *chip, struct lane *lane, const struct train *sampled,
-                         int32_t i, size_t c)
-{
-    for (c++; c < chip->streams.near_count; c++)
-        if (take_one(&lane->driven.at[chip->streams.near[c]], sampled, i))
-            return true;
-    return false;
-}
-
-/* Takes those members of a meeting with piece q of near[c] that are still wanted one by one; the
- * first wrong one is reported. Returns what is wanted from then on. */
+/* Takes those members of a meeting with near[c] that are still wanted one by one; the first wrong
+ * one is reported. Returns what is wanted from then on. */
 static uint64_t take_members(struct chip *chip, int32_t lane, const struct train *sampled, size_t c,
-                             int32_t q, struct comb_meeting m, uint64_t wanted)
+                             struct comb_meeting m, uint64_t wanted)
 {
-    struct lane *of = &chip->streams.lane[lane];
-    struct train *d = &of->driven.at[chip->streams.near[c]], room;
+    struct train *d = train_near(chip, lane, c), room;
+    int32_t q = chip->streams.near[c].piece;
     const struct train *piece = train_piece(d, q, &room);
     bool told = false;
     for (int32_t k = 0; k < m.count; k++) {
@@ -197,7 +261,7 @@ static uint64_t take_members(struct chip *chip, int32_t lane, const struct train
         train_sample(d, q, UINT64_C(1) << j);
         if (train_carries(sampled, i, piece, j))
             continue;
-        bool collision = take_farther(chip, of, sampled, i, c);
+        bool collision = take_farther(chip, lane, sampled, i, c);
         if (!told)
             report_other(chip, lane, sampled, i, piece, j, collision);
         told = true;
@@ -206,26 +270,20 @@ static uint64_t take_members(struct chip *chip, int32_t lane, const struct train
 }
 
 /* What of a sampled piece near[c] leaves wanted. */
-static uint64_t take_pieces(struct chip *chip, int32_t lane, const struct train *sampled, size_t c,
-                            uint64_t wanted)
+static uint64_t take_piece(struct chip *chip, int32_t lane, const struct train *sampled, size_t c,
+                           uint64_t wanted)
 {
-    struct train *d = &chip->streams.lane[lane].driven.at[chip->streams.near[c]];
-    struct train_range range = train_pieces_between(d, sampled->phases.start, sampled->last);
-    for (int32_t q = range.from; q < range.to && wanted; q++) {
-        struct train room;
-        const struct train *piece = train_piece(d, q, &room);
-        struct comb_meeting m = comb_meet(train_comb(sampled), train_comb(piece));
-        if (!m.count)
-            continue;
-        uint64_t met = train_members(m.a, m.a_step, m.count);
-        if ((met & ~wanted) == 0 && train_carries_comb(sampled, piece, m)) {
-            wanted &= ~met;
-            train_sample(d, q, train_members(m.b, m.b_step, m.count));
-        } else if (met & wanted) {
-            wanted = take_members(chip, lane, sampled, c, q, m, wanted);
-        }
-    }
-    return wanted;
+    struct train *d = train_near(chip, lane, c), room;
+    int32_t q = chip->streams.near[c].piece;
+    const struct train *piece = train_piece(d, q, &room);
+    struct comb_meeting m = comb_meet(train_comb(sampled), train_comb(piece));
+    uint64_t met = m.count ? train_members(m.a, m.a_step, m.count) : 0;
+    if (!(met & wanted))
+        return wanted;
+    if ((met & ~wanted) || !train_carries_comb(sampled, piece, m))
+        return take_members(chip, lane, sampled, c, m, wanted);
+    train_sample(d, q, train_members(m.b, m.b_step, m.count));
+    return wanted & ~met;
 }
 
 static void resolve(struct chip *chip, int32_t lane, const struct train *sampled)
@@ -238,8 +296,9 @@ static void resolve(struct chip *chip, int32_t lane, const struct train *sampled
         struct train room;
         const struct train *piece = train_piece(sampled, p, &room);
         uint64_t wanted = train_members(0, 1, piece->phases.count[0]);
+        gather_pieces(chip, lane, piece);
         for (size_t c = 0; c < s->near_count && wanted; c++)
-            wanted = take_pieces(chip, lane, piece, c, wanted);
+            wanted = take_piece(chip, lane, piece, c, wanted);
         if (wanted)
             report_nothing(chip, lane, piece, wanted);
     }
@@ -319,24 +378,6 @@ static void report_neighbour(struct chip *chip, int32_t lane, const struct train
                                                later->instruction, act_cycle(chip, lane, later, i));
     identity_text(later, i, v->expected);
     found_text(later, earlier, j, v->found);
-}
-
-/* From the cycle in which a piece acts back to that in which its first member was issued. */
-static int64_t issue_of(const struct chip *chip, int32_t lane, const struct train *piece)
-{
-    const struct program_instruction *i = &piece->of->program->instruction[piece->instruction];
-    return act_cycle(chip, lane, piece, 0) - chip->timing[i->opcode].delay;
-}
-
-/* Whether a piece of a train that was there before is issued after a piece of a new one. */
-static bool is_later(const struct chip *chip, int32_t lane, const struct train *old,
-                     const struct train *new)
-{
-    int64_t a = issue_of(chip, lane, old), b = issue_of(chip, lane, new);
-    if (a != b)
-        return a > b;
-    return old->of == new->of ? old->instruction > new->instruction
-                              : old->of->number > new->of->number;
 }
 
 /* Reports where pieces of two trains of one position share phases: the later one of the earlier. */

@@ -22,10 +22,16 @@ struct lane {
     size_t limit; /* settle when there are more */
 };
 
+/* A piece of a driven train of a lane. */
+struct near_piece {
+    uint32_t train;
+    int32_t piece;
+};
+
 struct streams {
     struct lane *lane; /* eastward, westward, ALUs */
     int32_t lanes, per_direction;
-    uint32_t *near; /* scratch: driven trains upstream of a sample, nearest first */
+    struct near_piece *near; /* scratch: what is driven upstream of a sample, nearest first */
     size_t near_count, near_capacity;
 };
 

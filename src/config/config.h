@@ -31,6 +31,11 @@ void config_scenario_release(struct scenario *scenario);
 bool config_gpu_chip_read(const char *file, const char *const *override, size_t count,
                           struct gpu_chip *chip, struct base_report *report);
 
+/* The same of a cluster, all of gpu.cluster; overrides may be of other groups of the GPU. What is
+ * not in the file has its default: no neighbour, nobody degraded. */
+bool config_gpu_cluster_read(const char *file, const char *const *override, size_t count,
+                             struct gpu_cluster_spec *cluster, struct base_report *report);
+
 /* The value of a known key was found out after reading, and put into the scenario: its source is
  * said to be "counted" from now on. */
 void config_scenario_counted(struct scenario *scenario, const char *key);

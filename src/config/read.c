@@ -424,29 +424,42 @@ bool config_scenario_restore(const char *file, const char *const *kept, size_t k
     return report->count == faults_before;
 }
 
-bool config_gpu_chip_read(const char *file, const char *const *override, size_t count,
-                          struct gpu_chip *chip, struct base_report *report)
+/* A scenario of one group alone. */
+static bool lone_group_read(const char *group, const char *file, const char *const *override,
+                            size_t count, struct scenario *scenario, struct base_report *report)
 {
-    static const char group[] = "gpu.chip";
     const struct given set = {.origin = CONFIG_SET};
     size_t faults_before = report->count;
-    struct scenario scenario = {.sources = config_sources_new()};
-    struct reader reader = {&scenario, scenario.sources, report, 0};
-    if (access(file, R_OK) != 0) {
-        base_report_add(report, NULL, 0, "%s is not there: a description of a GPU is wanted", file);
-        mark_unread(&reader, group);
-    } else {
-        file_read(&reader, file, group);
-    }
+    *scenario = (struct scenario){.sources = config_sources_new()};
+    struct reader reader = {scenario, scenario->sources, report, 0};
+    reference_read(&reader, group, file, &set);
     for (size_t i = 0; i < count; i++)
         override_read(&reader, override[i], &set);
     defaults_take(&reader);
     for (size_t i = 0; i < option_section_count; i++)
         if (strcmp(option_sections[i].prefix, group) == 0)
             section_require(&reader, &option_sections[i], file);
+    return report->count == faults_before;
+}
+
+bool config_gpu_chip_read(const char *file, const char *const *override, size_t count,
+                          struct gpu_chip *chip, struct base_report *report)
+{
+    struct scenario scenario;
+    bool good = lone_group_read("gpu.chip", file, override, count, &scenario, report);
     *chip = scenario.gpu_chip;
     config_scenario_release(&scenario);
-    return report->count == faults_before;
+    return good;
+}
+
+bool config_gpu_cluster_read(const char *file, const char *const *override, size_t count,
+                             struct gpu_cluster_spec *cluster, struct base_report *report)
+{
+    struct scenario scenario;
+    bool good = lone_group_read("gpu.cluster", file, override, count, &scenario, report);
+    *cluster = scenario.gpu_cluster;
+    config_scenario_release(&scenario);
+    return good;
 }
 
 void config_scenario_counted(struct scenario *scenario, const char *key)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Outcomes in L2, drawn stretch by stretch. */
+/* Outcomes in L2, drawn load by load. */
 #include "gpu_cluster/cache.h"
 
 #include <math.h>
@@ -8,11 +8,8 @@
 
 static const double line_bytes = 128.0;
 
-/* What one load instruction of a block brings: the stage of a pipeline, some kilobytes. */
-static const double stretch_bytes = 16384.0;
-
-/* The share of a wave's stretches that miss: binomial, by its normal limit. */
-static double miss_share(const struct gpu_job *job, double mean, double stretches, int32_t gpu,
+/* The share of a wave's loads that miss: binomial, by its normal limit. */
+static double miss_share(const struct gpu_job *job, double mean, double loads, int32_t gpu,
                          int32_t wave, uint64_t index)
 {
     if (mean <= 0 || mean >= 1 || gpu_source_is_frozen(job, GPU_SOURCE_CACHE)) {
@@ -20,7 +17,7 @@ static double miss_share(const struct gpu_job *job, double mean, double stretche
     }
     uint64_t entity = (uint64_t)wave << 32 | (uint64_t)(uint32_t)gpu;
     double z = base_random_normal(job->seed, BASE_RANDOM_CACHE, entity, index);
-    double share = mean + z * sqrt(mean * (1 - mean) / (stretches > 1 ? stretches : 1));
+    double share = mean + z * sqrt(mean * (1 - mean) / (loads > 1 ? loads : 1));
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
@@ -29,7 +26,7 @@ struct gpu_cache_outcome gpu_cache_wave(const struct gpu_job *job, const struct 
 {
     double bytes = blocks * kernel->block_l2_bytes;
     double mean = kernel->block_hbm_bytes / kernel->block_l2_bytes;
-    double missed = miss_share(job, mean, bytes / stretch_bytes, gpu, wave, index);
+    double missed = miss_share(job, mean, bytes / kernel->loop.step_bytes, gpu, wave, index);
     int64_t lines = llround(bytes / line_bytes), misses = llround(missed * bytes / line_bytes);
     return (struct gpu_cache_outcome){
         .hits = lines - misses,

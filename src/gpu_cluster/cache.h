@@ -14,8 +14,8 @@ struct gpu_cache_outcome {
     double block_hbm_bytes; /* a block's share of the misses */
 };
 
-/* Wave `wave` of the kernel at place (step, sequence) on `gpu`: whether a stretch of an operand is
- * still there when a block asks for it is one outcome for all its lines; the mean is the kernel's.
+/* Wave `wave` of the kernel at place (step, sequence) on `gpu`: whether what a step of a
+ * block's main loop loads is there is one outcome for all its lines; the mean is the kernel's.
  * A kernel that reads all or nothing from HBM leaves nothing to draw. */
 struct gpu_cache_outcome gpu_cache_wave(const struct gpu_job *job, const struct gpu_kernel *kernel,
                                         int32_t blocks, int32_t gpu, int32_t wave, uint64_t index);

@@ -1,98 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Collectives of one GPU: rings chunk by chunk, sends and receives between stages.
+/* Collectives of one GPU: lanes of an algorithm, each doing its moves in order.
  *
- * A vector of B bytes on n GPUs is cut into n segments, a segment into pieces of at most one chunk.
- * In step s a GPU sends one segment to the next; a piece of step s + 1 goes out when the same piece
- * of step s has come in, so pieces follow each other through the ring. Chunks of one sender arrive
- * in order because its path is always the same. */
+ * A move begins when its chunks have come and the lane has done the move before. It takes a step
+ * and the time that its block needs for the bytes; chunks leave meanwhile, their tails not before
+ * the block has got there and not before the link has served them. GPUs do not wait for each other
+ * to begin: chunks that come early are kept. */
 #include <assert.h>
+#include <string.h>
 
+#include "base/memory.h"
 #include "gpu_cluster/world.h"
 
-static int64_t ceil_div(int64_t a, int64_t b)
+static int64_t later_of(int64_t a, int64_t b)
 {
-    return (a + b - 1) / b;
+    return a > b ? a : b;
 }
 
-/* The GPU `by` places on in the ring of its tensor group. */
-static int32_t ring_place(const struct gpu_world *world, int32_t gpu, int32_t by)
+static const struct gpu_call *call_of(const struct gpu_world *world, const struct gpu_state *gpu)
 {
-    int32_t tensor = world->plan.tensor;
-    return gpu / tensor * tensor + (gpu % tensor + by + tensor) % tensor;
+    return &gpu_host_op(world, gpu)->call;
 }
 
-int32_t gpu_collective_peers(const struct gpu_world *world, int32_t gpu, int32_t peer[GPU_PEERS])
+void gpu_collective_end(struct gpu_world *world, struct gpu_state *gpu, int64_t wait_ps,
+                        int64_t queue_ps, int64_t now_ps)
 {
-    int32_t tensor = world->plan.tensor, stages = world->plan.stages, count = 0;
-    if (tensor > 1) {
-        peer[count++] = ring_place(world, gpu, 1);
-    }
-    if (stages > 1) {
-        peer[count++] = (gpu / tensor + 1) % stages * tensor + gpu % tensor;
-    }
-    return count;
-}
-
-/* What one GPU hands to the next in one ring step, or to its peer in a send. */
-static int64_t part_bytes(const struct gpu_world *world, const struct gpu_plan_op *op)
-{
-    return op->action == GPU_ACTION_RING ? ceil_div(op->bytes, world->plan.tensor) : op->bytes;
-}
-
-static int32_t pieces_of(const struct gpu_world *world, const struct gpu_plan_op *op)
-{
-    return (int32_t)ceil_div(part_bytes(world, op), world->job.cluster.collective_chunk_bytes);
-}
-
-static int64_t piece_bytes(const struct gpu_world *world, const struct gpu_plan_op *op,
-                           int32_t piece)
-{
-    int64_t chunk = world->job.cluster.collective_chunk_bytes;
-    int64_t rest = part_bytes(world, op) - piece * chunk;
-    return rest < chunk ? rest : chunk;
-}
-
-static struct gpu_event chunk_of(const struct gpu_world *world, const struct gpu_state *gpu,
-                                 const struct gpu_plan_op *op, int32_t index)
-{
-    return (struct gpu_event){
-        .from = gpu->gpu,
-        .bytes = (int32_t)piece_bytes(world, op, index % pieces_of(world, op)),
-        .step = gpu->step,
-        .sequence = gpu->sequence,
-        .chunk = index,
-        .channel = -1,
-    };
-}
-
-static void send_ring_chunk(struct gpu_world *world, const struct gpu_state *gpu,
-                            const struct gpu_plan_op *op, int32_t index, int64_t now_ps)
-{
-    struct gpu_event chunk = chunk_of(world, gpu, op, index);
-    chunk.to = ring_place(world, gpu->gpu, 1);
-    gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
-    gpu_network_send(world, chunk, now_ps);
-}
-
-/* From the moment both sides are ready to the first chunk, with every link idle. */
-static int64_t ideal_hop_ps(const struct gpu_world *world, const struct gpu_state *gpu,
-                            const struct gpu_plan_op *op)
-{
-    struct gpu_path path =
-        gpu_topology_path(&world->topology, ring_place(world, gpu->gpu, -1), gpu->gpu);
-    int64_t total = world->job.cluster.collective_step_ps, longest = 0;
-    for (int32_t i = 0; i < path.links; i++) {
-        const struct wire *wire = &world->topology.wires.wire[path.link[i]];
-        int64_t transfer = wire_transfer_ps(wire, piece_bytes(world, op, 0));
-        longest = transfer > longest ? transfer : longest;
-        total += wire->latency;
-    }
-    return total + longest;
-}
-
-static void end_collective(struct gpu_world *world, struct gpu_state *gpu,
-                           const struct gpu_plan_op *op, int64_t wait_ps, int64_t now_ps)
-{
+    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
+    bool transfer = op->action != GPU_ACTION_COLLECTIVE;
     gpu->row.collective_ps += now_ps - gpu->op_start_ps;
     gpu_rows_add_collective(world, &(struct gpu_collective_row){
                                        .step = gpu->step,
@@ -100,141 +33,256 @@ static void end_collective(struct gpu_world *world, struct gpu_state *gpu,
                                        .sequence = gpu->sequence,
                                        .layer = op->layer,
                                        .op = (int32_t)op->op,
-                                       .bytes = op->bytes,
+                                       .bytes = transfer ? op->bytes : op->call.bytes,
                                        .start_ps = gpu->op_start_ps,
                                        .end_ps = now_ps,
                                        .wait_ps = wait_ps > 0 ? wait_ps : 0,
-                                       .queue_ps = gpu->chunk_queue_ps,
+                                       .queue_ps = queue_ps,
                                    });
-    gpu->chunk_queue_ps = 0;
     gpu_host_end_op(world, gpu, now_ps);
 }
 
-static void end_ring(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+static void end_run(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
-    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    int64_t waited = gpu->ring.first_arrival_ps - gpu->ring.ready_ps;
-    gpu->ring = (struct gpu_ring){0};
-    end_collective(world, gpu, op, waited - ideal_hop_ps(world, gpu, op), now_ps);
+    gpu->run.moving = false;
+    gpu_collective_end(world, gpu, gpu->run.wait_ps, gpu->run.queue_ps, now_ps);
 }
 
-/* Takes the chunks that have come, passes each on unless it has been all the way. */
-static void handle_arrived(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+static void note_phase(struct gpu_run *run, const struct gpu_move *move, int64_t start_ps,
+                       int64_t end_ps)
 {
-    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    struct gpu_ring *ring = &gpu->ring;
-    while (ring->handled < ring->arrived) {
-        int32_t next = ring->handled++ + ring->pieces;
-        if (next < ring->total) {
-            send_ring_chunk(world, gpu, op, next, now_ps);
+    struct gpu_phase *phase = &run->phase[move->phase];
+    phase->first_ps = phase->moves == 0 ? start_ps : phase->first_ps;
+    phase->last_ps = later_of(phase->last_ps, end_ps);
+    phase->busy_ps += end_ps - start_ps;
+    phase->bytes += move->bytes;
+    phase->moves++;
+}
+
+static bool crosses_nodes(const struct gpu_world *world, int32_t from, int32_t to)
+{
+    return from / world->topology.gpus_per_node != to / world->topology.gpus_per_node;
+}
+
+/* Returns when the last byte has left. */
+static int64_t send(struct gpu_world *world, const struct gpu_state *gpu, const struct gpu_aim *aim,
+                    int64_t step_end_ps, int64_t block_end_ps)
+{
+    const struct gpu_call *call = call_of(world, gpu);
+    int32_t to = call->first + aim->rank;
+    bool crosses = crosses_nodes(world, gpu->gpu, to);
+    int64_t bytes = gpu_call_wire_bytes(call, aim->bytes, crosses);
+    int64_t post = crosses ? gpu_call_post_ps(call, bytes) : 0;
+    struct gpu_event chunk = {
+        .tail_ps = block_end_ps + post,
+        .from = gpu->gpu,
+        .to = to,
+        .bytes = (int32_t)bytes,
+        .step = gpu->step,
+        .sequence = gpu->sequence,
+        .chunk = aim->move,
+        .lane = aim->lane,
+        .share = aim->share,
+    };
+    gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
+    return gpu_network_send(world, chunk, step_end_ps + post) - post;
+}
+
+/* The lane comes to its next move. */
+static void look_ahead(const struct gpu_call *call, struct gpu_lane *lane, int32_t rank,
+                       int32_t index)
+{
+    if (lane->next < lane->moves) {
+        lane->move = gpu_algorithm_rules_of(call)->move(call, rank, index, lane->next);
+    }
+}
+
+/* Does the next move of a lane; its end is free_ps. */
+static void do_move(struct gpu_world *world, struct gpu_state *gpu, int32_t index, int64_t now_ps)
+{
+    const struct gpu_call *call = call_of(world, gpu);
+    const struct gpu_algorithm_rules *rules = gpu_algorithm_rules_of(call);
+    struct gpu_lane *lane = &gpu->run.lane[index];
+    int32_t rank = gpu->gpu - call->first;
+    struct gpu_move move = lane->move;
+    int64_t stepped = now_ps + call->cost.step_ps + (move.fence ? call->fence_ps : 0);
+    int64_t moved = stepped + gpu_call_block_ps(call, move.bytes);
+    lane->free_ps = moved;
+    for (int32_t i = 0; i < move.sends; i++) {
+        struct gpu_aim aim = rules->aim(call, rank, index, lane->next, &move, i);
+        lane->free_ps = later_of(lane->free_ps, send(world, gpu, &aim, stepped, moved));
+    }
+    note_phase(&gpu->run, &move, now_ps, lane->free_ps);
+    gpu->run.end_ps = later_of(gpu->run.end_ps, lane->free_ps);
+    lane->next++;
+    look_ahead(call, lane, rank, index);
+    gpu->run.lanes_left -= lane->next == lane->moves;
+}
+
+static bool can_move(const struct gpu_run *run, const struct gpu_lane *lane)
+{
+    return lane->next < lane->moves && run->arrived[lane->first + lane->next] == lane->move.waits;
+}
+
+static void post_lane(struct gpu_world *world, const struct gpu_state *gpu, int32_t lane,
+                      int64_t at_ps)
+{
+    gpu_world_post(world,
+                   (struct gpu_event){
+                       .time_ps = at_ps, .kind = GPU_EVENT_LANE, .target = gpu->gpu, .lane = lane});
+}
+
+/* As far as the lane gets now; where it has to wait for itself, it is called again. */
+static void advance_lane(struct gpu_world *world, struct gpu_state *gpu, int32_t index,
+                         int64_t now_ps)
+{
+    struct gpu_lane *lane = &gpu->run.lane[index];
+    while (!lane->posted && can_move(&gpu->run, lane)) {
+        if (lane->free_ps > now_ps) {
+            lane->posted = true;
+            post_lane(world, gpu, index, lane->free_ps);
+        } else {
+            do_move(world, gpu, index, now_ps);
         }
     }
-    if (ring->handled == ring->total) {
-        end_ring(world, gpu, now_ps);
+}
+
+/* The call is over when its latest move is; lane -1 stands for that. */
+static void finish(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    if (gpu->run.lanes_left > 0) {
+        return;
+    }
+    if (gpu->run.end_ps > now_ps) {
+        post_lane(world, gpu, -1, gpu->run.end_ps);
+    } else {
+        end_run(world, gpu, now_ps);
     }
 }
 
-static void move_ring(struct gpu_world *world, struct gpu_state *gpu, const struct gpu_plan_op *op,
-                      int64_t now_ps)
+void gpu_collective_go_on(struct gpu_world *world, const struct gpu_event *event)
 {
-    struct gpu_ring *ring = &gpu->ring;
-    ring->pieces = pieces_of(world, op);
-    ring->total = ring->pieces * op->ring_steps;
-    ring->moving = true;
-    ring->ready_ps = now_ps;
-    for (int32_t i = 0; i < ring->pieces; i++) {
-        send_ring_chunk(world, gpu, op, i, now_ps);
+    struct gpu_state *gpu = gpu_world_gpu(world, event->target);
+    if (event->lane < 0) {
+        end_run(world, gpu, event->time_ps);
+        return;
     }
-    handle_arrived(world, gpu, now_ps);
+    gpu->run.lane[event->lane].posted = false;
+    advance_lane(world, gpu, event->lane, event->time_ps);
+    finish(world, gpu, event->time_ps);
 }
 
-/* The stream goes on at once; the copy engine's blocks hold their SMs until the last byte has
- * left. */
-static void move_send(struct gpu_world *world, struct gpu_state *gpu, const struct gpu_plan_op *op,
-                      int64_t now_ps)
+/* The first chunk tells how long its sender has kept everybody waiting. */
+static void note_wait(const struct gpu_world *world, struct gpu_state *gpu,
+                      const struct gpu_event *chunk)
 {
-    int32_t stage = op->channel == GPU_CHANNEL_HIDDEN ? gpu->stage + 1 : 0;
-    for (int32_t i = 0; i < pieces_of(world, op); i++) {
-        struct gpu_event chunk = chunk_of(world, gpu, op, i);
-        chunk.to = stage * world->plan.tensor + gpu->rank;
-        chunk.channel = (int32_t)op->channel;
-        gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
-        gpu->sms_free_ps = gpu_network_send(world, chunk, now_ps);
+    const struct gpu_call *call = call_of(world, gpu);
+    int64_t idle = call->cost.step_ps + gpu_network_idle_ps(world, chunk);
+    gpu->run.has_waited = true;
+    gpu->run.wait_ps = later_of(0, chunk->time_ps - gpu->run.ready_ps - idle);
+}
+
+static void take(struct gpu_world *world, struct gpu_state *gpu, const struct gpu_event *chunk)
+{
+    struct gpu_run *run = &gpu->run;
+    const struct gpu_lane *lane = &run->lane[chunk->lane];
+    assert(chunk->chunk >= lane->next && chunk->chunk < lane->moves);
+    if (!run->has_waited) {
+        note_wait(world, gpu, chunk);
     }
-    end_collective(world, gpu, op, 0, now_ps);
+    run->arrived[lane->first + chunk->chunk]++;
+    run->chunks++;
+    run->queue_ps += chunk->queued_ps;
+}
+
+static void lay_lanes(struct gpu_world *world, struct gpu_state *gpu)
+{
+    const struct gpu_call *call = call_of(world, gpu);
+    const struct gpu_algorithm_rules *rules = gpu_algorithm_rules_of(call);
+    struct gpu_run *run = &gpu->run;
+    int32_t rank = gpu->gpu - call->first, moves = 0;
+    run->lanes = rules->lanes(call);
+    run->lane = base_grow(run->lane, &run->lane_capacity, (size_t)run->lanes, sizeof *run->lane);
+    run->lanes_left = 0;
+    for (int32_t i = 0; i < run->lanes; i++) {
+        run->lane[i] = (struct gpu_lane){.moves = rules->moves(call, rank, i), .first = moves};
+        look_ahead(call, &run->lane[i], rank, i);
+        moves += run->lane[i].moves;
+        run->lanes_left += run->lane[i].moves > 0;
+    }
+    run->arrived =
+        base_grow(run->arrived, &run->arrived_capacity, (size_t)moves + 1, sizeof *run->arrived);
+    memset(run->arrived, 0, ((size_t)moves + 1) * sizeof *run->arrived);
+}
+
+bool gpu_collective_takes(const struct gpu_state *gpu, const struct gpu_event *chunk)
+{
+    return gpu->run.moving && chunk->step == gpu->step && chunk->sequence == gpu->sequence;
+}
+
+static void take_early(struct gpu_world *world, struct gpu_state *gpu)
+{
+    struct gpu_run *run = &gpu->run;
+    size_t kept = 0;
+    for (size_t i = 0; i < run->earlies; i++) {
+        struct gpu_event chunk = run->early[i];
+        if (gpu_collective_takes(gpu, &chunk)) {
+            take(world, gpu, &chunk);
+        } else {
+            run->early[kept++] = chunk;
+        }
+    }
+    run->earlies = kept;
+}
+
+static void start_run(struct gpu_run *run, int64_t now_ps)
+{
+    memset(run->phase, 0, sizeof run->phase);
+    run->moving = true;
+    run->ready_ps = now_ps;
+    run->end_ps = now_ps;
+    run->wait_ps = 0;
+    run->has_waited = false;
+    run->queue_ps = 0;
+    run->chunks = 0;
 }
 
 void gpu_collective_move(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
-    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    if (op->action == GPU_ACTION_RING) {
-        move_ring(world, gpu, op, now_ps);
-    } else {
-        move_send(world, gpu, op, now_ps);
+    start_run(&gpu->run, now_ps);
+    lay_lanes(world, gpu);
+    take_early(world, gpu);
+    for (int32_t i = 0; i < gpu->run.lanes; i++) {
+        advance_lane(world, gpu, i, now_ps);
     }
-}
-
-static bool has_received(const struct gpu_state *gpu, enum gpu_channel channel)
-{
-    return gpu->arrived[channel] >= gpu->wanted[channel];
+    finish(world, gpu, now_ps);
 }
 
 void gpu_collective_begin(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
-    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    if (op->action == GPU_ACTION_RECEIVE) {
-        gpu->wanted[op->channel] += pieces_of(world, op);
-        if (has_received(gpu, op->channel)) {
-            end_collective(world, gpu, op, 0, now_ps);
-        }
-        return;
-    }
-    gpu_world_post(world,
-                   (struct gpu_event){.time_ps = now_ps + world->job.cluster.collective_base_ps,
-                                      .kind = GPU_EVENT_COLLECTIVE,
-                                      .target = gpu->gpu});
-}
-
-static void deliver_ring(struct gpu_world *world, struct gpu_state *gpu,
-                         const struct gpu_event *chunk)
-{
-    struct gpu_ring *ring = &gpu->ring;
-    if (ring->arrived == 0) {
-        ring->first_arrival_ps = chunk->time_ps;
-        ring->first_step = chunk->step;
-        ring->first_sequence = chunk->sequence;
-    }
-    assert(ring->first_step == chunk->step && ring->first_sequence == chunk->sequence);
-    assert(ring->arrived == chunk->chunk);
-    ring->arrived++;
-    gpu->chunk_queue_ps += chunk->queued_ps;
-    if (ring->moving) {
-        handle_arrived(world, gpu, chunk->time_ps);
-    }
-}
-
-static void deliver_transfer(struct gpu_world *world, struct gpu_state *gpu,
-                             const struct gpu_event *chunk)
-{
-    gpu->arrived[chunk->channel]++;
-    if (gpu->done) {
-        return;
-    }
-    const struct gpu_plan_op *op = gpu_host_op(world, gpu);
-    bool waiting = op->action == GPU_ACTION_RECEIVE && (int32_t)op->channel == chunk->channel &&
-                   gpu->wanted[op->channel] == gpu->arrived[op->channel];
-    if (waiting) {
-        int64_t waited = chunk->time_ps - gpu->op_start_ps;
-        end_collective(world, gpu, op, waited, chunk->time_ps);
-    }
+    gpu_world_post(world, (struct gpu_event){.time_ps = now_ps + call_of(world, gpu)->cost.base_ps,
+                                             .kind = GPU_EVENT_COLLECTIVE,
+                                             .target = gpu->gpu});
 }
 
 void gpu_collective_deliver(struct gpu_world *world, const struct gpu_event *chunk)
 {
     struct gpu_state *gpu = gpu_world_gpu(world, chunk->target);
-    if (chunk->channel < 0) {
-        deliver_ring(world, gpu, chunk);
-    } else {
-        deliver_transfer(world, gpu, chunk);
+    struct gpu_run *run = &gpu->run;
+    if (!gpu_collective_takes(gpu, chunk)) {
+        run->early =
+            base_grow(run->early, &run->early_capacity, run->earlies + 1, sizeof *run->early);
+        run->early[run->earlies++] = *chunk;
+        return;
     }
+    take(world, gpu, chunk);
+    advance_lane(world, gpu, chunk->lane, chunk->time_ps);
+    finish(world, gpu, chunk->time_ps);
+}
+
+void gpu_collective_release(struct gpu_state *gpu)
+{
+    base_free(gpu->run.lane);
+    base_free(gpu->run.arrived);
+    base_free(gpu->run.early);
 }

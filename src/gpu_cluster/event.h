@@ -11,6 +11,7 @@ enum gpu_event_kind {
     GPU_EVENT_DELIVER,    /* a chunk is complete at a GPU, and the GPU has noticed */
     GPU_EVENT_WAVE,       /* a wave of blocks has finished */
     GPU_EVENT_COLLECTIVE, /* a collective kernel is ready to move bytes */
+    GPU_EVENT_LANE,       /* a lane of it has finished a move */
     GPU_EVENT_OP,         /* the stream reaches an op that is launched */
     GPU_EVENT_STEP,       /* the scheduler calls a worker to a step */
 };
@@ -25,16 +26,20 @@ struct gpu_event {
     int32_t from, to;       /* chunk: GPUs */
     int32_t bytes, hop;     /* chunk: size, place on its path */
     int32_t step, sequence; /* chunk: the op that sent it; sequence -1: point to point */
-    int32_t chunk, channel;
+    int32_t chunk;   /* of a transfer: its number; of a collective: the move that it is for */
+    int32_t lane;    /* of a collective: that it is for; -1: none; GPU_EVENT_LANE: that goes on */
+    int32_t channel; /* of a transfer: the stream it belongs to */
+    int32_t share;   /* as struct gpu_aim has it */
 };
 
-/* kind, target and source decide among events of one time: 4, 24, 24 bits; then 12 bits of the
- * chunk. */
+/* kind, target and source decide among events of one time: 4, 24, 24 bits; then 7 bits of the lane
+ * and 5 of the chunk: what one GPU sends over one link follows each other in time. */
 static inline uint64_t gpu_event_key(const struct gpu_event *event)
 {
     return (uint64_t)event->kind << 60 | (uint64_t)(uint32_t)event->target << 36 |
            ((uint64_t)(uint32_t)event->from & 0xFFFFFF) << 12 |
-           ((uint64_t)(uint32_t)event->chunk & 0xFFF);
+           ((uint64_t)(uint32_t)event->lane & 0x7F) << 5 |
+           ((uint64_t)(uint32_t)event->chunk & 0x1F);
 }
 
 #endif

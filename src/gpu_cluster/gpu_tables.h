@@ -11,6 +11,7 @@ enum gpu_decision {
     GPU_DECISION_LAUNCH,      /* host: a kernel or graph launch */
     GPU_DECISION_DISPATCH,    /* block scheduler: a block to an SM */
     GPU_DECISION_WAVE,        /* block scheduler: a round over the free SMs */
+    GPU_DECISION_PICK,        /* warp scheduler: a group of warps, and what it does next */
     GPU_DECISION_HIT,         /* L2: a line of 128 bytes is there */
     GPU_DECISION_MISS,        /* L2: it is not, and comes from HBM */
     GPU_DECISION_ARBITRATION, /* link: which flow goes next, one a chunk and hop */
@@ -43,6 +44,9 @@ enum gpu_op {
     GPU_OP_ALL_GATHER,
     GPU_OP_SEND,
     GPU_OP_RECEIVE,
+    GPU_OP_REDUCE_SCATTER,
+    GPU_OP_ALL_TO_ALL,
+    GPU_OP_BROADCAST,
     GPU_OP_COUNT
 };
 const char *gpu_op_name(enum gpu_op op);

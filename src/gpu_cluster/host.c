@@ -124,10 +124,17 @@ static void begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t n
 void gpu_host_begin_op(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
     gpu->op_start_ps = now_ps;
-    if (gpu_host_op(world, gpu)->action == GPU_ACTION_KERNEL) {
+    switch (gpu_host_op(world, gpu)->action) {
+    case GPU_ACTION_KERNEL:
         gpu_sm_begin_kernel(world, gpu, now_ps);
-    } else {
+        break;
+    case GPU_ACTION_COLLECTIVE:
         gpu_collective_begin(world, gpu, now_ps);
+        break;
+    case GPU_ACTION_SEND:
+    case GPU_ACTION_RECEIVE:
+        gpu_transfer_begin(world, gpu, now_ps);
+        break;
     }
 }
 

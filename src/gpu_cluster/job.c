@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "gpu_cluster/gpu_cluster.h"
+#include "gpu_cluster/call.h"
 #include "interconnect/gpu_topology.h"
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -27,14 +28,19 @@ int32_t gpu_job_working_gpus(const struct gpu_job *job)
     return job->cluster.tensor_parallel * job->cluster.pipeline_parallel;
 }
 
-/* Of a decode step: in a step of the ring each GPU of a group passes the pieces of a segment on,
- * each over two links or more; the stages of a pipeline take turns. */
+/* Of a decode step: in a step of its all-reduce each channel of each GPU of a group passes a chunk
+ * on, over two links or more; the stages of a pipeline take turns. */
 int64_t gpu_job_window_events(const struct gpu_job *job)
 {
     const struct gpu_cluster_spec *spec = &job->cluster;
-    int64_t segment = ceil_div(job->model.hidden * 2 * job->bucket.batch, spec->tensor_parallel);
-    int64_t pieces = ceil_div(segment, spec->collective_chunk_bytes);
-    return 2 * pieces * spec->tensor_parallel;
+    if (spec->tensor_parallel < 2) {
+        return 2;
+    }
+    struct gpu_call_wish wish = gpu_call_wish_of(spec);
+    struct gpu_call call =
+        gpu_call_make(&job->chip, spec, &wish, GPU_OP_ALL_REDUCE, 0, spec->tensor_parallel,
+                      job->model.hidden * 2 * job->bucket.batch);
+    return 2 * (int64_t)call.channels * spec->tensor_parallel;
 }
 
 /* The stage with the most layers, and both ends of the model beside them. */
@@ -101,9 +107,10 @@ static void check_rates(const struct gpu_job *job, struct base_report *report)
     check_positive(spec->nvlink_latency_ps, "nvlink latency", report);
     check_positive(spec->nic_latency_ps, "nic latency", report);
     check_positive(spec->switch_latency_ps, "switch latency", report);
-    check_positive(spec->collective_chunk_bytes, "collective chunk", report);
     check_positive(spec->link_quantum_bytes, "link quantum", report);
     check_positive(job->chip.sms - spec->collective_channels, "SMs beside a collective", report);
+    check_positive(job->chip.sms - job->chip.collectives.channels, "SMs beside a collective",
+                   report);
     check_positive(job->chip.engine_broadcast_ps, "engine broadcast", report);
     check_positive(spec->weight_bytes, "weight bytes an element", report);
     check_positive(spec->kv_bytes, "kv bytes an element", report);

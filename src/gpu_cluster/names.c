@@ -8,6 +8,7 @@ const char *gpu_decision_name(enum gpu_decision decision)
         [GPU_DECISION_LAUNCH] = "launches",
         [GPU_DECISION_DISPATCH] = "block dispatches",
         [GPU_DECISION_WAVE] = "waves",
+        [GPU_DECISION_PICK] = "warp picks",
         [GPU_DECISION_HIT] = "L2 hits",
         [GPU_DECISION_MISS] = "L2 misses",
         [GPU_DECISION_ARBITRATION] = "arbitrations",
@@ -41,6 +42,9 @@ const char *gpu_op_name(enum gpu_op op)
         [GPU_OP_ALL_GATHER] = "all_gather",
         [GPU_OP_SEND] = "send",
         [GPU_OP_RECEIVE] = "receive",
+        [GPU_OP_REDUCE_SCATTER] = "reduce_scatter",
+        [GPU_OP_ALL_TO_ALL] = "all_to_all",
+        [GPU_OP_BROADCAST] = "broadcast",
     };
     return name[op];
 }

@@ -4,6 +4,17 @@
 
 #include "gpu_cluster/world.h"
 
+int64_t gpu_network_bytes(const struct gpu_event *chunk, int32_t hop)
+{
+    if (chunk->share > 1 && hop > 0) {
+        return gpu_ceil_div(chunk->bytes, chunk->share);
+    }
+    if (chunk->share < -1 && hop == 0) {
+        return gpu_ceil_div(chunk->bytes, -chunk->share);
+    }
+    return chunk->bytes;
+}
+
 /* Passes one link: the head goes on a latency after its start, the tail a latency after the link is
  * through and the tail has come in. Returns when the last byte has entered the wire. */
 static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct gpu_event chunk,
@@ -11,7 +22,8 @@ static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct
 {
     int32_t id = path->link[chunk.hop];
     struct contended_link *link = &world->link[id];
-    struct contended_service service = contended_link_offer(link, now_ps, chunk.bytes);
+    struct contended_service service =
+        contended_link_offer(link, now_ps, gpu_network_bytes(&chunk, chunk.hop));
     int64_t through = service.end_ps > chunk.tail_ps ? service.end_ps : chunk.tail_ps;
     gpu_world_count(world, chunk.step, GPU_DECISION_ARBITRATION, 1);
     chunk.queued_ps += service.start_ps - now_ps;
@@ -30,18 +42,29 @@ static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct
     return through;
 }
 
-int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t now_ps)
+int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t offered_ps)
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk.from, chunk.to);
     assert(path.links > 0);
-    int64_t offered = now_ps + world->job.cluster.collective_step_ps;
     chunk.hop = 0;
-    chunk.tail_ps = offered;
-    return pass(world, &path, chunk, offered);
+    return pass(world, &path, chunk, offered_ps);
 }
 
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk)
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
     pass(world, &path, *chunk, chunk->time_ps);
+}
+
+int64_t gpu_network_idle_ps(const struct gpu_world *world, const struct gpu_event *chunk)
+{
+    struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
+    int64_t latency = 0, longest = 0;
+    for (int32_t i = 0; i < path.links; i++) {
+        const struct wire *wire = &world->topology.wires.wire[path.link[i]];
+        int64_t transfer = wire->message_ps + wire_transfer_ps(wire, gpu_network_bytes(chunk, i));
+        longest = transfer > longest ? transfer : longest;
+        latency += wire->latency;
+    }
+    return latency + longest;
 }

@@ -58,17 +58,17 @@ static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op
                       linear.kernel[i]);
 }
 
-static void append_ring(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
+static void append_collective(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
 {
-    int32_t rounds = op == GPU_OP_ALL_REDUCE ? 2 : 1;
-    struct gpu_plan_op entry = {.action = GPU_ACTION_RING,
-                                .op = op,
-                                .layer = layer,
-                                .bytes = bytes,
-                                .ring_steps = rounds * (walk->tensor - 1)};
-    if (walk->tensor > 1) {
-        gpu_plan_append(walk->step, entry);
+    if (walk->tensor == 1) {
+        return;
     }
+    const struct gpu_cluster_spec *spec = &walk->job->cluster;
+    struct gpu_call_wish wish = gpu_call_wish_of(spec);
+    struct gpu_plan_op entry = {.action = GPU_ACTION_COLLECTIVE, .op = op, .layer = layer};
+    entry.call = gpu_call_make(&walk->job->chip, spec, &wish, op, walk->stage * walk->tensor,
+                               walk->tensor, bytes);
+    gpu_plan_append(walk->step, entry);
 }
 
 static void append_transfer(struct walk *walk, enum gpu_op op, enum gpu_channel channel,
@@ -80,6 +80,9 @@ static void append_transfer(struct walk *walk, enum gpu_op op, enum gpu_channel 
                                 .layer = -1,
                                 .bytes = bytes > 0 ? bytes : 1,
                                 .channel = channel};
+    struct gpu_call_wish wish = {.protocol = GPU_PROTOCOL_SIMPLE};
+    entry.call =
+        gpu_call_make(&walk->job->chip, &walk->job->cluster, &wish, GPU_OP_SEND, 0, 2, entry.bytes);
     gpu_plan_append(walk->step, entry);
 }
 
@@ -104,7 +107,7 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_LINEAR_O:
         append_gemm(walk, GPU_OP_O, op, op->n, shard(op->k, walk->tensor));
-        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+        append_collective(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
         break;
     case MODEL_LINEAR_GATE: /* gate and up as one */
         append_gemm(walk, GPU_OP_GATE_UP, op, 2 * shard(op->n, walk->tensor), op->k);
@@ -112,7 +115,7 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
     case MODEL_LINEAR_DOWN:
         append_gemm(walk, GPU_OP_DOWN, op, op->n, shard(op->k, walk->tensor));
         if (walk->job->model.experts == 0) {
-            append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
+            append_collective(walk, GPU_OP_ALL_REDUCE, op->layer, reduced);
         }
         break;
     case MODEL_LINEAR_ROUTER: /* whole on every GPU */
@@ -121,7 +124,7 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_LINEAR_HEAD:
         append_gemm(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
-        append_ring(walk, GPU_OP_ALL_GATHER, op->layer, reduced);
+        append_collective(walk, GPU_OP_ALL_GATHER, op->layer, reduced);
         break;
     case MODEL_LINEAR_K:
     case MODEL_LINEAR_V:
@@ -196,7 +199,7 @@ static void emit_combine(struct walk *walk, const struct model_op *op)
     int64_t read = op->kind == MODEL_OP_COMBINE ? op->chosen : 2;
     append_stream(walk, GPU_OP_COMBINE, op->layer, (read + 1) * op->rows * op->n);
     if (is_last) {
-        append_ring(walk, GPU_OP_ALL_REDUCE, op->layer, op->rows * op->n * 2);
+        append_collective(walk, GPU_OP_ALL_REDUCE, op->layer, op->rows * op->n * 2);
     }
 }
 
@@ -283,7 +286,7 @@ static void build_step(struct walk *walk, bool gets_token, bool gives_token)
     }
     if (!first) {
         append_transfer(walk, GPU_OP_RECEIVE, GPU_CHANNEL_HIDDEN, shard(hidden, walk->tensor));
-        append_ring(walk, GPU_OP_ALL_GATHER, -1, hidden);
+        append_collective(walk, GPU_OP_ALL_GATHER, -1, hidden);
     }
     emit_stage(walk);
     if (!last) {
@@ -342,7 +345,7 @@ struct gpu_plan gpu_plan_build(const struct gpu_job *job)
     for (int32_t shape = 0; shape < GPU_SHAPES; shape++) {
         build_shape(&plan, job, (enum gpu_shape)shape);
     }
-    gpu_plan_bound(&plan, job);
+    gpu_plan_bound(&plan);
     return plan;
 }
 
@@ -356,7 +359,7 @@ void gpu_plan_release(struct gpu_plan *plan)
 }
 
 /* The end of the step counts as a chunk: the scheduler may call others. */
-static void bound_step(struct gpu_plan_step *step, const struct gpu_job *job)
+static void bound_step(struct gpu_plan_step *step)
 {
     int64_t quiet = 0;
     for (int32_t i = step->count - 1; i >= 0; i--) {
@@ -364,16 +367,16 @@ static void bound_step(struct gpu_plan_step *step, const struct gpu_job *job)
         if (op->action == GPU_ACTION_KERNEL) {
             quiet += op->kernel.floor_ps / 2;
         } else if (op->action != GPU_ACTION_RECEIVE) {
-            quiet = job->cluster.collective_base_ps;
+            quiet = op->call.cost.base_ps;
         }
         op->quiet_ps = quiet;
     }
 }
 
-void gpu_plan_bound(struct gpu_plan *plan, const struct gpu_job *job)
+void gpu_plan_bound(struct gpu_plan *plan)
 {
     for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
-        bound_step(&plan->step[i], job);
+        bound_step(&plan->step[i]);
     }
 }
 

@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gpu_cluster/call.h"
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/kernel.h"
 
 /* Shapes of steps that a run has. */
 enum gpu_shape { GPU_SHAPE_PROMPT, GPU_SHAPE_PROMPT_END, GPU_SHAPE_DECODE, GPU_SHAPES };
 
-enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_RING, GPU_ACTION_SEND, GPU_ACTION_RECEIVE };
+enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_COLLECTIVE, GPU_ACTION_SEND, GPU_ACTION_RECEIVE };
 
 /* Point-to-point streams into a GPU: hidden states of the stage before, tokens of the last
  * stage. */
@@ -27,8 +28,8 @@ struct gpu_plan_op {
     struct gpu_kernel kernel;
     struct gpu_attention attention; /* sequences 0: not attention */
     struct gpu_experts experts;     /* rows 0: not experts */
-    int64_t bytes;                  /* ring: the whole vector; send, receive: what one GPU moves */
-    int32_t ring_steps;             /* all-reduce 2 (n - 1), all-gather n - 1 */
+    struct gpu_call call;           /* GPU_ACTION_COLLECTIVE */
+    int64_t bytes;                  /* send, receive: what one GPU moves */
     enum gpu_channel channel;
     int64_t quiet_ps; /* from the start of this op, nothing leaves the GPU for at least so long */
 };
@@ -54,7 +55,7 @@ void gpu_plan_append(struct gpu_plan_step *step, struct gpu_plan_op op);
 
 /* Fills quiet_ps of all ops; builders by hand call it last. No draw makes a kernel or the host
  * faster than half of its mean, so half of the floors is a bound. */
-void gpu_plan_bound(struct gpu_plan *plan, const struct gpu_job *job);
+void gpu_plan_bound(struct gpu_plan *plan);
 
 enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step);
 const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,

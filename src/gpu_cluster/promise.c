@@ -39,34 +39,49 @@ static int64_t crossing_ps(const struct gpu_world *world, const struct gpu_path 
     return ENGINE_NEVER;
 }
 
-/* From the moment a GPU sends to its peers. */
-static int64_t way_out_ps(const struct gpu_world *world, int32_t gpu)
+/* The least over those to whom a GPU may send: the members of its tensor group, and its counterpart
+ * in the next stage. */
+static int64_t least_over_peers(const struct gpu_world *world, int32_t gpu,
+                                int64_t (*way_ps)(const struct gpu_world *world,
+                                                  const struct gpu_path *path, int32_t to))
 {
-    int32_t peer[GPU_PEERS];
-    int32_t peers = gpu_collective_peers(world, gpu, peer);
+    int32_t tensor = world->plan.tensor, working = tensor * world->plan.stages;
+    int32_t first = gpu / tensor * tensor;
     int64_t least = ENGINE_NEVER;
-    for (int32_t p = 0; p < peers; p++) {
-        struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
-        if (path.links > 0) {
-            least = min_ps(least, crossing_ps(world, &path, 0, peer[p]));
+    for (int32_t i = 0; i <= tensor; i++) {
+        int32_t peer = i < tensor ? first + i : (gpu + tensor) % working;
+        struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer);
+        if (peer != gpu && path.links > 0) {
+            least = min_ps(least, way_ps(world, &path, peer));
         }
     }
-    return later(world->job.cluster.collective_step_ps, least);
+    return later(world->least_step_ps, least);
+}
+
+/* What a chunk needs from its offer to another partition. */
+static int64_t way_out_ps(const struct gpu_world *world, const struct gpu_path *path, int32_t to)
+{
+    return crossing_ps(world, path, 0, to);
 }
 
 /* The same for GPUs elsewhere, wherever partitions end: the first link alone. */
-static int64_t least_way_out_ps(const struct gpu_world *world, int32_t gpu)
+static int64_t first_link_ps(const struct gpu_world *world, const struct gpu_path *path, int32_t to)
 {
-    int32_t peer[GPU_PEERS];
-    int32_t peers = gpu_collective_peers(world, gpu, peer);
+    (void)to;
+    return world->topology.wires.wire[path->link[0]].latency;
+}
+
+static int64_t least_step_ps(const struct gpu_plan *plan)
+{
     int64_t least = ENGINE_NEVER;
-    for (int32_t p = 0; p < peers; p++) {
-        struct gpu_path path = gpu_topology_path(&world->topology, gpu, peer[p]);
-        if (path.links > 0) {
-            least = min_ps(least, world->topology.wires.wire[path.link[0]].latency);
+    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+        for (int32_t k = 0; k < plan->step[i].count; k++) {
+            const struct gpu_plan_op *op = &plan->step[i].op[k];
+            bool sends = op->action == GPU_ACTION_COLLECTIVE || op->action == GPU_ACTION_SEND;
+            least = sends ? min_ps(least, op->call.cost.step_ps) : least;
         }
     }
-    return later(world->job.cluster.collective_step_ps, least);
+    return least == ENGINE_NEVER ? 0 : least;
 }
 
 /* From the end of a step at the first worker of a stage to the call of one that is elsewhere. */
@@ -94,10 +109,15 @@ void gpu_promise_prepare(struct gpu_world *world)
     int32_t working = world->plan.tensor * world->plan.stages;
     world->exit_ps = ENGINE_NEVER;
     world->any_exit_ps = least_call_ps(world);
+    world->least_step_ps = least_step_ps(&world->plan);
+    if (world->partitions == 1) {
+        return;
+    }
     for (int32_t gpu = 0; gpu < working; gpu++) {
-        world->any_exit_ps = min_ps(world->any_exit_ps, least_way_out_ps(world, gpu));
+        world->any_exit_ps =
+            min_ps(world->any_exit_ps, least_over_peers(world, gpu, first_link_ps));
         if (is_local(world, gpu)) {
-            world->exit_ps = min_ps(world->exit_ps, way_out_ps(world, gpu));
+            world->exit_ps = min_ps(world->exit_ps, least_over_peers(world, gpu, way_out_ps));
         }
         if (calls_away(world, gpu)) {
             world->exit_ps = min_ps(world->exit_ps, least_call_ps(world));
@@ -122,7 +142,8 @@ static int64_t delivery_ps(const struct gpu_world *world, const struct gpu_path 
         wire = &world->topology.wires.wire[path->link[i]];
         at += wire->latency;
     }
-    return wire == NULL ? at : at + wire_transfer_ps(wire, chunk->bytes);
+    int64_t bytes = gpu_network_bytes(chunk, path->links - 1);
+    return wire == NULL ? at : at + wire_transfer_ps(wire, bytes);
 }
 
 /* A chunk at a link crosses over on its way, or arrives here at a GPU that may answer. */
@@ -143,10 +164,14 @@ static int64_t bound_of_event(const struct gpu_world *world, const struct gpu_ev
     }
     const struct gpu_state *gpu = gpu_world_gpu(world, event->target);
     int64_t quiet = 0;
-    if (event->kind == GPU_EVENT_DELIVER && event->channel < 0 && !gpu->ring.moving) {
-        return ENGINE_NEVER; /* kept until the GPU gets there, which another event bounds */
+    bool kept =
+        event->kind == GPU_EVENT_DELIVER && event->lane >= 0 && !gpu_collective_takes(gpu, event);
+    if (kept) {
+        return ENGINE_NEVER; /* until the GPU gets there, which another event bounds */
     }
-    if (event->kind == GPU_EVENT_WAVE) {
+    bool ends_op =
+        event->kind == GPU_EVENT_WAVE || (event->kind == GPU_EVENT_LANE && event->lane < 0);
+    if (ends_op) {
         quiet = quiet_behind_op(world, gpu);
     } else if (event->kind == GPU_EVENT_OP) {
         quiet = gpu_host_op(world, gpu)->quiet_ps;

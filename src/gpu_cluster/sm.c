@@ -13,8 +13,7 @@ static struct gpu_taken taken_by_send(const struct gpu_world *world, const struc
     int32_t peer = (gpu->gpu + world->plan.tensor) % working;
     struct gpu_path path = gpu_topology_path(&world->topology, gpu->gpu, peer);
     const struct wire *port = &world->topology.wires.wire[path.link[0]];
-    return gpu_taken_by_collective(world->job.cluster.collective_channels,
-                                   (double)port->bytes_per_s);
+    return gpu_taken_by_collective(gpu->sms_taken, (double)port->bytes_per_s);
 }
 
 static struct gpu_taken taken_at(struct gpu_world *world, const struct gpu_state *gpu,
@@ -35,9 +34,12 @@ static struct gpu_taken taken_at(struct gpu_world *world, const struct gpu_state
     return gpu_taken_together(taken, gpu_taken_by_tenant(&job->chip, &job->cluster, runs));
 }
 
+/* Picks of all SMs: `wave` has those of the fullest. */
 static void count_wave(struct gpu_world *world, int32_t step, int32_t blocks,
-                       const struct gpu_cache_outcome *cache)
+                       const struct gpu_wave *wave, const struct gpu_cache_outcome *cache)
 {
+    double picks = (double)wave->time.picks * blocks / wave->resident;
+    gpu_world_count(world, step, GPU_DECISION_PICK, llround(picks));
     gpu_world_count(world, step, GPU_DECISION_WAVE, 1);
     gpu_world_count(world, step, GPU_DECISION_DISPATCH, blocks);
     gpu_world_count(world, step, GPU_DECISION_HIT, cache->hits);
@@ -60,7 +62,7 @@ static void dispatch_wave(struct gpu_world *world, struct gpu_state *gpu, int64_
     gpu->bound = gpu->waves == 0 ? wave.bound : gpu->bound;
     gpu->waves++;
     gpu->blocks_left -= blocks;
-    count_wave(world, gpu->step, blocks, &cache);
+    count_wave(world, gpu->step, blocks, &wave, &cache);
     int64_t lasts = llround((double)(wave.ps + floor_ps) * gpu->kernel_factor);
     gpu_world_post(
         world,

@@ -10,7 +10,7 @@ enum { STEPS = 40, WINDOW = 12, MEMO = 1 << 13, MOST_PIPES = 4 };
 /* What a loop comes to: end of each step, over all groups of all blocks. */
 struct course {
     struct gpu_sm_loop loop;
-    int32_t fill;
+    int32_t fill, picks;
     int32_t end[STEPS];
 };
 
@@ -146,8 +146,10 @@ static void simulate(struct course *course, const struct gpu_sm_loop *loop)
     memset(course, 0, sizeof *course);
     course->loop = *loop;
     start(&sm, loop);
-    for (int32_t g = pick(&sm); g >= 0; g = pick(&sm))
+    for (int32_t g = pick(&sm); g >= 0; g = pick(&sm)) {
         advance(&sm, g, course);
+        course->picks++;
+    }
     course->fill = sm.fill;
 }
 
@@ -194,5 +196,5 @@ struct gpu_sm_time gpu_sm_loop_run(const struct gpu_sm_loop *loop, double steps)
     double end =
         (known > 0 ? course->end[known - 1] : course->end[0] - step) + (steps - known) * step;
     return (struct gpu_sm_time){course->fill, (int64_t)end, step,
-                                (int64_t)(steps * loop->blocks * loop->groups)};
+                                (int64_t)(steps * course->picks / STEPS)};
 }

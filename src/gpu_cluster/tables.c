@@ -116,13 +116,18 @@ void gpu_step_span(const struct gpu_step_row *row, size_t rows, int32_t steps, i
     }
 }
 
-static void explain_ring(const struct gpu_world *world, const struct gpu_state *gpu, char *text,
-                         size_t bytes)
+/* The first lane that waits. */
+static void explain_collective(const struct gpu_state *gpu, char *text, size_t bytes)
 {
-    int32_t tensor = world->plan.tensor;
-    int32_t previous = gpu->stage * tensor + (gpu->rank + tensor - 1) % tensor;
-    snprintf(text, bytes, "%d of %d chunks have come, the next is due from GPU %d",
-             (int)gpu->ring.arrived, (int)gpu->ring.total, (int)previous);
+    const struct gpu_run *run = &gpu->run;
+    int32_t i = 0;
+    while (i + 1 < run->lanes && run->lane[i].next == run->lane[i].moves) {
+        i++;
+    }
+    if (run->moving) {
+        snprintf(text, bytes, "%lld chunks have come; lane %d waits in move %d of %d",
+                 (long long)run->chunks, (int)i, (int)run->lane[i].next, (int)run->lane[i].moves);
+    }
 }
 
 static void explain_receive(const struct gpu_world *world, const struct gpu_state *gpu,
@@ -140,8 +145,8 @@ static void explain(const struct gpu_world *world, const struct gpu_state *gpu,
 {
     const struct gpu_plan_op *op = gpu_host_op(world, gpu);
     char what[128] = "it has not begun";
-    if (op->action == GPU_ACTION_RING) {
-        explain_ring(world, gpu, what, sizeof what);
+    if (op->action == GPU_ACTION_COLLECTIVE) {
+        explain_collective(gpu, what, sizeof what);
     } else if (op->action == GPU_ACTION_RECEIVE) {
         explain_receive(world, gpu, op, what, sizeof what);
     }

@@ -30,6 +30,24 @@ void gpu_world_post(struct gpu_world *world, struct gpu_event event)
     engine_post(world->engine, partition, &event);
 }
 
+static void deliver(struct gpu_world *world, const struct gpu_event *chunk)
+{
+    if (chunk->lane < 0) {
+        gpu_transfer_deliver(world, chunk);
+    } else {
+        gpu_collective_deliver(world, chunk);
+    }
+}
+
+static void move_bytes(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
+{
+    if (gpu_host_op(world, gpu)->action == GPU_ACTION_COLLECTIVE) {
+        gpu_collective_move(world, gpu, now_ps);
+    } else {
+        gpu_transfer_move(world, gpu, now_ps);
+    }
+}
+
 static void handle(void *self, const void *what)
 {
     struct gpu_world *world = self;
@@ -40,13 +58,16 @@ static void handle(void *self, const void *what)
         gpu_network_arrive(world, event);
         break;
     case GPU_EVENT_DELIVER:
-        gpu_collective_deliver(world, event);
+        deliver(world, event);
         break;
     case GPU_EVENT_WAVE:
         gpu_sm_end_wave(world, gpu_world_gpu(world, event->target), now);
         break;
     case GPU_EVENT_COLLECTIVE:
-        gpu_collective_move(world, gpu_world_gpu(world, event->target), now);
+        move_bytes(world, gpu_world_gpu(world, event->target), now);
+        break;
+    case GPU_EVENT_LANE:
+        gpu_collective_go_on(world, event);
         break;
     case GPU_EVENT_OP:
         gpu_host_begin_op(world, gpu_world_gpu(world, event->target), now);
@@ -195,6 +216,9 @@ void gpu_world_free(struct gpu_world *world)
 {
     if (world == NULL) {
         return;
+    }
+    for (int32_t i = 0; i < world->gpus; i++) {
+        gpu_collective_release(&world->gpu[i]);
     }
     neighbour_sources_free(world->source, &world->topology);
     engine_free(world->engine);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "gpu_cluster/algorithm.h"
 #include "gpu_cluster/contention.h"
 #include "gpu_cluster/event.h"
 #include "gpu_cluster/gpu_cluster.h"
@@ -16,14 +17,37 @@
 #include "interconnect/contended.h"
 #include "interconnect/gpu_topology.h"
 
-/* The ring op that a GPU is in, or whose first chunks have come before it got there. */
-struct gpu_ring {
-    int32_t arrived, handled, total;    /* chunks of this GPU's inbound side */
-    int32_t pieces;                     /* chunks a step */
-    int32_t first_step, first_sequence; /* whose chunks `arrived` counts */
-    bool moving;                        /* the kernel is ready to move bytes */
-    int64_t ready_ps;                   /* since when */
-    int64_t first_arrival_ps;
+struct gpu_lane {
+    int32_t next, moves;
+    int32_t first;        /* of its moves in `arrived` */
+    struct gpu_move move; /* the next one, unless next is moves */
+    int64_t free_ps;      /* when the move before has done */
+    bool posted;          /* an event at free_ps is pending */
+};
+
+/* Moves of one phase of a collective on one GPU. */
+struct gpu_phase {
+    int64_t moves, bytes;
+    int64_t busy_ps; /* sum over moves, start to end */
+    int64_t first_ps, last_ps;
+};
+
+/* The collective that a GPU is in, and chunks that came before it got there. */
+struct gpu_run {
+    struct gpu_lane *lane;
+    uint16_t *arrived; /* chunks of each move */
+    int32_t lanes, lanes_left;
+    size_t lane_capacity, arrived_capacity;
+    bool moving;      /* the kernel moves bytes */
+    int64_t ready_ps; /* since when */
+    int64_t end_ps;   /* of the latest move */
+    int64_t wait_ps;  /* for the first chunk, beyond what it had needed on an idle network */
+    bool has_waited;  /* the first chunk has come */
+    int64_t queue_ps; /* of the chunks that have come */
+    int64_t chunks;
+    struct gpu_event *early; /* chunks of collectives to come */
+    size_t earlies, early_capacity;
+    struct gpu_phase phase[GPU_PHASES];
 };
 
 struct gpu_state {
@@ -43,9 +67,10 @@ struct gpu_state {
     int32_t blocks_left, waves;
     enum gpu_bound bound;
     int64_t sms_free_ps; /* when the sends that take SMs beside the stream are through */
+    int32_t sms_taken;   /* by them, until then */
     /* collective at hand */
-    struct gpu_ring ring;
-    int64_t chunk_queue_ps; /* queueing of the chunks that have arrived */
+    struct gpu_run run;
+    int64_t transfer_queue_ps; /* queueing of point-to-point chunks that have arrived */
     int64_t arrived[GPU_CHANNELS], wanted[GPU_CHANNELS]; /* point to point, chunks */
     struct gpu_step_row row;                             /* of the step at hand */
 };
@@ -78,6 +103,7 @@ struct gpu_world {
     /* Least latency from a GPU towards another partition: from the GPUs here; from any GPU to any
      * peer. */
     int64_t exit_ps, any_exit_ps;
+    int64_t least_step_ps; /* of a collective or transfer: nothing leaves a GPU sooner */
     struct gpu_rows rows;
 };
 
@@ -109,15 +135,33 @@ const struct gpu_plan_op *gpu_host_op(const struct gpu_world *world, const struc
 void gpu_sm_begin_kernel(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
 void gpu_sm_end_wave(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
 
-/* collective.c: rings and transfers between stages. */
+/* collective.c: collectives, lane by lane. */
 void gpu_collective_begin(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
 void gpu_collective_move(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_collective_go_on(struct gpu_world *world, const struct gpu_event *event);
 void gpu_collective_deliver(struct gpu_world *world, const struct gpu_event *chunk);
+void gpu_collective_release(struct gpu_state *gpu);
+/* Records the op at hand and goes on to the next. */
+void gpu_collective_end(struct gpu_world *world, struct gpu_state *gpu, int64_t wait_ps,
+                        int64_t queue_ps, int64_t now_ps);
+/* Whether a chunk is for the op that its GPU is moving bytes for. */
+bool gpu_collective_takes(const struct gpu_state *gpu, const struct gpu_event *chunk);
 
-/* network.c: chunks over links. Sends from `chunk.from`; returns when the last byte has left the
- * GPU. */
-int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t now_ps);
+/* transfer.c: between stages. */
+void gpu_transfer_begin(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_transfer_move(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps);
+void gpu_transfer_deliver(struct gpu_world *world, const struct gpu_event *chunk);
+int64_t gpu_transfer_pieces(const struct gpu_world *world, const struct gpu_plan_op *op);
+
+/* network.c: chunks over links. Sends from `chunk.from` at `offered_ps`; its last byte comes out of
+ * the GPU at chunk.tail_ps or later. Returns when the last byte has left the GPU. */
+int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t offered_ps);
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk);
+/* Of a chunk on link `hop` of its path: where the switch adds or copies, the links on one side of
+ * it carry a share. */
+int64_t gpu_network_bytes(const struct gpu_event *chunk, int32_t hop);
+/* From the offer to the last byte at its GPU, on idle links. */
+int64_t gpu_network_idle_ps(const struct gpu_world *world, const struct gpu_event *chunk);
 
 /* promise.c: nothing that follows from what is pending or in the outbox takes effect in another
  * partition earlier. */
@@ -125,10 +169,6 @@ int64_t gpu_promise(const struct gpu_world *world);
 
 /* Fills exit_ps and any_exit_ps. */
 void gpu_promise_prepare(struct gpu_world *world);
-
-/* The GPUs that `gpu` sends to: next in its ring, next stage; returns how many. */
-enum { GPU_PEERS = 2 };
-int32_t gpu_collective_peers(const struct gpu_world *world, int32_t gpu, int32_t peer[GPU_PEERS]);
 
 /* tables.c */
 bool gpu_rows_wanted(const struct gpu_world *world, int32_t step);

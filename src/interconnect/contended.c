@@ -20,9 +20,14 @@ void contended_link_open(struct contended_link *link, struct wire wire, int64_t 
     }
 }
 
+static int64_t service_ps(const struct contended_link *link, int64_t bytes)
+{
+    return link->wire.message_ps + wire_transfer_ps(&link->wire, bytes);
+}
+
 static void take_arrival(struct contended_link *link)
 {
-    int64_t service = wire_transfer_ps(&link->wire, link->arrival_bytes);
+    int64_t service = service_ps(link, link->arrival_bytes);
     if (link->arrival_ps > link->free_ps + link->backlog_ps) {
         link->free_ps = link->arrival_ps;
         link->backlog_ps = 0;
@@ -116,7 +121,7 @@ struct contended_service contended_link_offer(struct contended_link *link, int64
                                               int64_t bytes)
 {
     contended_link_advance(link, now_ps);
-    int64_t busy = wire_transfer_ps(&link->wire, bytes);
+    int64_t busy = service_ps(link, bytes);
     int64_t start = start_of(link, now_ps);
     link->free_ps = start + busy;
     link->busy_ps = busy;

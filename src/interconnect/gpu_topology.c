@@ -56,13 +56,23 @@ static int32_t spine_of(const struct gpu_topology *t, int32_t from, int32_t to)
     return (int32_t)(hash % (uint32_t)t->spines);
 }
 
+/* By node, or by place in the node: a rail for each place, its leaves one after the other. */
+static int32_t leaf_of(const struct gpu_topology *t, int32_t gpu)
+{
+    if (!t->rail_optimised) {
+        return gpu / t->gpus_per_leaf;
+    }
+    int32_t node = gpu / t->gpus_per_node, rail = gpu % t->gpus_per_node;
+    return rail * t->leaves_per_rail + node / t->gpus_per_leaf;
+}
+
 static struct gpu_path fat_tree_route(const struct gpu_topology *t, int32_t from, int32_t to)
 {
     if (from / t->gpus_per_node == to / t->gpus_per_node) {
         return (struct gpu_path){{port_link(t, NVLINK_OUT, from), port_link(t, NVLINK_IN, to)}, 2};
     }
     int32_t out = port_link(t, NIC_OUT, from), in = port_link(t, NIC_IN, to);
-    int32_t leaf = from / t->gpus_per_leaf, last = to / t->gpus_per_leaf;
+    int32_t leaf = leaf_of(t, from), last = leaf_of(t, to);
     if (leaf == last) {
         return (struct gpu_path){{out, in}, 2};
     }
@@ -76,26 +86,53 @@ static void lay(struct gpu_topology *t, int32_t link, struct wire wire, int32_t 
     t->home[link] = home;
 }
 
+/* A share of a rate; 0 stands for all of it. */
+static int64_t share_of(int64_t rate, double share)
+{
+    return share > 0 ? llround((double)rate * share) : rate;
+}
+
+static int64_t port_rate(const struct gpu_cluster_spec *spec, int32_t gpu, int64_t rate,
+                         double efficiency)
+{
+    int64_t healthy = share_of(rate, efficiency);
+    return spec->degraded_share > 0 && gpu == spec->degraded_gpu
+               ? share_of(healthy, spec->degraded_share)
+               : healthy;
+}
+
 static void lay_ports(struct gpu_topology *t, const struct gpu_cluster_spec *spec, int32_t gpu)
 {
     int32_t node = first_switch(t) + gpu / t->gpus_per_node;
-    int32_t nic = first_nic(t) + gpu, leaf = first_leaf(t) + gpu / t->gpus_per_leaf;
-    int64_t nvlink = spec->nvlink_bytes_per_s, rate = spec->nic_bytes_per_s;
+    int32_t nic = first_nic(t) + gpu, leaf = first_leaf(t) + leaf_of(t, gpu);
+    int64_t nvlink = port_rate(spec, gpu, spec->nvlink_bytes_per_s, 1.0);
+    int64_t rate = port_rate(spec, gpu, spec->nic_bytes_per_s, spec->nic_efficiency);
     int64_t near = spec->nic_latency_ps, hop = spec->switch_latency_ps;
-    lay(t, port_link(t, NVLINK_OUT, gpu), (struct wire){gpu, node, spec->nvlink_latency_ps, nvlink},
-        gpu);
-    lay(t, port_link(t, NVLINK_IN, gpu), (struct wire){node, gpu, 0, nvlink}, gpu);
-    lay(t, port_link(t, NIC_OUT, gpu), (struct wire){nic, leaf, near + hop, rate}, gpu);
-    lay(t, port_link(t, NIC_IN, gpu), (struct wire){leaf, nic, near, rate}, gpu);
+    lay(t, port_link(t, NVLINK_OUT, gpu),
+        (struct wire){gpu, node, spec->nvlink_latency_ps, nvlink, 0}, gpu);
+    lay(t, port_link(t, NVLINK_IN, gpu), (struct wire){node, gpu, 0, nvlink, 0}, gpu);
+    lay(t, port_link(t, NIC_OUT, gpu),
+        (struct wire){nic, leaf, near + hop, rate, spec->nic_message_ps}, gpu);
+    lay(t, port_link(t, NIC_IN, gpu), (struct wire){leaf, nic, near, rate, 0}, gpu);
+}
+
+static int32_t first_gpu_of(const struct gpu_topology *t, int32_t leaf)
+{
+    if (!t->rail_optimised) {
+        return leaf * t->gpus_per_leaf;
+    }
+    int32_t node = leaf % t->leaves_per_rail * t->gpus_per_leaf;
+    return node * t->gpus_per_node + leaf / t->leaves_per_rail;
 }
 
 static void lay_trunks(struct gpu_topology *t, const struct gpu_cluster_spec *spec, int32_t leaf)
 {
-    int32_t home = leaf * t->gpus_per_leaf, here = first_leaf(t) + leaf;
+    int32_t home = first_gpu_of(t, leaf), here = first_leaf(t) + leaf;
     for (int32_t s = 0; s < t->spines; s++) {
         int32_t spine = first_spine(t) + s;
-        struct wire up = {here, spine, spec->switch_latency_ps, spec->nic_bytes_per_s};
-        struct wire down = {spine, here, spec->switch_latency_ps, spec->nic_bytes_per_s};
+        int64_t rate = share_of(spec->nic_bytes_per_s, spec->nic_efficiency);
+        struct wire up = {here, spine, spec->switch_latency_ps, rate, 0};
+        struct wire down = {spine, here, spec->switch_latency_ps, rate, 0};
         lay(t, up_link(t, leaf, s), up, home);
         lay(t, down_link(t, leaf, s), down, home);
     }
@@ -113,20 +150,26 @@ static int32_t at_least_one(int32_t value)
     return value > 1 ? value : 1;
 }
 
+/* Leaves of NICs in a row, or for each rail those that its NICs, one a node, fill. */
+static void set_leaves(struct gpu_topology *t, const struct gpu_cluster_spec *spec)
+{
+    int32_t in_row = spec->rail_optimised ? t->nodes : t->gpus, ports = spec->leaf_ports;
+    t->rail_optimised = spec->rail_optimised;
+    t->gpus_per_leaf = ports > 0 && ports < in_row ? ports : in_row;
+    t->leaves_per_rail = (in_row + t->gpus_per_leaf - 1) / t->gpus_per_leaf;
+    t->leaves = t->leaves_per_rail * (spec->rail_optimised ? t->gpus_per_node : 1);
+    double factor = spec->oversubscription > 0 ? spec->oversubscription : 1.0;
+    t->spines = t->leaves > 1 ? at_least_one((int32_t)lround(t->gpus_per_leaf / factor)) : 0;
+}
+
 struct gpu_topology gpu_topology_fat_tree(const struct gpu_cluster_spec *spec)
 {
     int32_t gpus = spec->nodes * spec->gpus_per_node;
-    int32_t per_leaf = spec->leaf_ports > 0 && spec->leaf_ports < gpus ? spec->leaf_ports : gpus;
-    struct gpu_topology t = {
-        .gpus = gpus,
-        .gpus_per_node = spec->gpus_per_node,
-        .nodes = spec->nodes,
-        .gpus_per_leaf = per_leaf,
-        .leaves = (gpus + per_leaf - 1) / per_leaf,
-        .route = fat_tree_route,
-    };
-    double factor = spec->oversubscription > 0 ? spec->oversubscription : 1.0;
-    t.spines = t.leaves > 1 ? at_least_one((int32_t)lround(per_leaf / factor)) : 0;
+    struct gpu_topology t = {.gpus = gpus,
+                             .gpus_per_node = spec->gpus_per_node,
+                             .nodes = spec->nodes,
+                             .route = fat_tree_route};
+    set_leaves(&t, spec);
     allocate(&t, PORT_BLOCKS * gpus + 2 * t.leaves * t.spines);
     for (int32_t gpu = 0; gpu < gpus; gpu++) {
         lay_ports(&t, spec, gpu);
@@ -152,7 +195,7 @@ struct gpu_topology gpu_topology_ring(int32_t gpus, int64_t bytes_per_s, int64_t
                              .route = ring_route};
     allocate(&t, gpus);
     for (int32_t gpu = 0; gpu < gpus; gpu++) {
-        lay(&t, gpu, (struct wire){gpu, (gpu + 1) % gpus, latency_ps, bytes_per_s}, gpu);
+        lay(&t, gpu, (struct wire){gpu, (gpu + 1) % gpus, latency_ps, bytes_per_s, 0}, gpu);
     }
     return t;
 }

@@ -3,6 +3,7 @@
 #ifndef INTERCONNECT_GPU_TOPOLOGY_H
 #define INTERCONNECT_GPU_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,9 @@ struct gpu_topology {
     struct wires wires;
     int32_t *home; /* [links] the GPU beside which a link is simulated */
     int32_t gpus, gpus_per_node, nodes;
-    int32_t gpus_per_leaf, leaves, spines;
+    int32_t gpus_per_leaf, leaves, spines; /* a leaf of a rail: one GPU a node */
+    bool rail_optimised;
+    int32_t leaves_per_rail;
     struct gpu_path (*route)(const struct gpu_topology *topology, int32_t from, int32_t to);
 };
 

@@ -216,6 +216,6 @@ struct wires lpu_topology_wires(const struct lpu_topology *topology, const struc
         if (topology->peer[i].chip >= 0)
             wires.wire[wires.count++] =
                 (struct wire){i / topology->links, topology->peer[i].chip, chip->c2c_hop_cycles,
-                              chip->c2c_bits_per_s / 8};
+                              chip->c2c_bits_per_s / 8, 0};
     return wires;
 }

@@ -13,6 +13,7 @@ struct wire {
     int32_t from, to;
     int64_t latency; /* head in to head out: picoseconds (GPU clusters) or cycles (LPU racks) */
     int64_t bytes_per_s;
+    int64_t message_ps; /* contended: what a chunk costs beside its bytes */
 };
 
 /* All wires of a machine; the index of a wire is its id. */

@@ -20,7 +20,7 @@
 #include "parallel/parallel.h"
 #include "parallel/room.h"
 
-enum { PAGE_BYTES = 1 << 18, CACHE_LINE = 64, SPINS = 2000, YIELDS = 4 };
+enum { PAGE_BYTES = 1 << 18, CACHE_LINE = 64, LOOKS = 64 };
 
 /* Where a rank sleeps: with what it waits for, so that only that wakes it. */
 struct bed {
@@ -53,7 +53,7 @@ struct windows_shared {
     int rank, size;
     char **page; /* [rank]: two pages each, behind its bed */
     long long round;
-    int spins;
+    bool own_core; /* for every rank */
 };
 
 static struct bed *bed_of(const struct windows_shared *shared, int rank)
@@ -123,7 +123,7 @@ struct windows_shared *windows_shared_open(MPI_Comm ranks)
     MPI_Comm_rank(ranks, &shared->rank);
     MPI_Comm_size(ranks, &shared->size);
     shared->page = base_alloc((size_t)shared->size, sizeof *shared->page);
-    shared->spins = shared->size <= parallel_host_cores() ? SPINS : 0;
+    shared->own_core = shared->size <= parallel_host_cores();
     map_pages(shared);
     clear_own(shared);
     MPI_Barrier(ranks);
@@ -170,16 +170,25 @@ static void wake_others(const struct windows_shared *shared)
     }
 }
 
-/* Waits for a rank's page of this round: spins a little where every rank has a core of its own,
- * lets others run a few times, and sleeps in the end. */
+/* Waits for a rank's page of this round: by looking, where every rank has a core of its own, or
+ * letting others run between looks; and asleep when that has lasted, because the other is late or
+ * others had the core. */
 static struct page *await_page(const struct windows_shared *shared, int rank)
 {
+    static const double patience_s = 50e-6;
     struct page *page = page_of(shared, rank);
-    for (int tries = shared->spins; !is_there(shared, page); tries--) {
-        if (tries <= -YIELDS) {
-            sleep_for(shared, rank, page);
-        } else if (tries <= 0) {
+    double since_s = 0;
+    for (int looks = 1; !is_there(shared, page); looks++) {
+        if (shared->own_core && looks % LOOKS != 0) {
+            continue;
+        }
+        if (!shared->own_core) {
             sched_yield();
+        }
+        double now_s = parallel_clock_seconds();
+        since_s = since_s > 0 ? since_s : now_s;
+        if (now_s - since_s > patience_s) {
+            sleep_for(shared, rank, page);
         }
     }
     return page;

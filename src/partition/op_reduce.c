@@ -352,14 +352,16 @@ static void sum_part(struct exchange *e, struct quad_sum s)
     }
 }
 
+/* All at once where another hop follows, for which the last sum counts; else part by part, as rows
+ * come in. */
 static void sum_all(struct exchange *e, struct quad_sum s)
 {
     int32_t tile_rows = shape_tile_rows(s.out->tiles, SHAPE_QUADS);
     for (int32_t q = 0; q < SHAPE_QUADS; q++)
         if (s.out->tensor[q] >= 0)
             emit_follow_rows(e->b, s.out->tensor[q]);
-    for (s.part = part_after((struct part){0}, tile_rows); s.part.first < s.part.end;
-         s.part = part_after(s.part, tile_rows))
+    s.part = s.own ? (struct part){0, tile_rows} : part_after((struct part){0}, tile_rows);
+    for (; s.part.first < s.part.end; s.part = part_after(s.part, tile_rows))
         sum_part(e, s);
 }
 

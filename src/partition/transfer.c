@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes the sends, forwards and receives of a transfer, vector by vector as the sender has them.
  *
- * A piece is one byte plane of one tile's rows (in prefill, of all tiles of a quad). It departs as
- * soon as it stands in the sender's SRAM, while the sender's last block still runs: everything is
- * placed over what that block has reserved. interconnect/route.h gives every piece a way: from a
- * chip of the sender straight to all receivers where both groups stand in one node, else to a
- * receiver who passes every vector on to its group as it comes: a received vector runs from the
- * link straight back to the links, and through the SXM inward to its own SRAM. */
+ * A piece is one byte plane of one tile's rows, or, where that is quicker for many rows, of all
+ * tiles of a quad. It departs as soon as it stands in the sender's SRAM, while the sender's last
+ * block still runs: everything is placed over what that block has reserved. interconnect/route.h
+ * gives every piece a way: from a chip of the sender straight to all receivers where both groups
+ * stand in one node, else to a receiver who passes every vector on to its group as it comes: a
+ * received vector runs from the link straight back to the links, and through the SXM inward to its
+ * own SRAM. */
 #include "partition/transfer.h"
 
 #include <assert.h>
@@ -41,7 +42,8 @@ struct journey {
     struct route_request ends;
     struct route route;
     int64_t from_cycles; /* of the sender's last block, which ends in cycle 0 */
-    int64_t latest;      /* departure so far */
+    bool whole;          /* pieces have all tiles of a quad */
+    int64_t held_up;     /* departure of the latest piece that had to wait for more than links */
 };
 
 static int32_t group_of(const struct journey *j)
@@ -288,7 +290,7 @@ static int64_t step_of_parts(const struct transfer *x, int64_t shift)
 }
 
 /* The earliest departure with which the open groups of all chips fit, and the links are free. */
-static void place_piece(struct journey *j, const struct piece *piece)
+static int64_t place_piece(struct journey *j, const struct piece *piece)
 {
     struct transfer *x = j->transfer;
     struct timetable_leg leg[ROUTE_MOST_LEGS];
@@ -305,30 +307,37 @@ static void place_piece(struct journey *j, const struct piece *piece)
         if (has_open_group(&x->part[n].block))
             place_close(&x->part[n].block, departure);
     timetable_book_way(j->net.links, leg, legs, departure, piece->vectors);
-    j->latest = departure > j->latest ? departure : j->latest;
+    return departure;
 }
 
-/* When the sender has all vectors of a piece. */
+/* The earliest departure of a piece, as far as the sender's SRAM is concerned. */
 static int64_t ready_cycle(const struct journey *j, const struct piece *piece)
 {
     const struct block *from = last_block(j, j->request->from_first);
-    const struct tensor_meta *meta = &from->meta[find_tensor(from, piece->name)];
+    int32_t tensor = find_tensor(from, piece->name);
+    const struct tensor_meta *meta = &from->meta[tensor];
+    int32_t slice = from->code.slice[from->code.tensor[tensor].slice + piece->sub];
+    int32_t way = program_queue_position(from->chip, slice) - emit_link_x(from);
     int64_t ready = meta->row_ready ? INT64_MIN : meta->ready;
     for (int32_t n = 0; meta->row_ready && n < piece->vectors; n++) {
         int64_t row = meta->row_ready[piece->first + n];
         ready = row > ready ? row : ready;
     }
-    return ready - j->from_cycles;
+    return ready + from->chip->mem_read_cycles + way - j->from_cycles;
 }
 
+/* By the way on which its last vector arrives first. What holds one piece up at the sender will
+ * hold up the next one, too. */
 static void send_piece(struct journey *j, struct piece piece)
 {
     if (piece.vectors <= 0)
         return;
-    int64_t ready = ready_cycle(j, &piece), from = ready > j->latest ? ready : j->latest;
-    piece.way = route_choose(&j->net, &j->ends, &j->route, from, piece.vectors).way;
+    int64_t ready = ready_cycle(j, &piece), from = ready > j->held_up ? ready : j->held_up;
+    struct route_choice choice = route_choose(&j->net, &j->ends, &j->route, from, piece.vectors);
+    piece.way = choice.way;
     emit_piece(j, &piece);
-    place_piece(j, &piece);
+    int64_t departure = place_piece(j, &piece);
+    j->held_up = departure > choice.departure ? departure : j->held_up;
 }
 
 static void send_token(struct journey *j)
@@ -358,7 +367,7 @@ static void send_rows(struct journey *j, int32_t number, int32_t from, int32_t t
 {
     const struct shape *s = &j->t->shape[j->request->phase];
     int32_t tile_rows = shape_tile_rows(s->hidden_tiles, SHAPE_QUADS);
-    int32_t count = j->request->phase == PARTITION_PREFILL ? tile_rows : 1;
+    int32_t count = j->whole ? tile_rows : 1;
     for (int32_t first = 0; first < tile_rows; first += count)
         send_tile_rows(j, (struct piece){.buffer = {from, to}}, number, first, count);
 }
@@ -384,35 +393,54 @@ static void send_all(struct journey *j)
 
 static struct route_net net_of(const struct lpu_topology *topology, const struct lpu_chip *chip)
 {
-    int64_t slot = machine_link_slot_cycles(chip);
     return (struct route_net){.topology = topology,
-                              .links = timetable_create(topology->chips * topology->links, slot),
-                              .slot_cycles = slot,
+                              .slot_cycles = machine_link_slot_cycles(chip),
                               .pass_cycles = chip->c2c_hop_cycles + chip->c2c_receive_cycles};
+}
+
+static void build(struct journey *j, struct transfer *transfer, bool whole)
+{
+    *transfer = (struct transfer){0};
+    j->transfer = transfer;
+    j->whole = whole;
+    j->held_up = -j->from_cycles;
+    j->net.links = timetable_create(j->topology->chips * j->topology->links, j->net.slot_cycles);
+    send_all(j);
+    timetable_release(j->net.links);
+    for (size_t n = 0; n < transfer->parts; n++) {
+        int64_t end = transfer->part[n].block.end;
+        transfer->length = end > transfer->length ? end : transfer->length;
+    }
+}
+
+/* Few large pieces have ways of their own, many small ones leave early. */
+static void keep_shorter(struct journey *j, struct transfer *transfer)
+{
+    struct transfer other;
+    build(j, &other, true);
+    struct transfer longer = other.length < transfer->length ? *transfer : other;
+    *transfer = other.length < transfer->length ? other : *transfer;
+    transfer_release(&longer);
 }
 
 bool transfer_build(struct transfer *transfer, const struct templates *templates,
                     const struct lpu_topology *topology, const struct transfer_request *request)
 {
-    *transfer = (struct transfer){0};
-    struct journey j = {.transfer = transfer,
-                        .t = templates,
+    struct journey j = {.t = templates,
                         .topology = topology,
                         .request = request,
                         .net = net_of(topology, templates->shape[0].chip)};
+    *transfer = (struct transfer){0};
     j.ends = (struct route_request){request->from_first, group_of(&j), request->to_first,
                                     group_of(&j), request->straight};
     j.from_cycles = stages_unit_length(templates, request->phase, request->from);
-    j.latest = -j.from_cycles;
     j.route = route_find(&j.net, &j.ends);
-    if (j.route.ways)
-        send_all(&j);
-    timetable_release(j.net.links);
-    for (size_t n = 0; n < transfer->parts; n++) {
-        int64_t end = transfer->part[n].block.end;
-        transfer->length = end > transfer->length ? end : transfer->length;
-    }
-    return j.route.ways > 0;
+    if (!j.route.ways)
+        return false;
+    build(&j, transfer, false);
+    if (!is_token(&j) && templates->shape[request->phase].rows > 1)
+        keep_shorter(&j, transfer);
+    return true;
 }
 
 void transfer_release(struct transfer *transfer)

@@ -42,16 +42,36 @@ static const char *const limit_label[] = {"install", "compute", "vxm",  "sxm",
 static const char *const dtype_label[] = {"int8", "fp16", "fp32", "int32", "key", NULL};
 
 /* In the order of enum gpu_op and enum gpu_bound, with gpu_op_name's and gpu_bound_name's names. */
-static const char *const gpu_op_label[] = {
-    "embed",        "norm",     "qkv",     "rope_kv", "attention", "o",
-    "gate_up",      "activate", "down",    "router",  "choose",    "experts_gate_up",
-    "experts_down", "combine",  "head",    "sample",  "quantize",  "all_reduce",
-    "all_gather",   "send",     "receive", NULL};
+static const char *const gpu_op_label[] = {"embed",
+                                           "norm",
+                                           "qkv",
+                                           "rope_kv",
+                                           "attention",
+                                           "o",
+                                           "gate_up",
+                                           "activate",
+                                           "down",
+                                           "router",
+                                           "choose",
+                                           "experts_gate_up",
+                                           "experts_down",
+                                           "combine",
+                                           "head",
+                                           "sample",
+                                           "quantize",
+                                           "all_reduce",
+                                           "all_gather",
+                                           "send",
+                                           "receive",
+                                           "reduce_scatter",
+                                           "all_to_all",
+                                           "broadcast",
+                                           NULL};
 static const char *const gpu_bound_label[] = {"tensor", "hbm", "l2", "latency", "launch", NULL};
 
 /* In the order of enum gpu_decision, with gpu_decision_name's names. */
 static const char *const gpu_decision_label[] = {
-    "launches",     "block dispatches",  "waves",   "L2 hits", "L2 misses",
+    "launches",     "block dispatches",  "waves",   "warp picks", "L2 hits", "L2 misses",
     "arbitrations", "collective chunks", "batches", NULL};
 
 static const struct record_column model_ops[] = {

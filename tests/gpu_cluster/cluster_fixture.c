@@ -60,6 +60,18 @@ static struct gpu_chip h100(void)
         .attention_tile_cycles = 5000,
         .transpose_per_cycle = 10,
         .softmax_per_cycle = 11,
+        .collectives = {.generation = GPU_GENERATION_HOPPER,
+                        .channels = 24,
+                        .nvls_channels = 16,
+                        .ring_bytes_per_s = 360e9,
+                        .ll = {4000 * ns, 400 * ns, 20e9, 0.8},
+                        .ll128 = {9000 * ns, 1000 * ns, 20e9, 0.8},
+                        .simple = {9000 * ns, 1500 * ns, 30e9, 0.8},
+                        .nvls = {15000 * ns, 1000 * ns, 50e9, 0.8},
+                        .direct = {5000 * ns, 1000 * ns, 20e9, 0.8},
+                        .shot = {2500 * ns, 300 * ns, 20e9, 0.8},
+                        .warp_ps = 50 * ns,
+                        .shot_limit_bytes = 8 << 20},
     };
 }
 
@@ -73,12 +85,11 @@ static struct gpu_cluster_spec two_nodes(void)
         .nic_bytes_per_s = INT64_C(50000000000),
         .nic_latency_ps = 900 * ns,
         .switch_latency_ps = 130 * ns,
+        .line_post_ps = 1000 * ns,
+        .slice_post_ps = 5000 * ns,
         .oversubscription = 2,
         .leaf_ports = 4,
-        .collective_chunk_bytes = 512 << 10,
-        .collective_base_ps = 6600 * ns,
-        .collective_step_ps = 100 * ns,
-        .collective_channels = 24,
+        .all_reduce = GPU_ALL_REDUCE_NCCL,
         .captured_graph = true,
         .tensor_parallel = 8,
         .pipeline_parallel = 1,
@@ -117,17 +128,17 @@ struct gpu_job fixture_job(void)
     return job;
 }
 
-static struct gpu_plan ring_plan(const struct gpu_job *job, int32_t gpus, int64_t bytes)
+static struct gpu_plan ring_plan(int32_t gpus, int64_t bytes, int64_t slice_bytes)
 {
     struct gpu_plan plan = {.stages = 1, .tensor = gpus, .prompt_steps = 0, .steps = 1};
     plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
-    struct gpu_plan_op reduce = {.action = GPU_ACTION_RING,
-                                 .op = GPU_OP_ALL_REDUCE,
-                                 .layer = 0,
-                                 .bytes = bytes,
-                                 .ring_steps = 2 * (gpus - 1)};
+    struct gpu_plan_op reduce = {
+        .action = GPU_ACTION_COLLECTIVE,
+        .op = GPU_OP_ALL_REDUCE,
+        .layer = 0,
+        .call = gpu_call_plain_ring(GPU_OP_ALL_REDUCE, gpus, bytes, slice_bytes)};
     gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], reduce);
-    gpu_plan_bound(&plan, job);
+    gpu_plan_bound(&plan);
     return plan;
 }
 
@@ -136,11 +147,9 @@ struct gpu_world *fixture_ring(int32_t gpus, int64_t bytes, int64_t chunk_bytes,
 {
     struct gpu_job job = {.workload.decode_tokens = 1,
                           .bucket.batch = 1,
-                          .cluster = {.captured_graph = true,
-                                      .collective_chunk_bytes = chunk_bytes,
-                                      .link_quantum_bytes = 1 << 16}};
+                          .cluster = {.captured_graph = true, .link_quantum_bytes = 1 << 16}};
     const int64_t wire_bytes_per_s = INT64_C(50000000000), latency_ps = 500 * ns;
-    return gpu_world_create_from(&job, ring_plan(&job, gpus, bytes),
+    return gpu_world_create_from(&job, ring_plan(gpus, bytes, chunk_bytes),
                                  gpu_topology_ring(gpus, wire_bytes_per_s, latency_ps), partition,
                                  partitions);
 }

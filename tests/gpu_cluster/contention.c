@@ -26,7 +26,7 @@ static void blocks_that_lost_their_sms_need_a_second_wave(void)
 {
     struct gpu_chip chip = fixture_job().chip;
     struct gpu_taken taken = gpu_taken_by_collective(24, nvlink);
-    struct gpu_kernel kernel = gpu_kernel_gemm(&chip, 128 * 12, 256 * 11, 16384, 2);
+    struct gpu_kernel kernel = gpu_kernel_gemm(&chip, 128 * 12, 256 * 11, 16384, GPU_NUMBER_BF16);
     CU_ASSERT_EQUAL_FATAL(kernel.blocks, 132);
     CU_ASSERT_DOUBLE_EQUAL(slowdown(&chip, &kernel, &taken), 1.95, 0.1);
 }
@@ -96,7 +96,8 @@ static void every_line_is_a_hit_or_a_miss(void)
 static void outcomes_scatter_around_the_mean_of_the_kernel(void)
 {
     struct gpu_job job = fixture_job();
-    struct gpu_kernel kernel = {.block_l2_bytes = 1 << 20, .block_hbm_bytes = 1 << 18};
+    struct gpu_kernel kernel = {
+        .block_l2_bytes = 1 << 20, .block_hbm_bytes = 1 << 18, .loop.step_bytes = 1 << 14};
     int64_t hits = 0, misses = 0;
     for (uint64_t i = 0; i < 4000; i++) {
         struct gpu_cache_outcome o = gpu_cache_wave(&job, &kernel, 10, 0, 0, i);

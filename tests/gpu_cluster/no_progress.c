@@ -17,7 +17,7 @@ static struct gpu_world *two_stages(struct gpu_plan_op first, struct gpu_plan_op
     plan.step = base_alloc(2 * GPU_SHAPES, sizeof *plan.step);
     gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], first);
     gpu_plan_append(&plan.step[GPU_SHAPES + GPU_SHAPE_DECODE], second);
-    gpu_plan_bound(&plan, &job);
+    gpu_plan_bound(&plan);
     return gpu_world_create_from(&job, plan, gpu_topology_ring(2, 1000000000, 1000), 0, 1);
 }
 

@@ -105,7 +105,29 @@ static void another_seed_gives_another_run(void)
     CU_ASSERT_NOT_EQUAL(digest_of(&job, 1), first);
 }
 
-TEST_MAIN("partitions", TEST(tensor_parallel_over_leaves_and_spines),
+/* Within a factor of four: it decides how many ranks take part, and nothing else. */
+static void the_events_of_a_window_are_about_as_many_as_estimated(void)
+{
+    static const int32_t group[] = {2, 8};
+    for (size_t i = 0; i < sizeof group / sizeof group[0]; i++) {
+        struct gpu_job job = fixture_job();
+        job.cluster.nodes = 1;
+        job.cluster.gpus_per_node = group[i];
+        job.cluster.tensor_parallel = group[i];
+        struct gpu_world *world[2] = {gpu_world_create(&job, 0, 2), gpu_world_create(&job, 1, 2)};
+        int64_t windows = fixture_run(world, 2);
+        int64_t events =
+            engine_events(gpu_world_engine(world[0])) + engine_events(gpu_world_engine(world[1]));
+        int64_t estimate = gpu_job_window_events(&job);
+        CU_ASSERT_TRUE(events < 4 * estimate * windows);
+        CU_ASSERT_TRUE(4 * events > estimate * windows);
+        gpu_world_free(world[0]);
+        gpu_world_free(world[1]);
+    }
+}
+
+TEST_MAIN("partitions", TEST(the_events_of_a_window_are_about_as_many_as_estimated),
+          TEST(tensor_parallel_over_leaves_and_spines),
           TEST(tensor_parallel_on_one_leaf_without_neighbour),
           TEST(pipeline_and_tensor_parallel_with_chunks_and_stragglers),
           TEST(eager_launches_on_fewer_gpus_than_there_are), TEST(without_any_jitter),

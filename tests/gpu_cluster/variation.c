@@ -69,11 +69,14 @@ static void a_source_alone_varies_and_frozen_does_not(void)
     }
 }
 
+/* One node: across two, who comes first at a NIC depends on how the step before ended. */
 static void a_growing_context_makes_steps_longer(void)
 {
     struct gpu_job job = long_job(ALL & ~(1U << GPU_SOURCE_CONTEXT));
     job.workload.prompt_tokens = job.bucket.prefill_chunk = 1020;
     job.bucket.batch = 256;
+    job.cluster.nodes = 1;
+    job.cluster.gpus_per_node = 8;
     CU_ASSERT_TRUE(range_ps(&job) > 0);
     job.frozen = ALL;
     CU_ASSERT_EQUAL(range_ps(&job), 0);

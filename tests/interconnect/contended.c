@@ -6,7 +6,7 @@
 #include "test.h"
 
 /* 1 byte a picosecond: bytes and times are the same numbers. */
-static const struct wire wire = {0, 1, 50, INT64_C(1000000000000)};
+static const struct wire wire = {0, 1, 50, INT64_C(1000000000000), 0};
 
 struct script {
     const int64_t (*message)[2]; /* arrival, bytes */

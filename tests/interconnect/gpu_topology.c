@@ -105,6 +105,40 @@ static void endpoints_have_names(void)
     gpu_topology_release(&t);
 }
 
+/* 4 nodes of 8 on leaves of 2 ports: 8 rails of 2 leaves each. */
+static void a_rail_joins_one_place_of_several_nodes(void)
+{
+    struct gpu_cluster_spec spec = cluster(4, 2, 1);
+    spec.rail_optimised = true;
+    struct gpu_topology t = gpu_topology_fat_tree(&spec);
+    CU_ASSERT_EQUAL(t.leaves, 16);
+    CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 8 + 3).links, 2);
+    CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 8 + 4).links, 4);
+    CU_ASSERT_EQUAL(gpu_topology_path(&t, 3, 16 + 3).links, 4);
+    CU_ASSERT_EQUAL(gpu_topology_path(&t, 4, 16 + 3).links, 4);
+    for (int32_t to = 8; to < t.gpus; to++) {
+        struct gpu_path path = gpu_topology_path(&t, 3, to);
+        for (int32_t i = 0; i + 1 < path.links; i++)
+            CU_ASSERT_EQUAL(t.wires.wire[path.link[i]].to, t.wires.wire[path.link[i + 1]].from);
+    }
+    gpu_topology_release(&t);
+}
+
+static void ports_of_a_degraded_gpu_are_slow(void)
+{
+    struct gpu_cluster_spec spec = cluster(2, 32, 1);
+    spec.degraded_gpu = 5;
+    spec.degraded_share = 0.25;
+    struct gpu_topology t = gpu_topology_fat_tree(&spec);
+    for (int32_t i = 0; i < 4 * t.gpus; i++) {
+        bool nvlink = i < 2 * t.gpus;
+        int64_t rate = nvlink ? spec.nvlink_bytes_per_s : spec.nic_bytes_per_s;
+        CU_ASSERT_EQUAL(t.wires.wire[i].bytes_per_s, i % t.gpus == 5 ? rate / 4 : rate);
+    }
+    gpu_topology_release(&t);
+}
+
 TEST_MAIN("gpu topology", TEST(leaves_and_spines_follow_from_ports_and_oversubscription),
           TEST(every_pair_has_a_path_through_switches), TEST(all_links_up_are_used),
-          TEST(a_ring_joins_neighbours_only), TEST(endpoints_have_names))
+          TEST(a_ring_joins_neighbours_only), TEST(endpoints_have_names),
+          TEST(a_rail_joins_one_place_of_several_nodes), TEST(ports_of_a_degraded_gpu_are_slow))

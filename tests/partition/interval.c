@@ -70,6 +70,42 @@ static void decode_steps_closer_than_the_interval_are_found(void)
     rack_release(&rack);
 }
 
+/* Twelve steps of a kind on three seats of two sequences, `interval` apart. */
+static int64_t violations_of_batches(struct rack *rack, enum partition_phase kind, int64_t interval)
+{
+    struct rack_start start[12] = {{0}};
+    for (int32_t n = 0; n < 12; n++)
+        start[n] = (struct rack_start){
+            .cycle = n * interval, .phase = kind, .cache = n % 3 * 2, .position = n / 3};
+    return rack_overlap_violations(rack, start, 12);
+}
+
+static void batches_and_buckets_have_intervals_that_are_exact(void)
+{
+    static const struct rack_case crowded = {.name = "batches and buckets",
+                                             .stages = 2,
+                                             .group = 2,
+                                             .prompt = 65,
+                                             .seats = 3,
+                                             .batch = 2,
+                                             .rung = {64, 128}};
+    struct rack rack;
+    rack_compile(&rack, &crowded);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
+    rack_start(&rack);
+    struct interval_found f = interval_of(plan_interval(rack.plan));
+    for (enum partition_phase kind = 0; kind < PARTITION_PHASES; kind++) {
+        if (kind == PARTITION_PREFILL || !f.cycles[kind])
+            continue;
+        CU_ASSERT_EQUAL(violations_of_batches(&rack, kind, f.cycles[kind]), 0);
+        CU_ASSERT_TRUE(violations_of_batches(&rack, kind, f.cycles[kind] - 1) > 0);
+        CU_ASSERT_TRUE(f.mixed_cycles >= f.cycles[kind]);
+    }
+    CU_ASSERT_TRUE(f.cycles[PARTITION_RUNG] < f.cycles[PARTITION_RUNG + 1]);
+    CU_ASSERT_TRUE(f.cycles[PARTITION_RUNG + 1] < f.cycles[PARTITION_DECODE]);
+    rack_release(&rack);
+}
+
 /* Two steps at nearly the same time break what one machine can do for one step only. */
 static void steps_upon_each_other_break_many_rules(void)
 {
@@ -160,6 +196,7 @@ static void a_step_that_needs_the_one_before_it_is_found_too_early(void)
 TEST_MAIN("interval", TEST(the_interval_is_between_the_busiest_unit_and_a_step),
           TEST(decode_steps_an_interval_apart_keep_every_promise),
           TEST(decode_steps_closer_than_the_interval_are_found),
+          TEST(batches_and_buckets_have_intervals_that_are_exact),
           TEST(steps_upon_each_other_break_many_rules), TEST(allowed_distances_keep_every_promise),
           TEST(passes_of_one_prompt_follow_each_other), TEST(two_sequences_in_one_cache_are_found),
           TEST(a_step_that_needs_the_one_before_it_is_found_too_early))

@@ -11,6 +11,8 @@ import numpy
 from program import SEAL, SMALL, must, run, seal
 
 MUTANTS = 40
+FLIGHT = ["--set", "lpu.seats=0", "--set", "bucket.batch=2", "--set", "lpu.pipeline_stages=2", "--set",
+          "bucket.max_sequence=128,256"]
 EVIL = [0, -1, 1, 2, 255, 4096, 2**20, 2**30, 2**31 - 1, -2**31, 2**40, 2**63 - 1, -2**63]
 
 
@@ -45,10 +47,11 @@ def mutate(path, draw):
 
 draw, outcomes = random.Random(2026), collections.Counter()
 with tempfile.TemporaryDirectory() as scratch:
-    x, y = pathlib.Path(scratch) / "x.lpu", pathlib.Path(scratch) / "y.lpu"
+    x, y, z = (pathlib.Path(scratch) / name for name in ("x.lpu", "y.lpu", "z.lpu"))
     must("compile", SMALL, "-o", x, "--quiet")
+    must("compile", SMALL, "-o", z, "--quiet", *FLIGHT)
     for number in range(MUTANTS):
-        y.write_bytes(x.read_bytes())
+        y.write_bytes((z if number % 2 else x).read_bytes())
         what = mutate(y, draw)
         seal(y)
         words = draw.choice([["verify", y], ["show", y], ["diff", x, y], ["run", y, "--mode=lpu", "--quiet"]])

@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as scratch:
     must(SMALL, "--quiet", f"--out={alone}", "--seed=2")
     assert differs(path[1], alone, "--exclude-path", "/run"), "the seed makes no difference"
     compare(scratch, "--mode=gpu", "--set", "gpu.partitions=8", "--set", "gpu.cluster.gpus_per_node=8",
-            "--set", "gpu.tensor_parallel=8", "--set", "gpu.neighbour=true")
+            "--set", "gpu.tensor_parallel=8", "--set", "gpu.neighbour=true", "--set", "workload.decode_tokens=4")
     compare(scratch, "--set", "gpu.neighbour=true", "--set", "gpu.repeats=3", "--set", "lpu.execute_steps=3")
     compare(scratch, "--mode=lpu", "--set", "lpu.seats=3", "--set", "workload.sequences=5",
             "--set", "lpu.pipeline_stages=2", "--set", "lpu.execute_steps=2")
