@@ -432,7 +432,13 @@ static bool lone_group_read(const char *group, const char *file, const char *con
     size_t faults_before = report->count;
     *scenario = (struct scenario){.sources = config_sources_new()};
     struct reader reader = {scenario, scenario->sources, report, 0};
-    reference_read(&reader, group, file, &set);
+    if (access(file, R_OK) == 0) {
+        file_read(&reader, file, group);
+    } else {
+        base_report_add(report, NULL, 0, "%s is not there: a description of %s is wanted", file,
+                        group);
+        mark_unread(&reader, group);
+    }
     for (size_t i = 0; i < count; i++)
         override_read(&reader, override[i], &set);
     defaults_take(&reader);
