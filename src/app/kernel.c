@@ -172,7 +172,7 @@ static struct app_kernel_question question_read(int argc, char **argv, struct ba
         base_report_add(report, NULL, 0, "kernel: a GPU is wanted: --gpu h100-sxm");
     if (!q.help && !q.subject && base_report_is_clean(report))
         base_report_add(report, NULL, 0,
-                        "kernel: what is wanted? --gemm m,n,k, --attention, --moe or --stream; see "
+                        "kernel: what is wanted? --gemm m,n,k, --attention, --moe, ...; see "
                         "kernel --help");
     return q;
 }
