@@ -318,7 +318,7 @@ static void say_slow(const struct gpu_job *job, const struct model *busy)
     slow.cluster.slow_factor = work.cluster.slow_factor = 2.5;
     say("one GPU of 8 slower by 2.5: a step of kernels", "2 times as long", "%.2f times",
         prompt_ps(&work) / prompt);
-    say("  a decode step, half of it host and links", "", "%.2f times", step_ps(&slow) / step);
+    say("  a decode step", "", "%.2f times", step_ps(&slow) / step);
 }
 
 static void say_spread(const struct gpu_job *job)

@@ -32,7 +32,7 @@ struct gpu_sm_loop {
 struct gpu_sm_time {
     int64_t fill_cycles, end_cycles;
     double step_cycles;
-    int64_t picks; /* that schedulers make: a group and its next instruction */
+    int64_t picks; /* that schedulers make: a group and what it does next, counted as they go */
 };
 
 /* Steps beyond the first few dozen are the steady state's. Loops that were asked for before are

@@ -81,7 +81,7 @@ static void a_long_loop_is_fill_and_steps(void)
     CU_ASSERT_EQUAL(one.fill_cycles, 600 + 16 + 10);
     CU_ASSERT_EQUAL(one.end_cycles, one.fill_cycles + 1000);
     CU_ASSERT_EQUAL(many.end_cycles, one.fill_cycles + 1000 * 1000);
-    CU_ASSERT_EQUAL(many.picks, 2 * 2000); /* two groups, issue and matrix instruction */
+    CU_ASSERT_EQUAL(many.picks, 1000 * 2 * 2); /* steps, groups; issue and matrix instruction */
     double half = (double)gpu_sm_loop_run(&loop, 1.5).end_cycles;
     CU_ASSERT_DOUBLE_EQUAL(half, (double)one.end_cycles + 500, 1);
 }
