@@ -5,11 +5,18 @@
 #include <string.h>
 
 extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
-    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer;
+    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer, kind_mlp;
 
 const struct kind *const kinds[] = {
-    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe,
-    &kind_nccl, &kind_engine_all_reduce, &kind_nccl_tests,       &kind_transfer,
+    &kind_gemm,
+    &kind_attention_prefill,
+    &kind_attention_decode,
+    &kind_moe,
+    &kind_nccl,
+    &kind_engine_all_reduce,
+    &kind_nccl_tests,
+    &kind_transfer,
+    &kind_mlp,
     NULL,
 };
 
