@@ -46,7 +46,8 @@ const char *collective_predict(const struct row *row, const char *machine, enum 
     struct gpu_question question = {
         .op = op, .ranks = ranks, .bytes = bytes, .wish.all_reduce = all_reduce};
     char *why;
-    bool possible = gpu_call_is_possible(&cluster, &question.wish, op, ranks, bytes, &why);
+    bool possible =
+        gpu_call_is_possible(row->chip, &cluster, &question.wish, op, ranks, bytes, &why);
     base_free(why);
     if (!possible)
         return "members, bytes or nodes that no call has";

@@ -19,22 +19,25 @@ static const struct engine_kind engines[] = {
      .step_ps = 1000 * US,   /* [f] */
      .sequence_ps = 35 * US, /* [f] */
      .memory_share = 0.90,
-     .activation_bytes = 4 * GB},
+     .activation_bytes = 4 * GB,
+     .rest_share = 1},
     {.name = "vllm", /* schedules between steps */
      .splits_prompts = true,
      .captures = true,
      .step_ps = 1600 * US,   /* [f] */
      .sequence_ps = 50 * US, /* [f] */
      .memory_share = 0.90,
-     .activation_bytes = 4 * GB},
+     .activation_bytes = 4 * GB,
+     .rest_share = 1},
     {.name = "trtllm",
      .splits_prompts = true, /* [f] */
      .captures = true,
      .narrow_cache = true,
      .step_ps = 800 * US,   /* [f] */
      .sequence_ps = 5 * US, /* [f] */
-     .memory_share = 0.90,
-     .activation_bytes = 9 * GB}, /* 5 GB: fp32 logits of 8,192 rows */
+     .memory_share = 1.00,
+     .activation_bytes = 9 * GB,
+     .rest_share = 0.90}, /* 5 GB: fp32 logits of 8,192 rows */
     {.name = "sglang",
      .prompts_first = true,
      .splits_prompts = true,
@@ -42,14 +45,16 @@ static const struct engine_kind engines[] = {
      .step_ps = 900 * US,    /* [f] */
      .sequence_ps = 30 * US, /* [f] */
      .memory_share = 0.79,   /* [f] */
-     .activation_bytes = 0},
+     .activation_bytes = 0,
+     .rest_share = 1},
     {.name = "splitwise", /* vLLM of 2023: everything launched eagerly, prompts whole and alone */
      .prompts_first = true,
      .step_ps = 300 * US,     /* [f] */
      .sequence_ps = 250 * US, /* [f] */
      .eager_gap_ps = 49 * US, /* [f] */
      .memory_share = 0.90,
-     .activation_bytes = 4 * GB},
+     .activation_bytes = 4 * GB,
+     .rest_share = 1},
 };
 
 /* "0.12.0" -> 12; a version that is not stated is the latest. */
@@ -87,7 +92,8 @@ int64_t engine_kind_positions(const struct engine_kind *engine, const struct gpu
     int64_t weights = gpu_job_bytes_per_gpu(&empty);
     double free_bytes = (double)job->chip.hbm_bytes * engine->memory_share -
                         (double)(weights + engine->activation_bytes);
-    return (int64_t)(free_bytes / (double)(gpu_job_bytes_per_gpu(&one) - weights));
+    return (int64_t)(engine->rest_share * free_bytes /
+                     (double)(gpu_job_bytes_per_gpu(&one) - weights));
 }
 
 int64_t engine_kind_budget(const struct gpu_chip *chip)

@@ -16,6 +16,7 @@ struct engine_kind {
     int64_t step_ps, sequence_ps, eager_gap_ps;
     double memory_share;      /* of the GPU's memory: weights, activations and KV cache */
     int64_t activation_bytes; /* of that, activations and buffers */
+    double rest_share;        /* of what these and the weights leave: KV cache */
 };
 
 /* NULL where no engine has the name. A version that is not stated is the latest. */

@@ -32,9 +32,9 @@ static bool is_of(const struct row *row, const char *library)
 }
 
 /* Block-scaled products are not captured in a graph in these tables: the host issues op by op, and
- * the call takes what it takes the host where kernels are shorter. In ops of the eager mode, from
- * rows for the fit: few rows, rows that scales need no padding for, others, and shapes that the
- * library refuses and a slower one takes. */
+ * the call takes what it takes the host where kernels are shorter. In ops of the eager mode, read
+ * off all rows of an H100: few rows, rows that scales need no padding for, others, and shapes that
+ * the library refuses and a slower one takes. */
 static double host_ops(int64_t m, int64_t n, int64_t k)
 {
     if (n % 64 != 0 || k % 128 != 0)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
-    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer, kind_serving,
+    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer, kind_mlp, kind_serving,
     kind_serving_batch;
 
 const struct kind *const kinds[] = {
@@ -17,6 +17,7 @@ const struct kind *const kinds[] = {
     &kind_engine_all_reduce,
     &kind_nccl_tests,
     &kind_transfer,
+    &kind_mlp,
     &kind_serving,
     &kind_serving_batch,
     NULL,

@@ -2,6 +2,7 @@
 /* Tables of mixtures of experts: sorting by expert, gate and up, activation, down and sum as one
  * call on the busiest GPU; times in milliseconds. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,35 +20,67 @@ struct call {
     enum gpu_number number;                /* of the experts' operands */
 };
 
-/* Popularity of an expert by a power law between 1 and 80 % of the tokens, as the benchmark draws
- * it; by place in the order of experts, each quantile once. */
-static double popularity(const struct call *call, int64_t expert)
+/* Popularity of an expert, as the benchmark draws it: by a power law between 1 and 80 % of the
+ * tokens, or where choices are fewer than experts between 0.01 and 2. Experts that are all on one
+ * GPU take each quantile once. */
+static double popularity(const struct call *call, int64_t expert, uint64_t draw)
 {
-    double most = fmax(2, 0.8 * (double)call->tokens), power = 1 - call->skew;
-    double u =
-        base_random_uniform(1, BASE_RANDOM_EXPERT, (uint64_t)call->experts, (uint64_t)expert);
-    return call->skew > 0 ? pow((pow(most, power) - 1) * u + 1, 1 / power) : 1;
+    bool many = call->tokens * call->chosen > call->experts;
+    double least = many ? 1 : 0.01, most = many ? 0.8 * (double)call->tokens : 2;
+    double power = 1 - call->skew, low = pow(least, power), high = pow(fmax(2, most), power);
+    double u = call->gpus > 1 ? base_random_uniform(draw, BASE_RANDOM_EXPERT,
+                                                    (uint64_t)call->experts, (uint64_t)expert)
+                              : ((double)expert + 0.5) / (double)call->experts;
+    return call->skew > 0 ? pow((high - low) * u + low, 1 / power) : 1;
 }
 
-/* Tokens of each expert: shares of all choices, none more than the tokens there are; what rounding
- * leaves goes to the most popular. */
-static void rows_draw(const struct call *call, int32_t *rows)
+/* An expert's place among all, by its rows. */
+struct place {
+    int32_t rows;
+    int64_t expert;
+};
+
+static int most_first(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    if (x->rows != y->rows)
+        return x->rows < y->rows ? 1 : -1;
+    return (x->expert > y->expert) - (x->expert < y->expert);
+}
+
+/* Settles what rounding has left as the benchmark does: gives one to each, those with most rows
+ * first, or takes one from each, those with fewest first, as long as there is room. */
+static void rows_settle(const struct call *call, int32_t *rows, int64_t left)
+{
+    struct place *place = base_alloc((size_t)call->experts, sizeof *place);
+    for (int64_t e = 0; e < call->experts; e++)
+        place[e] = (struct place){rows[e], e};
+    qsort(place, (size_t)call->experts, sizeof *place, most_first);
+    for (int64_t i = 0; left != 0; i = (i + 1) % call->experts) {
+        bool gives = left > 0;
+        int32_t *now = &rows[place[gives ? i : call->experts - 1 - i].expert];
+        if (gives ? *now < call->tokens : *now > 0) {
+            *now += gives ? 1 : -1;
+            left -= gives ? 1 : -1;
+        }
+    }
+    base_free(place);
+}
+
+/* Tokens of each expert: rounded shares of all choices, none more than the tokens there are. */
+static void rows_draw(const struct call *call, uint64_t draw, int32_t *rows)
 {
     double sum = 0;
     int64_t left = call->tokens * call->chosen;
     for (int64_t e = 0; e < call->experts; e++)
-        sum += popularity(call, e);
+        sum += popularity(call, e, draw);
     double scale = (double)left / sum;
     for (int64_t e = 0; e < call->experts; e++) {
-        double share = fmin(round(popularity(call, e) * scale), (double)call->tokens);
-        rows[e] = (int32_t)fmin(share, (double)left);
+        double share = round(popularity(call, e, draw) * scale);
+        rows[e] = (int32_t)fmin(share, (double)call->tokens);
         left -= rows[e];
     }
-    for (int64_t e = 0; left > 0; e = (e + 1) % call->experts)
-        if (rows[e] < call->tokens) {
-            rows[e]++;
-            left--;
-        }
+    rows_settle(call, rows, left);
 }
 
 /* Moves the experts of the busiest GPU to the front. */
@@ -66,10 +99,10 @@ static void busiest_first(const struct call *call, int32_t *rows)
 
 /* Products of the experts and the streams beside them, which handle rows of experts elsewhere too;
  * operands of 8 bits are made so by two more. */
-static double call_s(const struct gpu_chip *chip, const struct call *call)
+static double draw_s(const struct gpu_chip *chip, const struct call *call, uint64_t draw)
 {
     int32_t *rows = base_alloc((size_t)call->experts, sizeof *rows);
-    rows_draw(call, rows);
+    rows_draw(call, draw, rows);
     busiest_first(call, rows);
     double choices = (double)(call->tokens * call->chosen), tokens = (double)call->tokens;
     struct gpu_experts up = {call->tokens, call->experts / call->gpus,
@@ -95,6 +128,16 @@ static double call_s(const struct gpu_chip *chip, const struct call *call)
         ps += (double)gpu_kernel_ps(chip, &narrow[i], chip->sms);
     base_free(rows);
     return ps / 1e12;
+}
+
+/* Mean of some draws where a draw decides which GPU is busiest. */
+static double call_s(const struct gpu_chip *chip, const struct call *call)
+{
+    uint64_t draws = call->gpus > 1 ? 4 : 1;
+    double sum = 0;
+    for (uint64_t draw = 0; draw < draws; draw++)
+        sum += draw_s(chip, call, draw);
+    return sum / (double)draws;
 }
 
 static double skew_of(const char *distribution)

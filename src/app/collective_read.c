@@ -177,7 +177,8 @@ static void descriptions_read(struct app_collective *asked, struct base_report *
     asked->question.wish = gpu_call_wish_of(&asked->cluster);
     char *why;
     const struct gpu_question *q = &asked->question;
-    if (!gpu_call_is_possible(&asked->cluster, &q->wish, q->op, q->ranks, q->bytes, &why))
+    if (!gpu_call_is_possible(&asked->chip, &asked->cluster, &q->wish, q->op, q->ranks, q->bytes,
+                              &why))
         base_report_add(report, NULL, 0, "%s", why);
     base_free(why);
 }

@@ -17,24 +17,19 @@
 static const char *const folders[] = {"configs/gpus", "../../configs/gpus",
                                       "../share/lpusim-mp/configs/gpus"};
 
-static void help_print(void)
+/* "--gemm m,n,k", and what it is; numbers that may be left out in brackets. */
+static void subject_print(const struct app_kernel_subject *s)
 {
-    puts("usage: lpusim-mp kernel --gpu NAME --SUBJECT NUMBERS [OPTION]...\n\n"
-         "Says what a serving engine would launch on one GPU, and where its time goes: the tile\n"
-         "that the library chooses, its grid in waves over the SMs, the main loop of an SM cycle "
-         "by\n"
-         "cycle, what hits L2, what crosses HBM, and which of them bounds the time. The cluster\n"
-         "simulation uses the same models (docs/gpu_model.md).\n\nsubjects");
-    for (const struct app_kernel_subject *s = app_kernel_subjects; s->name; s++) {
-        char text[96] = "";
-        for (size_t i = 0; s->field[i]; i++) {
-            size_t at = strlen(text);
-            bool optional = s->otherwise[i] >= 0;
-            snprintf(text + at, sizeof text - at, "%s%s%s%s", optional ? "[" : "", i ? "," : "",
-                     s->field[i], optional ? "]" : "");
-        }
-        printf("  --%s %s\n      %s\n", s->name, text, s->help);
+    printf("  --%s ", s->name);
+    for (size_t i = 0; s->field[i]; i++) {
+        bool optional = s->otherwise[i] >= 0;
+        printf("%s%s%s%s", optional ? "[" : "", i ? "," : "", s->field[i], optional ? "]" : "");
     }
+    printf("\n      %s\n", s->help);
+}
+
+static void options_print(void)
+{
     puts(
         "\noptions\n"
         "  --gpu NAME         a file of configs/gpus without .cfg (h100-sxm), or the path of one\n"
@@ -42,17 +37,26 @@ static void help_print(void)
         "  --kv TYPE          of the KV cache: bf16, fp8 (bf16)\n"
         "  --sms N            SMs that are free; others are a collective's or a neighbour's (all)\n"
         "  --set KEY=VALUE    another value of the description: gpu.chip.hbm_rate=\"4 TB/s\"\n"
-        "  --help             print this\n\n"
-        "examples\n"
-        "  lpusim-mp kernel --gpu h100-sxm --gemm 16,8192,8192           decode: HBM gives the "
-        "pace\n"
-        "  lpusim-mp kernel --gpu h100-sxm --gemm 4096,8192,8192         prefill: tensor cores do\n"
-        "  lpusim-mp kernel --gpu h100-sxm --attention 32,1,4096,32,8    one token for 32 "
-        "sequences\n"
-        "  lpusim-mp kernel --gpu a100-sxm --moe 64,4096,14336,8,2       Mixtral, 64 tokens\n"
-        "  lpusim-mp kernel --gpu h100-sxm --gemm 4096,4096,4096 --sms 108   beside a "
-        "collective\n\n"
-        "exit status: 0 done, 2 usage or description of the GPU");
+        "  --help             print this");
+}
+
+static void help_print(void)
+{
+    puts("usage: lpusim-mp kernel --gpu NAME --SUBJECT NUMBERS [OPTION]...\n\n"
+         "Says what a serving engine would launch on one GPU, and where its time goes: the tile\n"
+         "that the library chooses, its grid in waves over the SMs, the main loop of an SM cycle\n"
+         "by cycle, what hits L2, what crosses HBM, and which of them bounds the time. The\n"
+         "cluster simulation uses the same models (docs/gpu_model.md).\n\nsubjects");
+    for (const struct app_kernel_subject *s = app_kernel_subjects; s->name; s++)
+        subject_print(s);
+    options_print();
+    puts("\nexamples\n"
+         "  lpusim-mp kernel --gpu h100-sxm --gemm 16,8192,8192          decode: HBM's pace\n"
+         "  lpusim-mp kernel --gpu h100-sxm --gemm 4096,8192,8192        prefill: that of SMs\n"
+         "  lpusim-mp kernel --gpu h100-sxm --attention 32,1,4096,32,8   a token of 32 sequences\n"
+         "  lpusim-mp kernel --gpu a100-sxm --moe 64,4096,14336,8,2      Mixtral, 64 tokens\n"
+         "  lpusim-mp kernel --gpu h100-sxm --gemm 4096,4096,4096 --sms 108   beside a collective\n"
+         "\nexit status: 0 done, 2 usage or description of the GPU");
 }
 
 /* "m,n,k": what is wanted after --gemm. */
@@ -168,7 +172,7 @@ static struct app_kernel_question question_read(int argc, char **argv, struct ba
         base_report_add(report, NULL, 0, "kernel: a GPU is wanted: --gpu h100-sxm");
     if (!q.help && !q.subject && base_report_is_clean(report))
         base_report_add(report, NULL, 0,
-                        "kernel: what is wanted? --gemm m,n,k, --attention, --moe or --stream; see "
+                        "kernel: what is wanted? --gemm m,n,k, --attention, --moe, ...; see "
                         "kernel --help");
     return q;
 }

@@ -107,6 +107,33 @@ static int32_t stream_plan(const struct gpu_chip *chip, const struct app_kernel_
     return 1;
 }
 
+static int32_t norm_plan(const struct gpu_chip *chip, const struct app_kernel_question *q,
+                         struct app_kernel_launch *launch, struct base_report *report)
+{
+    (void)report;
+    launch[0] =
+        (struct app_kernel_launch){"norm", gpu_kernel_norm(chip, q->number[0], q->number[1]), 0};
+    return 1;
+}
+
+static int32_t rope_plan(const struct gpu_chip *chip, const struct app_kernel_question *q,
+                         struct app_kernel_launch *launch, struct base_report *report)
+{
+    (void)report;
+    launch[0] =
+        (struct app_kernel_launch){"RoPE", gpu_kernel_rope(chip, q->number[0], q->number[1]), 0};
+    return 1;
+}
+
+static int32_t activation_plan(const struct gpu_chip *chip, const struct app_kernel_question *q,
+                               struct app_kernel_launch *launch, struct base_report *report)
+{
+    (void)report;
+    launch[0] = (struct app_kernel_launch){
+        "activation", gpu_kernel_activate(chip, q->number[0], q->number[1]), 0};
+    return 1;
+}
+
 const struct app_kernel_subject app_kernel_subjects[] = {
     {"gemm",
      {"m", "n", "k", NULL},
@@ -123,10 +150,21 @@ const struct app_kernel_subject app_kernel_subjects[] = {
      {-1, -1, -1, -1, -1},
      "a mixture's layer, experts chosen evenly",
      moe_plan},
+    {"norm",
+     {"tokens", "hidden", NULL},
+     {-1, -1},
+     "RMS norm of hidden states, the residual added",
+     norm_plan},
+    {"rope",
+     {"tokens", "width", NULL},
+     {-1, -1},
+     "RoPE and the writing of keys and values; width: q, k and v together",
+     rope_plan},
+    {"activation", {"tokens", "width", NULL}, {-1, -1}, "silu(gate) times up", activation_plan},
     {"stream",
      {"bytes", NULL},
      {-1},
-     "norm, RoPE, activation, sampling: bytes read and written",
+     "copies, sums, sampling: bytes read and written",
      stream_plan},
     {NULL, {NULL}, {0}, NULL, NULL},
 };

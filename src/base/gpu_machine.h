@@ -127,6 +127,7 @@ struct gpu_cluster_spec {
     int64_t nic_bytes_per_s;    /* one NIC a GPU */
     int64_t nic_latency_ps;     /* GPU to leaf switch, NIC included */
     int64_t switch_latency_ps;  /* one switch hop */
+    int32_t nics_per_node;      /* that NCCL finds; 0: one a GPU */
     int64_t nic_message_ps;     /* a NIC's time for a message beside its bytes */
     /* The host's proxy posts what goes to another node: lines; slices of Simple, and all that is
      * longer than eager_bytes, which need an answer or a flush. eager_bytes 0: no limit. */

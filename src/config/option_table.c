@@ -282,6 +282,9 @@ const struct option option_table[] = {
         "rate down over rate up of a leaf switch"),
     ROW("gpu.cluster.leaf_ports", gpu_cluster.leaf_ports, COUNT, "1", "1024", REQUIRED,
         "NICs of a leaf switch"),
+    ROW("gpu.cluster.nics_per_node", gpu_cluster.nics_per_node, COUNT, "0", "256", "0",
+        "NICs that NCCL counts in a node: two channels each; 0: one a GPU. Rate and messages stay "
+        "those of a GPU's share"),
     ROW("gpu.cluster.nic_message", gpu_cluster.nic_message_ps, TIME, "0 ps", "1 ms", "0 ps",
         "time of a NIC for a message beside its bytes"),
     ROW("gpu.cluster.line_post", gpu_cluster.line_post_ps, TIME, "0 ps", "1 s", "1 us",

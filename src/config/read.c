@@ -424,15 +424,22 @@ bool config_scenario_restore(const char *file, const char *const *kept, size_t k
     return report->count == faults_before;
 }
 
-/* A scenario of one group alone. */
-static bool lone_group_read(const char *group, const char *file, const char *const *override,
-                            size_t count, struct scenario *scenario, struct base_report *report)
+/* A scenario of one group alone; `what` it describes. */
+static bool lone_group_read(const char *group, const char *what, const char *file,
+                            const char *const *override, size_t count, struct scenario *scenario,
+                            struct base_report *report)
 {
     const struct given set = {.origin = CONFIG_SET};
     size_t faults_before = report->count;
     *scenario = (struct scenario){.sources = config_sources_new()};
     struct reader reader = {scenario, scenario->sources, report, 0};
-    reference_read(&reader, group, file, &set);
+    if (access(file, R_OK) != 0) {
+        base_report_add(report, NULL, 0, "%s is not there: a description of %s is wanted", file,
+                        what);
+        mark_unread(&reader, group);
+    } else {
+        file_read(&reader, file, group);
+    }
     for (size_t i = 0; i < count; i++)
         override_read(&reader, override[i], &set);
     defaults_take(&reader);
@@ -446,7 +453,7 @@ bool config_gpu_chip_read(const char *file, const char *const *override, size_t 
                           struct gpu_chip *chip, struct base_report *report)
 {
     struct scenario scenario;
-    bool good = lone_group_read("gpu.chip", file, override, count, &scenario, report);
+    bool good = lone_group_read("gpu.chip", "a GPU", file, override, count, &scenario, report);
     *chip = scenario.gpu_chip;
     config_scenario_release(&scenario);
     return good;
@@ -456,7 +463,8 @@ bool config_gpu_cluster_read(const char *file, const char *const *override, size
                              struct gpu_cluster_spec *cluster, struct base_report *report)
 {
     struct scenario scenario;
-    bool good = lone_group_read("gpu.cluster", file, override, count, &scenario, report);
+    bool good =
+        lone_group_read("gpu.cluster", "a cluster", file, override, count, &scenario, report);
     *cluster = scenario.gpu_cluster;
     config_scenario_release(&scenario);
     return good;

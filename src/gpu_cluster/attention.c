@@ -189,6 +189,18 @@ static int64_t excess_ps(const struct gpu_chip *chip, const struct gpu_kernel *k
     return llround(steps * wave.time.step_cycles * 1e12 / (double)chip->clock_hz);
 }
 
+/* A grid of one wave takes as long as its longest tile; of a larger one the last tiles may be long.
+ */
+static void longest_wait(const struct gpu_chip *chip, struct gpu_kernel *kernel,
+                         const struct reach *reach)
+{
+    double split = kernel->split_k;
+    if (kernel->blocks < gpu_kernel_slots(kernel, chip->sms))
+        kernel->steps = fmax(1, reach->most / split);
+    else
+        kernel->wave_latency_ps = excess_ps(chip, kernel, (reach->most - reach->mean) / split);
+}
+
 static struct gpu_kernel kernel_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     struct cut cut = cut_of(chip, shape);
@@ -222,11 +234,7 @@ static struct gpu_kernel kernel_of(const struct gpu_chip *chip, const struct gpu
                     combine_ps(chip, rows, width, wanted),
     };
     kernel.block_l2_bytes = kernel.steps * kernel.loop.step_bytes;
-    if (kernel.blocks < gpu_kernel_slots(&kernel, chip->sms))
-        kernel.steps = fmax(1, reach.most / (double)split);
-    else
-        kernel.wave_latency_ps =
-            excess_ps(chip, &kernel, (reach.most - reach.mean) / (double)split);
+    longest_wait(chip, &kernel, &reach);
     return kernel;
 }
 

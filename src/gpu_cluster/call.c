@@ -73,6 +73,20 @@ static void choose_direct(struct gpu_call *call, const struct gpu_call_wish *wis
     call->protocol = wish->protocol ? (enum gpu_protocol)wish->protocol : call->protocol;
 }
 
+static bool is_known_pair(const struct gpu_call_wish *wish, enum gpu_op op)
+{
+    switch ((enum gpu_algorithm)wish->algorithm) {
+    case GPU_ALGORITHM_AUTO:
+        return true;
+    case GPU_ALGORITHM_RING:
+        return op != GPU_OP_ALL_TO_ALL && op != GPU_OP_SEND;
+    case GPU_ALGORITHM_DIRECT:
+        return op == GPU_OP_ALL_TO_ALL || op == GPU_OP_SEND;
+    default:
+        return op == GPU_OP_ALL_REDUCE;
+    }
+}
+
 static bool is_shot(unsigned algorithm)
 {
     return algorithm == GPU_ALGORITHM_ONE_SHOT || algorithm == GPU_ALGORITHM_TWO_SHOT;
@@ -158,44 +172,64 @@ struct gpu_call gpu_call_make(const struct gpu_chip *chip, const struct gpu_clus
     struct gpu_call call = {.op = op, .first = first, .ranks = ranks, .bytes = bytes};
     call.nodes = nodes_of(spec, first, ranks);
     call.per_node = ranks / call.nodes;
-    choose(&call, chip, spec, wish);
-    cut(&call, chip, wish);
+    call.nics = spec->nics_per_node > 0 ? spec->nics_per_node : call.per_node;
+    struct gpu_call_wish known = *wish;
+    known.algorithm = is_known_pair(wish, op) ? wish->algorithm : GPU_ALGORITHM_AUTO;
+    choose(&call, chip, spec, &known);
+    cut(&call, chip, &known);
     set_cost(&call, chip, spec);
     set_line(&call);
     return call;
 }
 
-static bool is_known_pair(const struct gpu_call_wish *wish, enum gpu_op op)
+/* What the members cannot; NULL: nothing. */
+static char *members_refuse(const struct gpu_cluster_spec *spec, int32_t ranks)
 {
-    switch ((enum gpu_algorithm)wish->algorithm) {
-    case GPU_ALGORITHM_AUTO:
-        return true;
-    case GPU_ALGORITHM_RING:
-        return op != GPU_OP_ALL_TO_ALL && op != GPU_OP_SEND;
-    case GPU_ALGORITHM_DIRECT:
-        return op == GPU_OP_ALL_TO_ALL || op == GPU_OP_SEND;
-    default:
-        return op == GPU_OP_ALL_REDUCE;
+    int32_t gpus = spec->nodes * spec->gpus_per_node, each = spec->gpus_per_node;
+    if (ranks < 2 || ranks > gpus) {
+        return base_format("%d members; 2 to %d, the GPUs of the cluster, are possible", (int)ranks,
+                           (int)gpus);
     }
+    return ranks > each && ranks % each != 0
+               ? base_format("%d members do not fill nodes of %d", (int)ranks, (int)each)
+               : NULL;
 }
 
-bool gpu_call_is_possible(const struct gpu_cluster_spec *spec, const struct gpu_call_wish *wish,
-                          enum gpu_op op, int32_t ranks, int64_t bytes, char **why)
+/* Chunks are counted, and a chunk's bytes too, in 32 bits. */
+static char *bytes_refuse(const struct gpu_call_wish *wish, int64_t bytes)
 {
-    int32_t gpus = spec->nodes * spec->gpus_per_node;
-    *why = NULL;
-    if (!is_known_pair(wish, op)) {
-        *why = base_format("%s cannot be done by %s", gpu_op_name(op),
-                           gpu_algorithm_name((enum gpu_algorithm)wish->algorithm));
-    } else if (ranks < 2 || ranks > gpus) {
-        *why = base_format("%d members; 2 to %d, the GPUs of the cluster, are possible", (int)ranks,
-                           (int)gpus);
-    } else if (bytes < 1) {
-        *why = base_format("%lld bytes; at least 1 must move", (long long)bytes);
-    } else if (ranks > spec->gpus_per_node && ranks % spec->gpus_per_node != 0) {
-        *why =
-            base_format("%d members do not fill nodes of %d", (int)ranks, (int)spec->gpus_per_node);
+    const int64_t most_chunks = 1 << 20, most_shot = INT64_C(1) << 30;
+    if (bytes < 1) {
+        return base_format("%lld bytes; at least 1 must move", (long long)bytes);
     }
+    if (wish->chunk_bytes > 0 && bytes / wish->chunk_bytes > most_chunks) {
+        return base_format("chunks of %lld bytes: more than a million of them",
+                           (long long)wish->chunk_bytes);
+    }
+    return is_shot(wish->algorithm) && bytes > most_shot
+               ? base_format("one and two shots go up to 1 GiB")
+               : NULL;
+}
+
+static char *algorithm_refuse(const struct gpu_chip *chip, const struct gpu_call_wish *wish,
+                              enum gpu_op op)
+{
+    if (!is_known_pair(wish, op)) {
+        return base_format("%s cannot be done by %s", gpu_op_name(op),
+                           gpu_algorithm_name((enum gpu_algorithm)wish->algorithm));
+    }
+    return wish->algorithm == GPU_ALGORITHM_NVLS && chip->collectives.nvls_channels == 0
+               ? base_format("nvls: the switch of %s cannot add (nvls_channels = 0)", chip->name)
+               : NULL;
+}
+
+bool gpu_call_is_possible(const struct gpu_chip *chip, const struct gpu_cluster_spec *spec,
+                          const struct gpu_call_wish *wish, enum gpu_op op, int32_t ranks,
+                          int64_t bytes, char **why)
+{
+    *why = algorithm_refuse(chip, wish, op);
+    *why = *why ? *why : members_refuse(spec, ranks);
+    *why = *why ? *why : bytes_refuse(wish, bytes);
     return *why == NULL;
 }
 

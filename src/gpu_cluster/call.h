@@ -19,6 +19,7 @@ struct gpu_call {
     int32_t first, ranks;
     int32_t nodes, per_node; /* ranks = nodes x per_node; members across nodes that do not fit: one
                                 "node" */
+    int32_t nics;            /* of a node, as the library counts them */
     int64_t bytes;
     int32_t channels;      /* blocks, one SM each */
     int64_t channel_bytes; /* of the vector; the last channel may have less */
@@ -42,14 +43,16 @@ struct gpu_call_wish {
 /* The wish of a cluster's description. */
 struct gpu_call_wish gpu_call_wish_of(const struct gpu_cluster_spec *spec);
 
-/* What `wish` leaves open is chosen as the library does. ranks >= 2. */
+/* What `wish` leaves open is chosen as the library does; an algorithm that `op` cannot be done by
+ * counts as left open. ranks >= 2. */
 struct gpu_call gpu_call_make(const struct gpu_chip *chip, const struct gpu_cluster_spec *spec,
                               const struct gpu_call_wish *wish, enum gpu_op op, int32_t first,
                               int32_t ranks, int64_t bytes);
 
-/* Adds to `report` why such a call cannot be. */
-bool gpu_call_is_possible(const struct gpu_cluster_spec *spec, const struct gpu_call_wish *wish,
-                          enum gpu_op op, int32_t ranks, int64_t bytes, char **why);
+/* Whether such a call can be; *why: what it cannot, or NULL; free with base_free. */
+bool gpu_call_is_possible(const struct gpu_chip *chip, const struct gpu_cluster_spec *spec,
+                          const struct gpu_call_wish *wish, enum gpu_op op, int32_t ranks,
+                          int64_t bytes, char **why);
 
 /* A ring of one channel whose steps cost nothing beside links, a member's share cut into slices of
  * at most `slice_bytes`; for plans made by hand. */

@@ -85,7 +85,7 @@ static int64_t send(struct gpu_world *world, const struct gpu_state *gpu, const 
         .share = aim->share,
     };
     gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
-    return gpu_network_send(world, chunk, step_end_ps + post) - post;
+    return gpu_network_send(world, &chunk, step_end_ps + post) - post;
 }
 
 /* The lane comes to its next move. */

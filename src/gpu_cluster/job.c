@@ -2,9 +2,10 @@
 /* What a job is made of, and whether it can be done: splits, steps, memory. */
 #include <inttypes.h>
 
+#include "base/memory.h"
+#include "gpu_cluster/call.h"
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/variation.h"
-#include "gpu_cluster/call.h"
 #include "interconnect/gpu_topology.h"
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -151,11 +152,27 @@ static void check_rates(const struct gpu_job *job, struct base_report *report)
     check_positive(spec->kv_bytes, "kv bytes an element", report);
 }
 
+/* An algorithm that is wished for is meant for all-reduces. */
+static void check_collectives(const struct gpu_job *job, struct base_report *report)
+{
+    struct gpu_call_wish wish = gpu_call_wish_of(&job->cluster);
+    char *why;
+    bool possible = job->cluster.tensor_parallel < 2 ||
+                    gpu_call_is_possible(&job->chip, &job->cluster, &wish, GPU_OP_ALL_REDUCE,
+                                         job->cluster.gpus_per_node > 1 ? 2 : gpu_job_gpus(job),
+                                         job->model.hidden, &why);
+    if (!possible) {
+        base_report_add(report, NULL, 0, "gpu.collective_algorithm: %s", why);
+        base_free(why);
+    }
+}
+
 bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report)
 {
     size_t before = report->count;
     check_rates(job, report);
     check_split(job, report);
+    check_collectives(job, report);
     if (report->count == before) {
         check_memory(job, report);
     }

@@ -71,7 +71,24 @@ struct gpu_attention {
 struct gpu_kernel gpu_kernel_attention(const struct gpu_chip *chip,
                                        const struct gpu_attention *shape);
 
-/* A kernel that streams `bytes` and computes little: norms, activations, copies, argmax. */
+/* A kernel with a block a row, whose threads walk along it together: norms, RoPE, activation. */
+struct gpu_row_work {
+    int64_t rows, width; /* places of a row that threads share */
+    int32_t passes;      /* over the row, one behind the other; later ones find it near */
+    double in, out;      /* bytes of a place, read and written */
+    int32_t threads;     /* of a block; 1,024 at most */
+    int32_t together;    /* blocks on an SM, as threads and registers allow */
+    int32_t vector;      /* places that a thread takes at a time */
+};
+struct gpu_kernel gpu_kernel_rows(const struct gpu_chip *chip, const struct gpu_row_work *shape);
+
+/* As engines of today make them, 16 bytes a thread at a time: the norm of `rows` hidden states with
+ * the residual added, RoPE with the writing of keys and values, the activation of gate and up. */
+struct gpu_kernel gpu_kernel_norm(const struct gpu_chip *chip, int64_t rows, int64_t hidden);
+struct gpu_kernel gpu_kernel_rope(const struct gpu_chip *chip, int64_t rows, int64_t width);
+struct gpu_kernel gpu_kernel_activate(const struct gpu_chip *chip, int64_t rows, int64_t width);
+
+/* A kernel that streams `bytes` and computes little: copies, sums, argmax. */
 struct gpu_kernel gpu_kernel_stream(const struct gpu_chip *chip, double bytes);
 
 /* Blocks that can run at once on `sms` SMs. */

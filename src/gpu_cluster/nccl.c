@@ -58,7 +58,7 @@ struct scale {
 
 static int32_t channels_of(const struct gpu_chip *chip, const struct gpu_call *call)
 {
-    int32_t most = chip->collectives.channels, rails = 2 * call->per_node;
+    int32_t most = chip->collectives.channels, rails = 2 * call->nics;
     return call->nodes > 1 && rails < most ? rails : most;
 }
 
@@ -206,8 +206,8 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Blocks towards every peer: 8 over all peers at least, 32 at most, and as many as the parts of a
- * message; those of a transfer have 64 KiB. */
+/* Blocks over all peers: 8 at least, 32 at most, and as many as the parts of all messages; those of
+ * a transfer have 64 KiB. */
 static int32_t direct_channels(const struct gpu_chip *chip, const struct gpu_call *call)
 {
     const int64_t fewest = 8, most = 32;
@@ -217,7 +217,7 @@ static int32_t direct_channels(const struct gpu_chip *chip, const struct gpu_cal
     int64_t each = part > 0 ? gpu_ceil_div(message, part) : 1;
     each = each * peers < fewest ? fewest / peers : each;
     each = each * peers > most ? most / peers : each;
-    return (int32_t)(each > 1 ? each * peers : peers);
+    return (int32_t)(each > 1 ? each * peers : least(peers, most));
 }
 
 /* vLLM: blocks of 512 threads, 16 bytes a thread, at most 36 blocks. */

@@ -17,43 +17,44 @@ int64_t gpu_network_bytes(const struct gpu_event *chunk, int32_t hop)
 
 /* Passes one link: the head goes on a latency after its start, the tail a latency after the link is
  * through and the tail has come in. Returns when the last byte has entered the wire. */
-static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct gpu_event chunk,
+static int64_t pass(struct gpu_world *world, const struct gpu_path *path, struct gpu_event *chunk,
                     int64_t now_ps)
 {
-    int32_t id = path->link[chunk.hop];
+    int32_t id = path->link[chunk->hop];
     struct contended_link *link = &world->link[id];
     struct contended_service service =
-        contended_link_offer(link, now_ps, gpu_network_bytes(&chunk, chunk.hop));
-    int64_t through = service.end_ps > chunk.tail_ps ? service.end_ps : chunk.tail_ps;
-    gpu_world_count(world, chunk.step, GPU_DECISION_ARBITRATION, 1);
-    chunk.queued_ps += service.start_ps - now_ps;
-    chunk.tail_ps = through + link->wire.latency;
-    chunk.hop++;
-    if (chunk.hop < path->links) {
-        chunk.kind = GPU_EVENT_LINK;
-        chunk.target = path->link[chunk.hop];
-        chunk.time_ps = service.start_ps + link->wire.latency;
+        contended_link_offer(link, now_ps, gpu_network_bytes(chunk, chunk->hop));
+    int64_t through = service.end_ps > chunk->tail_ps ? service.end_ps : chunk->tail_ps;
+    gpu_world_count(world, chunk->step, GPU_DECISION_ARBITRATION, 1);
+    chunk->queued_ps += service.start_ps - now_ps;
+    chunk->tail_ps = through + link->wire.latency;
+    chunk->hop++;
+    if (chunk->hop < path->links) {
+        chunk->kind = GPU_EVENT_LINK;
+        chunk->target = path->link[chunk->hop];
+        chunk->time_ps = service.start_ps + link->wire.latency;
     } else {
-        chunk.kind = GPU_EVENT_DELIVER;
-        chunk.target = chunk.to;
-        chunk.time_ps = chunk.tail_ps;
+        chunk->kind = GPU_EVENT_DELIVER;
+        chunk->target = chunk->to;
+        chunk->time_ps = chunk->tail_ps;
     }
-    gpu_world_post(world, chunk);
+    gpu_world_post(world, *chunk);
     return through;
 }
 
-int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t offered_ps)
+int64_t gpu_network_send(struct gpu_world *world, struct gpu_event *chunk, int64_t offered_ps)
 {
-    struct gpu_path path = gpu_topology_path(&world->topology, chunk.from, chunk.to);
+    struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
     assert(path.links > 0);
-    chunk.hop = 0;
+    chunk->hop = 0;
     return pass(world, &path, chunk, offered_ps);
 }
 
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk)
 {
     struct gpu_path path = gpu_topology_path(&world->topology, chunk->from, chunk->to);
-    pass(world, &path, *chunk, chunk->time_ps);
+    struct gpu_event moved = *chunk;
+    pass(world, &path, &moved, chunk->time_ps);
 }
 
 int64_t gpu_network_idle_ps(const struct gpu_world *world, const struct gpu_event *chunk)

@@ -231,14 +231,16 @@ static void emit(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_OP_NORM:
         if (op->n == model->hidden) {
-            append_stream(walk, GPU_OP_NORM, op->layer, 4 * op->rows * model->hidden);
+            append_kernel(walk, GPU_OP_NORM, op->layer,
+                          gpu_kernel_norm(&walk->job->chip, op->rows, model->hidden));
         }
         break;
     case MODEL_OP_LINEAR:
         emit_linear(walk, op);
         break;
     case MODEL_OP_ROPE:
-        append_stream(walk, GPU_OP_ROPE_KV, op->layer, 2 * op->rows * local_qkv(walk));
+        append_kernel(walk, GPU_OP_ROPE_KV, op->layer,
+                      gpu_kernel_rope(&walk->job->chip, op->rows, local_qkv(walk)));
         break;
     case MODEL_OP_ATTENTION:
         for (int32_t i = 0; i < walk->batch->groups; i++) {
@@ -246,7 +248,8 @@ static void emit(struct walk *walk, const struct model_op *op)
         }
         break;
     case MODEL_OP_ACTIVATE:
-        append_stream(walk, GPU_OP_ACTIVATE, op->layer, 3 * op->rows * shard(op->n, walk->tensor));
+        append_kernel(walk, GPU_OP_ACTIVATE, op->layer,
+                      gpu_kernel_activate(&walk->job->chip, op->rows, shard(op->n, walk->tensor)));
         break;
     case MODEL_OP_CHOOSE: /* fp32 logits, and what sorts the rows by expert */
         append_stream(walk, GPU_OP_CHOOSE, op->layer, 2 * op->rows * (op->k + op->n));

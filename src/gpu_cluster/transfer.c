@@ -34,7 +34,7 @@ void gpu_transfer_move(struct gpu_world *world, struct gpu_state *gpu, int64_t n
             .channel = (int32_t)op->channel,
         };
         gpu_world_count(world, gpu->step, GPU_DECISION_COLLECTIVE, 1);
-        gpu->sms_free_ps = gpu_network_send(world, chunk, offered);
+        gpu->sms_free_ps = gpu_network_send(world, &chunk, offered);
     }
     gpu->sms_taken = op->call.channels;
     gpu_collective_end(world, gpu, 0, 0, now_ps);

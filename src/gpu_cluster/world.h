@@ -154,9 +154,10 @@ void gpu_transfer_move(struct gpu_world *world, struct gpu_state *gpu, int64_t n
 void gpu_transfer_deliver(struct gpu_world *world, const struct gpu_event *chunk);
 int64_t gpu_transfer_pieces(const struct gpu_world *world, const struct gpu_plan_op *op);
 
-/* network.c: chunks over links. Sends from `chunk.from` at `offered_ps`; its last byte comes out of
- * the GPU at chunk.tail_ps or later. Returns when the last byte has left the GPU. */
-int64_t gpu_network_send(struct gpu_world *world, struct gpu_event chunk, int64_t offered_ps);
+/* network.c: chunks over links. Sends from chunk->from at `offered_ps`; its last byte comes out of
+ * the GPU at chunk->tail_ps or later. Changes the chunk. Returns when the last byte has left the
+ * GPU. */
+int64_t gpu_network_send(struct gpu_world *world, struct gpu_event *chunk, int64_t offered_ps);
 void gpu_network_arrive(struct gpu_world *world, const struct gpu_event *chunk);
 /* Of a chunk on link `hop` of its path: where the switch adds or copies, the links on one side of
  * it carry a share. */

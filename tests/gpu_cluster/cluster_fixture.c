@@ -28,6 +28,7 @@ static struct gpu_chip h100(void)
         .l2_keep = 0.25,
         .l2_bytes_per_s = 17e12,
         .shared_memory_bytes_per_sm = 228 << 10,
+        .max_blocks_per_sm = 32,
         .kernel_floor_ps = 930 * ns,
         .launch_ps = 3 * us,
         .eager_gap_ps = 20 * us,

@@ -40,6 +40,8 @@ def faults_are_named():
                         (["--bytes", "3Q"], "MiB"), (["--gpu", "none"], "configs/gpus/none.cfg"),
                         (["--algorithm", "x"], "two_shot"), (["--what"], "--help"),
                         (["--op", "all_to_all", "--algorithm", "tree"], "cannot be done by tree"),
+                        (["--gpu", "a100-sxm", "--algorithm", "nvls"], "cannot add"),
+                        (["--bytes", "1G", "--chunk", "1B"], "million"),
                         (["--ranks", "12"], "do not fill nodes")):
         status, text, errors = run(*words)
         assert status == 2 and not text and hint in errors, (words, errors)

@@ -48,4 +48,4 @@ with tempfile.TemporaryDirectory() as out:
         rows = list(errors_of(table))
         check(os.path.basename(table), [e for nodes, e in rows if nodes == 1], 0.10, 0.30)
         across += [e for nodes, e in rows if nodes > 1]
-    check("across nodes", across, 0.15, 0.35)
+    check("across nodes", across, 0.15, 0.30)

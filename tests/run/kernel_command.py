@@ -31,6 +31,8 @@ assert 1.7 < microseconds(half) / microseconds(thin) < 2.1
 assert len(re.findall("^  time", must(*HOPPER, "--gemm", "16,8192,8192", "--number", "fp8"), re.M)) == 3
 assert value(must(*HOPPER, "--attention", "1,1,65536,8,1"), "split") == "32"
 assert "experts, down" in must(*HOPPER, "--moe", "64,4096,14336,8,2") and must(*HOPPER, "--stream", "1000000")
+for subject in ("norm", "rope", "activation"):
+    assert value(must(*HOPPER, f"--{subject}", "64,8192"), "grid").startswith("64 blocks")
 assert must(*HOPPER, "--gemm", "1,64,64", ranks=2).count("product") == 1
 
 for words, message in ((["kernel"], "a GPU is wanted: --gpu h100-sxm"),

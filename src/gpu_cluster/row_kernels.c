@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Kernels with a block a row: few threads that wait for what they have asked for, step by step. */
+#include <math.h>
+
+#include "gpu_cluster/kernel.h"
+
+/* Every thread asks for its next places when it is done with the last: nothing is loaded ahead.
+ * What a later pass reads has stayed near. */
+struct gpu_kernel gpu_kernel_rows(const struct gpu_chip *chip, const struct gpu_row_work *shape)
+{
+    double stride = (double)shape->threads * shape->vector, width = (double)shape->width;
+    double bytes = shape->in + shape->out, steps = ceil(width / stride) * shape->passes;
+    return (struct gpu_kernel){
+        .blocks = (int32_t)shape->rows,
+        .blocks_per_sm = shape->together,
+        .split_k = 1,
+        .loop = {.groups = 1,
+                 .pipes = 1,
+                 .stages = 1,
+                 .issue_cycles = chip->loop_issue_cycles,
+                 .step_bytes = (int32_t)fmax(1, fmin(stride, width) * bytes / shape->passes),
+                 .latency_cycles = chip->load_latency_cycles},
+        .steps = steps,
+        .block_l2_bytes = width * bytes,
+        .block_hbm_bytes = width * bytes,
+        .hbm_efficiency = chip->hbm_stream_efficiency,
+        .floor_ps = chip->kernel_floor_ps,
+    };
+}
+
+enum { VECTOR = 8, MOST_THREADS = 1024, FEWEST_THREADS = 32, SM_THREADS = 2048 };
+
+/* Blocks as wide as the row needs; as many on an SM as its threads allow. */
+static struct gpu_kernel vectors(const struct gpu_chip *chip, struct gpu_row_work shape)
+{
+    int64_t threads = (shape.width + VECTOR - 1) / VECTOR;
+    threads = threads > MOST_THREADS ? MOST_THREADS : threads;
+    shape.threads = (int32_t)(threads < FEWEST_THREADS ? FEWEST_THREADS : threads);
+    int32_t most =
+        chip->max_blocks_per_sm < GPU_SM_GROUPS ? chip->max_blocks_per_sm : GPU_SM_GROUPS;
+    shape.together = SM_THREADS / shape.threads < most ? SM_THREADS / shape.threads : most;
+    shape.vector = VECTOR;
+    return gpu_kernel_rows(chip, &shape);
+}
+
+struct gpu_kernel gpu_kernel_norm(const struct gpu_chip *chip, int64_t rows, int64_t hidden)
+{
+    return vectors(
+        chip, (struct gpu_row_work){.rows = rows, .width = hidden, .passes = 2, .in = 4, .out = 4});
+}
+
+struct gpu_kernel gpu_kernel_rope(const struct gpu_chip *chip, int64_t rows, int64_t width)
+{
+    return vectors(
+        chip, (struct gpu_row_work){.rows = rows, .width = width, .passes = 1, .in = 2, .out = 2});
+}
+
+struct gpu_kernel gpu_kernel_activate(const struct gpu_chip *chip, int64_t rows, int64_t width)
+{
+    return vectors(
+        chip, (struct gpu_row_work){.rows = rows, .width = width, .passes = 1, .in = 4, .out = 2});
+}
