@@ -9,18 +9,9 @@ extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decod
     kind_serving_batch;
 
 const struct kind *const kinds[] = {
-    &kind_gemm,
-    &kind_attention_prefill,
-    &kind_attention_decode,
-    &kind_moe,
-    &kind_nccl,
-    &kind_engine_all_reduce,
-    &kind_nccl_tests,
-    &kind_transfer,
-    &kind_mlp,
-    &kind_serving,
-    &kind_serving_batch,
-    NULL,
+    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe,
+    &kind_nccl, &kind_engine_all_reduce, &kind_nccl_tests,       &kind_transfer,
+    &kind_mlp,  &kind_serving,           &kind_serving_batch,    NULL,
 };
 
 static bool is_of(const struct table *table, const struct kind *kind)

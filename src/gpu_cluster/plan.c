@@ -51,8 +51,8 @@ enum gpu_number gpu_plan_number(const struct gpu_job *job)
 }
 
 /* The product, and before it what makes its input 8 bits wide. */
-static void append_product(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
-                           int64_t k, enum gpu_number number)
+static void append_product(struct walk *walk, enum gpu_op op, const struct model_op *from,
+                           int64_t n, int64_t k, enum gpu_number number)
 {
     struct gpu_linear linear = gpu_kernel_linear(&walk->job->chip, from->rows, n, k, number);
     for (int32_t i = 0; i < linear.count; i++)

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-
 static const enum gpu_op ops[] = {GPU_OP_ALL_REDUCE, GPU_OP_ALL_GATHER, GPU_OP_REDUCE_SCATTER,
                                   GPU_OP_ALL_TO_ALL, GPU_OP_BROADCAST,  GPU_OP_SEND};
 
