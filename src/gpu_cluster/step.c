@@ -68,10 +68,14 @@ struct gpu_step_time gpu_step_simulate(const struct gpu_job *job, const struct g
     return time;
 }
 
-/* Two layers lie between both; `beyond` more come. */
-static int64_t further(int64_t few, int64_t more, int64_t beyond)
+/* The line through both counts of layers, at `layers`. */
+struct line {
+    int64_t few, more, layers;
+};
+
+static int64_t at(const struct line *line, int64_t few, int64_t more)
 {
-    return more + (more - few) * beyond / 2;
+    return more + (more - few) * (line->layers - line->more) / (line->more - line->few);
 }
 
 static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gpu_batch *batch,
@@ -85,21 +89,22 @@ static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gp
 
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch)
 {
-    enum { FEW = 2, MORE = 4 };
-    int64_t layers = job->model.layers, beyond = layers - MORE;
-    if (beyond <= 0) {
-        return of_layers(job, batch, layers);
+    int64_t period = job->model.sliding_window > 0 ? 2 : 1;
+    struct line line = {period, 2 * period, job->model.layers};
+    if (line.layers <= line.more) {
+        return of_layers(job, batch, line.layers);
     }
-    struct gpu_step_time few = of_layers(job, batch, FEW), more = of_layers(job, batch, MORE);
+    struct gpu_step_time few = of_layers(job, batch, line.few),
+                         more = of_layers(job, batch, line.more);
     return (struct gpu_step_time){
-        .ps = further(few.ps, more.ps, beyond),
-        .host_ps = further(few.host_ps, more.host_ps, beyond),
-        .compute_ps = further(few.compute_ps, more.compute_ps, beyond),
-        .collective_ps = further(few.collective_ps, more.collective_ps, beyond),
-        .idle_ps = further(few.idle_ps, more.idle_ps, beyond),
-        .kernels = further(few.kernels, more.kernels, beyond),
-        .isolated_ps = further(few.isolated_ps, more.isolated_ps, beyond),
-        .small_ps = further(few.small_ps, more.small_ps, beyond),
-        .wait_ps = further(few.wait_ps, more.wait_ps, beyond),
+        .ps = at(&line, few.ps, more.ps),
+        .host_ps = at(&line, few.host_ps, more.host_ps),
+        .compute_ps = at(&line, few.compute_ps, more.compute_ps),
+        .collective_ps = at(&line, few.collective_ps, more.collective_ps),
+        .idle_ps = at(&line, few.idle_ps, more.idle_ps),
+        .kernels = at(&line, few.kernels, more.kernels),
+        .isolated_ps = at(&line, few.isolated_ps, more.isolated_ps),
+        .small_ps = at(&line, few.small_ps, more.small_ps),
+        .wait_ps = at(&line, few.wait_ps, more.wait_ps),
     };
 }

@@ -23,9 +23,9 @@ struct gpu_step_time {
  * The job must be valid. */
 struct gpu_step_time gpu_step_simulate(const struct gpu_job *job, const struct gpu_batch *batch);
 
-/* The same with all sources frozen and one stage, for many steps: simulates the model with two
- * layers and with four, and goes on so. Layers are alike then, or alternate, so the time is a
- * straight line in their number, but for what a host in a hurry wins over the first ones. */
+/* The same with all sources frozen and one stage, for many steps: simulates the model with one
+ * layer and with two (two and four where windows alternate), and goes on so. Layers are alike then,
+ * so the time is a straight line in their number, but for the lead that a host has at the first. */
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch);
 
 #endif
