@@ -2,16 +2,14 @@
 /* A plan of one all-reduce, made by hand. */
 #include "ring.h"
 
-#include "base/memory.h"
 #include "gpu_cluster/world.h"
 
 static struct gpu_plan plan_of(int32_t gpus, int64_t bytes, int32_t chunks)
 {
     int64_t slice = (bytes / gpus + chunks - 1) / chunks;
-    struct gpu_plan plan = {.stages = 1, .tensor = gpus, .steps = 1};
-    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    struct gpu_plan plan = gpu_plan_by_hand(1, gpus);
     gpu_plan_append(
-        &plan.step[GPU_SHAPE_DECODE],
+        &plan.step[0],
         (struct gpu_plan_op){.action = GPU_ACTION_COLLECTIVE,
                              .op = GPU_OP_ALL_REDUCE,
                              .call = gpu_call_plain_ring(GPU_OP_ALL_REDUCE, gpus, bytes, slice)});

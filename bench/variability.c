@@ -219,7 +219,7 @@ static void say_steps(const struct gpu_job *job)
 static struct gpu_plan all_reduces_of(const struct gpu_job *job, int32_t most)
 {
     struct gpu_plan plan = gpu_plan_build(job);
-    for (int32_t shape = 0; shape < GPU_SHAPES; shape++) {
+    for (int32_t shape = 0; shape < plan.shapes; shape++) {
         struct gpu_plan_step *step = &plan.step[shape];
         int32_t kept = 0;
         for (int32_t i = 0; i < step->count; i++) {
@@ -344,7 +344,7 @@ static double kernel_ps(const struct gpu_chip *chip, const struct gpu_kernel *ke
 static double chunk_beside(const struct gpu_job *job, const struct gpu_chip *left)
 {
     struct gpu_plan plan = gpu_plan_build(job);
-    const struct gpu_plan_step *step = &plan.step[GPU_SHAPE_PROMPT];
+    const struct gpu_plan_step *step = &plan.step[0];
     double alone = 0, beside = 0;
     for (int32_t i = 0; i < step->count; i++) {
         if (step->op[i].action == GPU_ACTION_KERNEL) {
@@ -380,7 +380,7 @@ static void say_overlap(const struct gpu_job *job, const struct model *busy)
         mean(&v), percentile(&v, 100));
     struct gpu_job work = prompt_job(job, busy, 8192);
     struct gpu_plan plan = gpu_plan_build(&work);
-    struct gpu_kernel full = product_of(&plan.step[GPU_SHAPE_PROMPT]);
+    struct gpu_kernel full = product_of(&plan.step[0]);
     full.blocks = job->chip.sms;
     full.blocks_per_sm = 1;
     say("a block for each SM, beside it", "nearly 2 times", "%.2f times",

@@ -5,19 +5,13 @@
 #include <string.h>
 
 extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
-    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer, kind_mlp;
+    kind_nccl, kind_engine_all_reduce, kind_nccl_tests, kind_transfer, kind_mlp, kind_serving,
+    kind_serving_batch;
 
 const struct kind *const kinds[] = {
-    &kind_gemm,
-    &kind_attention_prefill,
-    &kind_attention_decode,
-    &kind_moe,
-    &kind_nccl,
-    &kind_engine_all_reduce,
-    &kind_nccl_tests,
-    &kind_transfer,
-    &kind_mlp,
-    NULL,
+    &kind_gemm, &kind_attention_prefill, &kind_attention_decode, &kind_moe,
+    &kind_nccl, &kind_engine_all_reduce, &kind_nccl_tests,       &kind_transfer,
+    &kind_mlp,  &kind_serving,           &kind_serving_batch,    NULL,
 };
 
 static bool is_of(const struct table *table, const struct kind *kind)
@@ -49,10 +43,8 @@ static bool is_measured(const struct kind *kind, const char *column)
 
 /* FNV-1a over the key's fields, each with its end, and a last mix so that the low bit depends on
  * all. */
-bool row_is_for_fit(const struct kind *kind, const struct row *row)
+bool row_is_in_half(const struct kind *kind, const struct row *row)
 {
-    if (kind->is_for_fit)
-        return kind->is_for_fit(row);
     const struct table *table = row->table;
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < table->columns; i++) {
@@ -62,6 +54,11 @@ bool row_is_for_fit(const struct kind *kind, const struct row *row)
     }
     hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
     return (hash >> 63) == 0;
+}
+
+bool row_is_for_fit(const struct kind *kind, const struct row *row)
+{
+    return kind->is_for_fit ? kind->is_for_fit(row) : row_is_in_half(kind, row);
 }
 
 const char *row_text(const struct row *row, const char *column)

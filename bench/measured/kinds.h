@@ -42,6 +42,9 @@ const struct kind *kind_of(const struct table *table);
  * by a hash of the row's key (its fields that were not measured). The others are held out. */
 bool row_is_for_fit(const struct kind *kind, const struct row *row);
 
+/* Half of all rows, by that hash. */
+bool row_is_in_half(const struct kind *kind, const struct row *row);
+
 const char *row_text(const struct row *row, const char *column);
 int64_t row_whole(const struct row *row, const char *column, int64_t otherwise);
 double row_real(const struct row *row, const char *column, double otherwise);

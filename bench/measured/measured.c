@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "evaluate.h"
 #include "folder.h"
+#include "models.h"
 
 enum { MOST_SETS = 64 };
 
@@ -28,8 +29,8 @@ static void usage(FILE *stream)
         "usage: measured DIR [OPTION]...   (from the project's root)\n\n"
         "Takes every CSV file below DIR by its header, predicts its rows with the models of the\n"
         "GPU cluster, and prints the relative error of each table and group: median, 90th\n"
-        "percentile and worst in percent, and the median of predicted / measured. The GPU is\n"
-        "the first part of the file's name: h200_sxm__anything.csv is described by\n"
+        "percentile and worst in percent, the median of predicted / measured, and the mean error.\n"
+        "The GPU is the first part of the file's name: h200_sxm__anything.csv is described by\n"
         "configs/gpus/h200-sxm.cfg. Half of all rows, chosen by a hash of their fields, of\n"
         "collectives every second size, are for fitting parameters; errors are of the other half,\n"
         "the held-out rows.\n\n"
@@ -39,6 +40,8 @@ static void usage(FILE *stream)
         "                        for each table\n"
         "  --gpus FOLDER         descriptions of GPUs (configs/gpus)\n"
         "  --set KEY=VALUE       for every GPU, such as gpu.chip.hbm_efficiency=0.9; repeatable\n"
+        "  --models FOLDER       descriptions of models (hf_configs in LPUSIM_DATA, then\n"
+        "                        configs/models)\n"
         "  --only WORD           tables alone whose path holds WORD\n"
         "  --help                print this\n\n"
         "exit status: 0 predicted, 1 no table was predicted, 2 usage\n",
@@ -65,6 +68,8 @@ static bool option_take(struct run *run, const char *name, const char *value)
         run->out = value;
     else if (strcmp(name, "--gpus") == 0)
         run->gpus_folder = value;
+    else if (strcmp(name, "--models") == 0)
+        models_search(value);
     else if (strcmp(name, "--only") == 0)
         run->only = value;
     else if (strcmp(name, "--set") == 0 && run->sets < MOST_SETS)
@@ -181,8 +186,8 @@ static void file_take(void *context, const char *path)
 static void folder_show(struct run *run)
 {
     static const char *const part[] = {"held-out rows", "rows for the fit", "all rows"};
-    printf("%-60s %6s %8s %8s %8s %10s\n", "table, GPU; group", "rows", "median %", "p90 %",
-           "worst %", "pred/meas");
+    printf("%-60s %6s %8s %8s %8s %10s %8s\n", "table, GPU; group", "rows", "median %", "p90 %",
+           "worst %", "pred/meas", "mean %");
     folder_walk(run->folder, run->only, file_take, run);
     printf("%zu tables predicted (%s), %zu skipped\n", run->tables, part[run->part], run->left);
 }
@@ -190,6 +195,7 @@ static void folder_show(struct run *run)
 int main(int argc, char **argv)
 {
     struct run run = {.gpus_folder = "configs/gpus"};
+    models_search_usual();
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
         return 0;

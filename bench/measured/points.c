@@ -41,20 +41,26 @@ struct points_errors points_errors_of(const struct points *points, enum points_p
     double *error = base_alloc(points->count, sizeof *error);
     double *ratio = base_alloc(points->count, sizeof *ratio);
     size_t count = 0;
+    double sum = 0;
     for (size_t i = 0; i < points->count; i++) {
         const struct point *p = &points->point[i];
         if (!points_takes(part, p) || (group && strcmp(group, p->group) != 0))
             continue;
         ratio[count] = p->predicted_s / p->measured_s;
         error[count] = fabs(ratio[count] - 1);
+        sum += error[count];
         count++;
     }
     qsort(error, count, sizeof *error, number_compare);
     qsort(ratio, count, sizeof *ratio, number_compare);
     struct points_errors errors = {.count = count};
     if (count > 0)
-        errors = (struct points_errors){count, error[count / 2], error[count * 9 / 10],
-                                        error[count - 1], ratio[count / 2]};
+        errors = (struct points_errors){count,
+                                        error[count / 2],
+                                        error[count * 9 / 10],
+                                        error[count - 1],
+                                        ratio[count / 2],
+                                        sum / (double)count};
     base_free(error);
     base_free(ratio);
     return errors;
@@ -83,8 +89,8 @@ static void line_print(const char *indent, const char *name, const struct points
                        FILE *stream)
 {
     int width = 60 - (int)strlen(indent);
-    fprintf(stream, "%s%-*s %6zu %8.1f %8.1f %8.1f %10.2f\n", indent, width, name, e->count,
-            100 * e->median, 100 * e->p90, 100 * e->worst, e->ratio);
+    fprintf(stream, "%s%-*s %6zu %8.1f %8.1f %8.1f %10.2f %8.1f\n", indent, width, name, e->count,
+            100 * e->median, 100 * e->p90, 100 * e->worst, e->ratio, 100 * e->mean);
 }
 
 void points_print(const struct points *points, enum points_part part, const char *title,

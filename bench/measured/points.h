@@ -31,10 +31,11 @@ void points_release(struct points *points);
 enum points_part { POINTS_HELD_OUT, POINTS_FOR_FIT, POINTS_ALL };
 bool points_takes(enum points_part part, const struct point *point);
 
-/* Of |predicted - measured| / measured, and the median of predicted / measured. */
+/* Of |predicted - measured| / measured, the median of predicted / measured, and the
+ * mean of the former. */
 struct points_errors {
     size_t count;
-    double median, p90, worst, ratio;
+    double median, p90, worst, ratio, mean;
 };
 
 /* Of the points of a part; group NULL: of all groups. */

@@ -148,6 +148,7 @@ struct gpu_cluster_spec {
     bool captured_graph;            /* decode steps replay one captured graph */
     int32_t tensor_parallel, pipeline_parallel;
     int32_t weight_bytes, kv_bytes; /* an element: 2 fp16 or bf16, 1 fp8 */
+    bool weight_blocks;             /* fp8: a scale for 128 numbers, not one for a tensor */
     int64_t link_quantum_bytes; /* a link serves at most this much of one tenant before it looks at
                                    the other */
     double straggler_share, straggler_slowdown; /* chance that a GPU is slow; its factor */

@@ -206,6 +206,8 @@ const struct option option_table[] = {
         "groups of layers, one after the other"),
     ROW("gpu.weight_element", gpu_cluster.weight_bytes, BYTES, "1 B", "2 B", "2 B",
         "a weight: 2 B for fp16 or bf16, 1 B for fp8"),
+    BOOL_ROW("gpu.weight_blocks", gpu_cluster.weight_blocks, "false",
+             "fp8 weights have a scale for 128 numbers, not one for a tensor"),
     ROW("gpu.kv_element", gpu_cluster.kv_bytes, BYTES, "1 B", "2 B", "2 B",
         "a KV element: 2 B fp16, 1 B fp8"),
     BOOL_ROW("gpu.captured_graph", gpu_cluster.captured_graph, "true",

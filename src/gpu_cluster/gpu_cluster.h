@@ -11,16 +11,21 @@
 #include "base/machine.h"
 #include "base/status.h"
 #include "engine/engine.h"
+#include "gpu_cluster/batch.h"
 #include "gpu_cluster/gpu_tables.h"
 #include "model/model.h"
 
-/* What is simulated: the prompt in chunks of the bucket, then the decode steps one by one. */
+/* What is simulated: the steps of an agenda; without one the prompt in chunks of the bucket, then
+ * the decode steps one by one. */
 struct gpu_job {
     struct gpu_chip chip;
     struct gpu_cluster_spec cluster;
     struct model model;
     struct bucket bucket;
     struct workload workload;
+    const struct gpu_batch
+        *agenda; /* [agenda_steps]; not owned; NULL: bucket and workload say it */
+    int32_t agenda_steps;
     uint64_t seed;
     uint32_t frozen; /* sources that stand still: a bit for each enum gpu_source (variation.h) */
     /* Steps with full kernel and collective records; record_steps 0: all. */
@@ -30,6 +35,9 @@ struct gpu_job {
 /* Adds to `report` what makes the job impossible: a split that does not divide, too little memory.
  */
 bool gpu_job_is_valid(const struct gpu_job *job, struct base_report *report);
+
+/* What a step of the job works on. */
+struct gpu_batch gpu_job_batch(const struct gpu_job *job, int32_t step);
 
 /* Prefill chunks and decode steps; GPUs of the cluster; those that hold the model, the first ones.
  */

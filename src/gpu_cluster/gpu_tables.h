@@ -67,7 +67,7 @@ const char *gpu_bound_name(enum gpu_bound bound);
  * of all partitions are in one order. */
 struct gpu_step_row {
     int32_t step, gpu;
-    int32_t prefill; /* 1: a chunk of the prompt */
+    int32_t prefill; /* 1: prompts or parts of them, perhaps beside sequences that generate */
     int32_t tokens, kv_positions;
     int64_t start_ps, end_ps; /* host begins the step; host has the result */
     /* Sum: end - start; collective includes waiting for peers. */

@@ -12,8 +12,7 @@ const struct gpu_plan_op *gpu_host_op(const struct gpu_world *world, const struc
 
 static bool is_captured(const struct gpu_world *world, const struct gpu_state *gpu)
 {
-    bool decode = gpu_plan_shape(&world->plan, gpu->step) == GPU_SHAPE_DECODE;
-    return decode && world->job.cluster.captured_graph;
+    return !gpu->row.prefill && world->job.cluster.captured_graph;
 }
 
 /* Parts of the host's work, entities of their own in a draw. */
@@ -49,9 +48,8 @@ int64_t gpu_host_call_ps(const struct gpu_world *world, int32_t stage, int32_t s
 static int64_t worker_ps(const struct gpu_world *world, const struct gpu_state *gpu)
 {
     const struct gpu_chip *chip = &world->job.chip;
-    bool decode = gpu_plan_shape(&world->plan, gpu->step) == GPU_SHAPE_DECODE;
-    int64_t sequences = decode ? gpu->row.tokens : 1;
-    int64_t inputs_ps = chip->engine_inputs_ps + sequences * chip->engine_sequence_ps;
+    int64_t inputs_ps =
+        chip->engine_inputs_ps + gpu_batch_sequences(&gpu->batch) * chip->engine_sequence_ps;
     return engine_part_ps(world, PART_INPUTS, gpu->gpu, gpu->step, inputs_ps) +
            engine_part_ps(world, PART_SAMPLING, gpu->gpu, gpu->step, chip->engine_sampling_ps);
 }
@@ -104,12 +102,13 @@ static void launch(struct gpu_world *world, struct gpu_state *gpu)
 static void begin_step(struct gpu_world *world, struct gpu_state *gpu, int64_t now_ps)
 {
     const struct gpu_plan_step *step = gpu_plan_step_of(&world->plan, gpu->stage, gpu->step);
+    gpu->batch = gpu_job_batch(&world->job, gpu->step);
     gpu->row = (struct gpu_step_row){
         .step = gpu->step,
         .gpu = gpu->gpu,
-        .prefill = gpu->step < world->plan.prompt_steps,
+        .prefill = gpu_batch_has_prompt(&gpu->batch),
         .tokens = (int32_t)step->tokens,
-        .kv_positions = (int32_t)gpu_plan_positions(&world->job, &world->plan, gpu->step),
+        .kv_positions = (int32_t)gpu_batch_most_keys(&gpu->batch),
         .start_ps = gpu->ended_ps,
     };
     gpu->idle = false;

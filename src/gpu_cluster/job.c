@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "gpu_cluster/call.h"
 #include "gpu_cluster/gpu_cluster.h"
+#include "gpu_cluster/variation.h"
 #include "interconnect/gpu_topology.h"
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -12,11 +13,43 @@ static int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-int32_t gpu_job_steps(const struct gpu_job *job)
+/* Positions of a prefill step, but for the last one. */
+static int64_t chunk_of(const struct gpu_job *job)
 {
     int64_t prompt = job->workload.prompt_tokens, chunk = job->bucket.prefill_chunk;
-    int64_t chunks = chunk > 0 ? ceil_div(prompt, chunk) : 1;
-    return (int32_t)chunks + job->workload.decode_tokens;
+    return chunk > 0 && chunk < prompt ? chunk : prompt;
+}
+
+static int32_t prompt_steps(const struct gpu_job *job)
+{
+    int64_t prompt = job->workload.prompt_tokens;
+    return prompt > 0 ? (int32_t)ceil_div(prompt, chunk_of(job)) : 0;
+}
+
+int32_t gpu_job_steps(const struct gpu_job *job)
+{
+    bool has_agenda = job->agenda != NULL;
+    return has_agenda ? job->agenda_steps : prompt_steps(job) + job->workload.decode_tokens;
+}
+
+struct gpu_batch gpu_job_batch(const struct gpu_job *job, int32_t step)
+{
+    if (job->agenda != NULL) {
+        return job->agenda[step];
+    }
+    int64_t prompt = job->workload.prompt_tokens, chunk = chunk_of(job);
+    int32_t prompts = prompt_steps(job);
+    bool frozen = gpu_source_is_frozen(job, GPU_SOURCE_CONTEXT);
+    int32_t token = frozen ? job->workload.decode_tokens / 2 : step - prompts;
+    struct gpu_group group = {job->bucket.batch, 1, prompt + token + 1, false, true};
+    if (step < prompts) {
+        bool last = step == prompts - 1;
+        int64_t end = last ? prompt : (step + 1) * chunk;
+        group = (struct gpu_group){1, end - step * chunk, end, true, last};
+    }
+    struct gpu_batch batch = {0};
+    gpu_batch_add(&batch, group);
+    return batch;
 }
 
 int32_t gpu_job_gpus(const struct gpu_job *job)
@@ -53,7 +86,9 @@ int64_t gpu_job_bytes_per_gpu(const struct gpu_job *job)
     int64_t ends = model->tied_embeddings ? table : 2 * table;
     int64_t layer = (model_parameter_count(model) - ends) / model->layers;
     int64_t layers = ceil_div(model->layers, stages);
-    int64_t weights = ceil_div(layers * layer + ends, tensor) * job->cluster.weight_bytes;
+    const int64_t wide = 2; /* embedding and head stay 16 bits wide */
+    int64_t bytes = layers * layer * job->cluster.weight_bytes + wide * ends;
+    int64_t weights = ceil_div(bytes, tensor);
     int64_t kv_width = ceil_div(model->kv_heads, tensor) * model->head_dim;
     int64_t positions = (int64_t)job->bucket.batch * job->bucket.max_sequence;
     return weights + 2 * layers * kv_width * positions * job->cluster.kv_bytes;

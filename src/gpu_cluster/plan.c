@@ -3,12 +3,12 @@
 #include "gpu_cluster/plan.h"
 
 #include "base/memory.h"
-#include "gpu_cluster/variation.h"
 #include "model/graph.h"
 
 /* What the walk over a graph knows. */
 struct walk {
     const struct gpu_job *job;
+    const struct gpu_batch *batch;
     const struct model_graph *graph;
     struct gpu_plan_step *step;
     int32_t tensor, stage, stages;
@@ -44,18 +44,33 @@ static void append_stream(struct walk *walk, enum gpu_op op, int32_t layer, int6
 
 enum gpu_number gpu_plan_number(const struct gpu_job *job)
 {
-    return job->cluster.weight_bytes == 1 ? GPU_NUMBER_FP8 : GPU_NUMBER_BF16;
+    if (job->cluster.weight_bytes != 1) {
+        return GPU_NUMBER_BF16;
+    }
+    return job->cluster.weight_blocks ? GPU_NUMBER_FP8_BLOCK : GPU_NUMBER_FP8;
 }
 
 /* The product, and before it what makes its input 8 bits wide. */
-static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
-                        int64_t k)
+static void append_product(struct walk *walk, enum gpu_op op, const struct model_op *from,
+                           int64_t n, int64_t k, enum gpu_number number)
 {
-    struct gpu_linear linear =
-        gpu_kernel_linear(&walk->job->chip, from->rows, n, k, gpu_plan_number(walk->job));
+    struct gpu_linear linear = gpu_kernel_linear(&walk->job->chip, from->rows, n, k, number);
     for (int32_t i = 0; i < linear.count; i++)
         append_kernel(walk, i == linear.count - 1 ? op : GPU_OP_QUANTIZE, from->layer,
                       linear.kernel[i]);
+}
+
+static void append_gemm(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                        int64_t k)
+{
+    append_product(walk, op, from, n, k, gpu_plan_number(walk->job));
+}
+
+/* What quantised checkpoints leave in 16 bits: head, router. */
+static void append_wide(struct walk *walk, enum gpu_op op, const struct model_op *from, int64_t n,
+                        int64_t k)
+{
+    append_product(walk, op, from, n, k, GPU_NUMBER_BF16);
 }
 
 static void append_collective(struct walk *walk, enum gpu_op op, int32_t layer, int64_t bytes)
@@ -120,10 +135,10 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
         break;
     case MODEL_LINEAR_ROUTER: /* whole on every GPU */
     case MODEL_LINEAR_SHARED_GATE:
-        append_gemm(walk, GPU_OP_ROUTER, op, op->n, op->k);
+        append_wide(walk, GPU_OP_ROUTER, op, op->n, op->k);
         break;
     case MODEL_LINEAR_HEAD:
-        append_gemm(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
+        append_wide(walk, GPU_OP_HEAD, op, shard(op->n, walk->tensor), op->k);
         append_collective(walk, GPU_OP_ALL_GATHER, op->layer, reduced);
         break;
     case MODEL_LINEAR_K:
@@ -134,14 +149,15 @@ static void emit_linear(struct walk *walk, const struct model_op *op)
     }
 }
 
-static void emit_attention(struct walk *walk, const struct model_op *op)
+/* One call for each group of sequences. */
+static void append_attention(struct walk *walk, const struct model_op *op, int32_t number)
 {
     const struct model *model = &walk->job->model;
-    int64_t sequences = walk->graph->prefill ? 1 : op->rows;
+    const struct gpu_group *group = &walk->batch->group[number];
     struct gpu_attention shape = {
-        .sequences = sequences,
-        .queries = op->rows / sequences,
-        .keys = walk->graph->kv_positions,
+        .sequences = group->sequences,
+        .queries = group->tokens,
+        .keys = group->keys,
         .window = model_window(model, op->layer),
         .heads = shard(model->heads, walk->tensor),
         .kv_heads = local_kv_heads(walk),
@@ -152,7 +168,8 @@ static void emit_attention(struct walk *walk, const struct model_op *op)
                                 .op = GPU_OP_ATTENTION,
                                 .layer = op->layer,
                                 .kernel = gpu_kernel_attention(&walk->job->chip, &shape),
-                                .attention = shape};
+                                .attention = shape,
+                                .group = number};
     gpu_plan_append(walk->step, entry);
 }
 
@@ -226,7 +243,9 @@ static void emit(struct walk *walk, const struct model_op *op)
                       gpu_kernel_rope(&walk->job->chip, op->rows, local_qkv(walk)));
         break;
     case MODEL_OP_ATTENTION:
-        emit_attention(walk, op);
+        for (int32_t i = 0; i < walk->batch->groups; i++) {
+            append_attention(walk, op, i);
+        }
         break;
     case MODEL_OP_ACTIVATE:
         append_kernel(walk, GPU_OP_ACTIVATE, op->layer,
@@ -299,65 +318,97 @@ static void build_step(struct walk *walk, bool gets_token, bool gives_token)
     }
 }
 
-static int64_t chunk_of(const struct gpu_job *job)
+/* Whether a sequence generates a token, which the last stage gave out after the step before. */
+static bool needs_tokens(const struct gpu_batch *batch)
 {
-    int64_t prompt = job->workload.prompt_tokens, chunk = job->bucket.prefill_chunk;
-    return chunk > 0 && chunk < prompt ? chunk : prompt;
-}
-
-static struct model_graph graph_of(const struct gpu_job *job, enum gpu_shape shape)
-{
-    int64_t prompt = job->workload.prompt_tokens, chunk = chunk_of(job);
-    int64_t rest = prompt - (prompt - 1) / chunk * chunk;
-    switch (shape) {
-    case GPU_SHAPE_PROMPT:
-        return model_graph_build(&job->model, chunk, prompt, true, 0);
-    case GPU_SHAPE_PROMPT_END:
-        return model_graph_build(&job->model, rest, prompt, true, 1);
-    case GPU_SHAPE_DECODE:
-    case GPU_SHAPES:
-        break;
+    for (int32_t i = 0; i < batch->groups; i++) {
+        if (!batch->group[i].prompt) {
+            return true;
+        }
     }
-    int64_t positions = prompt + job->workload.decode_tokens;
-    return model_graph_build(&job->model, job->bucket.batch, positions, false, job->bucket.batch);
+    return false;
 }
 
-static void build_shape(struct gpu_plan *plan, const struct gpu_job *job, enum gpu_shape shape)
+static void build_shape(struct gpu_plan *plan, const struct gpu_job *job, int32_t shape, bool first)
 {
-    struct model_graph graph = graph_of(job, shape);
+    const struct gpu_batch *batch = &plan->batch[shape];
+    struct model_graph graph =
+        model_graph_build(&job->model, gpu_batch_tokens(batch), gpu_batch_most_keys(batch),
+                          gpu_batch_has_prompt(batch), gpu_batch_samples(batch));
     for (int32_t stage = 0; stage < plan->stages; stage++) {
         struct walk walk = {.job = job,
+                            .batch = batch,
                             .graph = &graph,
-                            .step = &plan->step[stage * GPU_SHAPES + (int32_t)shape],
+                            .step = &plan->step[shape * plan->stages + stage],
                             .tensor = plan->tensor,
                             .stage = stage,
                             .stages = plan->stages};
         walk.step->tokens = graph.rows;
-        build_step(&walk, shape == GPU_SHAPE_DECODE, shape != GPU_SHAPE_PROMPT);
+        build_step(&walk, needs_tokens(batch) && !first, gpu_batch_samples(batch) > 0);
     }
     model_graph_release(&graph);
+}
+
+static int32_t add_shape(struct gpu_plan *plan, const struct gpu_batch *batch)
+{
+    int32_t shape = plan->shapes++;
+    size_t capacity = plan->capacity, more = capacity, stages = (size_t)plan->stages;
+    plan->batch = base_grow(plan->batch, &more, (size_t)plan->shapes, sizeof *plan->batch);
+    if (more > capacity) {
+        capacity *= stages;
+        plan->step = base_grow(plan->step, &capacity, more * stages, sizeof *plan->step);
+    }
+    plan->capacity = more;
+    for (int32_t stage = 0; stage < plan->stages; stage++) {
+        plan->step[shape * plan->stages + stage] = (struct gpu_plan_step){0};
+    }
+    plan->batch[shape] = *batch;
+    return shape;
+}
+
+/* The shape of a step. Over several stages the first step has its own: it awaits no tokens. */
+static int32_t shape_of(struct gpu_plan *plan, const struct gpu_job *job, int32_t step)
+{
+    struct gpu_batch batch = gpu_job_batch(job, step);
+    for (int32_t i = plan->stages > 1 ? 1 : 0; i < plan->shapes; i++) {
+        if (gpu_batch_is_alike(&plan->batch[i], &batch)) {
+            return i;
+        }
+    }
+    int32_t shape = add_shape(plan, &batch);
+    build_shape(plan, job, shape, step == 0);
+    return shape;
 }
 
 struct gpu_plan gpu_plan_build(const struct gpu_job *job)
 {
     struct gpu_plan plan = {.stages = job->cluster.pipeline_parallel,
-                            .tensor = job->cluster.tensor_parallel};
-    plan.prompt_steps = (int32_t)shard(job->workload.prompt_tokens, (int32_t)chunk_of(job));
-    plan.steps = plan.prompt_steps + job->workload.decode_tokens;
-    plan.step = base_alloc((size_t)plan.stages * GPU_SHAPES, sizeof *plan.step);
-    for (int32_t shape = 0; shape < GPU_SHAPES; shape++) {
-        build_shape(&plan, job, (enum gpu_shape)shape);
+                            .tensor = job->cluster.tensor_parallel,
+                            .steps = gpu_job_steps(job)};
+    plan.shape = base_alloc((size_t)plan.steps, sizeof *plan.shape);
+    for (int32_t step = 0; step < plan.steps; step++) {
+        plan.shape[step] = shape_of(&plan, job, step);
     }
     gpu_plan_bound(&plan);
     return plan;
 }
 
+struct gpu_plan gpu_plan_by_hand(int32_t stages, int32_t tensor)
+{
+    struct gpu_plan plan = {.stages = stages, .tensor = tensor, .steps = 1};
+    plan.shape = base_alloc(1, sizeof *plan.shape);
+    add_shape(&plan, &(struct gpu_batch){0});
+    return plan;
+}
+
 void gpu_plan_release(struct gpu_plan *plan)
 {
-    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+    for (int32_t i = 0; i < plan->stages * plan->shapes; i++) {
         base_free(plan->step[i].op);
     }
     base_free(plan->step);
+    base_free(plan->batch);
+    base_free(plan->shape);
     *plan = (struct gpu_plan){0};
 }
 
@@ -378,33 +429,13 @@ static void bound_step(struct gpu_plan_step *step)
 
 void gpu_plan_bound(struct gpu_plan *plan)
 {
-    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+    for (int32_t i = 0; i < plan->stages * plan->shapes; i++) {
         bound_step(&plan->step[i]);
     }
-}
-
-enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step)
-{
-    if (step >= plan->prompt_steps) {
-        return GPU_SHAPE_DECODE;
-    }
-    return step == plan->prompt_steps - 1 ? GPU_SHAPE_PROMPT_END : GPU_SHAPE_PROMPT;
 }
 
 const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,
                                              int32_t step)
 {
-    return &plan->step[stage * GPU_SHAPES + (int32_t)gpu_plan_shape(plan, step)];
-}
-
-int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *plan, int32_t step)
-{
-    int64_t prompt = job->workload.prompt_tokens;
-    if (step < plan->prompt_steps) {
-        int64_t end = (step + 1) * chunk_of(job);
-        return end < prompt ? end : prompt;
-    }
-    bool frozen = gpu_source_is_frozen(job, GPU_SOURCE_CONTEXT);
-    int32_t token = frozen ? job->workload.decode_tokens / 2 : step - plan->prompt_steps;
-    return prompt + token + 1;
+    return &plan->step[plan->shape[step] * plan->stages + stage];
 }

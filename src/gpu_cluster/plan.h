@@ -10,9 +10,6 @@
 #include "gpu_cluster/gpu_cluster.h"
 #include "gpu_cluster/kernel.h"
 
-/* Shapes of steps that a run has. */
-enum gpu_shape { GPU_SHAPE_PROMPT, GPU_SHAPE_PROMPT_END, GPU_SHAPE_DECODE, GPU_SHAPES };
-
 enum gpu_action { GPU_ACTION_KERNEL, GPU_ACTION_COLLECTIVE, GPU_ACTION_SEND, GPU_ACTION_RECEIVE };
 
 /* Point-to-point streams into a GPU: hidden states of the stage before, tokens of the last
@@ -23,10 +20,11 @@ struct gpu_plan_op {
     enum gpu_action action;
     enum gpu_op op;
     int32_t layer;
-    /* GPU_ACTION_KERNEL; of attention: for the longest context of the shape; of experts: for tokens
-     * spread evenly. */
+    /* GPU_ACTION_KERNEL; of attention: for the keys of the first step of this shape; of experts:
+     * for tokens spread evenly. */
     struct gpu_kernel kernel;
     struct gpu_attention attention; /* sequences 0: not attention */
+    int32_t group;                  /* of the batch, whose attention it is */
     struct gpu_experts experts;     /* rows 0: not experts */
     struct gpu_call call;           /* GPU_ACTION_COLLECTIVE */
     int64_t bytes;                  /* send, receive: what one GPU moves */
@@ -40,15 +38,21 @@ struct gpu_plan_step {
     int64_t tokens; /* that pass through the model */
 };
 
-/* One stage is `tensor` GPUs with the same list. */
+/* One stage is `tensor` GPUs with the same list; steps whose batches are alike share a shape. */
 struct gpu_plan {
-    int32_t stages, tensor, prompt_steps, steps;
-    struct gpu_plan_step *step; /* [stages][GPU_SHAPES] */
+    int32_t stages, tensor, steps, shapes;
+    size_t capacity;            /* of shapes */
+    struct gpu_batch *batch;    /* [shapes]: of the first step of each */
+    struct gpu_plan_step *step; /* [shapes][stages] */
+    int32_t *shape;             /* [steps] */
 };
 
 /* The job must be valid. Release with gpu_plan_release. */
 struct gpu_plan gpu_plan_build(const struct gpu_job *job);
 void gpu_plan_release(struct gpu_plan *plan);
+
+/* A plan of one step without ops and without a batch, to be made by hand. */
+struct gpu_plan gpu_plan_by_hand(int32_t stages, int32_t tensor);
 
 /* Appends an op; for plans made by hand. */
 void gpu_plan_append(struct gpu_plan_step *step, struct gpu_plan_op op);
@@ -57,14 +61,10 @@ void gpu_plan_append(struct gpu_plan_step *step, struct gpu_plan_op op);
  * faster than half of its mean, so half of the floors is a bound. */
 void gpu_plan_bound(struct gpu_plan *plan);
 
-enum gpu_shape gpu_plan_shape(const struct gpu_plan *plan, int32_t step);
 const struct gpu_plan_step *gpu_plan_step_of(const struct gpu_plan *plan, int32_t stage,
                                              int32_t step);
 
 /* Of the operands of products. */
 enum gpu_number gpu_plan_number(const struct gpu_job *job);
-
-/* Keys that the last token of a step sees. */
-int64_t gpu_plan_positions(const struct gpu_job *job, const struct gpu_plan *plan, int32_t step);
 
 #endif

@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 static const enum gpu_op ops[] = {GPU_OP_ALL_REDUCE, GPU_OP_ALL_GATHER, GPU_OP_REDUCE_SCATTER,
                                   GPU_OP_ALL_TO_ALL, GPU_OP_BROADCAST,  GPU_OP_SEND};
 
@@ -39,11 +37,10 @@ static struct gpu_job job_of(const struct gpu_chip *chip, const struct gpu_clust
 
 static struct gpu_plan plan_of(const struct gpu_call *call)
 {
-    struct gpu_plan plan = {.stages = 1, .tensor = call->ranks, .steps = 1};
-    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    struct gpu_plan plan = gpu_plan_by_hand(1, call->ranks);
     struct gpu_plan_op op = {
         .action = GPU_ACTION_COLLECTIVE, .op = call->op, .layer = -1, .call = *call};
-    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], op);
+    gpu_plan_append(&plan.step[0], op);
     gpu_plan_bound(&plan);
     return plan;
 }

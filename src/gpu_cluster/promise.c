@@ -74,7 +74,7 @@ static int64_t first_link_ps(const struct gpu_world *world, const struct gpu_pat
 static int64_t least_step_ps(const struct gpu_plan *plan)
 {
     int64_t least = ENGINE_NEVER;
-    for (int32_t i = 0; i < plan->stages * GPU_SHAPES; i++) {
+    for (int32_t i = 0; i < plan->stages * plan->shapes; i++) {
         for (int32_t k = 0; k < plan->step[i].count; k++) {
             const struct gpu_plan_op *op = &plan->step[i].op[k];
             bool sends = op->action == GPU_ACTION_COLLECTIVE || op->action == GPU_ACTION_SEND;

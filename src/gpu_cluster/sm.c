@@ -91,7 +91,7 @@ static struct gpu_kernel kernel_of(struct gpu_world *world, const struct gpu_sta
         return op->kernel;
     }
     struct gpu_attention shape = op->attention;
-    shape.keys = gpu->row.kv_positions;
+    shape.keys = gpu->batch.group[op->group].keys;
     return gpu_kernel_attention(&world->job.chip, &shape);
 }
 

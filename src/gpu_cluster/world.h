@@ -70,6 +70,7 @@ struct gpu_state {
     int32_t sms_taken;   /* by them, until then */
     /* collective at hand */
     struct gpu_run run;
+    struct gpu_batch batch;    /* of the step at hand */
     int64_t transfer_queue_ps; /* queueing of point-to-point chunks that have arrived */
     int64_t arrived[GPU_CHANNELS], wanted[GPU_CHANNELS]; /* point to point, chunks */
     struct gpu_step_row row;                             /* of the step at hand */

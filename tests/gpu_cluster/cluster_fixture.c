@@ -131,14 +131,13 @@ struct gpu_job fixture_job(void)
 
 static struct gpu_plan ring_plan(int32_t gpus, int64_t bytes, int64_t slice_bytes)
 {
-    struct gpu_plan plan = {.stages = 1, .tensor = gpus, .prompt_steps = 0, .steps = 1};
-    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    struct gpu_plan plan = gpu_plan_by_hand(1, gpus);
     struct gpu_plan_op reduce = {
         .action = GPU_ACTION_COLLECTIVE,
         .op = GPU_OP_ALL_REDUCE,
         .layer = 0,
         .call = gpu_call_plain_ring(GPU_OP_ALL_REDUCE, gpus, bytes, slice_bytes)};
-    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], reduce);
+    gpu_plan_append(&plan.step[0], reduce);
     gpu_plan_bound(&plan);
     return plan;
 }

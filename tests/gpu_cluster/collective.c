@@ -283,14 +283,14 @@ static struct gpu_world *world_of_all(int32_t partition, int32_t partitions)
 {
     struct gpu_job job = fixture_job();
     job.workload.decode_tokens = 1;
-    struct gpu_plan plan = {.stages = 1, .tensor = 8, .steps = 1};
-    plan.step = base_alloc(GPU_SHAPES, sizeof *plan.step);
+    job.workload.prompt_tokens = 0;
+    struct gpu_plan plan = gpu_plan_by_hand(1, 8);
     for (unsigned a = GPU_ALGORITHM_RING; a <= GPU_ALGORITHM_DIRECT; a++) {
         enum gpu_op op = a == GPU_ALGORITHM_DIRECT ? GPU_OP_ALL_TO_ALL : GPU_OP_ALL_REDUCE;
         struct gpu_call_wish wish = {.algorithm = a};
         struct gpu_plan_op entry = {.action = GPU_ACTION_COLLECTIVE, .op = op, .layer = -1};
         entry.call = gpu_call_make(&job.chip, &job.cluster, &wish, op, 0, 8, 300000);
-        gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], entry);
+        gpu_plan_append(&plan.step[0], entry);
     }
     gpu_plan_bound(&plan);
     return gpu_world_create_from(&job, plan, gpu_topology_fat_tree(&job.cluster), partition,

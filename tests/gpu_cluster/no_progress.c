@@ -2,7 +2,6 @@
 /* A GPU that waits for what nobody sends is named, with what it waits for and from whom. */
 #include <string.h>
 
-#include "base/memory.h"
 #include "cluster_fixture.h"
 #include "test.h"
 
@@ -13,10 +12,9 @@ static struct gpu_world *two_stages(struct gpu_plan_op first, struct gpu_plan_op
                           .cluster = {.captured_graph = true,
                                       .collective_chunk_bytes = 1 << 20,
                                       .link_quantum_bytes = 1 << 16}};
-    struct gpu_plan plan = {.stages = 2, .tensor = 1, .steps = 1};
-    plan.step = base_alloc(2 * GPU_SHAPES, sizeof *plan.step);
-    gpu_plan_append(&plan.step[GPU_SHAPE_DECODE], first);
-    gpu_plan_append(&plan.step[GPU_SHAPES + GPU_SHAPE_DECODE], second);
+    struct gpu_plan plan = gpu_plan_by_hand(2, 1);
+    gpu_plan_append(&plan.step[0], first);
+    gpu_plan_append(&plan.step[1], second);
     gpu_plan_bound(&plan);
     return gpu_world_create_from(&job, plan, gpu_topology_ring(2, 1000000000, 1000), 0, 1);
 }

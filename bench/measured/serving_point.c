@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a point to a job of the cluster; remembers steps. */
+#include "serving_point.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "gpu_cluster/step.h"
+#include "models.h"
+
+/* Between an answer's last token at the engine and its client's next prompt there: two ways through
+ * server and network, tokenizer included. */
+static const int64_t CLIENT_PS = 5 * INT64_C(1000000000);
+
+/* A front end's time for 1,024 positions of a prompt, and the rest of it. [f] */
+static const int64_t FRONT_PS = 2 * INT64_C(1000000000);
+
+/* Steps by what they depend on. */
+struct known {
+    struct model_key {
+        const struct gpu_chip *chip;
+        const struct engine_kind *engine;
+        char model[MODEL_NAME_BYTES];
+        int32_t tensor, weight_bytes, kv_bytes, weight_blocks;
+    } key;
+    struct gpu_job job;
+    struct memo {
+        struct gpu_batch batch;
+        int64_t ps;
+    } * memo;
+    size_t memos, capacity;
+};
+
+enum { MOST_KNOWN = 256 };
+static struct known *known[MOST_KNOWN];
+static int known_count;
+
+static struct known *known_of(const struct model_key *key, const struct gpu_job *job)
+{
+    for (int i = 0; i < known_count; i++)
+        if (memcmp(&known[i]->key, key, sizeof *key) == 0)
+            return known[i];
+    struct known *entry = base_alloc(1, sizeof *entry);
+    entry->key = *key;
+    entry->job = *job;
+    if (known_count < MOST_KNOWN)
+        known[known_count++] = entry;
+    return entry;
+}
+
+static int64_t round_to(int64_t value, int64_t grid)
+{
+    int64_t rounded = (value + grid / 2) / grid * grid;
+    return rounded > 0 ? rounded : grid;
+}
+
+/* Graphs are captured for 1, 2, 4 and multiples of 8 sequences; a batch is filled up to the next.
+ */
+static int64_t captured(int64_t sequences)
+{
+    if (sequences > 4)
+        return (sequences + 7) / 8 * 8;
+    return sequences == 3 ? 4 : sequences;
+}
+
+static struct gpu_batch on_grid(const struct gpu_batch *batch)
+{
+    enum { GRID = 64, FINE = 16 };
+    struct gpu_batch coarse = {0};
+    for (int32_t i = 0; i < batch->groups; i++) {
+        struct gpu_group group = batch->group[i];
+        if (!group.prompt)
+            group.sequences = captured(group.sequences);
+        else if (group.tokens != group.keys || !group.samples)
+            group.tokens = round_to(group.tokens, group.tokens < 4 * FINE ? FINE : GRID);
+        group.keys = group.tokens == group.keys ? group.keys : round_to(group.keys, GRID);
+        group.keys = group.keys < group.tokens ? group.tokens : group.keys;
+        gpu_batch_add(&coarse, group);
+    }
+    return coarse;
+}
+
+static bool is_same(const struct gpu_batch *a, const struct gpu_batch *b)
+{
+    for (int32_t i = 0; a->groups == b->groups && i < a->groups; i++)
+        if (a->group[i].keys != b->group[i].keys)
+            return false;
+    return gpu_batch_is_alike(a, b);
+}
+
+int64_t serving_step_ps(void *context, const struct gpu_batch *batch)
+{
+    struct known *k = context;
+    struct gpu_batch coarse = on_grid(batch);
+    for (size_t i = 0; i < k->memos; i++)
+        if (is_same(&k->memo[i].batch, &coarse))
+            return k->memo[i].ps;
+    k->memo = base_grow(k->memo, &k->capacity, k->memos + 1, sizeof *k->memo);
+    k->memo[k->memos] =
+        (struct memo){.batch = coarse, .ps = gpu_step_extrapolate(&k->job, &coarse).ps};
+    return k->memo[k->memos++].ps;
+}
+
+/* NULL, or why the cluster has no such numbers. */
+static const char *numbers_take(const char *name, const struct engine_kind *engine,
+                                struct gpu_cluster_spec *cluster)
+{
+    bool is_narrow = strncmp(name, "fp8", 3) == 0;
+    cluster->weight_bytes = is_narrow ? 1 : 2;
+    cluster->weight_blocks = strcmp(name, "fp8_block") == 0;
+    cluster->kv_bytes = is_narrow && engine->narrow_cache ? 1 : 2;
+    bool is_wide = !*name || strcmp(name, "bfloat16") == 0 || strcmp(name, "float16") == 0;
+    return is_narrow || is_wide ? NULL : "weights of a kind that no kernel here has";
+}
+
+const char *serving_point_job(const struct row *row, const struct serving_point *point,
+                              struct gpu_job *job)
+{
+    const char *why;
+    const struct model *model = models_find(point->model, &why);
+    const struct gpu_cluster_spec *cluster = gpus_cluster(row->gpus, row->gpu, "1x8");
+    if (!model || !cluster)
+        return model ? "no description of the machine" : why;
+    *job = (struct gpu_job){.chip = *row->chip, .cluster = *cluster, .model = *model};
+    job->cluster.tensor_parallel = point->tensor;
+    job->cluster.pipeline_parallel = 1;
+    job->bucket.batch = 1;
+    job->bucket.max_sequence = (int32_t)(point->prompt + point->output);
+    engine_kind_apply(point->engine, job);
+    why = numbers_take(point->number, point->engine, &job->cluster);
+    struct base_report report = {0};
+    if (!why && !gpu_job_is_valid(job, &report))
+        why = "a split or a size that the cluster cannot have";
+    base_report_release(&report);
+    return why;
+}
+
+static struct model_key key_of(const struct row *row, const struct serving_point *point,
+                               const struct gpu_job *job)
+{
+    struct model_key key;
+    memset(&key, 0, sizeof key);
+    key.chip = row->chip;
+    key.engine = point->engine;
+    strcpy(key.model, job->model.name);
+    key.tensor = point->tensor;
+    key.weight_bytes = job->cluster.weight_bytes;
+    key.kv_bytes = job->cluster.kv_bytes;
+    key.weight_blocks = job->cluster.weight_blocks;
+    return key;
+}
+
+const char *serving_point_predict(const struct row *row, const struct serving_point *point,
+                                  struct closed_loop_times *times)
+{
+    struct gpu_job job;
+    const char *why = serving_point_job(row, point, &job);
+    if (why)
+        return why;
+    struct model_key key = key_of(row, point, &job);
+    const struct batching batching = {.budget = point->budget > 0 ? point->budget
+                                                                  : engine_kind_budget(row->chip),
+                                      .prompts_first = point->engine->prompts_first,
+                                      .splits_prompts = point->engine->splits_prompts,
+                                      .kv_positions = engine_kind_positions(point->engine, &job)};
+    if (batching.kv_positions < point->prompt + point->output)
+        return "the KV cache of one request does not fit";
+    const struct closed_loop loop = {.clients = point->clients,
+                                     .prompt = point->prompt,
+                                     .output = point->output,
+                                     .shortest = point->shortest,
+                                     .rounds = point->rounds,
+                                     .client_ps = CLIENT_PS,
+                                     .front_ps = FRONT_PS * point->prompt / 1024,
+                                     .batching = batching,
+                                     .step_ps = serving_step_ps,
+                                     .context = known_of(&key, &job)};
+    *times = closed_loop_run(&loop);
+    return NULL;
+}

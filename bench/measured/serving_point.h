@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Prediction of a serving point: a closed loop whose steps the cluster simulates. */
+#ifndef MEASURED_SERVING_POINT_H
+#define MEASURED_SERVING_POINT_H
+
+#include "closed_loop.h"
+#include "engines.h"
+#include "kinds.h"
+
+struct serving_point {
+    const struct engine_kind *engine;
+    const char *model, *number; /* number: "", "bfloat16", "fp8", "fp8_block" */
+    int32_t tensor;
+    int64_t clients, prompt, output, rounds;
+    double shortest; /* as struct closed_loop has it */
+    int64_t budget;  /* tokens of a step; 0: as the engine has it on this GPU */
+};
+
+/* Fills the job of a point; NULL, or why there is none. */
+const char *serving_point_job(const struct row *row, const struct serving_point *point,
+                              struct gpu_job *job);
+
+/* NULL, or why the point cannot be predicted (text that lasts). */
+const char *serving_point_predict(const struct row *row, const struct serving_point *point,
+                                  struct closed_loop_times *times);
+
+/* A step of the job, all sources frozen, rounded to a grid of batches: decode steps to the sizes
+ * that graphs are captured for, keys and parts of prompts by 64. Steps that were asked for before
+ * are remembered. */
+int64_t serving_step_ps(void *job, const struct gpu_batch *batch);
+
+#endif

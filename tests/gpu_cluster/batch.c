@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Steps of any batch: prompts, sequences that generate, both together. */
+#include <stdlib.h>
+
+#include "cluster_fixture.h"
+#include "gpu_cluster/step.h"
+#include "test.h"
+
+static struct gpu_job still_job(void)
+{
+    struct gpu_job job = fixture_job();
+    job.frozen = GPU_ALL_FROZEN;
+    job.cluster.neighbour = false;
+    return job;
+}
+
+static struct gpu_batch of(int64_t prompts, int64_t tokens, int64_t sequences, int64_t keys)
+{
+    struct gpu_batch batch = {0};
+    gpu_batch_add(&batch, (struct gpu_group){prompts, tokens, tokens, true, true});
+    gpu_batch_add(&batch, (struct gpu_group){sequences, 1, keys, false, true});
+    return batch;
+}
+
+static int64_t step_ps(const struct gpu_job *job, const struct gpu_batch *batch)
+{
+    return gpu_step_simulate(job, batch).ps;
+}
+
+static void sums_run_over_groups(void)
+{
+    struct gpu_batch batch = of(2, 100, 5, 700), other = of(2, 100, 5, 900), none = {0};
+    CU_ASSERT_EQUAL(gpu_batch_tokens(&batch), 205);
+    CU_ASSERT_EQUAL(gpu_batch_sequences(&batch), 7);
+    CU_ASSERT_EQUAL(gpu_batch_samples(&batch), 7);
+    CU_ASSERT_EQUAL(gpu_batch_most_keys(&batch), 700);
+    CU_ASSERT_TRUE(gpu_batch_has_prompt(&batch) && !gpu_batch_has_prompt(&none));
+    CU_ASSERT_TRUE(gpu_batch_is_alike(&batch, &other) && !gpu_batch_is_alike(&batch, &none));
+    other.group[1].sequences++;
+    CU_ASSERT_FALSE(gpu_batch_is_alike(&batch, &other));
+}
+
+/* Its only prompt in one step, then tokens: an agenda that says the same runs the same. */
+static void an_agenda_that_says_what_the_workload_says_runs_the_same(void)
+{
+    struct gpu_job job = fixture_job();
+    struct gpu_batch agenda[8];
+    int32_t steps = gpu_job_steps(&job);
+    CU_ASSERT_TRUE_FATAL(steps <= 8);
+    for (int32_t i = 0; i < steps; i++) {
+        agenda[i] = gpu_job_batch(&job, i);
+    }
+    struct gpu_job other = job;
+    other.agenda = agenda;
+    other.agenda_steps = steps;
+    other.workload.prompt_tokens = 1;
+    struct gpu_world *a = gpu_world_create(&job, 0, 1), *b = gpu_world_create(&other, 0, 1);
+    CU_ASSERT_TRUE(gpu_world_run(a) == BASE_OK && gpu_world_run(b) == BASE_OK);
+    gpu_world_close(a, fixture_end_ps(&a, 1));
+    gpu_world_close(b, fixture_end_ps(&b, 1));
+    CU_ASSERT_EQUAL(fixture_digest(&a, 1), fixture_digest(&b, 1));
+    gpu_world_free(a);
+    gpu_world_free(b);
+}
+
+static void a_step_grows_with_sequences_keys_and_prompts(void)
+{
+    struct gpu_job job = still_job();
+    struct gpu_batch few = of(0, 0, 4, 500), many = of(0, 0, 64, 500), deep = of(0, 0, 64, 1900),
+                     mixed = of(1, 512, 64, 1900), more = of(3, 512, 64, 1900);
+    int64_t last = 0, now;
+    const struct gpu_batch *const batch[] = {&few, &many, &deep, &mixed, &more};
+    for (size_t i = 0; i < sizeof batch / sizeof *batch; i++) {
+        now = step_ps(&job, batch[i]);
+        CU_ASSERT_TRUE(now > last);
+        last = now;
+    }
+}
+
+/* Weights pass once for all, so one step is less than two. */
+static void a_mixed_step_takes_less_than_its_halves_apart(void)
+{
+    struct gpu_job job = still_job();
+    struct gpu_batch both = of(1, 512, 64, 900), prompt = of(1, 512, 0, 0),
+                     decode = of(0, 0, 64, 900);
+    CU_ASSERT_TRUE(step_ps(&job, &both) < step_ps(&job, &prompt) + step_ps(&job, &decode));
+    CU_ASSERT_TRUE(step_ps(&job, &both) > step_ps(&job, &prompt));
+}
+
+static void parts_of_a_step_add_up(void)
+{
+    struct gpu_job job = still_job();
+    struct gpu_batch batch = of(0, 0, 16, 700);
+    struct gpu_step_time t = gpu_step_simulate(&job, &batch);
+    CU_ASSERT_EQUAL(t.host_ps + t.compute_ps + t.collective_ps + t.idle_ps, t.ps);
+    CU_ASSERT_TRUE(0 < t.small_ps && t.small_ps < t.isolated_ps);
+    CU_ASSERT_TRUE(llabs(t.isolated_ps - t.compute_ps) < t.compute_ps / 100);
+}
+
+/* Decode steps are captured: a straight line in layers. Eager ones owe a little to the first. */
+static void few_layers_tell_of_many(void)
+{
+    struct gpu_job job = still_job();
+    struct gpu_batch decode = of(0, 0, 16, 700), mixed = of(2, 700, 16, 700);
+    struct gpu_step_time full = gpu_step_simulate(&job, &decode),
+                         fast = gpu_step_extrapolate(&job, &decode);
+    CU_ASSERT_TRUE(llabs(full.ps - fast.ps) <= full.ps / 1000);
+    CU_ASSERT_EQUAL(full.kernels, fast.kernels);
+    int64_t slow = step_ps(&job, &mixed);
+    CU_ASSERT_TRUE(llabs(slow - gpu_step_extrapolate(&job, &mixed).ps) <= slow / 50);
+}
+
+static void mixed_steps_do_not_see_partitions(void)
+{
+    struct gpu_job job = fixture_job();
+    const struct gpu_batch agenda[] = {of(0, 0, 3, 200), of(2, 96, 3, 201), of(0, 0, 5, 150)};
+    job.agenda = agenda;
+    job.agenda_steps = 3;
+    job.cluster.tensor_parallel = 4;
+    job.cluster.pipeline_parallel = 2;
+    uint64_t digest[2];
+    for (int32_t k = 0; k < 2; k++) {
+        int32_t partitions = k == 0 ? 1 : 3;
+        struct gpu_world *world[3];
+        for (int32_t i = 0; i < partitions; i++) {
+            world[i] = gpu_world_create(&job, i, partitions);
+        }
+        fixture_run(world, partitions);
+        int64_t end = fixture_end_ps(world, partitions);
+        for (int32_t i = 0; i < partitions; i++) {
+            CU_ASSERT_TRUE(gpu_world_finished(world[i]));
+            gpu_world_close(world[i], end);
+        }
+        digest[k] = fixture_digest(world, partitions);
+        for (int32_t i = 0; i < partitions; i++) {
+            gpu_world_free(world[i]);
+        }
+    }
+    CU_ASSERT_EQUAL(digest[0], digest[1]);
+}
+
+TEST_MAIN("batch", TEST(sums_run_over_groups),
+          TEST(an_agenda_that_says_what_the_workload_says_runs_the_same),
+          TEST(a_step_grows_with_sequences_keys_and_prompts),
+          TEST(a_mixed_step_takes_less_than_its_halves_apart), TEST(parts_of_a_step_add_up),
+          TEST(few_layers_tell_of_many), TEST(mixed_steps_do_not_see_partitions))
