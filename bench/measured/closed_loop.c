@@ -125,10 +125,13 @@ static struct gpu_batch batch_of(const struct state *s)
     return batch;
 }
 
-/* A length between the shortest and the longest there are. */
+/* A length between the shortest and the longest there are, one of a few, so that steps come again.
+ */
 static int64_t drawn(const struct state *s, int64_t longest, uint64_t entity, int64_t rounds)
 {
-    double u = base_random_uniform(1, BASE_RANDOM_PLAY, entity, (uint64_t)rounds);
+    const double lengths = 16;
+    double u = floor(lengths * base_random_uniform(1, BASE_RANDOM_PLAY, entity, (uint64_t)rounds));
+    u = (u + 0.5) / lengths;
     return llround((double)longest * (s->loop->shortest + (1 - s->loop->shortest) * u));
 }
 

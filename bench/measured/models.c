@@ -35,19 +35,28 @@ void models_search_usual(void)
         models_search(base_format("%s/hf_configs", data));
 }
 
-/* Cuts `word` off the end of `text`. */
+/* Cuts `word` out of `text`. */
 static bool cut(char *text, const char *word)
 {
-    size_t length = strlen(text), tail = strlen(word);
-    if (length <= tail || strcmp(text + length - tail, word) != 0)
+    char *at = strstr(text, word);
+    size_t length = strlen(word);
+    if (!at || strlen(text) <= length)
         return false;
-    text[length - tail] = '\0';
+    memmove(at, at + length, strlen(at + length) + 1);
     return true;
+}
+
+/* The same at its end. */
+static bool cut_end(char *text, const char *word)
+{
+    size_t length = strlen(text), tail = strlen(word);
+    return length > tail && strcmp(text + length - tail, word) == 0 &&
+           cut(text + length - tail - 1, word);
 }
 
 static void essence(const char *name, char text[NAME_BYTES])
 {
-    static const char *const words[] = {"instruct", "fp8", "hf", "it", "base", "chat", "2507"};
+    static const char *const words[] = {"fp8", "hf", "it", "base", "chat", "2507"};
     const char *slash = strrchr(name, '/');
     size_t length = 0;
     for (const char *at = slash ? slash + 1 : name; *at && length < NAME_BYTES - 1; at++)
@@ -55,10 +64,11 @@ static void essence(const char *name, char text[NAME_BYTES])
             text[length++] = (char)tolower((unsigned char)*at);
     text[length] = '\0';
     bool again = true;
+    cut(text, "instruct");
     while (again) {
         again = false;
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            again = cut(text, words[i]) || again;
+            again = cut_end(text, words[i]) || again;
     }
     if (strncmp(text, "meta", 4) == 0)
         memmove(text, text + 4, strlen(text + 4) + 1);

@@ -13,8 +13,8 @@ void models_search(const char *folder);
 void models_search_usual(void);
 
 /* "meta-llama/Llama-3.1-8B-Instruct" is described by Meta-Llama-3.1-8B: path, punctuation, case, a
- * leading "meta" and trailing words for tuning and format do not count. NULL: `why` says so and
- * names it; both live to the end of the program. */
+ * leading "meta", "instruct" and trailing words for tuning and format do not count. NULL: `why`
+ * says so and names it; both live to the end of the program. */
 const struct model *models_find(const char *name, const char **why);
 
 #endif

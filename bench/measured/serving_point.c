@@ -48,10 +48,13 @@ static struct known *known_of(const struct model_key *key, const struct gpu_job 
     return entry;
 }
 
-static int64_t round_to(int64_t value, int64_t grid)
+/* To the nearest point of a grid that is finer for small values; never to 0. */
+static int64_t rounded(int64_t value)
 {
-    int64_t rounded = (value + grid / 2) / grid * grid;
-    return rounded > 0 ? rounded : grid;
+    enum { SMALL = 256, MEDIUM = 2048 };
+    int64_t grid = value < SMALL ? SMALL / 16 : value < MEDIUM ? MEDIUM / 32 : MEDIUM / 8;
+    int64_t near = (value + grid / 2) / grid * grid;
+    return near > 0 ? near : grid;
 }
 
 /* Graphs are captured for 1, 2, 4 and multiples of 8 sequences; a batch is filled up to the next.
@@ -65,15 +68,14 @@ static int64_t captured(int64_t sequences)
 
 static struct gpu_batch on_grid(const struct gpu_batch *batch)
 {
-    enum { GRID = 64, FINE = 16 };
     struct gpu_batch coarse = {0};
     for (int32_t i = 0; i < batch->groups; i++) {
         struct gpu_group group = batch->group[i];
         if (!group.prompt)
             group.sequences = captured(group.sequences);
         else if (group.tokens != group.keys || !group.samples)
-            group.tokens = round_to(group.tokens, group.tokens < 4 * FINE ? FINE : GRID);
-        group.keys = group.tokens == group.keys ? group.keys : round_to(group.keys, GRID);
+            group.tokens = rounded(group.tokens);
+        group.keys = group.tokens == group.keys ? group.keys : rounded(group.keys);
         group.keys = group.keys < group.tokens ? group.tokens : group.keys;
         gpu_batch_add(&coarse, group);
     }

@@ -25,8 +25,8 @@ const char *serving_point_predict(const struct row *row, const struct serving_po
                                   struct closed_loop_times *times);
 
 /* A step of the job, all sources frozen, rounded to a grid of batches: decode steps to the sizes
- * that graphs are captured for, keys and parts of prompts by 64. Steps that were asked for before
- * are remembered. */
+ * that graphs are captured for, keys and parts of prompts to steps of a few percent. Steps that
+ * were asked for before are remembered. */
 int64_t serving_step_ps(void *job, const struct gpu_batch *batch);
 
 #endif
