@@ -5,19 +5,11 @@
 # usage: bench/executor.sh [layer | main | rack_72 | rack_576 | sums | stories]...   (from the project's root, after a
 # build; all by default; stories needs LPUSIM_DATA=DIR with the public models/stories260K, and is left out without)
 set -euo pipefail
+. bench/measure.sh
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 program=${PROGRAM:-build/release/lpusim-mp}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-
-# COMMAND...: its CPU seconds.
-measure() {
-    python3 -c 'import resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"{used.ru_utime + used.ru_stime:.3f}")
-sys.exit(done.returncode)' "$@"
-}
 
 # One layer of Llama-2-70B on a node: chips that install weights most of the time.
 write_layer() {
@@ -43,7 +35,7 @@ job() {
     shift
     measure "$program" run "$out/job.lpu" --quiet --mode=lpu --out="$out/job.h5" --json="$out/$steps.json" \
         --set workload.prompt= --set workload.prompt_tokens=1 --set "workload.decode_tokens=$steps" \
-        --set lpu.reference=false --set lpu.execute_steps=0 "$@"
+        --set lpu.reference=false --set lpu.execute_steps=0 "$@" | cut -d' ' -f1
 }
 
 # FILE NAME: a figure of a summary.

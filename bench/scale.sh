@@ -5,19 +5,11 @@
 # step, and to execute one decode step with all checks; the step a chip, a layer and an instruction; chip-cycles that are executed a second.
 # usage: bench/scale.sh [PROGRAM]   (from the project's root, after a build; build/release/lpusim-mp by default)
 set -euo pipefail
+. bench/measure.sh
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 program=${1:-build/release/lpusim-mp}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-
-# COMMAND...: "SECONDS MIB", CPU time and peak memory.
-measure() {
-    python3 -c 'import resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"{used.ru_utime + used.ru_stime:.2f} {used.ru_maxrss / 1024:.0f}")
-sys.exit(done.returncode)' "$@"
-}
 
 # job CHIPS TOPOLOGY OPTION...: the same of a run, or of what `verb` says.
 verb=
