@@ -71,7 +71,7 @@ static void essence(const char *name, char text[NAME_BYTES])
             again = cut_end(text, words[i]) || again;
     }
     if (strncmp(text, "meta", 4) == 0)
-        memmove(text, text + 4, strlen(text + 4) + 1);
+        cut(text, "meta");
 }
 
 /* Path of a description in the folder; NULL: none. Free with base_free. */

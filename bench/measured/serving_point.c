@@ -31,20 +31,19 @@ struct known {
     size_t memos, capacity;
 };
 
-enum { MOST_KNOWN = 256 };
-static struct known *known[MOST_KNOWN];
-static int known_count;
+static struct known **known;
+static size_t known_count, known_capacity;
 
 static struct known *known_of(const struct model_key *key, const struct gpu_job *job)
 {
-    for (int i = 0; i < known_count; i++)
+    for (size_t i = 0; i < known_count; i++)
         if (memcmp(&known[i]->key, key, sizeof *key) == 0)
             return known[i];
     struct known *entry = base_alloc(1, sizeof *entry);
     entry->key = *key;
     entry->job = *job;
-    if (known_count < MOST_KNOWN)
-        known[known_count++] = entry;
+    known = base_grow(known, &known_capacity, known_count + 1, sizeof *known);
+    known[known_count++] = entry;
     return entry;
 }
 
