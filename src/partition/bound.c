@@ -54,8 +54,7 @@ struct stage_walk {
 /* What a stage has from `block` on. */
 static struct stages_unit unit_at(const struct stage_walk *w, int32_t s, int32_t block)
 {
-    const struct partition_stage *at = plan_stage(w->plan, s);
-    return stages_unit(plan_templates(w->plan), block, at->first_block + at->blocks, at->order);
+    return plan_unit(w->plan, plan_stage(w->plan, s), block);
 }
 
 static struct stages_unit first_unit(const struct stage_walk *w, int32_t s)

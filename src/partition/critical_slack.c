@@ -123,8 +123,7 @@ struct critical_slack critical_move_slack(const struct plan *plan, enum partitio
     struct waits w = {0};
     for (int32_t s = 0; s + 1 < plan_stages(plan); s++) {
         const struct partition_stage *to = plan_stage(plan, s + 1);
-        struct stages_unit u =
-            stages_unit(t, to->first_block, to->first_block + to->blocks, to->order);
+        struct stages_unit u = plan_unit(plan, to, to->first_block);
         const struct transfer *x = plan_transfer(plan, phase, s);
         for (size_t n = 0; n < x->parts; n++)
             if (x->part[n].chip == to->first_chip)

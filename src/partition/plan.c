@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chooses a split by compiled step length, fixes the timeline of stages and transfers, builds
- * programs. */
+/* Chooses a split by compiled step length, and fixes the timeline of stages and transfers. */
 #include "partition/partition.h"
 
 #include <assert.h>
@@ -8,7 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "partition/assemble.h"
 #include "partition/plan.h"
 #include "partition/interval.h"
 #include "partition/stages.h"
@@ -90,8 +88,8 @@ static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why
     return derived;
 }
 
-static struct stages_unit unit_at(const struct plan *p, const struct partition_stage *stage,
-                                  int32_t block)
+struct stages_unit plan_unit(const struct plan *p, const struct partition_stage *stage,
+                             int32_t block)
 {
     return stages_unit(&p->templates, block, stage->first_block + stage->blocks, stage->order);
 }
@@ -99,7 +97,7 @@ static struct stages_unit unit_at(const struct plan *p, const struct partition_s
 /* What the first unit of a stage reads. */
 static enum transfer_what needs_of(const struct plan *p, const struct partition_stage *stage)
 {
-    switch (unit_at(p, stage, stage->first_block).kind) {
+    switch (plan_unit(p, stage, stage->first_block).kind) {
     case PARTITION_MLP:
     case PARTITION_MLP_FIRST:
         return TRANSFER_AFTER_ATTENTION;
@@ -118,9 +116,9 @@ static bool shares_pipeline(const struct plan *p)
 
 static struct stages_unit last_unit(const struct plan *p, const struct partition_stage *stage)
 {
-    struct stages_unit u = unit_at(p, stage, stage->first_block);
+    struct stages_unit u = plan_unit(p, stage, stage->first_block);
     while (u.next < stage->first_block + stage->blocks)
-        u = unit_at(p, stage, u.next);
+        u = plan_unit(p, stage, u.next);
     return u;
 }
 
@@ -144,7 +142,7 @@ static int64_t stage_cycles(const struct plan *p, enum partition_phase phase,
 {
     int64_t cycles = 0;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = unit_at(p, stage, n);
+        struct stages_unit u = plan_unit(p, stage, n);
         cycles += stages_unit_length(&p->templates, phase, u);
         n = u.next;
     }
@@ -172,8 +170,8 @@ static bool lay_timeline(struct plan *p, enum partition_phase phase)
     return true;
 }
 
-static const struct block *block_of(const struct plan *p, enum partition_phase phase, int32_t rank,
-                                    struct stages_unit u)
+const struct block *plan_block(const struct plan *p, enum partition_phase phase, int32_t rank,
+                               struct stages_unit u)
 {
     return &p->templates.rank[rank].block[template_phase(phase, u.kind)][u.kind][u.variant];
 }
@@ -193,8 +191,8 @@ static int64_t stage_bytes(const struct plan *p, const struct partition_stage *s
 {
     int64_t vectors = 0;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = unit_at(p, stage, n);
-        vectors += vectors_of(block_of(p, PARTITION_DECODE, 0, u), kind);
+        struct stages_unit u = plan_unit(p, stage, n);
+        vectors += vectors_of(plan_block(p, PARTITION_DECODE, 0, u), kind);
         n = u.next;
     }
     return vectors * p->input.chip->lanes;
@@ -204,7 +202,7 @@ static int32_t layers_of(const struct plan *p, const struct partition_stage *sta
 {
     int32_t layers = 0;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks; n++)
-        layers += unit_at(p, stage, n).kind == PARTITION_ATTENTION;
+        layers += plan_unit(p, stage, n).kind == PARTITION_ATTENTION;
     return layers;
 }
 
@@ -458,7 +456,7 @@ static int32_t stage_seats(const struct plan *p, const struct partition_stage *s
     int32_t rows[PROGRAM_QUEUE_VXM] = {0}, cache[PROGRAM_QUEUE_VXM] = {0};
     int32_t most = PROGRAM_CACHES / p->input.bucket->batch;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = unit_at(p, stage, n);
+        struct stages_unit u = plan_unit(p, stage, n);
         add_cache_rows(p, u, cache);
         stages_add_rows(&p->templates, u, rows);
         n = u.next;
@@ -533,7 +531,7 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
     int32_t rows[PROGRAM_QUEUE_VXM] = {0};
     bool valid = stage->blocks > 0 && stage->first_chip == s * p->group;
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = unit_at(p, stage, n);
+        struct stages_unit u = plan_unit(p, stage, n);
         stages_add_rows(&p->templates, u, rows);
         n = u.next;
     }
@@ -669,112 +667,4 @@ const struct partition_candidate *plan_candidates(const struct plan *plan, size_
 {
     *count = plan->candidates;
     return plan->candidate;
-}
-
-/* Link from `chip` to each rank of its group. */
-static void find_peers(const struct plan *p, int32_t first, int32_t rank,
-                       int32_t link[TEMPLATE_RANKS])
-{
-    int32_t all[PROGRAM_QUEUES];
-    for (int32_t peer = 0; peer < p->group; peer++)
-        link[peer] = peer != rank && lpu_topology_direct_links(p->input.topology, first + rank,
-                                                               first + peer, all)
-                         ? all[0]
-                         : 0;
-}
-
-static void append_blocks(const struct plan *p, enum partition_phase phase, int32_t s, int32_t rank,
-                          struct program *program)
-{
-    const struct partition_stage *stage = &p->stage[s];
-    const struct templates *t = &p->templates;
-    int32_t link[TEMPLATE_RANKS], rows[PROGRAM_QUEUE_VXM] = {0};
-    struct assemble_place at = {
-        .cycle = stage->start_cycle[phase], .rows = rows, .link_of_peer = link};
-    find_peers(p, stage->first_chip, rank, link);
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = unit_at(p, stage, n);
-        const struct block *block = block_of(p, phase, rank, u);
-        at.layer = u.layer;
-        if (block->shape)
-            assemble_append(program, block, &at);
-        at.cycle += stages_unit_length(t, phase, u);
-        stages_add_rows(t, u, rows);
-        n = u.next;
-    }
-}
-
-static void append_transfers(const struct plan *p, enum partition_phase phase, int32_t chip,
-                             struct program *program)
-{
-    for (int32_t s = 0; s < p->stages; s++) {
-        const struct partition_stage *next = s + 1 < p->stages ? &p->stage[s + 1] : NULL;
-        struct assemble_place at = {.cycle = p->stage[s].end_cycle[phase],
-                                    .layer = next ? unit_at(p, next, next->first_block).layer : -1};
-        const struct transfer *x = &p->transfer[phase][s];
-        for (size_t n = 0; n < x->parts; n++)
-            if (x->part[n].chip == chip)
-                assemble_append(program, &x->part[n].block, &at);
-    }
-}
-
-static void describe_program(const struct plan *p, enum partition_phase phase, int32_t chip,
-                             struct program *program)
-{
-    const struct shape *shape = &p->templates.shape[phase];
-    int32_t rank = chip % p->group, vocabulary = (int32_t)p->input.model->vocabulary;
-    program->rows = shape->rows;
-    program->sequences = shape->sequences;
-    program->length_cycles = p->length[phase];
-    program->kv_tile_positions = shape->kv_tile_positions;
-    program->embedding_groups = SHAPE_EMBEDDING_GROUPS;
-    program->key_id_bits = shape->key_id_bits;
-    program->experts = shape->experts;
-    program->expert_slots = shape->rows * shape->experts_per_row;
-    program->token = -1;
-    if (chip < p->group) {
-        int32_t first = rank * shape->vocabulary;
-        program->vocabulary_first = first < vocabulary ? first : vocabulary;
-        int32_t left = vocabulary - program->vocabulary_first;
-        program->vocabulary_count = left < shape->vocabulary ? left : shape->vocabulary;
-        program->token = phase != PARTITION_PREFILL ? p->templates.rank[rank].tables.token : -1;
-    }
-}
-
-void plan_program(const struct plan *plan, enum partition_phase phase, int32_t chip,
-                  struct program *program)
-{
-    *program = (struct program){0};
-    program->chip = chip;
-    if (!template_has_phase(&plan->templates, phase))
-        return;
-    describe_program(plan, phase, chip, program);
-    struct assemble_place start = {.layer = 0};
-    assemble_append(program, &plan->templates.rank[0].common[phase], &start);
-    if (chip < plan_chips(plan))
-        append_blocks(plan, phase, chip / plan->group, chip % plan->group, program);
-    append_transfers(plan, phase, chip, program);
-    assemble_finish(program);
-}
-
-static bool is_placed(const struct program_tensor *t)
-{
-    return t->slice >= 0;
-}
-
-struct partition_decisions plan_decisions(const struct program *program)
-{
-    struct partition_decisions d = {.issues = (int64_t)program->instructions};
-    for (size_t n = 0; n < program->tensors; n++)
-        d.placements += is_placed(&program->tensor[n]);
-    for (size_t n = 0; n < program->instructions; n++) {
-        const struct program_instruction *i = &program->instruction[n];
-        int64_t repeats = (int64_t)i->count[0] * i->count[1];
-        d.repeats += repeats * (i->outputs > 0);
-        if (i->opcode == PROGRAM_C2C_SEND) {
-            d.slots += repeats;
-            d.routes++;
-        }
-    }
-    return d;
 }

@@ -4,10 +4,16 @@
 #define PARTITION_PLAN_H
 
 #include "partition/partition.h"
-#include "partition/template.h"
+#include "partition/stages.h"
 
 const struct partition_input *plan_input(const struct plan *plan);
 const struct templates *plan_templates(const struct plan *plan);
+
+/* The unit of a stage that begins with `block`, and a chip's block for it. */
+struct stages_unit plan_unit(const struct plan *plan, const struct partition_stage *stage,
+                             int32_t block);
+const struct block *plan_block(const struct plan *plan, enum partition_phase phase, int32_t rank,
+                               struct stages_unit unit);
 
 /* What stage `stage` sends to the next, or the last one to the first. */
 struct transfer;
