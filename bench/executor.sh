@@ -11,24 +11,6 @@ program=${PROGRAM:-build/release/lpusim-mp}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-# One layer of Llama-2-70B on a node: chips that install weights most of the time.
-write_layer() {
-    sed 's/32000/8000/; s/"num_hidden_layers": [0-9]*/"num_hidden_layers": 1/' \
-        configs/models/Llama-2-70B/config.json >"$out/config.json"
-    cat >"$out/layer.cfg" <<END
-run = { mode = "lpu"; };
-model = { path = "$out"; };
-bucket = { max_sequence = 4096; };
-workload = { prompt_tokens = 1; decode_tokens = 2; };
-lpu = {
-    chip = "$PWD/configs/chips/lpu-v1.cfg";
-    rack = "$PWD/configs/topologies/lpu-1x8.cfg";
-    chips_used = 8;
-    tensor_group = 8;
-};
-END
-}
-
 # STEPS OPTION...: CPU seconds of a run with as many decode steps.
 job() {
     local steps=$1
@@ -69,7 +51,7 @@ printf '%-9s %5s %9s %12s %11s | %8s %9s %9s %9s\n' schedule chips cycles instru
 for name in "${@:-layer main rack_72 rack_576 sums stories}"; do
     for one in $name; do
         case $one in
-        layer) write_layer && row layer 200 "$out/layer.cfg" ;;
+        layer) write_layers "$out" 8 lpu-1x8 && row layer 200 "$out/job.cfg" ;;
         main) row main 40 configs/rack.cfg ;;
         rack_72) row rack_72 20 configs/rack_72.cfg ;;
         rack_576) row rack_576 4 configs/rack_576.cfg ;;

@@ -16,20 +16,7 @@ verb=
 job() {
     local chips=$1 topology=$2
     shift 2
-    sed "s/32000/8000/; s/\"num_hidden_layers\": [0-9]*/\"num_hidden_layers\": $((chips / 8))/" \
-        configs/models/Llama-2-70B/config.json >"$out/config.json"
-    cat >"$out/job.cfg" <<END
-run = { mode = "lpu"; };
-model = { path = "$out"; };
-bucket = { max_sequence = 4096; };
-workload = { prompt_tokens = 1; decode_tokens = 2; };
-lpu = {
-    chip = "$PWD/configs/chips/lpu-v1.cfg";
-    rack = "$PWD/configs/topologies/$topology.cfg";
-    chips_used = $chips;
-    tensor_group = 8;
-};
-END
+    write_layers "$out" "$chips" "$topology"
     measure "$program" $verb "$out/job.cfg" "$@"
 }
 
