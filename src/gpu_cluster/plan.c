@@ -222,37 +222,36 @@ static void emit_combine(struct walk *walk, const struct model_op *op)
 
 /* Ops without a case are fused into a neighbour: residual adds into norms, KV writes and per-head
  * norms into RoPE. */
+/* Ops whose kernels walk along rows, a launch each. */
+static void emit_rows(struct walk *walk, const struct model_op *op)
+{
+    const struct gpu_chip *chip = &walk->job->chip;
+    int64_t hidden = walk->job->model.hidden;
+    if (op->kind == MODEL_OP_EMBED)
+        append_stream(walk, GPU_OP_EMBED, op->layer, 2 * op->rows * hidden);
+    else if (op->kind == MODEL_OP_NORM && op->n == hidden)
+        append_kernel(walk, GPU_OP_NORM, op->layer, gpu_kernel_norm(chip, op->rows, hidden));
+    else if (op->kind == MODEL_OP_ROPE)
+        append_kernel(walk, GPU_OP_ROPE_KV, op->layer,
+                      gpu_kernel_rope(chip, op->rows, local_qkv(walk)));
+    else if (op->kind == MODEL_OP_ACTIVATE)
+        append_kernel(walk, GPU_OP_ACTIVATE, op->layer,
+                      gpu_kernel_activate(chip, op->rows, shard(op->n, walk->tensor)));
+    else if (op->kind == MODEL_OP_CHOOSE) /* fp32 logits, and what sorts the rows by expert */
+        append_stream(walk, GPU_OP_CHOOSE, op->layer, 2 * op->rows * (op->k + op->n));
+    else if (op->kind == MODEL_OP_SAMPLE)
+        append_stream(walk, GPU_OP_SAMPLE, op->layer, op->rows * walk->job->model.vocabulary);
+}
+
 static void emit(struct walk *walk, const struct model_op *op)
 {
-    const struct model *model = &walk->job->model;
     switch (op->kind) {
-    case MODEL_OP_EMBED:
-        append_stream(walk, GPU_OP_EMBED, op->layer, 2 * op->rows * model->hidden);
-        break;
-    case MODEL_OP_NORM:
-        if (op->n == model->hidden) {
-            append_kernel(walk, GPU_OP_NORM, op->layer,
-                          gpu_kernel_norm(&walk->job->chip, op->rows, model->hidden));
-        }
-        break;
     case MODEL_OP_LINEAR:
         emit_linear(walk, op);
         break;
-    case MODEL_OP_ROPE:
-        append_kernel(walk, GPU_OP_ROPE_KV, op->layer,
-                      gpu_kernel_rope(&walk->job->chip, op->rows, local_qkv(walk)));
-        break;
     case MODEL_OP_ATTENTION:
-        for (int32_t i = 0; i < walk->batch->groups; i++) {
+        for (int32_t i = 0; i < walk->batch->groups; i++)
             append_attention(walk, op, i);
-        }
-        break;
-    case MODEL_OP_ACTIVATE:
-        append_kernel(walk, GPU_OP_ACTIVATE, op->layer,
-                      gpu_kernel_activate(&walk->job->chip, op->rows, shard(op->n, walk->tensor)));
-        break;
-    case MODEL_OP_CHOOSE: /* fp32 logits, and what sorts the rows by expert */
-        append_stream(walk, GPU_OP_CHOOSE, op->layer, 2 * op->rows * (op->k + op->n));
         break;
     case MODEL_OP_EXPERTS:
         emit_experts(walk, op);
@@ -261,12 +260,8 @@ static void emit(struct walk *walk, const struct model_op *op)
     case MODEL_OP_SCALE:
         emit_combine(walk, op);
         break;
-    case MODEL_OP_SAMPLE:
-        append_stream(walk, GPU_OP_SAMPLE, op->layer, op->rows * model->vocabulary);
-        break;
-    case MODEL_OP_KV_WRITE:
-    case MODEL_OP_ADD:
-        break;
+    default:
+        emit_rows(walk, op);
     }
 }
 
