@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gpu_cluster/batch.h"
+#include "base/gpu_batch.h"
 
 /* How an engine forms its batches. */
 struct batching {

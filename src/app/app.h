@@ -10,7 +10,7 @@
 #include "config/scenario.h"
 #include "model/model.h"
 #include "record/record.h"
-#include "serve/requests.h"
+#include "serve/carousel.h"
 
 struct app_artifact;    /* app/artifact.h */
 struct app_attribution; /* app/attribute.h */

@@ -11,7 +11,7 @@
 #include "base/machine.h"
 #include "base/status.h"
 #include "engine/engine.h"
-#include "gpu_cluster/batch.h"
+#include "base/gpu_batch.h"
 #include "gpu_cluster/gpu_tables.h"
 #include "model/model.h"
 

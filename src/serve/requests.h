@@ -1,53 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests at the door of the static machine: seats are known, so is every time, at admission.
- *
- * A compiled bucket has two exact numbers: the step latency L and the initiation interval P. A
- * sequence that is in gets one token each L; floor(L / P) sequences are in at once. What varies is
- * outside: arrivals and the queue. Chunks of a prompt are taken to hold the seat of their own
- * sequence only, which is exact for one seat. */
+/* Requests, and what becomes of each: the same words for both machines. */
 #ifndef SERVE_REQUESTS_H
 #define SERVE_REQUESTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a client wants; times in picoseconds from the start of the trace. */
+/* What a client wants; times in picoseconds from the start of the trace. Lists of requests are
+ * sorted by arrival. */
 struct serve_request {
     int64_t arrival_ps;
-    int32_t prompt_tokens, output_tokens;
+    int32_t prompt_tokens, output_tokens; /* both at least 1 */
+    int32_t tenant;                       /* from 0 */
 };
 
-/* What becomes of it. first_token_ps and finished_ps are when the client has the token. */
-struct serve_times {
+/* Where a request is when the simulation ends; every request is in exactly one of them. */
+enum serve_fate {
+    SERVE_WAITING, /* neither refused nor finished when the simulation stopped */
+    SERVE_FINISHED,
+    SERVE_TOO_LONG,    /* refused: no bucket, or not the memory of the whole machine, holds it */
+    SERVE_TOO_LATE,    /* refused: its limits could not have been met */
+    SERVE_OVER_BUDGET, /* refused: its tenant had no tokens left within the limits */
+    SERVE_FATES
+};
+
+/* Times are -1 where the event did not happen. first_token_ps and finished_ps are when the client
+ * has the token. */
+struct serve_outcome {
+    enum serve_fate fate;
+    int32_t replica;     /* that served it; -1: none */
+    int32_t preemptions; /* times it lost its KV cache */
     int64_t admitted_ps, first_token_ps, finished_ps;
+    int64_t promised_ps;    /* finished_ps as it was told at admission; -1: nothing was promised */
+    int64_t longest_gap_ps; /* between two tokens; 0 where there is one token */
 };
-
-/* The static machine as its schedules describe it. */
-struct serve_carousel {
-    int64_t latency_ps;  /* L: of a decode step */
-    int64_t interval_ps; /* P: between two decode steps, 0 < P <= L */
-    int64_t chunk_ps;    /* of a prefill step */
-    int32_t chunk_tokens;
-    int64_t pcie_latency_ps, pcie_bytes_per_s; /* host to chip and back */
-};
-
-/* Sequences that are in at once: floor(L / P). */
-int32_t serve_carousel_seats(const struct serve_carousel *carousel);
-
-/* Prefill steps of a prompt: its last token goes through a decode step. */
-int64_t serve_carousel_chunks(const struct serve_carousel *carousel, int32_t prompt_tokens);
-
-/* Host to chip or back for `tokens` ids of 4 bytes, rounded up to a picosecond. */
-int64_t serve_carousel_transfer_ps(const struct serve_carousel *carousel, int32_t tokens);
-
-/* From admission to the first token at the client. */
-int64_t serve_carousel_first_token_ps(const struct serve_carousel *carousel, int32_t prompt_tokens);
-
-/* Admits `count` requests, sorted by arrival, first come first served, each as soon as it is there
- * and a seat is free. Exact: a seat is free when its sequence has left the machine. */
-void serve_carousel_admit(const struct serve_carousel *carousel,
-                          const struct serve_request *request, size_t count,
-                          struct serve_times *times);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The static machine's door: seats, queueing and finishing times in closed form. */
-#include "serve/requests.h"
+#include "serve/carousel.h"
 #include "test.h"
 
 /* 1 GB/s: an id of 4 bytes takes 4 ns = 4000 ps. */
@@ -46,7 +46,7 @@ static void a_lone_request_takes_its_steps_and_two_transfers(void)
 static void a_full_machine_makes_requests_wait(void)
 {
     struct serve_carousel machine = carousel(100000, 50000);
-    struct serve_request request[3] = {{0, 1, 10}, {0, 1, 20}, {5, 1, 1}};
+    struct serve_request request[3] = {{0, 1, 10, 0}, {0, 1, 20, 0}, {5, 1, 1, 0}};
     struct serve_times times[3];
     serve_carousel_admit(&machine, request, 3, times);
     CU_ASSERT_EQUAL(times[0].admitted_ps, 0);
@@ -58,7 +58,7 @@ static void a_full_machine_makes_requests_wait(void)
 static void a_free_machine_waits_for_requests(void)
 {
     struct serve_carousel machine = carousel(100000, 100000);
-    struct serve_request request[2] = {{0, 1, 1}, {INT64_C(1000000000000), 1, 1}};
+    struct serve_request request[2] = {{0, 1, 1, 0}, {INT64_C(1000000000000), 1, 1, 0}};
     struct serve_times times[2];
     serve_carousel_admit(&machine, request, 2, times);
     CU_ASSERT_EQUAL(times[1].admitted_ps, request[1].arrival_ps);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums over the groups of a batch. */
-#include "gpu_cluster/batch.h"
+#include "base/gpu_batch.h"
 
 #include <assert.h>
 

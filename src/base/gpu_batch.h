@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What one step of the engine works on: sequences that get a token each, prompts or parts of them.
  */
-#ifndef GPU_CLUSTER_BATCH_H
-#define GPU_CLUSTER_BATCH_H
+#ifndef BASE_GPU_BATCH_H
+#define BASE_GPU_BATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Admission to the static machine, in closed form for each request. */
-#include "serve/requests.h"
+#include "serve/carousel.h"
 
 #include <assert.h>
 
