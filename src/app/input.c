@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "parallel/parallel.h"
+#include "parallel/place.h"
 
 /* A fault of the command line is not for --help or --version. */
 static enum base_status read_scenario(struct app_run *run)
@@ -75,6 +76,17 @@ static enum base_status check(struct app_run *run)
     return BASE_OK;
 }
 
+/* Which rank runs where: batch systems, mpirun and users do not always mean the same. */
+static void say_places(const struct app_run *run)
+{
+    if (parallel_size() == 1)
+        return;
+    char *places = parallel_layout_text();
+    if (parallel_is_first() && !run->scenario.quiet)
+        fputs(places, stderr);
+    base_free(places);
+}
+
 enum base_status app_input_read(struct app_run *run)
 {
     if (run->command->kind == APP_COMMAND_WRONG)
@@ -92,5 +104,7 @@ enum base_status app_input_read(struct app_run *run)
         status = app_gpu_check(run);
     if (status == BASE_OK && run->command->kind == APP_COMMAND_CHECK)
         return check(run);
+    if (status == BASE_OK)
+        say_places(run);
     return status;
 }
