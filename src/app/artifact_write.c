@@ -20,7 +20,8 @@ struct values {
 /* Values of one run alone do not make another schedule. */
 static bool is_of_one_run(const char *key)
 {
-    return !strcmp(key, "run.output") || !strcmp(key, "run.json") || !strcmp(key, "run.quiet");
+    return !strcmp(key, "run.output") || !strcmp(key, "run.json") || !strcmp(key, "run.quiet") ||
+           !strncmp(key, "serve.", 6);
 }
 
 static void add_value(void *context, const struct config_value *value)

@@ -298,6 +298,56 @@ static char *storage_has_company(const struct scenario *s)
                        "replica is wanted");
 }
 
+static char *deadlines_have_limits(const struct scenario *s)
+{
+    if (s->serve.policy != SERVE_EARLIEST_DEADLINE || s->serve.ttft_limit_ps > 0 ||
+        s->serve.tpot_limit_ps > 0)
+        return NULL;
+    return base_strdup("earliest_deadline needs a deadline: serve.ttft_limit, serve.tpot_limit or "
+                       "both more than 0 ps");
+}
+
+static char *late_has_limits(const struct scenario *s)
+{
+    if (!s->serve.refuse_late || s->serve.ttft_limit_ps > 0 || s->serve.tpot_limit_ps > 0)
+        return NULL;
+    return base_strdup("nothing is late without serve.ttft_limit or serve.tpot_limit");
+}
+
+static char *budget_is_there(const struct scenario *s)
+{
+    if (s->serve.policy != SERVE_TENANT_BUDGET || s->serve.tenant_tokens_per_s > 0)
+        return NULL;
+    return base_strdup("tenant_budget needs serve.tenant_budget: tokens a second of each tenant, "
+                       "more than 0");
+}
+
+static char *budget_feeds_sequences(const struct scenario *s)
+{
+    if (s->serve.budget_tokens == 0 || s->serve.budget_tokens >= s->serve.max_sequences)
+        return NULL;
+    return base_format("%lld tokens are less than one for each of serve.max_sequences = %d",
+                       (long long)s->serve.budget_tokens, s->serve.max_sequences);
+}
+
+static char *whole_prompts_fit(const struct scenario *s)
+{
+    if (s->serve.splits_prompts || s->serve.budget_tokens == 0 ||
+        s->serve.budget_tokens >= s->bucket.max_sequence)
+        return NULL;
+    return base_format("%lld; without serve.split_prompts a prompt of up to bucket.max_sequence = "
+                       "%d tokens goes through in one iteration: at least so many, or 0",
+                       (long long)s->serve.budget_tokens, s->bucket.max_sequence);
+}
+
+static char *preferred_is_allowed(const struct scenario *s)
+{
+    if (s->serve.preferred_sequences <= s->serve.max_sequences)
+        return NULL;
+    return base_format("%d is more than serve.max_sequences = %d", s->serve.preferred_sequences,
+                       s->serve.max_sequences);
+}
+
 static const struct rule rules[] = {
     {OPTION_SHARED, values_have_machine, {"values", "run.mode"}},
     {OPTION_SHARED, prompt_has_values, {"workload.prompt", "workload.prompt_ids", "values"}},
@@ -305,6 +355,16 @@ static const struct rule rules[] = {
     {OPTION_SHARED,
      prompt_has_tokens,
      {"workload.prompt_tokens", "workload.prompt", "workload.prompt_ids"}},
+    {OPTION_SHARED,
+     deadlines_have_limits,
+     {"serve.policy", "serve.ttft_limit", "serve.tpot_limit"}},
+    {OPTION_SHARED, late_has_limits, {"serve.refuse_late", "serve.ttft_limit", "serve.tpot_limit"}},
+    {OPTION_SHARED, budget_is_there, {"serve.policy", "serve.tenant_budget"}},
+    {OPTION_SHARED, budget_feeds_sequences, {"serve.budget", "serve.max_sequences"}},
+    {OPTION_SHARED,
+     whole_prompts_fit,
+     {"serve.budget", "serve.split_prompts", "bucket.max_sequence"}},
+    {OPTION_SHARED, preferred_is_allowed, {"serve.preferred", "serve.max_sequences"}},
     {OPTION_LPU, seats_have_caches, {"lpu.seats", "bucket.batch"}},
     {OPTION_LPU, sequences_fill_batches, {"workload.sequences", "bucket.batch"}},
     {OPTION_LPU, values_know_sequences, {"lpu.seats", "workload.sequences", "values"}},

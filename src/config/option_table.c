@@ -33,6 +33,25 @@ static const char *const patterns[] = {[GPU_NEIGHBOUR_ALL_TO_ALL] = "all_to_all"
                                        [GPU_NEIGHBOUR_REPLICA] = "replica",
                                        [GPU_NEIGHBOUR_STORAGE] = "storage",
                                        NULL};
+static const char *const formats[] = {[SERVE_AUTO] = "auto",
+                                      [SERVE_AZURE] = "azure",
+                                      [SERVE_MOONCAKE] = "mooncake",
+                                      [SERVE_CSV] = "csv",
+                                      NULL};
+static const char *const arrivals[] = {[SERVE_POISSON] = "poisson",
+                                       [SERVE_GAMMA] = "gamma",
+                                       [SERVE_BURSTS] = "bursts",
+                                       [SERVE_EVEN] = "even",
+                                       NULL};
+static const char *const policies[] = {[SERVE_FIRST_COME] = "first_come",
+                                       [SERVE_EARLIEST_DEADLINE] = "earliest_deadline",
+                                       [SERVE_TENANT_BUDGET] = "tenant_budget",
+                                       NULL};
+static const char *const batchings[] = {
+    [SERVE_CONTINUOUS] = "continuous", [SERVE_DYNAMIC] = "dynamic", NULL};
+static const char *const routers[] = {
+    [SERVE_ROUND_ROBIN] = "round_robin", [SERVE_LEAST_LOADED] = "least_loaded", NULL};
+static const char *const fidelities[] = {[SERVE_CELLS] = "cells", [SERVE_EXACT] = "exact", NULL};
 static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
 
 const struct option_section option_sections[] = {
@@ -41,6 +60,7 @@ const struct option_section option_sections[] = {
     {"model", OPTION_SHARED, "models", "The language model"},
     {"bucket", OPTION_SHARED, NULL, "The shape a schedule is compiled for"},
     {"workload", OPTION_SHARED, NULL, "The request"},
+    {"serve", OPTION_SHARED, NULL, "Requests and how they are served (`lpusim-mp serve`)"},
     {"lpu", OPTION_LPU, NULL, "Use of the LPU rack"},
     {"lpu.rack", OPTION_LPU, "topologies", "LPU rack"},
     {"lpu.chip", OPTION_LPU, "chips", "LPU chip"},
@@ -91,6 +111,83 @@ const struct option option_table[] = {
     ROW("workload.sequences", workload.sequences, COUNT, "0", "4096", "0",
         "sequences of this shape that share the LPU pipeline, where lpu.seats is not 1, in batches "
         "of bucket.batch; 0: a batch for each seat"),
+
+    OTHER("serve.trace", serve.source.trace, OPTION_PATH, "",
+          "file of requests; empty: requests are drawn"),
+    CHOICE_ROW(
+        "serve.format", serve.source.format, formats, "auto",
+        "format of the trace: Azure 2023 (TIMESTAMP,ContextTokens,GeneratedTokens), Mooncake "
+        "(JSON lines with timestamp in ms, input_length, output_length), csv "
+        "(arrival_s,prompt_tokens,output_tokens with or without ,tenant); auto: by its first "
+        "line"),
+    ROW("serve.first", serve.source.first, COUNT, "0", NULL, "0",
+        "requests of the trace that are passed over, in the order of their arrival"),
+    ROW("serve.requests", serve.source.requests, COUNT, "0", "100000000", "0",
+        "requests to serve; 0: all behind serve.first"),
+    ROW("serve.rate", serve.source.rate, COUNT, "0", "1000000000", "0",
+        "mean requests a second: drawn at it, or the trace's time is stretched to it; 0: as the "
+        "trace has it"),
+    CHOICE_ROW("serve.arrivals", serve.source.arrivals, arrivals, "poisson",
+               "drawn arrivals: poisson; gamma: intervals with serve.arrival_cv; bursts: poisson "
+               "while on, nothing while off; even: one interval, always"),
+    ROW("serve.arrival_cv", serve.source.arrival_cv, SHARE, "1 %", "1000 %", "200 %",
+        "gamma: coefficient of variation of the intervals"),
+    ROW("serve.burst_on", serve.source.burst_on_ps, TIME, "1 us", "86400 s", "1 s",
+        "bursts: mean time on, exponential"),
+    ROW("serve.burst_off", serve.source.burst_off_ps, TIME, "0 ps", "86400 s", "1 s",
+        "bursts: mean time off, exponential"),
+    ROW("serve.prompt_mean", serve.source.prompt_mean, COUNT, "1", "1048576", "128",
+        "drawn prompts: mean tokens, log-normal, rounded, at least 1"),
+    ROW("serve.prompt_cv", serve.source.prompt_cv, SHARE, "0 %", "1000 %", "100 %",
+        "drawn prompts: coefficient of variation; 0: all alike"),
+    ROW("serve.output_mean", serve.source.output_mean, COUNT, "1", "1048576", "64",
+        "drawn outputs: mean tokens, log-normal, rounded, at least 1"),
+    ROW("serve.output_cv", serve.source.output_cv, SHARE, "0 %", "1000 %", "100 %",
+        "drawn outputs: coefficient of variation; 0: all alike"),
+    ROW("serve.tenants", serve.source.tenants, COUNT, "1", "65536", "1",
+        "tenants that requests are dealt to in turn, where no trace names them"),
+    ROW("serve.ttft_limit", serve.ttft_limit_ps, TIME, "0 ps", "86400 s", "0 ps",
+        "a request is good if its first token comes within this time of its arrival; 0 ps: no "
+        "limit"),
+    ROW("serve.tpot_limit", serve.tpot_limit_ps, TIME, "0 ps", "86400 s", "0 ps",
+        "and if its later tokens take no longer each, on average; 0 ps: no limit"),
+    CHOICE_ROW(
+        "serve.policy", serve.policy, policies, "first_come",
+        "LPU: which waiting request is next: first_come; earliest_deadline: arrival + "
+        "serve.ttft_limit + serve.tpot_limit for each later token; tenant_budget: first come "
+        "among tenants that have tokens left"),
+    BOOL_ROW("serve.refuse_late", serve.refuse_late, "false",
+             "LPU: a request that would miss a limit is refused at once; else it is served late"),
+    ROW("serve.tenant_budget", serve.tenant_tokens_per_s, COUNT, "0", "1000000000", "0",
+        "LPU, tenant_budget: tokens a second of each tenant"),
+    ROW("serve.prefill_share", serve.prefill_share, SHARE, "0 %", "99 %", "0 %",
+        "LPU: share of step starts kept for prefill passes; 0 %: by the requests"),
+    ROW("serve.lpu_replicas", serve.lpu_replicas, COUNT, "1", "1024", "1",
+        "LPU racks behind one router"),
+    CHOICE_ROW("serve.batching", serve.batching, batchings, "continuous",
+               "GPU: continuous: a new batch each iteration; dynamic: batches of requests that "
+               "begin and end together"),
+    ROW("serve.budget", serve.budget_tokens, COUNT, "0", "1048576", "0",
+        "GPU: most tokens of an iteration; 0: as serving engines do for the GPU"),
+    ROW("serve.max_sequences", serve.max_sequences, COUNT, "1", "4096", "256",
+        "GPU: most sequences of an iteration, or of a dynamic batch"),
+    ROW("serve.batch_delay", serve.batch_delay_ps, TIME, "0 ps", "3600 s", "1 ms",
+        "GPU, dynamic: longest wait of a request for others"),
+    ROW("serve.preferred", serve.preferred_sequences, COUNT, "0", "4096", "0",
+        "GPU, dynamic: a multiple of so many sequences goes at once; 0: unset"),
+    BOOL_ROW("serve.split_prompts", serve.splits_prompts, "true",
+             "GPU: prompts go through in chunks beside tokens of others (chunked prefill)"),
+    BOOL_ROW("serve.preempt", serve.preempts, "true",
+             "GPU: KV blocks are taken as they are needed, and the youngest request is recomputed "
+             "where none is left; else a request waits until all its blocks are free"),
+    ROW("serve.gpu_replicas", serve.gpu_replicas, COUNT, "1", "1024", "1",
+        "GPU clusters behind one router"),
+    CHOICE_ROW("serve.router", serve.router, routers, "round_robin",
+               "which replica a request goes to: round_robin; least_loaded: with the fewest tokens "
+               "outstanding"),
+    CHOICE_ROW("serve.fidelity", serve.fidelity, fidelities, "cells",
+               "GPU: time of an iteration: cells: drawn from distributions simulated beforehand on "
+               "a grid of batches; exact: that very batch simulated event by event"),
 
     ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
         "chips that take part; 0: all"),

@@ -98,9 +98,12 @@ static char *input_path(const char *text, const char *beside, char **error)
     return absolute;
 }
 
+/* "" is no path; it is right where an option may name no file. */
 static bool path_store(struct reader *r, const struct option *option, const char *text,
                        const struct given *given, char **error)
 {
+    if (!*text && option->default_text)
+        return option_store(option, text, r->scenario, error);
     char *path = input_path(text, given->file, error);
     bool stored = path && option_store(option, path, r->scenario, error);
     base_free(path);

@@ -133,10 +133,30 @@ static void the_model_is_found_beside_the_file_or_through_the_environment(void)
     sample_release(&gone);
 }
 
+static void a_trace_is_a_file_that_is_there_or_none(void)
+{
+    const char *trace = sample_file("deep/trace.csv", "");
+    struct sample sample =
+        sample_read(sample_file("deep/t.cfg", "serve = { trace = \"trace.csv\"; };"), NULL);
+    CU_ASSERT_STRING_EQUAL(sample.scenario.serve.source.trace, trace);
+    sample_release(&sample);
+    sample = sample_small("serve.trace=", NULL, NULL);
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_STRING_EQUAL(sample.scenario.serve.source.trace, "");
+    sample_release(&sample);
+    sample = sample_small("serve.trace=gone.csv", NULL, NULL);
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: serve.trace: \"gone.csv\" is not there"));
+    sample_release(&sample);
+    sample = sample_small("model.path=", NULL, NULL);
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: model.path: \"\" is not there"));
+    sample_release(&sample);
+}
+
 TEST_MAIN("files", TEST(an_include_is_relative_to_its_file),
           TEST(a_fault_in_an_included_file_names_that_file),
           TEST(text_that_only_looks_like_an_include_is_left_alone),
           TEST(files_that_include_each_other_end), TEST(a_missing_include_is_one_fault),
+          TEST(a_trace_is_a_file_that_is_there_or_none),
           TEST(a_group_may_start_from_a_file_and_change_it),
           TEST(a_whole_scenario_may_start_from_another),
           TEST(a_key_without_a_group_is_read_wherever_it_stands),

@@ -88,6 +88,22 @@ static const struct {
     {"values=off", "run.mode=gpu", NULL},
     {"values=on", "run.mode=lpu", NULL},
     {"values=on", NULL, NULL},
+    {"serve.policy=earliest_deadline", NULL,
+     "--set: serve.policy: earliest_deadline needs a deadline: serve.ttft_limit, serve.tpot_limit"},
+    {"serve.policy=earliest_deadline", "serve.tpot_limit=1 ms", NULL},
+    {"serve.refuse_late=on", NULL,
+     "--set: serve.refuse_late: nothing is late without serve.ttft_limit or serve.tpot_limit"},
+    {"serve.refuse_late=on", "serve.ttft_limit=1 s", NULL},
+    {"serve.policy=tenant_budget", NULL,
+     "--set: serve.policy: tenant_budget needs serve.tenant_budget: tokens a second of each"},
+    {"serve.policy=tenant_budget", "serve.tenant_budget=1000", NULL},
+    {"serve.budget=100", NULL,
+     "--set: serve.budget: 100 tokens are less than one for each of serve.max_sequences = 256"},
+    {"serve.budget=100", "serve.max_sequences=100", NULL},
+    {"serve.budget=256", "serve.split_prompts=off", NULL},
+    {"serve.preferred=257", NULL,
+     "--set: serve.preferred: 257 is more than serve.max_sequences = 256"},
+    {"serve.preferred=256", NULL, NULL},
     {"lpu.tensor_group=3", "run.mode=gpu", NULL},
     {"gpu.tensor_parallel=4", "run.mode=lpu", NULL},
 };
@@ -119,6 +135,18 @@ static void sequences_come_in_whole_batches(void)
     sample_release(&sample);
 }
 
+static void whole_prompts_want_a_budget_for_them(void)
+{
+    struct sample sample =
+        sample_small("serve.split_prompts=off", "serve.budget=255", "serve.max_sequences=8");
+    CU_ASSERT_TRUE(sample_says(&sample, "--set: serve.budget: 255; without serve.split_prompts a "
+                                        "prompt of up to bucket.max_sequence = 256 tokens"));
+    sample_release(&sample);
+    sample = sample_small("serve.split_prompts=off", "serve.budget=0", "serve.max_sequences=8");
+    CU_ASSERT_TRUE(sample.accepted);
+    sample_release(&sample);
+}
+
 static void a_rule_about_a_refused_value_is_silent(void)
 {
     struct sample sample = sample_small("bucket.max_sequence=0", NULL, NULL);
@@ -139,5 +167,5 @@ static void a_rule_blames_the_line_of_the_file(void)
 }
 
 TEST_MAIN("rules", TEST(each_rule_speaks_when_it_is_broken_and_only_then),
-          TEST(sequences_come_in_whole_batches), TEST(a_rule_about_a_refused_value_is_silent),
-          TEST(a_rule_blames_the_line_of_the_file))
+          TEST(sequences_come_in_whole_batches), TEST(whole_prompts_want_a_budget_for_them),
+          TEST(a_rule_about_a_refused_value_is_silent), TEST(a_rule_blames_the_line_of_the_file))
