@@ -23,6 +23,8 @@ enum base_random_purpose {
     BASE_RANDOM_CACHE = 13,    /* hits and misses in L2 */
     BASE_RANDOM_TENANT = 14,   /* runs and pauses of another tenant's kernels */
     BASE_RANDOM_RUN = 15,      /* what is the same for a whole run */
+    BASE_RANDOM_BURST = 16,    /* times on and off of a source of requests */
+    BASE_RANDOM_LENGTH = 17,   /* tokens of a request */
 };
 
 /* 64 random bits. */

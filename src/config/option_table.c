@@ -132,7 +132,7 @@ const struct option option_table[] = {
                "while on, nothing while off; even: one interval, always"),
     ROW("serve.arrival_cv", serve.source.arrival_cv, SHARE, "1 %", "1000 %", "200 %",
         "gamma: coefficient of variation of the intervals"),
-    ROW("serve.burst_on", serve.source.burst_on_ps, TIME, "1 us", "86400 s", "1 s",
+    ROW("serve.burst_on", serve.source.burst_on_ps, TIME, "1 ms", "86400 s", "1 s",
         "bursts: mean time on, exponential"),
     ROW("serve.burst_off", serve.source.burst_off_ps, TIME, "0 ps", "86400 s", "1 s",
         "bursts: mean time off, exponential"),
