@@ -3,12 +3,12 @@
 #include "app/compare.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/gpu.h"
 #include "app/lpu.h"
 #include "base/memory.h"
 #include "parallel/parallel.h"
+#include "serve/measures.h"
 
 #define ADD(compare, field, fields, capacity)                                                      \
     ((compare)->field = base_grow((compare)->field, &(compare)->capacity, (compare)->fields + 1,   \
@@ -58,28 +58,16 @@ void app_compare_step(struct app_compare *compare, struct record_compare_step st
     *ADD(compare, step, steps, step_capacity) = step;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* Nearest rank: the least value that `percent` of all do not exceed. */
-static int64_t percentile(const int64_t *sorted, size_t count, size_t percent)
-{
-    return sorted[(count * percent + 99) / 100 - 1];
-}
-
 struct app_intervals app_intervals_of(int64_t *interval_ps, size_t count)
 {
     if (count == 0)
         return (struct app_intervals){0};
-    qsort(interval_ps, count, sizeof *interval_ps, ascending);
+    struct serve_spread spread = serve_spread_of(interval_ps, count);
     return (struct app_intervals){.count = (int64_t)count,
                                   .min_ps = interval_ps[0],
-                                  .p50_ps = percentile(interval_ps, count, 50),
-                                  .p99_ps = percentile(interval_ps, count, 99),
-                                  .max_ps = interval_ps[count - 1]};
+                                  .p50_ps = spread.p50_ps,
+                                  .p99_ps = spread.p99_ps,
+                                  .max_ps = spread.max_ps};
 }
 
 static void add_figures(struct app_compare *compare, enum record_machine machine, int32_t batch)
