@@ -35,7 +35,7 @@ static size_t write_character(FILE *out, const char *text)
     return bytes ? bytes : 1;
 }
 
-static void write_text(FILE *out, const char *text)
+void app_json_text(FILE *out, const char *text)
 {
     fputc('"', out);
     while (*text)
@@ -56,7 +56,7 @@ static void write_error(FILE *out, const char *name, double error)
 static void write_head(FILE *out, const struct app_run *run)
 {
     fprintf(out, "{\n  \"program\": \"lpusim-mp %s\",\n  \"model\": ", base_version());
-    write_text(out, run->model.name);
+    app_json_text(out, run->model.name);
     fprintf(out, ",\n  \"parameters\": %" PRId64 ",\n", model_parameter_count(&run->model));
     fprintf(out, "  \"active_parameters\": %" PRId64 ",\n",
             model_active_parameter_count(&run->model));
@@ -136,7 +136,7 @@ static void write_values(FILE *out, const struct app_run *run)
         for (int32_t n = 0; n < v->sequence[s].tokens; n++, comma = ", ")
             fprintf(out, "%s%" PRId32, comma, v->sequence[s].token[n]);
     fputs("],\n    \"text\": ", out);
-    write_text(out, text);
+    app_json_text(out, text);
     if (a->compared > 0) {
         fprintf(out, ",\n    \"compared\": %" PRId64 ",\n    \"equal\": %" PRId64, a->compared,
                 a->equal);
@@ -149,7 +149,7 @@ static void write_values(FILE *out, const struct app_run *run)
     base_free(text);
 }
 
-static void write_all(FILE *out, const struct app_run *run)
+void app_json_run(FILE *out, const struct app_run *run)
 {
     write_head(out, run);
     if (run->lpu)
@@ -165,20 +165,21 @@ static void write_all(FILE *out, const struct app_run *run)
     if (run->values)
         write_values(out, run);
     fputs("  \"file\": ", out);
-    write_text(out, run->scenario.output_path);
+    app_json_text(out, run->scenario.output_path);
     fputs("\n}\n", out);
 }
 
-bool app_json_write(const struct app_run *run, const char *path, struct base_report *report)
+bool app_json_write(const struct app_run *run, app_json_writer *write, const char *path,
+                    struct base_report *report)
 {
     if (!strcmp(path, "-")) {
-        write_all(stdout, run);
+        write(stdout, run);
         return true;
     }
     FILE *out = fopen(path, "w");
     bool written = out != NULL;
     if (out)
-        write_all(out, run);
+        write(out, run);
     if (out && fclose(out) != 0)
         written = false;
     if (!written)

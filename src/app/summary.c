@@ -12,42 +12,13 @@
 #include "app/json.h"
 #include "app/ledger.h"
 #include "app/lpu.h"
+#include "app/rows.h"
 #include "app/text.h"
 #include "app/values.h"
 #include "base/memory.h"
 #include "base/version.h"
 
-enum { LABEL = 22, CELL = 38, LINE = 98, MOST_TEXTS = 4 };
-
-/* Escape sequences; empty texts without a terminal. */
-struct paint {
-    const char *bold, *dim, *good, *bad, *off;
-};
-
-static struct paint paint_of(void)
-{
-    const char *no_colour = getenv("NO_COLOR");
-    if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) || (no_colour && *no_colour))
-        return (struct paint){"", "", "", "", ""};
-    return (struct paint){"\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"};
-}
-
-/* A row of both machines; owns `left` and `right`, NULL where a machine takes no part. */
-static void print_row(const struct paint *p, const char *label, char *left, char *right)
-{
-    printf("%s%-*s%s", p->dim, LABEL, label, p->off);
-    if (left && right)
-        printf("%-*s%s\n", CELL, left, right);
-    else
-        printf("%s\n", left ? left : right ? right : "");
-    base_free(left);
-    base_free(right);
-}
-
-static void print_title(const struct paint *p, const char *title)
-{
-    printf("\n%s%s%s\n", p->bold, title, p->off);
-}
+enum { LABEL = APP_ROWS_LABEL, CELL = APP_ROWS_CELL, LINE = 98, MOST_TEXTS = 4 };
 
 static char *cell_machine_lpu(const struct app_run *run)
 {
@@ -90,7 +61,7 @@ static char *parameters_text(const struct model *model)
     return base_format("%s parameters, %s of them active for a token", all.text, active.text);
 }
 
-static void print_head(const struct app_run *run, const struct paint *p)
+static void print_head(const struct app_run *run, const struct app_paint *p)
 {
     const struct scenario *s = &run->scenario;
     char *parameters = parameters_text(&run->model);
@@ -103,23 +74,26 @@ static void print_head(const struct app_run *run, const struct paint *p)
            s->bucket.batch, s->bucket.prefill_chunk);
 }
 
-static void print_machines(const struct app_run *run, const struct paint *p)
+static void print_machines(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     const struct app_gpu *gpu = run->gpu;
     const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
-    print_row(p, "",
-              lpu ? base_format("%s%-*s%s", p->bold, gpu ? CELL : 0, "LPU rack", p->off) : NULL,
-              gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
-    print_row(p, "machine", lpu ? cell_machine_lpu(run) : NULL, gpu ? cell_machine_gpu(run) : NULL);
+    app_rows_print(
+        p, "", lpu ? base_format("%s%-*s%s", p->bold, gpu ? CELL : 0, "LPU rack", p->off) : NULL,
+        gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
+    app_rows_print(p, "machine", lpu ? cell_machine_lpu(run) : NULL,
+                   gpu ? cell_machine_gpu(run) : NULL);
     bool wide = run->values && run->scenario.lpu_numerics == SCENARIO_FP32;
-    print_row(p, "precision",
-              lpu ? base_format("int8 weights, fp16 KV%s", wide ? "; numbers fp32" : "") : NULL,
-              gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
-                  : NULL);
-    print_row(p, "split", lpu ? cell_split(lpu->outline.stages, lpu->outline.group, "chip") : NULL,
-              gpu ? cell_split(c->pipeline_parallel, c->tensor_parallel, "GPU") : NULL);
-    print_row(
+    app_rows_print(
+        p, "precision",
+        lpu ? base_format("int8 weights, fp16 KV%s", wide ? "; numbers fp32" : "") : NULL,
+        gpu ? base_format("%d-bit weights, %d-bit KV", 8 * c->weight_bytes, 8 * c->kv_bytes)
+            : NULL);
+    app_rows_print(p, "split",
+                   lpu ? cell_split(lpu->outline.stages, lpu->outline.group, "chip") : NULL,
+                   gpu ? cell_split(c->pipeline_parallel, c->tensor_parallel, "GPU") : NULL);
+    app_rows_print(
         p, "steps", lpu ? cell_steps(lpu->prompt_steps, "", lpu->steps - lpu->prompt_steps) : NULL,
         gpu ? cell_steps(gpu->prompt_steps, " (gives token 1)", gpu->steps - gpu->prompt_steps)
             : NULL);
@@ -136,23 +110,23 @@ static char *cell_rate(const struct app_figures *f, int32_t sequences)
     return f->runs ? base_format("%.0f", sequences * f->tokens_per_s) : NULL;
 }
 
-static void print_times(const struct app_run *run, const struct paint *p)
+static void print_times(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_figures *l = &run->compare->machine[RECORD_LPU];
     const struct app_figures *g = &run->compare->machine[RECORD_GPU];
     int32_t batch = run->scenario.bucket.batch;
-    print_title(p, "What a user sees");
-    print_row(p, "TTFT", cell_time(l, l->ttft_ps), cell_time(g, g->ttft_ps));
+    app_rows_title(p, "What a user sees");
+    app_rows_print(p, "TTFT", cell_time(l, l->ttft_ps), cell_time(g, g->ttft_ps));
     if (l->tpot.count + g->tpot.count > 0) {
-        print_row(p, "TPOT min", cell_time(l, l->tpot.min_ps), cell_time(g, g->tpot.min_ps));
-        print_row(p, "     p50", cell_time(l, l->tpot.p50_ps), cell_time(g, g->tpot.p50_ps));
-        print_row(p, "     p99", cell_time(l, l->tpot.p99_ps), cell_time(g, g->tpot.p99_ps));
-        print_row(p, "     max", cell_time(l, l->tpot.max_ps), cell_time(g, g->tpot.max_ps));
+        app_rows_print(p, "TPOT min", cell_time(l, l->tpot.min_ps), cell_time(g, g->tpot.min_ps));
+        app_rows_print(p, "     p50", cell_time(l, l->tpot.p50_ps), cell_time(g, g->tpot.p50_ps));
+        app_rows_print(p, "     p99", cell_time(l, l->tpot.p99_ps), cell_time(g, g->tpot.p99_ps));
+        app_rows_print(p, "     max", cell_time(l, l->tpot.max_ps), cell_time(g, g->tpot.max_ps));
     }
-    print_row(p, "tokens/s", cell_rate(l, 1), cell_rate(g, 1));
+    app_rows_print(p, "tokens/s", cell_rate(l, 1), cell_rate(g, 1));
     if (batch > 1)
-        print_row(p, "tokens/s a batch", cell_rate(l, batch), cell_rate(g, batch));
-    print_row(p, "whole request", cell_time(l, l->finished_ps), cell_time(g, g->finished_ps));
+        app_rows_print(p, "tokens/s a batch", cell_rate(l, batch), cell_rate(g, batch));
+    app_rows_print(p, "whole request", cell_time(l, l->finished_ps), cell_time(g, g->finished_ps));
 }
 
 /* Items of one row of the terminal, with commas, onto as many lines as they need. */
@@ -190,7 +164,7 @@ static const struct record_compare_share *next_share(const struct app_compare *c
 }
 
 /* Largest first; what is less than half a percent is left out. */
-static void print_shares_of(const struct app_compare *compare, const struct paint *p,
+static void print_shares_of(const struct app_compare *compare, const struct app_paint *p,
                             enum record_machine machine, const char *label)
 {
     const struct record_compare_share *s;
@@ -211,7 +185,7 @@ static void print_shares_of(const struct app_compare *compare, const struct pain
 }
 
 /* What the neighbour costs. */
-static void print_neighbour(const struct app_run *run, const struct paint *p)
+static void print_neighbour(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_figures *on = &run->compare->machine[RECORD_GPU], *off = &run->compare->quiet;
     const struct {
@@ -261,7 +235,7 @@ static void print_busy(const struct app_compare *compare, enum record_machine ma
     puts("");
 }
 
-static void print_use(const struct app_run *run, const struct paint *p)
+static void print_use(const struct app_run *run, const struct app_paint *p)
 {
     static const struct use lpu[] = {{"weight_streams_busy", "weight streams"},
                                      {"links_busy", "links"},
@@ -272,7 +246,7 @@ static void print_use(const struct app_run *run, const struct paint *p)
                                      {"fabric_busy", "fabric"},
                                      {"fabric_busy_neighbour", "fabric by the neighbour"}};
     const struct app_compare *c = run->compare;
-    print_title(p, "Where the time of a decode step goes");
+    app_rows_title(p, "Where the time of a decode step goes");
     if (run->lpu) {
         print_shares_of(c, p, RECORD_LPU, "LPU");
         print_busy(c, RECORD_LPU, lpu, sizeof lpu / sizeof lpu[0]);
@@ -285,7 +259,7 @@ static void print_use(const struct app_run *run, const struct paint *p)
 }
 
 /* Classes of one machine and one time, with what a token needs. */
-static void print_decisions_of(const struct app_run *run, const struct paint *p,
+static void print_decisions_of(const struct app_run *run, const struct app_paint *p,
                                enum record_machine machine, enum record_when when,
                                const char *label)
 {
@@ -307,9 +281,9 @@ static void print_decisions_of(const struct app_run *run, const struct paint *p,
                run->model.experts ? "," : " and", run->model.experts ? " and experts" : "");
 }
 
-static void print_decisions(const struct app_run *run, const struct paint *p)
+static void print_decisions(const struct app_run *run, const struct app_paint *p)
 {
-    print_title(p, "Decisions behind one token");
+    app_rows_title(p, "Decisions behind one token");
     if (run->lpu && run->gpu) {
         app_ledger_print(run->compare, LABEL, p->dim, p->off);
         return;
@@ -322,7 +296,8 @@ static void print_decisions(const struct app_run *run, const struct paint *p)
         print_decisions_of(run, p, RECORD_GPU, RECORD_RUN_TIME, "GPU, run time");
 }
 
-static void print_candidate(const struct partition_candidate *c, bool chosen, const struct paint *p)
+static void print_candidate(const struct partition_candidate *c, bool chosen,
+                            const struct app_paint *p)
 {
     printf("%-*s%s%2" PRId32 " x %" PRId32 "  ", LABEL, "", chosen ? p->good : "", c->stages,
            c->group);
@@ -357,7 +332,7 @@ static struct padding padding_of(const struct app_run *run, enum partition_phase
 }
 
 /* A line for each bucket of a ladder: length, steps, and what padding costs. */
-static void print_ladder(const struct app_run *run, const struct paint *p)
+static void print_ladder(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu_outline *o = &run->lpu->outline;
     int32_t rungs = run->scenario.bucket.rungs;
@@ -375,13 +350,13 @@ static void print_ladder(const struct app_run *run, const struct paint *p)
     }
 }
 
-static void print_compiler(const struct app_run *run, const struct paint *p)
+static void print_compiler(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     int64_t bound = lpu->outline.bound_cycles[PARTITION_DECODE];
     const struct partition_candidate *c = lpu->candidate;
     int64_t decode = lpu->outline.length_cycles[PARTITION_DECODE];
-    print_title(p, "LPU: compiled, then executed under the contract");
+    app_rows_title(p, "LPU: compiled, then executed under the contract");
     printf("%s%-*s%sstages x group, decode step\n", p->dim, LABEL, "splits", p->off);
     for (size_t i = 0; i < lpu->candidates && i < 6; i++)
         print_candidate(&c[i],
@@ -465,7 +440,7 @@ static void print_buckets(const struct app_run *run)
         print_nearest(run, app_lpu_bucket(run, n));
 }
 
-static void print_seats(const struct app_run *run, const struct paint *p)
+static void print_seats(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu_sharing *o = &run->lpu->sharing;
     const struct interval_found *f = &o->interval;
@@ -493,7 +468,7 @@ static void print_seats(const struct app_run *run, const struct paint *p)
     print_crowd(run);
 }
 
-static void print_equality(const struct app_run *run, const struct paint *p)
+static void print_equality(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     int32_t prefill_steps = run->scenario.lpu_prefill ? lpu->prompt_steps : 0;
@@ -510,7 +485,7 @@ static void print_equality(const struct app_run *run, const struct paint *p)
     puts("");
 }
 
-static void print_contract(const struct app_run *run, const struct paint *p)
+static void print_contract(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_lpu *lpu = run->lpu;
     const struct app_lpu_totals *t = &lpu->totals;
@@ -528,7 +503,7 @@ static void print_contract(const struct app_run *run, const struct paint *p)
 }
 
 /* How the tokens and logits compare with a plain computation. */
-static void print_agreement(const struct app_values *v, const struct paint *p)
+static void print_agreement(const struct app_values *v, const struct app_paint *p)
 {
     const struct app_agreement *a = &v->agreement;
     bool equal = a->equal == a->compared;
@@ -547,7 +522,7 @@ static void print_agreement(const struct app_values *v, const struct paint *p)
 }
 
 /* One line a sequence, the first few of them. */
-static void print_texts(const struct app_run *run, const struct paint *p)
+static void print_texts(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_values *v = run->values;
     const char *label = v->tokenizer ? "text" : "tokens";
@@ -564,7 +539,7 @@ static void print_texts(const struct app_run *run, const struct paint *p)
 }
 
 /* What the chips computed. */
-static void print_values(const struct app_run *run, const struct paint *p)
+static void print_values(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_values *v = run->values;
     bool fp32 = run->scenario.lpu_numerics == SCENARIO_FP32;
@@ -577,11 +552,11 @@ static void print_values(const struct app_run *run, const struct paint *p)
     print_texts(run, p);
 }
 
-static void print_engine(const struct app_run *run, const struct paint *p)
+static void print_engine(const struct app_run *run, const struct app_paint *p)
 {
     const struct app_gpu *gpu = run->gpu;
     double rate = gpu->seconds > 0 ? (double)gpu->totals.events / gpu->seconds : 0;
-    print_title(p, "GPU: simulated event by event");
+    app_rows_title(p, "GPU: simulated event by event");
     printf("%s%-*s%s%s events in %.1f s, %s/s; %s time windows over %d partition%s\n", p->dim,
            LABEL, "engine", p->off, app_text_count(gpu->totals.events).text, gpu->seconds,
            app_text_short(rate).text, app_text_count(gpu->windows.windows).text,
@@ -594,7 +569,7 @@ static void print_engine(const struct app_run *run, const struct paint *p)
 
 static void print_summary(const struct app_run *run)
 {
-    struct paint paint = paint_of(), *p = &paint;
+    struct app_paint paint = app_rows_paint(), *p = &paint;
     print_head(run, p);
     print_machines(run, p);
     print_times(run, p);
@@ -613,23 +588,17 @@ static void print_summary(const struct app_run *run)
         printf("\n%s%-*s%s%s\n", p->dim, LABEL, "file", p->off, run->scenario.output_path);
 }
 
-static void check_output(struct base_report *report)
-{
-    if (fflush(stdout) != 0 || ferror(stdout))
-        base_report_add(report, NULL, 0, "standard output: cannot be written: %s", strerror(errno));
-}
-
 enum base_status app_summary_show(struct app_run *run)
 {
     const char *json = run->scenario.json_path;
     if (parallel_is_first() && json[0])
-        app_json_write(run, json, &run->report);
+        app_json_write(run, app_json_run, json, &run->report);
     if (run->command->kind == APP_COMMAND_GENERATE) {
         if (parallel_is_first())
             app_values_print(run);
     } else if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0) {
         print_summary(run);
     }
-    check_output(&run->report);
+    app_rows_flush(&run->report);
     return parallel_agree_report(&run->report, BASE_IO);
 }
