@@ -119,16 +119,48 @@ static void serve_gpu(struct app_run *run)
                              .finished_ps = gpu->span[0].end_ps[gpu->steps - 1]};
 }
 
-static struct record_serve_request row_of(const struct app_served *served,
-                                          enum record_machine machine)
+/* The longest time from token to token of a sequence, by the plan's steps. */
+static int64_t lpu_gap_ps(const struct app_run *run, int32_t sequence)
 {
+    const struct lpu_chip *chip = &run->scenario.lpu_chip;
+    const struct record_lpu_step *step = run->lpu->step;
+    int64_t longest = 0;
+    int32_t before = app_lpu_next_token(run, sequence, 0);
+    for (int32_t n = before; n >= 0; before = n) {
+        int64_t gap = machine_cycles_to_ps(chip, step[n].end_cycle) -
+                      machine_cycles_to_ps(chip, step[before].end_cycle);
+        longest = gap > longest ? gap : longest;
+        n = app_lpu_next_token(run, sequence, n + 1);
+    }
+    return longest;
+}
+
+static int64_t gpu_gap_ps(const struct app_gpu *gpu)
+{
+    const int64_t *end_ps = gpu->span[0].end_ps;
+    int64_t longest = 0;
+    for (int32_t n = gpu->prompt_steps; n < gpu->steps; n++)
+        if (end_ps[n] - end_ps[n - 1] > longest)
+            longest = end_ps[n] - end_ps[n - 1];
+    return longest;
+}
+
+/* The static machine's times are those that it promised. */
+static struct record_serve_request row_of(const struct app_served *served,
+                                          enum record_machine machine, size_t number)
+{
+    const struct serve_times *times = &served->times;
     return (struct record_serve_request){.machine = (uint8_t)machine,
+                                         .request = (int32_t)number,
                                          .prompt_tokens = served->request.prompt_tokens,
                                          .output_tokens = served->request.output_tokens,
+                                         .fate = SERVE_FINISHED,
                                          .arrival_ps = served->request.arrival_ps,
-                                         .admitted_ps = served->times.admitted_ps,
-                                         .first_token_ps = served->times.first_token_ps,
-                                         .finished_ps = served->times.finished_ps};
+                                         .admitted_ps = times->admitted_ps,
+                                         .first_token_ps = times->first_token_ps,
+                                         .finished_ps = times->finished_ps,
+                                         .promised_ps =
+                                             machine == RECORD_LPU ? times->finished_ps : -1};
 }
 
 static void write_rows(struct app_run *run)
@@ -139,10 +171,13 @@ static void write_rows(struct app_run *run)
         struct app_served served = run->served[RECORD_LPU];
         if (run->scenario.lpu_seats != 1)
             served.times = times_of(run, (int32_t)rows);
-        row[rows] = row_of(&served, RECORD_LPU);
+        row[rows] = row_of(&served, RECORD_LPU, rows);
+        row[rows].longest_gap_ps = lpu_gap_ps(run, (int32_t)rows);
     }
-    if (run->gpu)
-        row[rows++] = row_of(&run->served[RECORD_GPU], RECORD_GPU);
+    if (run->gpu) {
+        row[rows] = row_of(&run->served[RECORD_GPU], RECORD_GPU, 0);
+        row[rows++].longest_gap_ps = gpu_gap_ps(run->gpu);
+    }
     record_append(run->file, record_layout(RECORD_SERVE_REQUESTS), row,
                   parallel_is_first() ? rows : 0);
     base_free(row);

@@ -42,8 +42,17 @@ struct record_gpu_decision {
 
 struct record_serve_request {
     uint8_t machine;
-    int32_t request, prompt_tokens, output_tokens;
-    int64_t arrival_ps, admitted_ps, first_token_ps, finished_ps;
+    int32_t request, tenant, prompt_tokens, output_tokens;
+    uint8_t fate; /* enum serve_fate */
+    int32_t replica, preemptions;
+    int64_t arrival_ps, admitted_ps, first_token_ps, finished_ps, promised_ps, longest_gap_ps;
+};
+
+struct record_serve_measure {
+    uint8_t machine;
+    char measure[2 * RECORD_NAME_BYTES];
+    double value;
+    char units[RECORD_NAME_BYTES];
 };
 
 struct record_compare_decision {

@@ -25,6 +25,9 @@ static const char *const phase_label[] = {"prefill", "decode", NULL};
 static const char *const machine_label[] = {"lpu", "gpu", NULL};
 static const char *const when_label[] = {"compile", "run", NULL};
 static const char *const yes_label[] = {"no", "yes", NULL};
+/* In the order of enum serve_fate. */
+static const char *const fate_label[] = {"waiting",  "finished",    "too_long",
+                                         "too_late", "over_budget", NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
 /* In the order of enum program_opcode, with program_opcode_name's names. */
@@ -365,13 +368,28 @@ static const struct record_column gpu_decisions[] = {
 
 static const struct record_column serve_requests[] = {
     CODE(record_serve_request, machine, machine_label, "machine"),
-    INDEX(record_serve_request, request, "place in the trace, from 0"),
+    INDEX(record_serve_request, request, "place among the requests of the run, from 0"),
+    INDEX(record_serve_request, tenant, "whose it is"),
     COUNT(record_serve_request, prompt_tokens, "tokens", "tokens of the prompt"),
     COUNT(record_serve_request, output_tokens, "tokens", "tokens wanted"),
+    CODE(record_serve_request, fate, fate_label, "what became of it"),
+    INDEX(record_serve_request, replica, "that served it, -1: none"),
+    COUNT(record_serve_request, preemptions, "1", "times it lost its cache and was computed anew"),
     TIME(record_serve_request, arrival_ps, "ps", "the request is there, from the trace's start"),
-    TIME(record_serve_request, admitted_ps, "ps", "the machine takes it in"),
-    TIME(record_serve_request, first_token_ps, "ps", "the client has the first token"),
-    TIME(record_serve_request, finished_ps, "ps", "the client has the last token"),
+    TIME(record_serve_request, admitted_ps, "ps", "the machine takes it in; -1: never"),
+    TIME(record_serve_request, first_token_ps, "ps", "the client has the first token; -1: never"),
+    TIME(record_serve_request, finished_ps, "ps", "the client has the last token; -1: never"),
+    TIME(record_serve_request, promised_ps, "ps",
+         "finished_ps as it was told at admission; -1: nothing was promised"),
+    TIME(record_serve_request, longest_gap_ps, "ps",
+         "longest time between two tokens; 0 where there is one"),
+};
+
+static const struct record_column serve_measures[] = {
+    CODE(record_serve_measure, machine, machine_label, "machine"),
+    TEXT(record_serve_measure, measure, "measure, as in the JSON summary"),
+    REAL(record_serve_measure, value, "as in units", "value"),
+    TEXT(record_serve_measure, units, "unit of the value"),
 };
 
 static const struct record_column compare_decisions[] = {
@@ -484,6 +502,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
         record_gpu_decision, gpu_decisions),
     [RECORD_SERVE_REQUESTS] = TABLE("/serve/requests", "requests at each machine's door",
                                     record_serve_request, serve_requests),
+    [RECORD_SERVE_MEASURES] =
+        TABLE("/serve/measures", "the figures of the summary of serve, for each machine",
+              record_serve_measure, serve_measures),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",
