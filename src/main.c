@@ -35,6 +35,11 @@ static app_phase *const diff_story[] = {app_input_read, app_artifact_diff, NULL}
 static app_phase *const attribute_story[] = {app_input_read, app_record_begin,   app_attribute_run,
                                              app_record_end, app_attribute_show, NULL};
 
+/* Many requests, one after the other and at once, at both machines' doors. */
+static app_phase *const serve_story[] = {
+    app_input_read,  app_serving_read, app_record_begin, app_lpu_compile,
+    app_serving_run, app_record_end,   app_serving_show, NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -48,6 +53,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return diff_story;
     case APP_COMMAND_ATTRIBUTE:
         return attribute_story;
+    case APP_COMMAND_SERVE:
+        return serve_story;
     default:
         return story;
     }

@@ -18,6 +18,7 @@ struct app_lpu;         /* app/lpu.h */
 struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
 struct app_compare;     /* app/compare.h */
+struct app_serving;     /* app/serving.h */
 struct app_run;
 
 /* The request as one machine served it. */
@@ -53,10 +54,11 @@ struct app_run {
     struct app_attribution *attribution; /* NULL but for attribute */
     struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
-    char progress[96];        /* how far the run got, for a file that ends early */
-    enum base_status verdict; /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
-    int stop_signal;          /* that ended the run early; 0: none */
-    bool over;                /* nothing is left to do */
+    struct app_serving *serving; /* NULL but for serve */
+    char progress[96];           /* how far the run got, for a file that ends early */
+    enum base_status verdict;    /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
+    int stop_signal;             /* that ended the run early; 0: none */
+    bool over;                   /* nothing is left to do */
 };
 
 /* Collective, like everything of this room that takes a run; the status is the same on all ranks,
@@ -76,6 +78,10 @@ app_phase app_summary_show;  /* side by side on the terminal, and as JSON */
 
 app_phase app_attribute_run;  /* attribute: one source of variability frozen at a time */
 app_phase app_attribute_show; /* attribute: shares of the variance and of the tail */
+
+app_phase app_serving_read; /* serve: the requests, of a trace or drawn */
+app_phase app_serving_run;  /* serve: both machines, one after the other, and their measures */
+app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */
 app_phase app_artifact_verify; /* verify: what was checked, and what was broken */

@@ -21,7 +21,8 @@ enum {
     OF_DIFF = 32,
     OF_SHOW = 64,
     OF_ATTRIBUTE = 128,
-    OF_ANY = 255,
+    OF_SERVE = 256,
+    OF_ANY = 511,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -52,6 +53,7 @@ static const struct verb verbs[] = {
     {"diff", OF_DIFF, APP_COMMAND_DIFF, "artifact", "diff X Y"},
     {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
     {"attribute", OF_ATTRIBUTE, APP_COMMAND_ATTRIBUTE, "configuration file", "attribute FILE"},
+    {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -185,21 +187,22 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 }
 
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY, key_take, .key = "run.mode",
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE, key_take, .key = "run.mode",
      .help = "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE, set_take,
+    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE, key_take, .key = "run.output",
+    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE, key_take, .key = "run.seed",
-     .help = "=N               seed of all draws"},
-    {"json", OPTIONAL, OF_RUN | OF_REPLAY, key_take, .key = "run.json", .if_alone = "-",
+    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take,
+     .key = "run.seed", .help = "=N               seed of all draws"},
+    {"json", OPTIONAL, OF_RUN | OF_REPLAY | OF_SERVE, key_take, .key = "run.json", .if_alone = "-",
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE, key_take,
-     .key = "run.quiet", .if_alone = "true", .help = "                no progress, no summary"},
+    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_SERVE,
+     key_take, .key = "run.quiet", .if_alone = "true",
+     .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
      .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
-    {"check", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_CHECK,
+    {"check", NONE, OF_RUN | OF_SERVE, kind_take, .kind = APP_COMMAND_CHECK,
      .help = "                validate, print the effective configuration, run nothing"},
     {"prompt", REQUIRED, OF_GENERATE, prompt_take,
      .help = "=TEXT          what to continue; empty: the begin token alone"},
@@ -489,6 +492,19 @@ static void artifacts_print(void)
         "  show X              the plan; with --chip N the instructions of a chip");
 }
 
+static void serve_print(void)
+{
+    puts("\nmany requests (docs/serving.md)\n"
+         "  serve FILE          requests of a trace, or drawn ones, at the doors of the LPU rack "
+         "and "
+         "of\n"
+         "                      the GPU cluster, as the group serve of FILE says: queues, "
+         "admission,\n"
+         "                      batching, and what clients see. Takes --mode, --set, --out, "
+         "--seed,\n"
+         "                      --json, --quiet, --check");
+}
+
 static void usage_print(void)
 {
     fputs("usage: lpusim-mp FILE [OPTION]...\n"
@@ -540,6 +556,7 @@ void app_command_help(void)
     rows_print("options without generate", OF_RUN, OF_BOTH);
     rows_print("options of generate", OF_GENERATE, OF_BOTH);
     artifacts_print();
+    serve_print();
     rows_print("options of compile and show", 0, OF_BOTH);
     examples_print();
     config_help_print(stdout);

@@ -13,6 +13,7 @@
 /* An option may choose a kind behind that of the first word. Those before VERSION need a file. */
 enum app_command_kind {
     APP_COMMAND_RUN,
+    APP_COMMAND_SERVE,     /* many requests at both machines' doors */
     APP_COMMAND_EXPLAIN,   /* compile, and say how near the schedule is to its bound */
     APP_COMMAND_CHECK,     /* validate, print the effective configuration, run nothing */
     APP_COMMAND_GENERATE,  /* the model's words after a prompt, computed by the LPU */

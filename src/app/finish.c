@@ -8,6 +8,7 @@
 #include "app/compare.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/serving.h"
 #include "app/values.h"
 #include "config/config.h"
 #include "parallel/parallel.h"
@@ -31,6 +32,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_gpu_free(run->gpu);
     app_attribution_free(run->attribution);
     app_compare_free(run->compare);
+    app_serving_free(run->serving);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);
     if (run->stop_signal)

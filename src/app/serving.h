@@ -4,7 +4,20 @@
 #define APP_SERVING_H
 
 #include "app/app.h"
+#include "record/layout.h"
+#include "serve/measures.h"
 #include "serve/requests.h"
+#include "serve/source.h"
+
+/* What serve found out; the same on all ranks. */
+struct app_serving {
+    struct serve_requests requests;
+    struct serve_outcome *outcome[2]; /* by enum record_machine; NULL: it takes no part */
+    struct serve_measures measures[2];
+    double seconds[2]; /* wall time */
+};
+
+void app_serving_free(struct app_serving *serving);
 
 /* Serve `count` requests, sorted by arrival, on one machine as the run describes it; fill
  * outcome[count]. Collective; the outcome is the same on all ranks and for any number of them. The
@@ -13,5 +26,13 @@ enum base_status app_serving_lpu(struct app_run *run, const struct serve_request
                                  size_t count, struct serve_outcome *outcome);
 enum base_status app_serving_gpu(struct app_run *run, const struct serve_request *request,
                                  size_t count, struct serve_outcome *outcome);
+
+/* The measures of one machine with names and units, as the file and the JSON have them, in *row
+ * (base_free). Returns how many. */
+size_t app_serving_rows(const struct app_serving *serving, enum record_machine machine,
+                        struct record_serve_measure **row);
+
+/* Collective. /serve. */
+void app_serving_record(struct app_run *run);
 
 #endif

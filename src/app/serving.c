@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Requests from a trace or from draws through both machines' doors; the books checked behind each.
+ */
+#include "app/serving.h"
+
+#include "base/memory.h"
+#include "parallel/parallel.h"
+#include "parallel/place.h"
+
+typedef enum base_status app_serving_door(struct app_run *run, const struct serve_request *request,
+                                          size_t count, struct serve_outcome *outcome);
+
+/* A machine without a door takes no part. */
+static app_serving_door *const door[2] = {[RECORD_LPU] = NULL, [RECORD_GPU] = NULL};
+
+void app_serving_free(struct app_serving *serving)
+{
+    if (!serving)
+        return;
+    serve_requests_release(&serving->requests);
+    base_free(serving->outcome[RECORD_LPU]);
+    base_free(serving->outcome[RECORD_GPU]);
+    base_free(serving);
+}
+
+enum base_status app_serving_read(struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    run->serving = base_alloc(1, sizeof *run->serving);
+    if (s->values)
+        base_report_add(&run->report, NULL, 0,
+                        "values: serve counts tokens and computes none: values = off is wanted");
+    serve_source_take(&s->serve.source, (uint64_t)s->seed, &run->serving->requests, &run->report);
+    return parallel_agree_report(&run->report, BASE_USAGE);
+}
+
+static struct serve_served served_by(const struct app_run *run, enum record_machine machine)
+{
+    const struct serve_spec *spec = &run->scenario.serve;
+    const struct app_serving *serving = run->serving;
+    return (struct serve_served){.machine = machine == RECORD_LPU ? "LPU" : "GPU",
+                                 .request = serving->requests.request,
+                                 .outcome = serving->outcome[machine],
+                                 .count = serving->requests.count,
+                                 .replicas = machine == RECORD_LPU ? spec->lpu_replicas
+                                                                   : spec->gpu_replicas,
+                                 .ttft_limit_ps = spec->ttft_limit_ps,
+                                 .tpot_limit_ps = spec->tpot_limit_ps};
+}
+
+/* Books that do not balance are a failure of the program, never of its user. */
+static enum base_status measure(struct app_run *run, enum record_machine machine)
+{
+    struct serve_served served = served_by(run, machine);
+    if (serve_outcomes_check(&served, &run->report))
+        serve_measures_take(&served, &run->serving->measures[machine], &run->report);
+    return parallel_agree_report(&run->report, BASE_FAILURE);
+}
+
+static enum base_status serve_on(struct app_run *run, enum record_machine machine)
+{
+    struct app_serving *serving = run->serving;
+    const struct serve_requests *requests = &serving->requests;
+    bool takes_part = machine == RECORD_LPU ? run->lpu != NULL : run->gpu != NULL;
+    if (!takes_part || !door[machine])
+        return BASE_OK;
+    double start_s = parallel_wall_seconds();
+    app_progress(run, "serving %zu requests on the %s", requests->count,
+                 machine == RECORD_LPU ? "LPU rack" : "GPU cluster");
+    serving->outcome[machine] = base_alloc(requests->count, sizeof(struct serve_outcome));
+    enum base_status status =
+        door[machine](run, requests->request, requests->count, serving->outcome[machine]);
+    serving->seconds[machine] = parallel_wall_seconds() - start_s;
+    return status == BASE_OK ? measure(run, machine) : status;
+}
+
+enum base_status app_serving_run(struct app_run *run)
+{
+    enum base_status status = serve_on(run, RECORD_LPU);
+    if (status == BASE_OK)
+        status = serve_on(run, RECORD_GPU);
+    if (status == BASE_OK && run->file)
+        app_serving_record(run);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Requests and measures of both machines as rows of the file. */
+#include <stdio.h>
+
+#include "app/serving.h"
+#include "base/memory.h"
+#include "parallel/parallel.h"
+
+static struct record_serve_request request_row(const struct app_serving *serving,
+                                               enum record_machine machine, size_t i)
+{
+    const struct serve_request *request = &serving->requests.request[i];
+    const struct serve_outcome *outcome = &serving->outcome[machine][i];
+    return (struct record_serve_request){.machine = (uint8_t)machine,
+                                         .request = (int32_t)i,
+                                         .tenant = request->tenant,
+                                         .prompt_tokens = request->prompt_tokens,
+                                         .output_tokens = request->output_tokens,
+                                         .fate = (uint8_t)outcome->fate,
+                                         .replica = outcome->replica,
+                                         .preemptions = outcome->preemptions,
+                                         .arrival_ps = request->arrival_ps,
+                                         .admitted_ps = outcome->admitted_ps,
+                                         .first_token_ps = outcome->first_token_ps,
+                                         .finished_ps = outcome->finished_ps,
+                                         .promised_ps = outcome->promised_ps,
+                                         .longest_gap_ps = outcome->longest_gap_ps};
+}
+
+/* Rows on their way into a list. */
+struct rows {
+    struct record_serve_measure *row;
+    size_t count, capacity;
+    uint8_t machine;
+};
+
+static void add(struct rows *rows, const char *name, double value, const char *units)
+{
+    rows->row = base_grow(rows->row, &rows->capacity, rows->count + 1, sizeof *rows->row);
+    struct record_serve_measure *row = &rows->row[rows->count++];
+    *row = (struct record_serve_measure){.machine = rows->machine, .value = value};
+    snprintf(row->measure, sizeof row->measure, "%s", name);
+    snprintf(row->units, sizeof row->units, "%s", units);
+}
+
+static void add_time(struct rows *rows, const char *name, const char *of, double ps)
+{
+    char *whole = base_format("%s_%s", name, of);
+    add(rows, whole, ps / 1e6, "us");
+    base_free(whole);
+}
+
+static void add_spread(struct rows *rows, const char *name, const struct serve_spread *spread)
+{
+    if (spread->count == 0)
+        return;
+    add_time(rows, name, "mean", spread->mean_ps);
+    add_time(rows, name, "p50", (double)spread->p50_ps);
+    add_time(rows, name, "p90", (double)spread->p90_ps);
+    add_time(rows, name, "p99", (double)spread->p99_ps);
+    add_time(rows, name, "max", (double)spread->max_ps);
+}
+
+static void add_level(struct rows *rows, const char *name, const struct serve_level *level)
+{
+    char *mean = base_format("%s_mean", name), *most = base_format("%s_most", name);
+    add(rows, mean, level->mean, "1");
+    add(rows, most, (double)level->most, "1");
+    base_free(mean);
+    base_free(most);
+}
+
+static void add_counts(struct rows *rows, const struct serve_measures *m)
+{
+    add(rows, "requests", (double)m->requests, "1");
+    add(rows, "finished", (double)m->fate[SERVE_FINISHED], "1");
+    add(rows, "refused_too_long", (double)m->fate[SERVE_TOO_LONG], "1");
+    add(rows, "refused_too_late", (double)m->fate[SERVE_TOO_LATE], "1");
+    add(rows, "refused_over_budget", (double)m->fate[SERVE_OVER_BUDGET], "1");
+    add(rows, "still_waiting", (double)m->fate[SERVE_WAITING], "1");
+    add(rows, "preemptions", (double)m->preemptions, "1");
+    add(rows, "horizon", (double)m->horizon_ps / 1e12, "s");
+    add(rows, "prompt_tokens", (double)m->prompt_tokens, "tokens");
+    add(rows, "output_tokens", (double)m->output_tokens, "tokens");
+    add(rows, "output_tokens_per_second", m->output_tokens_per_s, "1/s");
+    add(rows, "good", (double)m->good, "1");
+    add(rows, "good_share", m->good_share, "1");
+    add(rows, "good_per_second", m->good_per_s, "1/s");
+}
+
+size_t app_serving_rows(const struct app_serving *serving, enum record_machine machine,
+                        struct record_serve_measure **row)
+{
+    const struct serve_measures *m = &serving->measures[machine];
+    struct rows rows = {.machine = (uint8_t)machine};
+    add_counts(&rows, m);
+    add_spread(&rows, "queue", &m->queue);
+    add_spread(&rows, "ttft", &m->ttft);
+    add_spread(&rows, "tpot", &m->tpot);
+    add_spread(&rows, "longest_gap", &m->gap);
+    add_spread(&rows, "request_time", &m->request);
+    add(&rows, "busy_share", m->busy_share, "1");
+    add_level(&rows, "waiting", &m->waiting);
+    add_level(&rows, "in_service", &m->serving);
+    add_level(&rows, "in_system", &m->inside);
+    *row = rows.row;
+    return rows.count;
+}
+
+/* Rows of one machine; those of the other come before or behind them. */
+static void record_machine(struct app_run *run, enum record_machine machine)
+{
+    const struct app_serving *serving = run->serving;
+    size_t count = parallel_is_first() && serving->outcome[machine] ? serving->requests.count : 0;
+    struct record_serve_request *row = base_alloc(count, sizeof *row);
+    for (size_t i = 0; i < count; i++)
+        row[i] = request_row(serving, machine, i);
+    record_append(run->file, record_layout(RECORD_SERVE_REQUESTS), row, count);
+    base_free(row);
+    struct record_serve_measure *measure;
+    size_t measures = app_serving_rows(serving, machine, &measure);
+    record_append(run->file, record_layout(RECORD_SERVE_MEASURES), measure, count ? measures : 0);
+    base_free(measure);
+}
+
+void app_serving_record(struct app_run *run)
+{
+    record_machine(run, RECORD_LPU);
+    record_machine(run, RECORD_GPU);
+}
