@@ -4,6 +4,7 @@
 #include "app/serving.h"
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "parallel/parallel.h"
 #include "parallel/place.h"
 
@@ -23,13 +24,24 @@ void app_serving_free(struct app_serving *serving)
     base_free(serving);
 }
 
+/* Prefill passes are compiled for every prompt that the bucket holds, whatever comes. */
+static void compile_for_all(struct scenario *s)
+{
+    int32_t most = s->bucket.max_sequence;
+    s->workload = (struct workload){.prompt_tokens = most > 1 ? most - 1 : 1, .decode_tokens = 1};
+    config_scenario_counted(s, "workload.prompt_tokens");
+    config_scenario_counted(s, "workload.decode_tokens");
+    config_scenario_counted(s, "workload.sequences");
+}
+
 enum base_status app_serving_read(struct app_run *run)
 {
-    const struct scenario *s = &run->scenario;
+    struct scenario *s = &run->scenario;
     run->serving = base_alloc(1, sizeof *run->serving);
     if (s->values)
         base_report_add(&run->report, NULL, 0,
                         "values: serve counts tokens and computes none: values = off is wanted");
+    compile_for_all(s);
     serve_source_take(&s->serve.source, (uint64_t)s->seed, &run->serving->requests, &run->report);
     return parallel_agree_report(&run->report, BASE_USAGE);
 }

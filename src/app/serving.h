@@ -3,6 +3,8 @@
 #ifndef APP_SERVING_H
 #define APP_SERVING_H
 
+#include <stdio.h>
+
 #include "app/app.h"
 #include "record/layout.h"
 #include "serve/measures.h"
@@ -31,6 +33,9 @@ enum base_status app_serving_gpu(struct app_run *run, const struct serve_request
  * (base_free). Returns how many. */
 size_t app_serving_rows(const struct app_serving *serving, enum record_machine machine,
                         struct record_serve_measure **row);
+
+/* The summary as JSON (app_json_writer). */
+void app_serving_json(FILE *out, const struct app_run *run);
 
 /* Collective. /serve. */
 void app_serving_record(struct app_run *run);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Both machines' clients and queues side by side on the terminal, at most 60 lines of 100 columns,
- * and the same as JSON. */
+/* Both machines' clients and queues side by side on the terminal, at most 60 lines of 100 columns.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/json.h"
+#include "app/machine_text.h"
 #include "app/rows.h"
 #include "app/serving.h"
 #include "app/text.h"
@@ -28,7 +29,7 @@ static void print_source(const struct app_run *run)
            app_text_count((int64_t)requests->count).text, serve_requests_rate(requests),
            (double)prompt / count, (double)output / count);
     if (requests->moved > 0)
-        printf("%zu requests of the trace stood behind later ones, and were sorted\n",
+        printf("%zu of the requests in the trace stood behind later ones, and were sorted\n",
                requests->moved);
     puts("");
 }
@@ -96,18 +97,23 @@ static void print_fates(const struct app_run *run, const struct app_paint *p)
     base_free(tpot);
 }
 
+static struct app_text time_text(int64_t ps)
+{
+    return ps == 0 ? (struct app_text){"0"} : app_text_time(ps);
+}
+
 static char *spread_text(const struct serve_spread *spread)
 {
     if (spread->count == 0)
         return base_strdup("none");
-    return base_format("%-12s%-12s%-12s", app_text_time(spread->p50_ps).text,
-                       app_text_time(spread->p90_ps).text, app_text_time(spread->p99_ps).text);
+    return base_format("%-12s%-12s%s", time_text(spread->p50_ps).text,
+                       time_text(spread->p90_ps).text, time_text(spread->p99_ps).text);
 }
 
 static char *cell_percents(const struct app_run *run, const struct serve_measures *m)
 {
     (void)run, (void)m;
-    return base_format("%-12s%-12s%-12s", "p50", "p90", "p99");
+    return base_format("%-12s%-12s%s", "p50", "p90", "p99");
 }
 
 static char *cell_queue(const struct app_run *run, const struct serve_measures *m)
@@ -154,7 +160,8 @@ static void print_clients(const struct app_run *run, const struct app_paint *p)
 static char *cell_rate(const struct app_run *run, const struct serve_measures *m)
 {
     (void)run;
-    return base_format("%.0f, over %s", m->output_tokens_per_s, app_text_time(m->horizon_ps).text);
+    return base_format("%s, over %s", app_text_count((int64_t)m->output_tokens_per_s).text,
+                       app_text_time(m->horizon_ps).text);
 }
 
 static char *cell_busy(const struct app_run *run, const struct serve_measures *m)
@@ -223,10 +230,11 @@ static char *cell_little_queue(const struct app_run *run, const struct serve_mea
 
 static void print_books(const struct app_run *run, const struct app_paint *p)
 {
-    app_rows_title(p, "Books: requests = finished + refused + waiting; number = rate x time");
-    print_row(run, p, "requests", cell_conserved);
-    print_row(run, p, "in the system", cell_little);
-    print_row(run, p, "in the queue", cell_little_queue);
+    app_rows_title(
+        p, "Books: requests = finished + refused + waiting; number = rate x time (Little's law)");
+    print_row(run, p, "conservation", cell_conserved);
+    print_row(run, p, "Little, system", cell_little);
+    print_row(run, p, "Little, queue", cell_little_queue);
 }
 
 static char *head_text(const struct app_run *run, const struct app_paint *p,
@@ -238,14 +246,48 @@ static char *head_text(const struct app_run *run, const struct app_paint *p,
     return base_format("%s%-*s%s", p->bold, pads ? APP_ROWS_CELL : 0, name, p->off);
 }
 
+static char *machine_cell(const struct app_run *run, enum record_machine machine, int32_t replicas)
+{
+    if (!run->serving->outcome[machine])
+        return NULL;
+    char *one = app_machine_text(run, machine);
+    char *all = replicas > 1 ? base_format("%" PRId32 " x %s", replicas, one) : base_strdup(one);
+    base_free(one);
+    return all;
+}
+
+/* How each machine's door works. */
+static char *door_cell(const struct app_run *run, enum record_machine machine)
+{
+    static const char *const policy[] = {"first come", "earliest deadline", "tenants' budgets"};
+    const struct serve_spec *spec = &run->scenario.serve;
+    if (!run->serving->outcome[machine])
+        return NULL;
+    if (machine == RECORD_LPU)
+        return base_format("%s%s", policy[spec->policy],
+                           spec->refuse_late ? ", late ones refused" : "");
+    return base_format("%s batches of up to %" PRId32,
+                       spec->batching == SERVE_CONTINUOUS ? "continuous" : "dynamic",
+                       spec->max_sequences);
+}
+
+static void print_heads(const struct app_run *run, const struct app_paint *p)
+{
+    const struct serve_spec *spec = &run->scenario.serve;
+    app_rows_print(p, "", head_text(run, p, RECORD_LPU, "LPU rack"),
+                   head_text(run, p, RECORD_GPU, "GPU cluster"));
+    app_rows_print(p, "machine", machine_cell(run, RECORD_LPU, spec->lpu_replicas),
+                   machine_cell(run, RECORD_GPU, spec->gpu_replicas));
+    app_rows_print(p, "door", door_cell(run, RECORD_LPU), door_cell(run, RECORD_GPU));
+}
+
 static void print_summary(const struct app_run *run)
 {
     const struct app_serving *serving = run->serving;
     struct app_paint paint = app_rows_paint(), *p = &paint;
     printf("\n%slpusim-mp %s%s  %s\n", p->bold, base_version(), p->off, run->model.name);
     print_source(run);
-    app_rows_print(p, "", head_text(run, p, RECORD_LPU, "LPU rack"),
-                   head_text(run, p, RECORD_GPU, "GPU cluster"));
+    print_heads(run, p);
     print_fates(run, p);
     print_clients(run, p);
     print_machines(run, p);
@@ -256,45 +298,11 @@ static void print_summary(const struct app_run *run)
         printf("%s%-*s%s%s\n", p->dim, APP_ROWS_LABEL, "file", p->off, run->scenario.output_path);
 }
 
-/* The measures of one machine as an object: name to value and unit. */
-static void write_machine(FILE *out, const struct app_serving *serving, enum record_machine machine,
-                          const char *name)
-{
-    struct record_serve_measure *row;
-    if (!serving->outcome[machine])
-        return;
-    size_t count = app_serving_rows(serving, machine, &row);
-    fprintf(out, "  \"%s\": {", name);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s\n    \"%s\": {\"value\": %.17g, \"units\": \"%s\"}", i ? "," : "",
-                row[i].measure, row[i].value, row[i].units);
-    fputs("\n  },\n", out);
-    base_free(row);
-}
-
-static void write_json(FILE *out, const struct app_run *run)
-{
-    const struct app_serving *serving = run->serving;
-    fprintf(out, "{\n  \"program\": \"lpusim-mp %s\",\n  \"model\": ", base_version());
-    app_json_text(out, run->model.name);
-    fputs(",\n  \"trace\": ", out);
-    app_json_text(out, run->scenario.serve.source.trace);
-    fprintf(out,
-            ",\n  \"requests\": %zu,\n  \"requests_per_second\": %.17g,\n  \"seed\": %" PRId64
-            ",\n",
-            serving->requests.count, serve_requests_rate(&serving->requests), run->scenario.seed);
-    write_machine(out, serving, RECORD_LPU, "lpu");
-    write_machine(out, serving, RECORD_GPU, "gpu");
-    fputs("  \"file\": ", out);
-    app_json_text(out, run->scenario.output_path);
-    fputs("\n}\n", out);
-}
-
 enum base_status app_serving_show(struct app_run *run)
 {
     const char *json = run->scenario.json_path;
     if (parallel_is_first() && json[0])
-        app_json_write(run, write_json, json, &run->report);
+        app_json_write(run, app_serving_json, json, &run->report);
     if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0)
         print_summary(run);
     app_rows_flush(&run->report);

@@ -12,6 +12,7 @@
 #include "app/json.h"
 #include "app/ledger.h"
 #include "app/lpu.h"
+#include "app/machine_text.h"
 #include "app/rows.h"
 #include "app/text.h"
 #include "app/values.h"
@@ -19,25 +20,6 @@
 #include "base/version.h"
 
 enum { LABEL = APP_ROWS_LABEL, CELL = APP_ROWS_CELL, LINE = 98, MOST_TEXTS = 4 };
-
-static char *cell_machine_lpu(const struct app_run *run)
-{
-    const struct lpu_topology *t = &run->lpu->topology;
-    int32_t used = run->lpu->outline.chips;
-    char *of = used < t->chips ? base_format("%" PRId32 " of ", used) : base_strdup("");
-    char *text = base_format("%s%" PRId32 " %s, %" PRId32 " node%s", of, t->chips,
-                             run->scenario.lpu_chip.name, t->nodes, t->nodes == 1 ? "" : "s");
-    base_free(of);
-    return text;
-}
-
-static char *cell_machine_gpu(const struct app_run *run)
-{
-    const struct gpu_cluster_spec *c = &run->scenario.gpu_cluster;
-    return base_format("%" PRId32 " %s, %" PRId32 " node%s%s", c->nodes * c->gpus_per_node,
-                       run->scenario.gpu_chip.name, c->nodes, c->nodes == 1 ? "" : "s",
-                       c->neighbour ? " + neighbour" : "");
-}
 
 static char *cell_split(int32_t stages, int32_t group, const char *unit)
 {
@@ -82,8 +64,8 @@ static void print_machines(const struct app_run *run, const struct app_paint *p)
     app_rows_print(
         p, "", lpu ? base_format("%s%-*s%s", p->bold, gpu ? CELL : 0, "LPU rack", p->off) : NULL,
         gpu ? base_format("%sGPU cluster%s", p->bold, p->off) : NULL);
-    app_rows_print(p, "machine", lpu ? cell_machine_lpu(run) : NULL,
-                   gpu ? cell_machine_gpu(run) : NULL);
+    app_rows_print(p, "machine", lpu ? app_machine_text(run, RECORD_LPU) : NULL,
+                   gpu ? app_machine_text(run, RECORD_GPU) : NULL);
     bool wide = run->values && run->scenario.lpu_numerics == SCENARIO_FP32;
     app_rows_print(
         p, "precision",

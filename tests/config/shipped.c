@@ -53,6 +53,19 @@ static void the_large_job_uses_64_of_72_chips(void)
     sample_release(&sample);
 }
 
+static void many_requests_are_drawn_and_share_the_rack(void)
+{
+    struct sample sample = shipped("configs/serve.cfg", NULL, NULL);
+    const struct serve_spec *serve = &sample.scenario.serve;
+    CU_ASSERT_TRUE(sample.accepted);
+    CU_ASSERT_STRING_EQUAL(serve->source.trace, "");
+    CU_ASSERT_TRUE(serve->source.rate > 0 && serve->source.requests > 0);
+    CU_ASSERT_EQUAL(serve->source.arrivals, SERVE_POISSON);
+    CU_ASSERT_EQUAL(serve->ttft_limit_ps, INT64_C(100000000000));
+    CU_ASSERT_EQUAL(sample.scenario.lpu_seats, 0);
+    sample_release(&sample);
+}
+
 static void the_mixture_has_a_cluster_of_its_own(void)
 {
     struct sample sample = shipped("configs/mixtral.cfg", NULL, NULL);
@@ -147,7 +160,8 @@ static void every_cluster_fits_the_main_job(void)
 TEST_MAIN("shipped configurations", TEST(the_main_job_is_tinyllama_on_eight_chips),
           TEST(the_large_job_uses_64_of_72_chips),
           TEST(the_largest_job_is_llama_2_70b_on_eight_racks),
-          TEST(every_lpu_rack_has_links_for_its_cables), TEST(the_mixture_has_a_cluster_of_its_own),
-          TEST(the_first_chip_has_its_published_sizes),
+          TEST(every_lpu_rack_has_links_for_its_cables),
+          TEST(many_requests_are_drawn_and_share_the_rack),
+          TEST(the_mixture_has_a_cluster_of_its_own), TEST(the_first_chip_has_its_published_sizes),
           TEST(the_later_chip_has_its_published_sizes), TEST(every_gpu_fits_every_job),
           TEST(every_cluster_fits_the_main_job))
