@@ -440,7 +440,8 @@ static void require(struct reading *r)
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
 {
     const struct verb *verb = verb_of(argc > 1 ? argv[1] : NULL);
-    struct app_command command = {.kind = verb->kind, .line = line_of(argc, argv), .chip = -1};
+    struct app_command command = {
+        .kind = verb->kind, .word = verb->kind, .line = line_of(argc, argv), .chip = -1};
     struct reading reading = {.command = &command, .report = report, .verb = verb};
     for (int i = verb->word ? 2 : 1; i < argc; i++)
         i += word_read(&reading, argv + i);

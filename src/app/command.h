@@ -31,9 +31,10 @@ enum app_command_kind {
 /* Overrides, ids and line are owned, others point into argv. Release with app_command_release. */
 struct app_command {
     enum app_command_kind kind;
-    const char *file;  /* the .cfg file, or the artifact */
-    const char *other; /* DIFF: the second artifact */
-    char **override;   /* "key=value", in the order given; those that a verb implies come last */
+    enum app_command_kind word; /* of the first word alone, whatever options choose */
+    const char *file;           /* the .cfg file, or the artifact */
+    const char *other;          /* DIFF: the second artifact */
+    char **override; /* "key=value", in the order given; those that a verb implies come last */
     size_t overrides, override_capacity;
     /* GENERATE only: */
     const char *prompt;  /* may be empty; NULL: prompt_ids has the prompt */

@@ -67,13 +67,16 @@ static enum base_status say(struct app_run *run)
     return BASE_OK;
 }
 
-/* --check: the job must be possible as well as readable; compiling would tell more, and is work. */
+/* --check: the job must be possible as well as readable, and requests that it serves, too;
+ * compiling would tell more, and is work. */
 static enum base_status check(struct app_run *run)
 {
+    bool serves = run->command->word == APP_COMMAND_SERVE;
+    enum base_status status = serves ? app_serving_read(run) : BASE_OK;
     run->over = true;
-    if (parallel_is_first())
+    if (status == BASE_OK && parallel_is_first())
         config_scenario_print(&run->scenario, stdout);
-    return BASE_OK;
+    return status;
 }
 
 /* Which rank runs where: batch systems, mpirun and users do not always mean the same. */

@@ -24,6 +24,7 @@ with tempfile.TemporaryDirectory() as scratch:
              [f"{trace}:2: output_tokens: \"0\": a whole number from 1", f"{trace}:3: 2 fields; 3 are wanted"]),
             ([], ["serve.rate: 0 is the rate of a trace", "serve.requests: 0 is all of a trace"]),
             (["--set", "serve.polcy=first_come"], ["the nearest known one is \"serve.policy\""]),
+            (["--check"], ["serve.rate: 0 is the rate of a trace", "serve.requests: 0 is all of a trace"]),
             (["--explain"], ["--explain does not go with serve"])):
         for ranks in (0, 3):
             done = run("serve", SMALL, *words, ranks=ranks)
@@ -32,7 +33,7 @@ with tempfile.TemporaryDirectory() as scratch:
                 assert done.stderr.count(message) == 1, (words, done.stderr)
 computes = run("serve", CONFIGS / "sums.cfg", *DRAWN)
 assert computes.returncode == 2 and "values: serve counts tokens and computes none" in computes.stderr, computes.stderr
-assert "fidelity = \"cells\"" in must("serve", SMALL, "--check")
+assert "fidelity = \"cells\"" in must("serve", SMALL, "--check", *DRAWN)
 assert run("serve").stderr.count("no configuration file; try: lpusim-mp serve configs/serve.cfg") == 1
 drawn = [json.loads(must("serve", SMALL, "--json", f"--seed={seed}", *DRAWN))["requests_per_second"] for seed in (1, 1, 2)]
 assert drawn[0] == drawn[1] != drawn[2] and 5 < drawn[0] < 20, drawn
