@@ -60,6 +60,21 @@ static void azure_times_cross_midnight_and_the_last_day_of_february(void)
     release(&p);
 }
 
+static void centuries_are_leap_years_every_four_hundred_years(void)
+{
+    struct parsed p = parse(SERVE_AZURE, "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+                                         "2100-02-28 00:00:00,1,1\n2100-03-01 00:00:00,1,1\n");
+    CU_ASSERT_TRUE(p.good);
+    is_request(&p, 1, 86400 * SECOND, 1, 1, 0);
+    release(&p);
+    p = parse(SERVE_AZURE, "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+                           "2000-02-28 00:00:00,1,1\n2000-02-29 00:00:00,1,1\n"
+                           "2000-03-01 00:00:00,1,1\n");
+    CU_ASSERT_TRUE(p.good);
+    is_request(&p, 2, 2 * 86400 * SECOND, 1, 1, 0);
+    release(&p);
+}
+
 static void mooncake_lines_may_have_other_keys_in_any_order(void)
 {
     struct parsed p = parse(
@@ -205,6 +220,7 @@ static void a_file_that_is_not_there_is_named(void)
 }
 
 TEST_MAIN("traces", TEST(azure_times_cross_midnight_and_the_last_day_of_february),
+          TEST(centuries_are_leap_years_every_four_hundred_years),
           TEST(mooncake_lines_may_have_other_keys_in_any_order),
           TEST(own_lines_may_name_tenants_and_use_exponents),
           TEST(arrivals_out_of_order_are_sorted_and_counted),

@@ -149,12 +149,24 @@ static void what_is_not_damaged_passes(void)
         CU_ASSERT_TRUE(attempt(good[i], strlen(good[i]), SERVE_AUTO));
 }
 
+/* An object with a value of so many brackets, and what a request needs. */
+static bool nested_passes(size_t depth)
+{
+    static const char rest[] = ",\"timestamp\":0,\"input_length\":1,\"output_length\":1}";
+    char text[MOST_BYTES] = "{\"a\":";
+    size_t bytes = strlen(text);
+    memset(text + bytes, '[', depth);
+    memset(text + bytes + depth, ']', depth);
+    memcpy(text + bytes + 2 * depth, rest, sizeof rest);
+    return attempt(text, strlen(text), SERVE_AUTO);
+}
+
 static void nesting_ends_somewhere(void)
 {
-    char text[MOST_BYTES];
-    memset(text, '[', sizeof text);
-    memcpy(text, "{\"a\":", 5);
-    CU_ASSERT_FALSE(attempt(text, sizeof text, SERVE_AUTO));
+    CU_ASSERT_TRUE(nested_passes(1));
+    CU_ASSERT_TRUE(nested_passes(63));
+    CU_ASSERT_FALSE(nested_passes(64));
+    CU_ASSERT_FALSE(nested_passes(450));
 }
 
 TEST_MAIN("damaged traces", TEST(what_is_not_damaged_passes),
