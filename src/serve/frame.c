@@ -79,12 +79,11 @@ static void close_beside(struct shadow *s, const struct train *t, const struct s
         close_between(s, t, cycle - a->to + 1, cycle - a->from + 1);
 }
 
-/* With several lanes: a pass must not meet a decode step of its own seat, which writes a row for
- * each lane. */
+/* With several lanes: a decode step writes a row for each lane of its seat, so none must be open
+ * when a pass begins that writes there. */
 static void keep_apart(struct shadow *s, const struct train *t)
 {
-    int64_t pass = serve_machine_latency(t->machine, SERVE_PASS);
-    close_between(s, t, t->offset - longest_latency(t->machine) + 1, last_pass(t) + pass);
+    close_between(s, t, t->offset - longest_latency(t->machine) + 1, last_pass(t) + 1);
 }
 
 static void measure(struct shadow *s)

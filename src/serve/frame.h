@@ -9,7 +9,7 @@
 /* Slot s begins at cycle s * slot_cycles; in frame f, from slot f * slots on, pass n of the window
  * begins `first_cycles` + n * `apart_cycles` after the frame. Closed slots are those in which a
  * decode step could not begin beside the whole train, whether its passes are taken or not; with
- * several lanes also those in which one would be open while a pass is. */
+ * several lanes also those in which one would still be open when a pass begins. */
 struct serve_frame {
     int64_t slot_cycles;
     int32_t slots;  /* of a frame; 1 where there are no windows */

@@ -6,11 +6,6 @@
 
 enum { TOKEN_BYTES = 4 };
 
-bool serve_machine_has(const struct serve_machine *machine, int kind)
-{
-    return kind == SERVE_PASS ? machine->pass_rows > 0 : kind < machine->buckets;
-}
-
 int64_t serve_machine_latency(const struct serve_machine *machine, int kind)
 {
     return machine->length_cycles[kind] + machine->settle_cycles;

@@ -32,9 +32,6 @@ struct serve_machine {
     size_t aparts;
 };
 
-/* Whether a step of the kind can happen. */
-bool serve_machine_has(const struct serve_machine *machine, int kind);
-
 /* From the start of a step to where the next of the same sequence may begin that needs its token.
  */
 int64_t serve_machine_latency(const struct serve_machine *machine, int kind);

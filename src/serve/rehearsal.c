@@ -23,9 +23,9 @@ struct place {
     int64_t free;
 };
 
-/* Of a seat with several lanes: ends of its last decode step and of its last pass. */
+/* The last decode step of a seat with several lanes. */
 struct seat {
-    int64_t decode_start, decode_end, pass_end;
+    int64_t decode_start, decode_end;
 };
 
 struct rehearsal {
@@ -150,23 +150,19 @@ static void check_lane(struct rehearsal *r, const struct serve_start *s)
     place->free = end_of(r, s);
 }
 
-/* A decode step of a seat writes a row for each lane: it meets no other decode step of the seat,
- * and no pass. */
+/* A decode step of a seat writes a row for each lane: while it is open, none of its own begins, nor
+ * a pass. */
 static void check_seat(struct rehearsal *r, const struct serve_start *s)
 {
-    if (r->machine->lanes == 1)
-        return;
     struct seat *seat = &r->seat[s->seat];
     bool pass = s->kind == SERVE_PASS, shared = !pass && seat->decode_start == s->cycle;
-    bool meets = pass ? s->cycle < seat->decode_end
-                      : !shared && (s->cycle < seat->decode_end || s->cycle < seat->pass_end);
-    r->found.out_of_order += meets;
-    if (pass) {
-        seat->pass_end = end_of(r, s);
-    } else {
-        seat->decode_start = s->cycle;
-        seat->decode_end = end_of(r, s);
-    }
+    if (r->machine->lanes == 1)
+        return;
+    r->found.out_of_order += !shared && s->cycle < seat->decode_end;
+    if (pass)
+        return;
+    seat->decode_start = s->cycle;
+    seat->decode_end = end_of(r, s);
 }
 
 static void forget_places(struct rehearsal *r)

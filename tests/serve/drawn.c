@@ -32,6 +32,11 @@ static void draw_pair(struct drawn *d, int first, int second)
     }
 }
 
+static bool has_kind(const struct serve_machine *m, int kind)
+{
+    return kind == SERVE_PASS ? m->pass_rows > 0 : kind < m->buckets;
+}
+
 void drawn_machine(struct drawn *d, uint64_t entity)
 {
     *d = (struct drawn){.entity = entity};
@@ -53,7 +58,7 @@ void drawn_machine(struct drawn *d, uint64_t entity)
     m->length_cycles[SERVE_PASS] = m->pass_rows ? 400 + drawn_below(d, 800) : 0;
     for (int a = 0; a < SERVE_KINDS; a++)
         for (int b = 0; b < SERVE_KINDS; b++)
-            if (serve_machine_has(m, a) && serve_machine_has(m, b))
+            if (has_kind(m, a) && has_kind(m, b))
                 draw_pair(d, a, b);
 }
 
