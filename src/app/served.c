@@ -6,29 +6,22 @@
 #include "base/memory.h"
 #include "parallel/parallel.h"
 
-/* One seat: its steps do not overlap, so P = L. */
-static struct serve_carousel carousel_of(const struct app_run *run)
+static int64_t transfer_ps(const struct app_run *run, int32_t tokens)
 {
-    const struct lpu_chip *chip = &run->scenario.lpu_chip;
-    const struct app_lpu_outline *plan = &run->lpu->outline;
-    int64_t latency = machine_cycles_to_ps(chip, plan->length_cycles[PARTITION_DECODE]);
-    bool prefill = run->scenario.lpu_prefill;
-    return (struct serve_carousel){
-        .latency_ps = latency,
-        .interval_ps = latency,
-        .chunk_ps =
-            prefill ? machine_cycles_to_ps(chip, plan->length_cycles[PARTITION_PREFILL]) : latency,
-        .chunk_tokens = prefill ? plan->prefill_rows : 1,
-        .pcie_latency_ps = chip->pcie_latency_ps,
-        .pcie_bytes_per_s = chip->pcie_bytes_per_s};
+    return serve_machine_transfer_ps(&run->scenario.lpu_chip, tokens);
 }
 
-/* The batch is one request here, as long as its longest: prefill passes of the other sequences come
- * before its first decode step, too. */
-static int64_t others_ps(const struct app_run *run, const struct serve_carousel *carousel)
+static int64_t length_ps(const struct app_run *run, enum partition_phase phase)
 {
-    int64_t own = serve_carousel_chunks(carousel, run->scenario.workload.prompt_tokens);
-    return (run->lpu->prompt_steps - own) * carousel->chunk_ps;
+    return machine_cycles_to_ps(&run->scenario.lpu_chip, run->lpu->outline.length_cycles[phase]);
+}
+
+/* The prompt, where one seat takes steps one after the other. The batch is one request here, as
+ * long as its longest: passes of the other sequences come before its first decode step, too. */
+static int64_t prompt_ps(const struct app_run *run)
+{
+    return run->lpu->prompt_steps *
+           length_ps(run, run->scenario.lpu_prefill ? PARTITION_PREFILL : PARTITION_DECODE);
 }
 
 /* Whether a step takes tokens of a sequence: its pass, or a decode step of its batch. */
@@ -47,8 +40,7 @@ static struct serve_times times_of(const struct app_run *run, int32_t sequence)
     const struct app_served *served = &run->served[RECORD_LPU];
     const struct lpu_chip *chip = &run->scenario.lpu_chip;
     const struct record_lpu_step *step = run->lpu->step;
-    struct serve_carousel carousel = carousel_of(run);
-    int64_t out = served->start_ps + serve_carousel_transfer_ps(&carousel, 1);
+    int64_t out = served->start_ps + transfer_ps(run, 1);
     int32_t first = app_lpu_next_token(run, sequence, 0), last = first, begins = 0;
     while (!takes_part(run, sequence, &step[begins]))
         begins++;
@@ -80,8 +72,7 @@ struct app_crowd app_served_crowd(const struct app_run *run)
 static void serve_seats(struct app_run *run)
 {
     struct app_served *served = &run->served[RECORD_LPU];
-    struct serve_carousel carousel = carousel_of(run);
-    served->start_ps = serve_carousel_transfer_ps(&carousel, served->request.prompt_tokens);
+    served->start_ps = transfer_ps(run, served->request.prompt_tokens);
     served->times = times_of(run, 0);
 }
 
@@ -98,16 +89,17 @@ static int64_t saved_ps(const struct app_run *run, int32_t steps)
     return saved;
 }
 
+/* One seat, and nobody else: admitted on arrival, each step behind the one before. */
 static void serve_lpu(struct app_run *run)
 {
-    struct serve_carousel carousel = carousel_of(run);
     struct app_served *served = &run->served[RECORD_LPU];
-    serve_carousel_admit(&carousel, &served->request, 1, &served->times);
-    served->times.first_token_ps +=
-        others_ps(run, &carousel) - saved_ps(run, run->lpu->prompt_steps + 1);
-    served->times.finished_ps += others_ps(run, &carousel) - saved_ps(run, run->lpu->steps);
-    served->start_ps = served->times.admitted_ps +
-                       serve_carousel_transfer_ps(&carousel, served->request.prompt_tokens);
+    int64_t latency = length_ps(run, PARTITION_DECODE), out = transfer_ps(run, 1);
+    served->start_ps = transfer_ps(run, served->request.prompt_tokens);
+    int64_t first = served->start_ps + prompt_ps(run) + latency + out;
+    int64_t rest = (served->request.output_tokens - 1) * latency;
+    served->times =
+        (struct serve_times){.first_token_ps = first - saved_ps(run, run->lpu->prompt_steps + 1),
+                             .finished_ps = first + rest - saved_ps(run, run->lpu->steps)};
 }
 
 /* An idle engine admits at once; its times are those of the simulation. */

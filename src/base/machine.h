@@ -89,4 +89,17 @@ static inline int64_t machine_cycles_to_ps(const struct lpu_chip *chip, int64_t 
     return whole * INT64_C(1000000000000) + (rest * INT64_C(1000000000) + khz / 2) / khz;
 }
 
+/* The first cycle that is not before `ps` >= 0. */
+static inline int64_t machine_ps_to_cycle(const struct lpu_chip *chip, int64_t ps)
+{
+    const int64_t second = INT64_C(1000000000000);
+    int64_t khz = chip->clock_hz / 1000;
+    int64_t cycle = ps / second * chip->clock_hz + ps % second / 1000 * khz / 1000000;
+    while (machine_cycles_to_ps(chip, cycle) < ps)
+        cycle++;
+    while (cycle > 0 && machine_cycles_to_ps(chip, cycle - 1) >= ps)
+        cycle--;
+    return cycle;
+}
+
 #endif

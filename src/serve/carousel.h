@@ -1,48 +1,55 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests at the door of the static machine: seats are known, so is every time, at admission.
- *
- * A compiled bucket has two exact numbers: the step latency L and the initiation interval P. A
- * sequence that is in gets one token each L; floor(L / P) sequences are in at once. What varies is
- * outside: arrivals and the queue. Chunks of a prompt are taken to hold the seat of their own
- * sequence only, which is exact for one seat. */
+/* Requests at the door of the static machine: who is let in gets all his steps at once, so that his
+ * finish is known then, to the picosecond, and nothing that comes later can change it. */
 #ifndef SERVE_CAROUSEL_H
 #define SERVE_CAROUSEL_H
 
-#include <stddef.h>
-#include <stdint.h>
-
+#include "base/progress.h"
+#include "base/serve_spec.h"
+#include "serve/frame.h"
 #include "serve/requests.h"
 
-/* What becomes of a request. first_token_ps and finished_ps are when the client has the token. */
+/* When a client's request was let in, and when he has the first and the last token. */
 struct serve_times {
     int64_t admitted_ps, first_token_ps, finished_ps;
 };
 
-/* The static machine as its schedules describe it. */
-struct serve_carousel {
-    int64_t latency_ps;  /* L: of a decode step */
-    int64_t interval_ps; /* P: between two decode steps, 0 < P <= L */
-    int64_t chunk_ps;    /* of a prefill step */
-    int32_t chunk_tokens;
-    int64_t pcie_latency_ps, pcie_bytes_per_s; /* host to chip and back */
+/* A step of one sequence. Steps of several lanes of a seat that begin together are one step. */
+struct serve_start {
+    int64_t cycle;
+    int32_t request;
+    int16_t replica, seat, lane;
+    uint8_t kind;
 };
 
-/* Sequences that are in at once: floor(L / P). */
-int32_t serve_carousel_seats(const struct serve_carousel *carousel);
+/* All of a run, in the order of planning; base_free(start). */
+struct serve_starts {
+    struct serve_start *start;
+    size_t count, capacity;
+};
 
-/* Prefill steps of a prompt: its last token goes through a decode step. */
-int64_t serve_carousel_chunks(const struct serve_carousel *carousel, int32_t prompt_tokens);
+/* What became of slots and places from cycle 0 to the last step's end, on all replicas. */
+struct serve_usage {
+    int64_t slots, decode_slots, closed_slots; /* closed: kept for passes */
+    int64_t passes, passes_taken;
+    int64_t decode_steps; /* of one sequence each: of several lanes that share a slot */
+};
 
-/* Host to chip or back for `tokens` ids of 4 bytes, rounded up to a picosecond. */
-int64_t serve_carousel_transfer_ps(const struct serve_carousel *carousel, int32_t tokens);
+/* What the door is built from; all of it outlives the run. */
+struct serve_door {
+    const struct serve_machine *machine; /* of one replica */
+    const struct serve_frame *frame;
+    const struct serve_spec *spec;
+    struct base_progress *progress; /* NULL: none */
+    struct serve_starts *starts;    /* NULL: not wanted */
+};
 
-/* From admission to the first token at the client. */
-int64_t serve_carousel_first_token_ps(const struct serve_carousel *carousel, int32_t prompt_tokens);
-
-/* Admits `count` requests, sorted by arrival, first come first served, each as soon as it is there
- * and a seat is free. Exact: a seat is free when its sequence has left the machine. */
-void serve_carousel_admit(const struct serve_carousel *carousel,
-                          const struct serve_request *request, size_t count,
-                          struct serve_times *times);
+/* Serves requests, sorted by arrival, and fills outcome[count]. A seat that falls free is given to
+ * the request that the policy says, at that moment; requests of one moment arrive together. The
+ * prompt crosses PCIe when the seat is given. A request is refused, if that is wanted, where its
+ * own itinerary misses its limits. */
+struct serve_usage serve_carousel_run(const struct serve_door *door,
+                                      const struct serve_request *request, size_t count,
+                                      struct serve_outcome *outcome);
 
 #endif

@@ -464,7 +464,8 @@ static void begin_one(struct rack *rack, const struct rack_start *s, int32_t *dr
 {
     struct program_sequence at[PROGRAM_SEQUENCES];
     for (int32_t q = 0; q < rack->program[0][s->phase].sequences; q++)
-        at[q] = (struct program_sequence){s->position, s->cache + q};
+        at[q] =
+            (struct program_sequence){s->positions ? s->positions[q] : s->position, s->cache + q};
     for (int32_t r = 0; r < rack->program[0][s->phase].rows; r++)
         drawn[r] = (int32_t)((s->position + 37 * r) % rack->model.vocabulary);
     CU_ASSERT_TRUE_FATAL(begin_all(rack, s->phase, s->cycle, at, s->token ? s->token : drawn));

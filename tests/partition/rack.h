@@ -105,12 +105,13 @@ int64_t rack_step_sequences(struct rack *rack, enum partition_phase phase,
                             const struct program_sequence *sequence, const int32_t *token);
 
 /* A step among others: its kind, when it begins, and the cache and position of its sequence, or of
- * the first of its batch: the others have the caches that follow, and stand at the same position.
- */
+ * the first of its batch: the others have the caches that follow, and stand at the same position
+ * unless `positions` says where. */
 struct rack_start {
     int64_t cycle;
     enum partition_phase phase;
     int32_t cache, position;
+    const int32_t *positions;         /* one a sequence of a batch; NULL: all at `position` */
     const int32_t *token;             /* one a row; NULL: drawn from the position */
     int32_t gives[PROGRAM_SEQUENCES]; /* set where chips compute and it is a decode step: the next
                                          tokens */
