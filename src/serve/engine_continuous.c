@@ -5,8 +5,8 @@
 
 #include "serve/engine_state.h"
 
-/* The youngest loses its blocks and is the first to come in again; what it has generated is then
- * part of its prompt. */
+/* The youngest loses its blocks and is the first to come in again, which it cannot at once: it
+ * needs all that it had. What it has generated is then part of its prompt. */
 static void preempt_youngest(struct serve_engine *engine)
 {
     struct serve_sequence youngest = engine->in[--engine->ins];
@@ -22,28 +22,26 @@ static void preempt_youngest(struct serve_engine *engine)
     serve_queue_return(&engine->queue, youngest);
 }
 
-/* A block for each sequence whose next position needs one, the oldest first. Returns whether
- * anybody had to leave. */
-static bool find_blocks(struct serve_engine *engine)
+/* A block for each sequence whose next position needs one, the oldest first. */
+static void find_blocks(struct serve_engine *engine)
 {
-    bool left = false;
     for (int32_t i = 0; i < engine->generating; i++) {
-        int64_t more = serve_blocks_of(&engine->rules, engine->in[i].cached + 1);
-        for (; more > engine->in[i].blocks && engine->free_blocks == 0; left = true) {
+        int64_t need = serve_blocks_of(&engine->rules, engine->in[i].cached + 1);
+        while (need > engine->in[i].blocks && engine->free_blocks == 0) {
             preempt_youngest(engine);
             if (i == engine->ins)
-                return true;
+                return;
         }
-        engine->free_blocks -= more - engine->in[i].blocks;
-        engine->in[i].blocks = more;
+        engine->free_blocks -= need - engine->in[i].blocks;
+        engine->in[i].blocks = need;
     }
-    return left;
 }
 
 /* Returns how many take part. */
-static int64_t take_generating(struct serve_engine *engine, bool *somebody_left)
+static int64_t take_generating(struct serve_engine *engine)
 {
-    *somebody_left = engine->rules.preempts && find_blocks(engine);
+    if (engine->rules.preempts)
+        find_blocks(engine);
     engine->decodes = engine->generating > 0;
     return engine->generating;
 }
@@ -74,10 +72,10 @@ static bool let_in(struct serve_engine *engine, int64_t budget)
 
 /* Prompts in the order in which they were let in, then those that are let in now. Returns what is
  * left of the budget. */
-static int64_t take_prompts(struct serve_engine *engine, int64_t budget, bool open)
+static int64_t take_prompts(struct serve_engine *engine, int64_t budget)
 {
     for (int32_t i = engine->generating; budget > 0; i++) {
-        if (i == engine->ins && !(open && let_in(engine, budget)))
+        if (i == engine->ins && !let_in(engine, budget))
             break;
         struct serve_sequence *sequence = &engine->in[i];
         sequence->taken = sequence->left < budget ? sequence->left : (int32_t)budget;
@@ -89,11 +87,8 @@ static int64_t take_prompts(struct serve_engine *engine, int64_t budget, bool op
 void serve_continuous_take(struct serve_engine *engine)
 {
     int64_t budget = engine->rules.budget_tokens;
-    bool somebody_left = false;
-    if (!engine->rules.prompts_first) {
-        budget -= take_generating(engine, &somebody_left);
-        take_prompts(engine, budget, !somebody_left);
-    } else if (take_prompts(engine, budget, true) == budget) {
-        take_generating(engine, &somebody_left);
-    }
+    if (!engine->rules.prompts_first)
+        take_prompts(engine, budget - take_generating(engine));
+    else if (take_prompts(engine, budget) == budget)
+        take_generating(engine);
 }
