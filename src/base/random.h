@@ -23,6 +23,7 @@ enum base_random_purpose {
     BASE_RANDOM_CACHE = 13,    /* hits and misses in L2 */
     BASE_RANDOM_TENANT = 14,   /* runs and pauses of another tenant's kernels */
     BASE_RANDOM_RUN = 15,      /* what is the same for a whole run */
+    BASE_RANDOM_BATCH = 18,    /* an iteration of a serving engine, and what stands for it */
 };
 
 /* 64 random bits. */
