@@ -8,6 +8,7 @@
 
 #include "base/gpu_machine.h"
 #include "base/machine.h"
+#include "base/serve_spec.h"
 
 enum { SCENARIO_PROMPT_BYTES = 4096 };
 
@@ -50,7 +51,8 @@ struct scenario {
     int32_t gpu_partitions; /* of the cluster over ranks; 0: as many as pay off */
     int32_t gpu_repeats;    /* times the request is simulated, each with draws of its own */
     int32_t gpu_attribution_repeats; /* the same, for each source that attribute freezes */
-    struct config_sources *sources;  /* owned; NULL in a scenario made by hand */
+    struct serve_spec serve;
+    struct config_sources *sources; /* owned; NULL in a scenario made by hand */
 };
 
 #endif
