@@ -58,7 +58,7 @@ static const char *parts_of(const struct row *row, const struct serving_point *p
                             struct parts *parts)
 {
     struct gpu_job job;
-    struct closed_loop_times times;
+    struct serve_clients_times times;
     const char *why = serving_point_job(row, point, &job);
     why = why ? why : serving_point_predict(row, point, &times);
     if (why)

@@ -44,7 +44,7 @@ static const char *predict(const struct row *row, struct points *points)
         return "no concurrency is stated";
     if (row_whole(row, "pp_size", 1) > 1 || row_whole(row, "attention_dp_size", 1) > 1)
         return "requests split over stages or groups";
-    struct closed_loop_times times;
+    struct serve_clients_times times;
     const char *why = serving_point_predict(row, &point, &times);
     if (why)
         return why;

@@ -33,7 +33,7 @@ static const char *predict(const struct row *row, struct points *points)
         .shortest = 1,
         .budget = row_whole(row, "batch_size", 1) * row_whole(row, "prompt_size", 1),
     };
-    struct closed_loop_times times;
+    struct serve_clients_times times;
     const char *why = serving_point_predict(row, &point, &times);
     if (why)
         return why;

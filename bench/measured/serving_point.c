@@ -89,8 +89,11 @@ static bool is_same(const struct gpu_batch *a, const struct gpu_batch *b)
     return gpu_batch_is_alike(a, b);
 }
 
-int64_t serving_step_ps(void *context, const struct gpu_batch *batch)
+int64_t serving_step_ps(void *context, int32_t replica, int64_t iteration,
+                        const struct gpu_batch *batch)
 {
+    (void)replica;
+    (void)iteration;
     struct known *k = context;
     struct gpu_batch coarse = on_grid(batch);
     for (size_t i = 0; i < k->memos; i++)
@@ -151,31 +154,39 @@ static struct model_key key_of(const struct row *row, const struct serving_point
     return key;
 }
 
+static struct serve_rules rules_of(const struct row *row, const struct serving_point *point,
+                                   const struct gpu_job *job)
+{
+    int64_t budget = point->budget > 0 ? point->budget : engine_kind_budget(row->chip);
+    return (struct serve_rules){.batching = SERVE_CONTINUOUS,
+                                .budget_tokens = budget,
+                                .max_sequences =
+                                    (int32_t)(point->clients < budget ? point->clients : budget),
+                                .prompts_first = point->engine->prompts_first,
+                                .splits_prompts = point->engine->splits_prompts,
+                                .blocks = engine_kind_positions(point->engine, job),
+                                .block_tokens = 1,
+                                .front_ps = FRONT_PS * point->prompt / 1024};
+}
+
 const char *serving_point_predict(const struct row *row, const struct serving_point *point,
-                                  struct closed_loop_times *times)
+                                  struct serve_clients_times *times)
 {
     struct gpu_job job;
     const char *why = serving_point_job(row, point, &job);
     if (why)
         return why;
     struct model_key key = key_of(row, point, &job);
-    const struct batching batching = {.budget = point->budget > 0 ? point->budget
-                                                                  : engine_kind_budget(row->chip),
-                                      .prompts_first = point->engine->prompts_first,
-                                      .splits_prompts = point->engine->splits_prompts,
-                                      .kv_positions = engine_kind_positions(point->engine, &job)};
-    if (batching.kv_positions < point->prompt + point->output)
+    const struct serve_rules rules = rules_of(row, point, &job);
+    if (rules.blocks < point->prompt + point->output)
         return "the KV cache of one request does not fit";
-    const struct closed_loop loop = {.clients = point->clients,
-                                     .prompt = point->prompt,
-                                     .output = point->output,
-                                     .shortest = point->shortest,
-                                     .rounds = point->rounds,
-                                     .client_ps = CLIENT_PS,
-                                     .front_ps = FRONT_PS * point->prompt / 1024,
-                                     .batching = batching,
-                                     .step_ps = serving_step_ps,
-                                     .context = known_of(&key, &job)};
-    *times = closed_loop_run(&loop);
+    const struct serve_clients clients = {.clients = (int32_t)point->clients,
+                                          .prompt = (int32_t)point->prompt,
+                                          .output = (int32_t)point->output,
+                                          .shortest = point->shortest,
+                                          .rounds = (int32_t)point->rounds,
+                                          .client_ps = CLIENT_PS};
+    const struct serve_clock clock = {serving_step_ps, known_of(&key, &job)};
+    *times = serve_clients_run(&clients, &rules, &clock);
     return NULL;
 }

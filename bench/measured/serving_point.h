@@ -3,16 +3,16 @@
 #ifndef MEASURED_SERVING_POINT_H
 #define MEASURED_SERVING_POINT_H
 
-#include "closed_loop.h"
 #include "engines.h"
 #include "kinds.h"
+#include "serve/clients.h"
 
 struct serving_point {
     const struct engine_kind *engine;
     const char *model, *number; /* number: "", "bfloat16", "fp8", "fp8_block" */
     int32_t tensor;
     int64_t clients, prompt, output, rounds;
-    double shortest; /* as struct closed_loop has it */
+    double shortest; /* as struct serve_clients has it */
     int64_t budget;  /* tokens of a step; 0: as the engine has it on this GPU */
 };
 
@@ -22,11 +22,12 @@ const char *serving_point_job(const struct row *row, const struct serving_point 
 
 /* NULL, or why the point cannot be predicted (text that lasts). */
 const char *serving_point_predict(const struct row *row, const struct serving_point *point,
-                                  struct closed_loop_times *times);
+                                  struct serve_clients_times *times);
 
 /* A step of the job, all sources frozen, rounded to a grid of batches: decode steps to the sizes
  * that graphs are captured for, keys and parts of prompts to steps of a few percent. Steps that
  * were asked for before are remembered. */
-int64_t serving_step_ps(void *job, const struct gpu_batch *batch);
+int64_t serving_step_ps(void *job, int32_t replica, int64_t iteration,
+                        const struct gpu_batch *batch);
 
 #endif

@@ -4,6 +4,7 @@
 #define APP_GPU_H
 
 #include "app/app.h"
+#include "app/serving_gpu.h"
 #include "gpu_cluster/gpu_cluster.h"
 #include "parallel/windows.h"
 #include "record/layout.h"
@@ -41,7 +42,8 @@ struct app_gpu {
     struct app_gpu_links nvlink, nic;
     int64_t kernel_ps, kernel_sm_ps; /* over working GPUs: kernels; those weighted by SMs in use */
     struct parallel_windows_report windows;
-    double seconds; /* wall time of the first simulation */
+    double seconds;           /* wall time of the first simulation */
+    struct app_gpu_door door; /* of serve */
 };
 
 struct app_gpu *app_gpu_create(void);

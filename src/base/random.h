@@ -25,6 +25,7 @@ enum base_random_purpose {
     BASE_RANDOM_RUN = 15,      /* what is the same for a whole run */
     BASE_RANDOM_BURST = 16,    /* times on and off of a source of requests */
     BASE_RANDOM_LENGTH = 17,   /* tokens of a request */
+    BASE_RANDOM_BATCH = 18,    /* an iteration of a serving engine, and what stands for it */
 };
 
 /* 64 random bits. */

@@ -27,7 +27,9 @@ struct gpu_job {
         *agenda; /* [agenda_steps]; not owned; NULL: bucket and workload say it */
     int32_t agenda_steps;
     uint64_t seed;
-    uint32_t frozen; /* sources that stand still: a bit for each enum gpu_source (variation.h) */
+    uint64_t run_seed; /* of what is the same for a whole run: run_jitter, GPUs unlike each other;
+                          0: seed */
+    uint32_t frozen;   /* sources that stand still: a bit for each enum gpu_source (variation.h) */
     /* Steps with full kernel and collective records; record_steps 0: all. */
     int32_t record_first_step, record_steps;
 };

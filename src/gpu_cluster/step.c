@@ -83,7 +83,6 @@ static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gp
 {
     struct gpu_job less = *job;
     less.model.layers = layers;
-    less.frozen = GPU_ALL_FROZEN;
     return gpu_step_simulate(&less, batch);
 }
 
@@ -91,11 +90,13 @@ struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struc
 {
     int64_t period = job->model.sliding_window > 0 ? 2 : 1;
     struct line line = {period, 2 * period, job->model.layers};
+    struct gpu_job still = *job;
+    still.frozen = GPU_ALL_FROZEN;
     if (line.layers <= line.more) {
-        return of_layers(job, batch, line.layers);
+        return of_layers(&still, batch, line.layers);
     }
-    struct gpu_step_time few = of_layers(job, batch, line.few),
-                         more = of_layers(job, batch, line.more);
+    struct gpu_step_time few = of_layers(&still, batch, line.few),
+                         more = of_layers(&still, batch, line.more);
     return (struct gpu_step_time){
         .ps = at(&line, few.ps, more.ps),
         .host_ps = at(&line, few.host_ps, more.host_ps),
@@ -107,4 +108,13 @@ struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struc
         .small_ps = at(&line, few.small_ps, more.small_ps),
         .wait_ps = at(&line, few.wait_ps, more.wait_ps),
     };
+}
+
+int64_t gpu_step_estimate_ps(const struct gpu_job *job, const struct gpu_batch *batch)
+{
+    struct line line = {2, 10, job->model.layers};
+    if (line.layers <= line.more) {
+        return of_layers(job, batch, line.layers).ps;
+    }
+    return at(&line, of_layers(job, batch, line.few).ps, of_layers(job, batch, line.more).ps);
 }

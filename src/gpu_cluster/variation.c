@@ -61,9 +61,16 @@ bool gpu_source_is_present(const struct gpu_job *job, enum gpu_source source)
     }
 }
 
+/* A run simulated step by step has a seed for each step, and one for all. */
+static uint64_t run_seed_of(const struct gpu_job *job)
+{
+    return job->run_seed != 0 ? job->run_seed : job->seed;
+}
+
 static double normal_of(const struct gpu_job *job, const struct gpu_draw *draw)
 {
-    return base_random_normal(job->seed, draw->purpose, draw->entity, draw->index);
+    uint64_t seed = draw->source == GPU_SOURCE_RUN ? run_seed_of(job) : job->seed;
+    return base_random_normal(seed, draw->purpose, draw->entity, draw->index);
 }
 
 static bool is_still(const struct gpu_job *job, const struct gpu_draw *draw)
@@ -103,7 +110,7 @@ static double spread_factor(const struct gpu_job *job, int32_t gpu)
     if (job->cluster.spread <= 0 || gpu_source_is_frozen(job, GPU_SOURCE_SPREAD)) {
         return 1.0;
     }
-    double z = base_random_normal(job->seed, BASE_RANDOM_SPREAD, (uint64_t)gpu, 0);
+    double z = base_random_normal(run_seed_of(job), BASE_RANDOM_SPREAD, (uint64_t)gpu, 0);
     z = z < -whisker ? -whisker : z > whisker ? whisker : z;
     return 1.0 + job->cluster.spread * z / (2 * whisker);
 }
@@ -114,7 +121,7 @@ static double slow_factor(const struct gpu_job *job, int32_t gpu)
     if (gpu_source_is_frozen(job, GPU_SOURCE_SLOW)) {
         return 1.0;
     }
-    double draw = base_random_uniform(job->seed, BASE_RANDOM_STRAGGLER, (uint64_t)gpu, 0);
+    double draw = base_random_uniform(run_seed_of(job), BASE_RANDOM_STRAGGLER, (uint64_t)gpu, 0);
     double factor = draw < spec->straggler_share ? spec->straggler_slowdown : 1.0;
     bool chosen = spec->slow_factor > 1 && gpu == spec->slow_gpu;
     return chosen ? factor * spec->slow_factor : factor;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cluster_fixture.h"
+#include "gpu_cluster/variation.h"
 #include "gpu_cluster/step.h"
 #include "test.h"
 
@@ -110,6 +111,24 @@ static void few_layers_tell_of_many(void)
     CU_ASSERT_TRUE(llabs(slow - gpu_step_extrapolate(&job, &mixed).ps) <= slow / 50);
 }
 
+/* Sums over draws; with few layers the estimate is the step itself. */
+static void estimates_have_the_mean_of_whole_steps(void)
+{
+    struct gpu_job job = fixture_job();
+    struct gpu_batch decode = of(0, 0, 16, 700);
+    job.frozen = 1U << GPU_SOURCE_RUN;
+    job.model.layers = 10;
+    CU_ASSERT_EQUAL(gpu_step_estimate_ps(&job, &decode), gpu_step_simulate(&job, &decode).ps);
+    job.model.layers = 24;
+    int64_t whole = 0, estimate = 0, draws = 24;
+    for (job.seed = 1; job.seed <= (uint64_t)draws; job.seed++) {
+        whole += gpu_step_simulate(&job, &decode).ps;
+        estimate += gpu_step_estimate_ps(&job, &decode);
+    }
+    CU_ASSERT_TRUE(whole / draws > gpu_step_extrapolate(&job, &decode).ps);
+    CU_ASSERT_TRUE(llabs(whole - estimate) <= whole / 100);
+}
+
 static void mixed_steps_do_not_see_partitions(void)
 {
     struct gpu_job job = fixture_job();
@@ -143,4 +162,5 @@ TEST_MAIN("batch", TEST(sums_run_over_groups),
           TEST(an_agenda_that_says_what_the_workload_says_runs_the_same),
           TEST(a_step_grows_with_sequences_keys_and_prompts),
           TEST(a_mixed_step_takes_less_than_its_halves_apart), TEST(parts_of_a_step_add_up),
-          TEST(few_layers_tell_of_many), TEST(mixed_steps_do_not_see_partitions))
+          TEST(few_layers_tell_of_many), TEST(estimates_have_the_mean_of_whole_steps),
+          TEST(mixed_steps_do_not_see_partitions))

@@ -198,6 +198,22 @@ static void a_slow_gpu_is_the_one_that_was_named(void)
     }
 }
 
+static void steps_of_one_run_share_what_is_the_runs(void)
+{
+    const struct gpu_draw draw = {
+        .source = GPU_SOURCE_KERNEL, .purpose = BASE_RANDOM_KERNEL, .cv = 0.1};
+    struct gpu_job job = fixture_job(), other = job;
+    job.cluster.spread = other.cluster.spread = 0.08;
+    job.run_seed = other.run_seed = 11;
+    other.seed = job.seed + 1;
+    CU_ASSERT_EQUAL(gpu_run_factor(&job), gpu_run_factor(&other));
+    CU_ASSERT_EQUAL(gpu_slowdown(&job, 3), gpu_slowdown(&other, 3));
+    CU_ASSERT_NOT_EQUAL(gpu_draw_normal(&job, &draw), gpu_draw_normal(&other, &draw));
+    other.run_seed = 0;
+    CU_ASSERT_NOT_EQUAL(gpu_run_factor(&job), gpu_run_factor(&other));
+    CU_ASSERT_NOT_EQUAL(gpu_slowdown(&job, 3), gpu_slowdown(&other, 3));
+}
+
 static void the_scheduler_decides_once_for_all_gpus(void)
 {
     struct gpu_job job = long_job(0);
@@ -222,4 +238,5 @@ TEST_MAIN("variation", TEST(with_all_frozen_every_decode_step_is_equal),
           TEST(a_frozen_source_shifts_no_draw_of_another),
           TEST(draws_have_the_mean_and_the_deviation_asked_for),
           TEST(gpus_of_a_model_differ_by_the_spread_at_most),
-          TEST(a_slow_gpu_is_the_one_that_was_named), TEST(the_scheduler_decides_once_for_all_gpus))
+          TEST(a_slow_gpu_is_the_one_that_was_named), TEST(steps_of_one_run_share_what_is_the_runs),
+          TEST(the_scheduler_decides_once_for_all_gpus))
