@@ -12,7 +12,7 @@ typedef enum base_status app_serving_door(struct app_run *run, const struct serv
                                           size_t count, struct serve_outcome *outcome);
 
 /* A machine without a door takes no part. */
-static app_serving_door *const door[2] = {[RECORD_LPU] = NULL, [RECORD_GPU] = NULL};
+static app_serving_door *const door[2] = {[RECORD_LPU] = NULL, [RECORD_GPU] = app_serving_gpu};
 
 void app_serving_free(struct app_serving *serving)
 {
