@@ -151,23 +151,22 @@ static int64_t bare_tpot_ps(const struct serve_machine *m, int64_t slot_cycles,
     return machine_cycles_to_ps(m->chip, cycles) / gaps;
 }
 
-/* The mean request alone, its prompt there just after a window's first pass began. */
-static void measure_empty(const struct serve_machine *machine, const struct serve_frame *frame,
-                          const struct mix *mix, struct serve_capacity *capacity)
+/* The mean request alone, its prompt there a cycle after pass `pass` of a window began. */
+static void measure_alone(const struct serve_machine *machine, const struct serve_frame *frame,
+                          const struct mix *mix, int32_t pass, struct serve_capacity *capacity)
 {
-    int64_t cycle = serve_frame_cycles(frame) + frame->first_cycles + 1;
+    int64_t cycle = serve_frame_cycles(frame) + frame->first_cycles + pass * frame->apart_cycles;
     int64_t in = serve_machine_transfer_ps(machine->chip, mix->prompt);
-    int64_t there = machine_cycles_to_ps(machine->chip, cycle), gaps = mix->output - 1;
+    int64_t there = machine_cycles_to_ps(machine->chip, cycle + 1), gaps = mix->output - 1;
     struct serve_request mean = {.arrival_ps = there > in ? there - in : 0,
                                  .prompt_tokens = mix->prompt,
                                  .output_tokens = mix->output};
     struct serve_outcome o;
     serve(machine, frame, &mean, 1, &o);
-    capacity->mean_prompt = mix->prompt;
-    capacity->mean_output = mix->output;
-    capacity->empty_ttft_ps = o.first_token_ps - mean.arrival_ps;
-    capacity->empty_tpot_ps = (o.finished_ps - o.first_token_ps) / (gaps > 0 ? gaps : 1);
-    capacity->bare_tpot_ps = bare_tpot_ps(machine, frame->slot_cycles, mix);
+    int64_t ttft = o.first_token_ps - mean.arrival_ps;
+    int64_t tpot = (o.finished_ps - o.first_token_ps) / (gaps > 0 ? gaps : 1);
+    capacity->alone_ttft_ps = ttft > capacity->alone_ttft_ps ? ttft : capacity->alone_ttft_ps;
+    capacity->alone_tpot_ps = tpot > capacity->alone_tpot_ps ? tpot : capacity->alone_tpot_ps;
 }
 
 struct serve_capacity serve_frame_capacity(const struct serve_machine *machine,
@@ -177,7 +176,11 @@ struct serve_capacity serve_frame_capacity(const struct serve_machine *machine,
     struct serve_capacity capacity = {0};
     struct mix mix = mix_of(machine, request, count);
     measure_capacity(machine, frame, request, count, &capacity);
-    measure_empty(machine, frame, &mix, &capacity);
+    capacity.mean_prompt = mix.prompt;
+    capacity.mean_output = mix.output;
+    capacity.bare_tpot_ps = bare_tpot_ps(machine, frame->slot_cycles, &mix);
+    for (int32_t pass = 0; pass == 0 || pass < frame->passes; pass++)
+        measure_alone(machine, frame, &mix, pass, &capacity);
     return capacity;
 }
 
@@ -272,8 +275,8 @@ static void judge(const struct choice *c, struct candidate *k)
     struct serve_frame frame = build(c, k);
     int64_t ttft = c->spec->ttft_limit_ps, tpot = c->spec->tpot_limit_ps;
     k->capacity = serve_frame_capacity(c->machine, &frame, c->request, c->count);
-    k->meets = (ttft == 0 || k->capacity.empty_ttft_ps <= ttft) &&
-               (tpot == 0 || k->capacity.empty_tpot_ps <= tpot);
+    k->meets = (ttft == 0 || k->capacity.alone_ttft_ps <= ttft) &&
+               (tpot == 0 || k->capacity.alone_tpot_ps <= tpot);
     serve_frame_release(&frame);
 }
 
@@ -306,7 +309,7 @@ static struct candidate *pick(const struct choice *c, size_t finalists)
     for (size_t n = 0; n < finalists; n++) {
         struct candidate *k = &c->candidate[n];
         if (k->meets == meets && k->capacity.requests_per_s >= enough &&
-            (!picked || k->capacity.empty_ttft_ps < picked->capacity.empty_ttft_ps))
+            (!picked || k->capacity.alone_ttft_ps < picked->capacity.alone_ttft_ps))
             picked = k;
     }
     return picked;
