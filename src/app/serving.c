@@ -11,8 +11,8 @@
 typedef enum base_status app_serving_door(struct app_run *run, const struct serve_request *request,
                                           size_t count, struct serve_outcome *outcome);
 
-/* A machine without a door takes no part. */
-static app_serving_door *const door[2] = {[RECORD_LPU] = NULL, [RECORD_GPU] = app_serving_gpu};
+static app_serving_door *const door[2] = {
+    [RECORD_LPU] = app_serving_lpu, [RECORD_GPU] = app_serving_gpu};
 
 void app_serving_free(struct app_serving *serving)
 {
@@ -74,7 +74,7 @@ static enum base_status serve_on(struct app_run *run, enum record_machine machin
     struct app_serving *serving = run->serving;
     const struct serve_requests *requests = &serving->requests;
     bool takes_part = machine == RECORD_LPU ? run->lpu != NULL : run->gpu != NULL;
-    if (!takes_part || !door[machine])
+    if (!takes_part)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
     app_progress(run, "serving %zu requests on the %s", requests->count,

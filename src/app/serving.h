@@ -7,16 +7,29 @@
 
 #include "app/app.h"
 #include "record/layout.h"
+#include "serve/frame_choice.h"
 #include "serve/measures.h"
+#include "serve/rehearsal.h"
 #include "serve/requests.h"
 #include "serve/source.h"
+
+/* The LPU's frame of slots and windows, and what all steps in it came to. */
+struct app_serving_timetable {
+    int32_t seats, lanes, pass_rows; /* 0: prompts take decode steps */
+    int64_t slot_cycles;
+    int32_t slots, closed_slots, passes; /* of a frame; passes 0: no windows */
+    struct serve_capacity capacity;
+    struct serve_usage usage;
+    struct serve_rehearsal rehearsal;
+};
 
 /* What serve found out; the same on all ranks. */
 struct app_serving {
     struct serve_requests requests;
     struct serve_outcome *outcome[2]; /* by enum record_machine; NULL: it takes no part */
     struct serve_measures measures[2];
-    double seconds[2]; /* wall time */
+    struct app_serving_timetable timetable; /* where the LPU takes part */
+    double seconds[2];                      /* wall time */
 };
 
 void app_serving_free(struct app_serving *serving);
@@ -36,6 +49,9 @@ size_t app_serving_rows(const struct app_serving *serving, enum record_machine m
 
 /* The summary as JSON (app_json_writer). */
 void app_serving_json(FILE *out, const struct app_run *run);
+
+struct app_paint; /* app/rows.h */
+void app_serving_timetable_print(const struct app_run *run, const struct app_paint *paint);
 
 /* Collective. /serve. */
 void app_serving_record(struct app_run *run);
