@@ -44,7 +44,7 @@ enum base_status app_serving_gpu(struct app_run *run, const struct serve_request
 
 /* The measures of one machine with names and units, as the file and the JSON have them, in *row
  * (base_free). Returns how many. */
-size_t app_serving_rows(const struct app_serving *serving, enum record_machine machine,
+size_t app_serving_rows(const struct app_run *run, enum record_machine machine,
                         struct record_serve_measure **row);
 
 /* The summary as JSON (app_json_writer). */

@@ -13,7 +13,7 @@
 
 /* Draws of a point of the grid: with a few per cent of noise a draw, and sixteen points around a
  * batch, the mean is known to a few per mille. */
-enum { POINT_DRAWS = 3 };
+enum { POINT_DRAWS = 2 };
 
 /* Who draws: entities of BASE_RANDOM_BATCH. */
 enum entity { OF_POINT, OF_REGION, OF_RUN, OF_ITERATION, OF_RESIDUAL, OF_SAMPLE };

@@ -5,6 +5,9 @@
 
 #include "serve/replicas.h"
 
+struct app_paint; /* app/rows.h */
+struct app_run;   /* app/app.h */
+
 /* Deviations of iterations that were simulated again, whole. */
 struct app_gpu_deviation {
     double median, p90, worst;
@@ -27,5 +30,8 @@ struct app_gpu_door {
     /* All replicas, busy all the time with such requests; 0: not measured */
     double capacity_requests_per_s, capacity_tokens_per_s; /* tokens: of output */
 };
+
+/* Iterations, memory, capacity, and how far cells were off, on the terminal. */
+void app_gpu_door_show(const struct app_run *run, const struct app_paint *p);
 
 #endif

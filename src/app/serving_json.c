@@ -8,13 +8,13 @@
 #include "base/version.h"
 
 /* The measures of one machine as an object: name to value and unit. */
-static void write_machine(FILE *out, const struct app_serving *serving, enum record_machine machine,
+static void write_machine(FILE *out, const struct app_run *run, enum record_machine machine,
                           const char *name)
 {
     struct record_serve_measure *row;
-    if (!serving->outcome[machine])
+    if (!run->serving->outcome[machine])
         return;
-    size_t count = app_serving_rows(serving, machine, &row);
+    size_t count = app_serving_rows(run, machine, &row);
     fprintf(out, "  \"%s\": {", name);
     for (size_t i = 0; i < count; i++)
         fprintf(out, "%s\n    \"%s\": {\"value\": %.17g, \"units\": \"%s\"}", i ? "," : "",
@@ -34,8 +34,8 @@ void app_serving_json(FILE *out, const struct app_run *run)
             ",\n  \"requests\": %zu,\n  \"requests_per_second\": %.17g,\n  \"seed\": %" PRId64
             ",\n",
             serving->requests.count, serve_requests_rate(&serving->requests), run->scenario.seed);
-    write_machine(out, serving, RECORD_LPU, "lpu");
-    write_machine(out, serving, RECORD_GPU, "gpu");
+    write_machine(out, run, RECORD_LPU, "lpu");
+    write_machine(out, run, RECORD_GPU, "gpu");
     fputs("  \"file\": ", out);
     app_json_text(out, run->scenario.output_path);
     fputs("\n}\n", out);

@@ -2,6 +2,7 @@
 /* Requests and measures of both machines as rows of the file. */
 #include <stdio.h>
 
+#include "app/gpu.h"
 #include "app/serving.h"
 #include "base/memory.h"
 #include "parallel/parallel.h"
@@ -113,10 +114,52 @@ static void add_timetable(struct rows *rows, const struct app_serving_timetable 
     add(rows, "promises_broken", (double)t->rehearsal.unkept, "1");
 }
 
-size_t app_serving_rows(const struct app_serving *serving, enum record_machine machine,
+static void add_deviation(struct rows *rows, const char *name, const struct app_gpu_deviation *off)
+{
+    const double value[] = {off->median, off->p90, off->worst};
+    static const char *const of[] = {"median", "p90", "worst"};
+    for (int i = 0; i < 3; i++) {
+        char *whole = base_format("%s_%s", name, of[i]);
+        add(rows, whole, value[i], "1");
+        base_free(whole);
+    }
+}
+
+/* Cells beside iterations that were simulated exactly. */
+static void add_cells(struct rows *rows, const struct app_gpu_door *door)
+{
+    add(rows, "cells_points", (double)door->points, "1");
+    add(rows, "cells_steps", (double)door->simulations, "1");
+    add(rows, "cells_checked", door->checked, "1");
+    add(rows, "cells_check_draws", door->check_draws, "1");
+    add(rows, "cells_bias", door->bias, "1");
+    add_deviation(rows, "cells_mean_off", &door->mean);
+    add_deviation(rows, "cells_variation_off", &door->variation);
+    add(rows, "capacity_requests_per_second", door->capacity_requests_per_s, "1/s");
+    add(rows, "capacity_tokens_per_second", door->capacity_tokens_per_s, "1/s");
+}
+
+/* What the engines did. */
+static void add_door(struct rows *rows, const struct app_run *run)
+{
+    const struct app_gpu_door *door = &run->gpu->door;
+    add(rows, "iterations", (double)door->tally.iterations, "1");
+    add(rows, "iterations_with_prompts", (double)door->tally.prompt_iterations, "1");
+    add(rows, "iterations_time", (double)door->tally.busy_ps / 1e12, "s");
+    add(rows, "budget", (double)door->rules.budget_tokens, "tokens");
+    add(rows, "passed_prompt_tokens", (double)door->tally.prompt_tokens, "tokens");
+    add(rows, "kv_blocks", (double)door->rules.blocks, "1");
+    add(rows, "kv_blocks_most", (double)door->tally.most_blocks, "1");
+    add(rows, "sequences_most", (double)door->tally.most_sequences, "1");
+    add(rows, "exact", run->scenario.serve.fidelity == SERVE_EXACT, "1");
+    if (run->scenario.serve.fidelity == SERVE_CELLS)
+        add_cells(rows, door);
+}
+
+size_t app_serving_rows(const struct app_run *run, enum record_machine machine,
                         struct record_serve_measure **row)
 {
-    const struct serve_measures *m = &serving->measures[machine];
+    const struct serve_measures *m = &run->serving->measures[machine];
     struct rows rows = {.machine = (uint8_t)machine};
     add_counts(&rows, m);
     add_spread(&rows, "queue", &m->queue);
@@ -129,7 +172,9 @@ size_t app_serving_rows(const struct app_serving *serving, enum record_machine m
     add_level(&rows, "in_service", &m->serving);
     add_level(&rows, "in_system", &m->inside);
     if (machine == RECORD_LPU)
-        add_timetable(&rows, &serving->timetable);
+        add_timetable(&rows, &run->serving->timetable);
+    if (machine == RECORD_GPU && run->gpu)
+        add_door(&rows, run);
     *row = rows.row;
     return rows.count;
 }
@@ -145,7 +190,7 @@ static void record_machine(struct app_run *run, enum record_machine machine)
     record_append(run->file, record_layout(RECORD_SERVE_REQUESTS), row, count);
     base_free(row);
     struct record_serve_measure *measure;
-    size_t measures = app_serving_rows(serving, machine, &measure);
+    size_t measures = app_serving_rows(run, machine, &measure);
     record_append(run->file, record_layout(RECORD_SERVE_MEASURES), measure, count ? measures : 0);
     base_free(measure);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/gpu.h"
 #include "app/json.h"
 #include "app/machine_text.h"
 #include "app/rows.h"
@@ -293,6 +294,8 @@ static void print_summary(const struct app_run *run)
     print_machines(run, p);
     if (serving->outcome[RECORD_LPU])
         app_serving_timetable_print(run, p);
+    if (serving->outcome[RECORD_GPU])
+        app_gpu_door_show(run, p);
     print_books(run, p);
     printf("\n%s%-*s%s%.1f s LPU, %.1f s GPU\n", p->dim, APP_ROWS_LABEL, "simulated in", p->off,
            serving->seconds[RECORD_LPU], serving->seconds[RECORD_GPU]);

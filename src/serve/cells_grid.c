@@ -9,10 +9,9 @@ static const int64_t fine[] = {1,   2,   4,   8,   16,  24,   32,   48,   64,   
 static const int64_t coarse[] = {1, 16, 64, 256, 1024, 4096};
 static const int64_t keys_alone[] = {64, 256, 1024, 4096, 16384, 65536, 262144};
 static const int64_t keys_mixed[] = {128, 2048, 16384, 131072};
-static const int64_t tokens[] = {1,     64,    256,   512,    768,    1024,  1536,
-                                 2048,  3072,  4096,  6144,   8192,   12288, 16384,
-                                 24576, 32768, 65536, 131072, 1048576};
-static const int64_t prompt_keys[] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1048576};
+static const int64_t tokens[] = {1,    256,   512,   1024,  2048,   4096,
+                                 8192, 16384, 32768, 65536, 131072, 1048576};
+static const int64_t prompt_keys[] = {128, 1024, 8192, 65536, 1048576};
 static const int64_t nothing[] = {0};
 
 /* As far as `most`, which is the last. */
