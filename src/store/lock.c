@@ -14,7 +14,7 @@
 
 static const char marker[] = "lpusim-mp store\nformat 1\n";
 
-enum { RETRY_NS = 5000000, RETRIES_A_SECOND = 200 };
+enum { RETRY_NS = 1000000, RETRIES_A_SECOND = 1000 };
 
 void store_fault(struct base_report *report, const char *path, const char *what, int number)
 {
@@ -129,12 +129,21 @@ static bool folder_make(const char *folder, struct base_report *report)
     return false;
 }
 
+/* The marker may be whole and not on the disk, where what wrote it was killed before it was. */
+static bool marker_settle(const struct store *store, struct base_report *report)
+{
+    bool settled = fsync(store->lock) == 0;
+    if (!settled)
+        store_fault(report, store->folder, "cannot be brought to the disk", errno);
+    return settled;
+}
+
 /* Whether the locked file is a store's, or has become it. */
 static bool store_is_ready(const struct store *store, enum store_purpose purpose,
                            struct base_report *report)
 {
     if (marker_is_whole(store->lock))
-        return true;
+        return purpose == STORE_READ || marker_settle(store, report);
     if (marker_read(store->lock) < 0)
         base_report_add(report, store->folder, 0,
                         "its file \"store\" is not this program's, or of another format");

@@ -186,6 +186,18 @@ bool store_write_name(struct store *store, const struct store_name *name,
     return !failed;
 }
 
+/* Sees to it that a name that is where it should be is so on the disk, too: what moved it may have
+ * been killed before it was. */
+static bool name_settle(const struct store *store, const char *name, struct base_report *report)
+{
+    char *file = store_name_file(name);
+    int failed = store_disk_settle(store->names, file);
+    if (failed)
+        store_fault(report, store->names, "cannot be brought to the disk", failed);
+    base_free(file);
+    return !failed;
+}
+
 /* Points a name that was read, or is new, at an artifact that is on the disk. */
 static bool name_move(struct store *store, struct store_name *name, enum store_action action,
                       const char *to, const char *source, const struct store_occasion *occasion,
@@ -196,7 +208,7 @@ static bool name_move(struct store *store, struct store_name *name, enum store_a
         memcpy(move->from, store_name_current(name)->to, sizeof move->from);
     memcpy(move->to, to, sizeof move->to);
     if (!strcmp(move->from, move->to))
-        return true;
+        return name_settle(store, name->name, report);
     store_name_append(name, action, to, source, occasion);
     return store_write_name(store, name, report);
 }

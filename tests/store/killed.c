@@ -16,7 +16,7 @@
 #include "mutate.h"
 #include "test.h"
 
-enum { AT_ONCE = 3, KILLS = 150, KILLS_LONG = 1000, MOST_WAIT_NS = 25000000 };
+enum { AT_ONCE = 3, KILLS = 150, KILLS_LONG = 1000, MOST_WAIT_NS = 25000000, BETWEEN_NS = 3000000 };
 enum { NUMBERS = 6, BYTES = 400000, DAMAGED = 3 };
 
 static const char *const names[] = {"m/canary", "m/stable", "other"};
@@ -67,6 +67,12 @@ static bool is_damage(char command, const struct base_report *report)
     return tells_of_damage(report) && command != 'r';
 }
 
+static void wait_some(uint64_t *draw, uint64_t most_ns)
+{
+    struct timespec pause = {.tv_nsec = (long)mutate_draw(draw, most_ns)};
+    nanosleep(&pause, NULL);
+}
+
 /* The process of one who runs commands until killed, or until one meets damage. */
 static void commands_run(const char *folder, uint64_t draw, int done)
 {
@@ -80,6 +86,7 @@ static void commands_run(const char *folder, uint64_t draw, int done)
         base_report_release(&report);
         if (write(done, &command, 1) != 1)
             _exit(1);
+        wait_some(&draw, BETWEEN_NS);
     }
 }
 
@@ -90,12 +97,6 @@ static pid_t start(const char *folder, uint64_t draw, int done)
     if (process == 0)
         commands_run(folder, draw, done);
     return process;
-}
-
-static void wait_some(uint64_t *draw)
-{
-    struct timespec pause = {.tv_nsec = (long)mutate_draw(draw, MOST_WAIT_NS)};
-    nanosleep(&pause, NULL);
 }
 
 /* Ends a process; whether it was alive until then. */
@@ -147,7 +148,7 @@ static void kills_leave_names_at_whole_artifacts(void)
     for (int n = 0; n < AT_ONCE; n++)
         process[n] = start(folder, draw + (uint64_t)n, done[1]);
     for (int n = 0; n < kills; n++) {
-        wait_some(&draw);
+        wait_some(&draw, MOST_WAIT_NS);
         CU_ASSERT_TRUE(end(process[n % AT_ONCE]));
         CU_ASSERT_TRUE(is_whole(folder, &leftovers));
         left += leftovers > 0;
