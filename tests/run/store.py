@@ -2,6 +2,7 @@
 """The store as operators meet it: what commands print, how they refuse, and names where files are taken."""
 import fcntl
 import json
+import os
 import pathlib
 import re
 import tempfile
@@ -9,6 +10,7 @@ import tempfile
 from program import SMALL, must, run
 
 HOP = ["--set", "lpu.chip.c2c_hop=500"]
+os.environ.pop("LPUSIM_STORE", None)
 
 
 def digest_of(path):
@@ -51,7 +53,8 @@ with tempfile.TemporaryDirectory() as scratch:
     told = store("rollback", "tiny/stable")
     assert told == f"tiny/stable: {second[:12]} -> {first[:12]}, rolled back\n", told
     refused(5, "was at no other artifact before", "store", "rollback", "tiny/stable", *at)
-    listed = store("list").splitlines()
+    listed_text = store("list")
+    listed = listed_text.splitlines()
     assert [line.split()[:2] for line in listed[1:]] == [["tiny/canary", second[:12]], ["tiny/stable", first[:12]]]
     assert len(store("list", "tiny/c").splitlines()) == 2
     assert store("show", second[:8]).splitlines()[0].endswith(second)
@@ -67,6 +70,11 @@ with tempfile.TemporaryDirectory() as scratch:
                                                     ("diff", x, "store:tiny/canary", *at))]
     assert told[0][2:] == told[1][2:] == told[2][2:]
     assert "store:tiny/canary" in told[1][1] and "store:tiny/canary" in told[2][1]
+
+    os.environ["LPUSIM_STORE"] = str(folder)
+    assert must("store", "list") == listed_text and must("show", "store:tiny/canary") == must("show", "store:tiny/canary", *at)
+    refused(5, "nowhere: is not a store", "store", "list", "--store", scratch / "nowhere")
+    del os.environ["LPUSIM_STORE"]
 
     # verify reads all again, and executes where it is asked to.
     told = store("verify", "--execute", ranks=2)
