@@ -41,6 +41,10 @@ def check_name(folder, path):
     assert entries, path
 
 
+def leftovers(folder):
+    return len([*folder.glob("*/.*.part")])
+
+
 def check(folder):
     """Everything that must hold at any moment; returns how many leftovers there are."""
     with locked(folder):
@@ -49,7 +53,7 @@ def check(folder):
         for path in (folder / "artifacts").iterdir():
             if not path.name.startswith("."):
                 assert hashlib.sha256(path.read_bytes()[512:]).hexdigest() == path.name, f"{path} is torn"
-        return len([*folder.glob("*/.*.part")])
+        return leftovers(folder)
 
 
 def seconds(*words):
@@ -61,7 +65,7 @@ def seconds(*words):
 def words_of(draw, files):
     name, other = draw.sample(NAMES, 2)
     return draw.choice([["add", draw.choice(files), name], ["add", draw.choice(files), name], ["promote", name, other],
-                        ["rollback", name], ["gc", "--keep=2"]])
+                        ["rollback", name], ["remove", name], ["gc", "--keep=2"]])
 
 
 def start(draw, files, folder):
@@ -71,9 +75,32 @@ def start(draw, files, folder):
     return words[0], process
 
 
-def kill(word, process, delay, outcomes):
-    """Kills after a while, unless the command was done: then it did what it should or said why not."""
-    time.sleep(max(0.0, delay))
+def has_open(process, path):
+    """Whether a process has a file open; true once it is over."""
+    if process.poll() is not None:
+        return True
+    links = pathlib.Path(f"/proc/{process.pid}/fd")
+    with contextlib.suppress(OSError):
+        return any(os.readlink(link) == str(path) for link in links.iterdir())
+    return False
+
+
+def wait(draw, process, folder, longest):
+    """Until some moment of a command's life: any; one at which it is about the store, or waits for it; one at which
+    somebody writes a file."""
+    kind = draw.randrange(5)
+    if kind == 0:
+        time.sleep(draw.uniform(0, longest))
+    while kind > 0 and not has_open(process, folder / "store"):
+        time.sleep(0.001)
+    if kind > 2:
+        time.sleep(draw.uniform(0, 0.05 if kind == 4 else 0.005))
+    while kind == 2 and process.poll() is None and not leftovers(folder):
+        pass
+
+
+def kill(word, process, outcomes):
+    """Kills, unless the command was done: then it did what it should or said why not."""
     process.kill()
     said = process.communicate()[1]
     outcomes[f"{word} {'killed' if process.returncode < 0 else 'done'}"] += 1
@@ -92,15 +119,18 @@ with tempfile.TemporaryDirectory() as scratch:
     kills, left, rounds = 0, 0, 0
     while kills < KILLS:
         running = [start(draw, files, folder) for _ in range(AT_ONCE)]
-        begun, rounds = time.monotonic(), rounds + 1
-        for moment, (word, process) in zip(sorted(draw.uniform(0.2, 1.6) * longest for _ in running), running):
-            kills += kill(word, process, begun + moment - time.monotonic(), outcomes)
+        rounds += 1
+        for word, process in running:
+            wait(draw, process, folder, longest)
+            kills += kill(word, process, outcomes)
             left += check(folder) > 0
         if rounds % 8 == 0:
             must("store", "gc", "--keep=2", "--store", folder)
             assert check(folder) == 0, "gc leaves leftovers"
     must("store", "gc", "--store", folder)
     assert check(folder) == 0
+    must("store", "add", files[0], NAMES[0], "--store", folder)
     assert "whole" in must("store", "verify", "--store", folder)
     assert "0 violated" in must("store", "verify", "--execute", NAMES[0], "--store", folder)
+assert left > 0, "no command was killed while it wrote"
 print(f"{kills} kills in {rounds} rounds of {AT_ONCE} at once, leftovers after {left}: {dict(sorted(outcomes.items()))}")
