@@ -69,9 +69,10 @@ def words_of(draw, files):
 
 
 def start(draw, files, folder):
-    words = words_of(draw, files)
+    """Open MPI gets a folder of its own for each: processes that start and end at once would share one."""
+    words, own = words_of(draw, files), tempfile.mkdtemp(dir=folder.parent)
     process = subprocess.Popen(command("store", *words, "--store", folder), stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": own})
     return words[0], process
 
 
