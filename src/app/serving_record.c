@@ -94,6 +94,7 @@ static void add_timetable(struct rows *rows, const struct app_serving_timetable 
 {
     add(rows, "capacity_requests_per_second", t->capacity.requests_per_s, "1/s");
     add(rows, "capacity_tokens_per_second", t->capacity.tokens_per_s, "1/s");
+    add_time(rows, "capacity_tpot", "p99", (double)t->capacity.full_tpot_ps);
     add_time(rows, "alone_ttft", "worst", (double)t->capacity.alone_ttft_ps);
     add_time(rows, "alone_tpot", "worst", (double)t->capacity.alone_tpot_ps);
     add_time(rows, "alone_tpot", "without_windows", (double)t->capacity.bare_tpot_ps);

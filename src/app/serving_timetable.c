@@ -56,12 +56,11 @@ void app_serving_timetable_print(const struct app_run *run, const struct app_pai
     app_rows_title(paint, "The LPU's timetable");
     print_slots(run, t);
     print_alone(&t->capacity);
-    printf("%-*s%.4g requests/s, %s tokens/s of this mix%s\n", APP_ROWS_LABEL, "capacity by plan",
+    printf("%-*s%.4g requests/s, %s tokens/s, TPOT p99 %s%s\n", APP_ROWS_LABEL, "capacity by plan",
            t->capacity.requests_per_s, app_text_count((int64_t)t->capacity.tokens_per_s).text,
-           replicas > 1 ? ", each" : "");
+           app_text_time(t->capacity.full_tpot_ps).text, replicas > 1 ? ", each" : "");
     print_usage(&t->usage);
-    printf("%-*s%s steps rehearsed, %s pairs under way together: %" PRId64 " too near, %" PRId64
-           " promises broken\n",
+    printf("%-*s%s steps rehearsed, %s pairs: %" PRId64 " too near, %" PRId64 " promises broken\n",
            APP_ROWS_LABEL, "proof", app_text_count(t->rehearsal.starts).text,
            app_text_count(t->rehearsal.pairs).text, t->rehearsal.too_near, t->rehearsal.unkept);
 }
