@@ -108,12 +108,12 @@ static void nothing_is_asked_for_that_no_batch_touches(void)
 {
     static struct asked asked;
     struct serve_cells *cells = cells_of(&asked);
-    struct gpu_batch one = of(0, 0, 1, 64), prompt = of(1024, 0, 0, 0), three = of(0, 0, 3, 100);
+    struct gpu_batch one = of(0, 0, 1, 64), prompt = of(1024, 0, 0, 0), five = of(0, 0, 5, 100);
     serve_cells_mean_ps(cells, &one);
     CU_ASSERT_EQUAL(asked.means, 1);
     serve_cells_mean_ps(cells, &prompt);
     CU_ASSERT_EQUAL(asked.means, 2);
-    serve_cells_mean_ps(cells, &three); /* 2 and 4 sequences, 64 and 256 keys */
+    serve_cells_mean_ps(cells, &five); /* 4 and 6 sequences, 64 and 256 keys */
     CU_ASSERT_EQUAL(asked.means, 6);
     CU_ASSERT_EQUAL(asked.calls, 3);
     serve_cells_free(cells);
