@@ -34,6 +34,7 @@ def check_machine(table, rows, value):
     col = {name: table[name][:][rows] for name in table}
     done = col["fate"] == FINISHED
     assert value["requests"] == 300 and value["finished"] == done.sum() > 0
+    assert value["admitted"] == (col["admitted_ps"] >= 0).sum()
     assert (col["request"] == np.arange(300)).all() and set(col["tenant"]) == {0, 1, 2}
     arrival, admitted, first, end = (col[name] for name in TIMES)
     assert (np.diff(arrival) >= 0).all()
