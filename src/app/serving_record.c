@@ -74,6 +74,7 @@ static void add_level(struct rows *rows, const char *name, const struct serve_le
 static void add_counts(struct rows *rows, const struct serve_measures *m)
 {
     add(rows, "requests", (double)m->requests, "1");
+    add(rows, "admitted", (double)m->queue.count, "1");
     add(rows, "finished", (double)m->fate[SERVE_FINISHED], "1");
     add(rows, "refused_too_long", (double)m->fate[SERVE_TOO_LONG], "1");
     add(rows, "refused_too_late", (double)m->fate[SERVE_TOO_LATE], "1");

@@ -60,7 +60,7 @@ void app_serving_timetable_print(const struct app_run *run, const struct app_pai
            t->capacity.requests_per_s, app_text_count((int64_t)t->capacity.tokens_per_s).text,
            app_text_time(t->capacity.full_tpot_ps).text, replicas > 1 ? ", each" : "");
     print_usage(&t->usage);
-    printf("%-*s%s steps rehearsed, %s pairs: %" PRId64 " too near, %" PRId64 " promises broken\n",
+    printf("%-*s%s steps, %s pairs rehearsed: %" PRId64 " too near, %" PRId64 " promises broken\n",
            APP_ROWS_LABEL, "proof", app_text_count(t->rehearsal.starts).text,
            app_text_count(t->rehearsal.pairs).text, t->rehearsal.too_near, t->rehearsal.unkept);
 }
