@@ -3,6 +3,7 @@
 #ifndef APP_SERVING_H
 #define APP_SERVING_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "app/app.h"
@@ -34,13 +35,27 @@ struct app_serving {
 
 void app_serving_free(struct app_serving *serving);
 
-/* Serve `count` requests, sorted by arrival, on one machine as the run describes it; fill
- * outcome[count]. Collective; the outcome is the same on all ranks and for any number of them. The
- * LPU's programs are compiled, the GPU's job is valid. Shows progress unless the run is quiet. */
-enum base_status app_serving_lpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome);
-enum base_status app_serving_gpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome);
+/* The door of one machine, open for as many loads as are brought, one after the other. Loads are
+ * sorted by arrival and of requests like those that it was opened for. On the first rank only. */
+struct app_door {
+    void *self;
+    /* Fills outcome[count]. false: stopped by a signal, or by a fault in the run's report. */
+    bool (*serve)(void *self, const struct serve_request *request, size_t count,
+                  struct serve_outcome *outcome);
+    /* Requests a second that it can take at most, with no limits; 0: stopped. */
+    double (*capacity)(void *self);
+};
+
+/* What is done at an open door. */
+typedef void app_door_visitor(void *context, const struct app_door *door);
+
+/* Open a machine's door as the run describes it for `count` requests and those like them, on the
+ * first rank let the visitor in, and close it. Collective; what comes of it does not depend on the
+ * number of ranks. The LPU's programs are compiled, the GPU's job is valid. Show progress unless
+ * the run is quiet. */
+typedef enum base_status app_door_opener(struct app_run *run, const struct serve_request *request,
+                                         size_t count, app_door_visitor *visit, void *context);
+app_door_opener app_serving_lpu, app_serving_gpu;
 
 /* The measures of one machine with names and units, as the file and the JSON have them, in *row
  * (base_free). Returns how many. */

@@ -86,53 +86,82 @@ static void note_frame(struct app_serving_timetable *t, const struct serve_machi
     t->passes = frame->passes;
 }
 
-static void serve(struct app_run *run, const struct serve_machine *m,
-                  const struct serve_request *request, size_t count, struct serve_outcome *outcome)
-{
-    struct app_serving_timetable *t = &run->serving->timetable;
-    const struct serve_spec *spec = &run->scenario.serve;
-    struct serve_frame frame = serve_frame_choose(m, spec, request, count, &t->capacity);
-    struct base_progress progress;
-    struct serve_starts starts = {0};
-    struct serve_door door = {
-        .machine = m, .frame = &frame, .spec = spec, .progress = &progress, .starts = &starts};
-    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, run->scenario.quiet);
-    t->usage = serve_carousel_run(&door, request, count, outcome);
-    base_progress_end(&progress, (int64_t)count);
-    t->rehearsal = serve_rehearse(m, request, count, outcome, &starts);
-    note_frame(t, m, &frame);
-    base_free(starts.start);
-    serve_frame_release(&frame);
-}
-
 /* What the executor found out against the planner is a failure of the program. */
-static void tell_faults(struct app_run *run)
+static bool is_proved(struct app_run *run)
 {
     const struct serve_rehearsal *f = &run->serving->timetable.rehearsal;
     if (serve_rehearsal_is_clean(f))
-        return;
+        return true;
     base_report_add(&run->report, NULL, 0,
                     "the LPU's timetable: of %" PRId64 " starts %" PRId64 " pairs are too near, "
                     "%" PRId64 " out of order, %" PRId64 " in too small a bucket, %" PRId64
                     " in a lane that is taken; %" PRId64 " requests finish otherwise than promised",
                     f->starts, f->too_near, f->out_of_order, f->too_small, f->taken, f->unkept);
+    return false;
+}
+
+/* Of the first rank. */
+struct open_door {
+    struct app_run *run;
+    struct serve_machine machine;
+    struct serve_apart *apart; /* owned; machine.apart */
+    struct serve_frame frame;
+};
+
+static struct open_door door_open(struct app_run *run, const struct serve_request *request,
+                                  size_t count)
+{
+    struct open_door d = {.run = run, .machine = describe(run)};
+    struct app_serving_timetable *t = &run->serving->timetable;
+    d.apart = run->lpu->distances ? ranges_of(run, &d.machine, &d.machine.aparts)
+                                  : one_by_one(&d.machine, &d.machine.aparts);
+    d.machine.apart = d.apart;
+    d.frame = serve_frame_choose(&d.machine, &run->scenario.serve, request, count, &t->capacity);
+    note_frame(t, &d.machine, &d.frame);
+    return d;
+}
+
+static void door_close(struct open_door *d)
+{
+    serve_frame_release(&d->frame);
+    base_free(d->apart);
+}
+
+static bool serve(void *self, const struct serve_request *request, size_t count,
+                  struct serve_outcome *outcome)
+{
+    const struct open_door *d = self;
+    struct app_serving_timetable *t = &d->run->serving->timetable;
+    struct base_progress progress;
+    struct serve_starts starts = {0};
+    struct serve_door door = {.machine = &d->machine,
+                              .frame = &d->frame,
+                              .spec = &d->run->scenario.serve,
+                              .progress = &progress,
+                              .starts = &starts};
+    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, d->run->scenario.quiet);
+    t->usage = serve_carousel_run(&door, request, count, outcome);
+    base_progress_end(&progress, (int64_t)count);
+    t->rehearsal = serve_rehearse(&d->machine, request, count, outcome, &starts);
+    base_free(starts.start);
+    return is_proved(d->run);
+}
+
+static double capacity(void *self)
+{
+    const struct open_door *d = self;
+    return d->run->serving->timetable.capacity.requests_per_s * d->run->scenario.serve.lpu_replicas;
 }
 
 enum base_status app_serving_lpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome)
+                                 size_t count, app_door_visitor *visit, void *context)
 {
     if (parallel_is_first()) {
-        struct serve_machine machine = describe(run);
-        size_t aparts;
-        struct serve_apart *apart =
-            run->lpu->distances ? ranges_of(run, &machine, &aparts) : one_by_one(&machine, &aparts);
-        machine.apart = apart;
-        machine.aparts = aparts;
-        serve(run, &machine, request, count, outcome);
-        tell_faults(run);
-        base_free(apart);
+        struct open_door open = door_open(run, request, count);
+        struct app_door door = {&open, serve, capacity};
+        visit(context, &door);
+        door_close(&open);
     }
-    parallel_broadcast(outcome, count * sizeof *outcome);
     parallel_broadcast(&run->serving->timetable, sizeof run->serving->timetable);
     return parallel_agree_report(&run->report, BASE_CONTRACT);
 }
