@@ -13,7 +13,7 @@
 #include "test.h"
 
 enum { BATCHES = 40, BATCH = 10000, WARM = 10000, ALL = WARM + BATCHES * BATCH };
-enum { STATES = 400, STEP_CYCLES = 20000, SLOT_CYCLES = 100, STEPS = 50 };
+enum { STATES = 200, STEP_CYCLES = 20000, SLOT_CYCLES = 100, STEPS = 50 };
 
 /* Of 39 degrees of freedom, two-sided: 99 % of all lie within. */
 static const double T99 = 2.708;
