@@ -41,6 +41,15 @@ static app_phase *const serve_story[] = {
     app_input_read,  app_serving_read, app_record_begin, app_lpu_compile,
     app_serving_run, app_record_end,   app_serving_show, NULL};
 
+/* The buckets that suit them. */
+static app_phase *const buckets_story[] = {app_input_read,
+                                           app_serving_read,
+                                           app_record_begin,
+                                           app_buckets_run,
+                                           app_record_end,
+                                           app_buckets_show,
+                                           NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -56,6 +65,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return attribute_story;
     case APP_COMMAND_SERVE:
         return serve_story;
+    case APP_COMMAND_BUCKETS:
+        return buckets_story;
     default:
         return story;
     }

@@ -14,6 +14,7 @@
 
 struct app_artifact;    /* app/artifact.h */
 struct app_attribution; /* app/attribute.h */
+struct app_buckets;     /* app/buckets.h */
 struct app_lpu;         /* app/lpu.h */
 struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
@@ -54,7 +55,8 @@ struct app_run {
     struct app_attribution *attribution; /* NULL but for attribute */
     struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
-    struct app_serving *serving; /* NULL but for serve */
+    struct app_serving *serving; /* NULL but for serve and what asks about requests */
+    struct app_buckets *buckets; /* NULL but for buckets */
     char progress[96];           /* how far the run got, for a file that ends early */
     enum base_status verdict;    /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
     int stop_signal;             /* that ended the run early; 0: none */
@@ -82,6 +84,9 @@ app_phase app_attribute_show; /* attribute: shares of the variance and of the ta
 app_phase app_serving_read; /* serve: the requests, of a trace or drawn */
 app_phase app_serving_run;  /* serve: both machines, one after the other, and their measures */
 app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON */
+
+app_phase app_buckets_run;  /* buckets: the best ladders for the requests, compiled */
+app_phase app_buckets_show; /* buckets: what each further bucket buys and costs */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */
 app_phase app_artifact_verify; /* verify: what was checked, and what was broken */

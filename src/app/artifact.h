@@ -27,6 +27,17 @@ struct app_artifact {
     size_t kept_count;
 };
 
+/* What a plan takes as an artifact, and what its programs take of instruction memories. */
+struct app_artifact_size {
+    size_t bytes;
+    int64_t instructions;  /* of all chips and phases */
+    int32_t fullest_queue; /* instructions of the fullest queue of any chip */
+};
+
+/* Not collective. The bytes of a whole file with the run's plan, which this rank has compiled;
+ * base_free. Programs that are not valid are faults in the report. */
+char *app_artifact_make(struct app_run *run, struct app_artifact_size *size);
+
 /* Not collective. From the bytes of a whole file; NULL and the faults where it is refused. */
 struct app_artifact *app_artifact_read(const char *path, const char *bytes, size_t count,
                                        struct base_report *report);

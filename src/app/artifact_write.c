@@ -123,10 +123,18 @@ struct writing {
     struct app_run *run;
     struct record_programs_writer *programs;
     struct app_lpu_slots slots;
-    int64_t instructions;
+    struct app_artifact_size size;
 };
 
-static void add_program(struct writing *w, int32_t chip, enum partition_phase phase)
+/* Instructions of one queue over all phases of a chip. */
+static void count_queues(const struct program *program, int32_t queue[PROGRAM_QUEUES])
+{
+    for (size_t n = 0; n < program->instructions; n++)
+        queue[program->instruction[n].queue]++;
+}
+
+static void add_program(struct writing *w, int32_t chip, enum partition_phase phase,
+                        int32_t queue[PROGRAM_QUEUES])
 {
     const struct lpu_chip *machine = &w->run->scenario.lpu_chip;
     struct program program;
@@ -135,7 +143,8 @@ static void add_program(struct writing *w, int32_t chip, enum partition_phase ph
         record_programs_add(w->programs, (uint8_t)phase, &program);
         app_lpu_slots_add(&w->slots, machine, &w->run->lpu->topology, &w->run->lpu->outline, phase,
                           &program);
-        w->instructions += (int64_t)program.instructions;
+        w->size.instructions += (int64_t)program.instructions;
+        count_queues(&program, queue);
     }
     program_release(&program);
 }
@@ -145,40 +154,51 @@ static void add_programs(struct writing *w, struct record_artifact_writer *file)
 {
     w->programs = record_programs_begin();
     for (int32_t chip = 0;
-         chip < w->run->lpu->topology.chips && base_report_is_clean(&w->run->report); chip++)
+         chip < w->run->lpu->topology.chips && base_report_is_clean(&w->run->report); chip++) {
+        int32_t queue[PROGRAM_QUEUES] = {0};
         for (int phase = 0; phase < PARTITION_PHASES; phase++)
-            add_program(w, chip, (enum partition_phase)phase);
+            add_program(w, chip, (enum partition_phase)phase, queue);
+        for (int n = 0; n < PROGRAM_QUEUES; n++)
+            w->size.fullest_queue =
+                queue[n] > w->size.fullest_queue ? queue[n] : w->size.fullest_queue;
+    }
     record_programs_end(w->programs, file);
     record_artifact_add(file, app_artifact_schema(APP_ARTIFACT_TIMETABLE), w->slots.slot,
                         w->slots.count);
     app_lpu_slots_release(&w->slots);
 }
 
-static void say_written(const struct writing *w, size_t bytes)
+static void say_written(const struct app_run *run, const struct app_artifact_size *size)
 {
-    const char *path = w->run->command->artifact;
-    if (!w->run->scenario.quiet)
+    if (!run->scenario.quiet)
         printf("%s: %s instructions of %" PRId32
                " chips in %s bytes, %.1f an instruction; compiled "
                "in %.1f s\n",
-               path, app_text_count(w->instructions).text, w->run->lpu->topology.chips,
-               app_text_count((int64_t)bytes).text,
-               w->instructions ? (double)bytes / (double)w->instructions : 0.0,
-               w->run->lpu->compile_seconds);
+               run->command->artifact, app_text_count(size->instructions).text,
+               run->lpu->topology.chips, app_text_count((int64_t)size->bytes).text,
+               size->instructions ? (double)size->bytes / (double)size->instructions : 0.0,
+               run->lpu->compile_seconds);
+}
+
+char *app_artifact_make(struct app_run *run, struct app_artifact_size *size)
+{
+    struct record_artifact_writer *file = record_artifact_create();
+    struct writing writing = {.run = run};
+    add_plan(file, run);
+    add_programs(&writing, file);
+    char *whole = record_artifact_seal(file, &writing.size.bytes);
+    *size = writing.size;
+    return whole;
 }
 
 /* First rank. */
 static enum base_status write_file(struct app_run *run)
 {
-    struct record_artifact_writer *file = record_artifact_create();
-    struct writing writing = {.run = run};
-    size_t bytes;
-    add_plan(file, run);
-    add_programs(&writing, file);
-    char *whole = record_artifact_seal(file, &bytes);
+    struct app_artifact_size size;
+    char *whole = app_artifact_make(run, &size);
     enum base_status status = base_report_is_clean(&run->report) ? BASE_IO : BASE_CONTRACT;
-    if (status == BASE_IO && app_reference_write(run->command, whole, bytes, &run->report))
-        say_written(&writing, bytes);
+    if (status == BASE_IO && app_reference_write(run->command, whole, size.bytes, &run->report))
+        say_written(run, &size);
     base_free(whole);
     return status;
 }

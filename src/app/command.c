@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/reference.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/version.h"
 #include "config/config.h"
@@ -23,11 +24,14 @@ enum {
     OF_SHOW = 64,
     OF_ATTRIBUTE = 128,
     OF_SERVE = 256,
+    OF_BUCKETS = 1024,
+    OF_MANY = OF_SERVE | OF_BUCKETS,
     OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
-    OF_ANY = 511,
+    OF_ANY = 4095,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
+enum { MOST_BUCKETS = BUCKET_RUNGS + 1 };
 
 /* The command line on its way into a command. */
 struct reading {
@@ -56,6 +60,7 @@ static const struct verb verbs[] = {
     {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
     {"attribute", OF_ATTRIBUTE, APP_COMMAND_ATTRIBUTE, "configuration file", "attribute FILE"},
     {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
+    {"buckets", OF_BUCKETS, APP_COMMAND_BUCKETS, "configuration file", "buckets configs/serve.cfg"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -180,6 +185,14 @@ static void chip_take(struct reading *r, const struct option_row *row, const cha
                         value);
 }
 
+static void count_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    bool number = config_number_parse(value, value + strlen(value), &r->command->count);
+    if (!number || r->command->count < 1 || r->command->count > MOST_BUCKETS)
+        base_report_add(r->report, NULL, 0, "--%s %s: a number of buckets, 1 to %d, is wanted",
+                        row->name, value, MOST_BUCKETS);
+}
+
 static void op_take(struct reading *r, const struct option_row *row, const char *value)
 {
     (void)row;
@@ -203,20 +216,19 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 static const struct option_row rows[] = {
     {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE, key_take, .key = "run.mode",
      .help = "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, set_take,
+    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take, .key = "run.output",
+    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take,
+    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take,
      .key = "run.seed", .help = "=N               seed of all draws"},
     {"json", OPTIONAL, OF_RUN | OF_REPLAY | OF_SERVE, key_take, .key = "run.json", .if_alone = "-",
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_SERVE,
-     key_take, .key = "run.quiet", .if_alone = "true",
-     .help = "                no progress, no summary"},
+    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_MANY, key_take,
+     .key = "run.quiet", .if_alone = "true", .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
      .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
-    {"check", NONE, OF_RUN | OF_SERVE, kind_take, .kind = APP_COMMAND_CHECK,
+    {"check", NONE, OF_RUN | OF_MANY, kind_take, .kind = APP_COMMAND_CHECK,
      .help = "                validate, print the effective configuration, run nothing"},
     {"prompt", REQUIRED, OF_GENERATE, prompt_take,
      .help = "=TEXT          what to continue; empty: the begin token alone"},
@@ -239,6 +251,8 @@ static const struct option_row rows[] = {
     {"op", REQUIRED, OF_SHOW, op_take, .help = "=NAME              those of an op alone (show)"},
     {"queue", REQUIRED, OF_SHOW, queue_take,
      .help = "=NAME           those of a queue alone: \"MEM 12\" (show)"},
+    {"count", REQUIRED, OF_BUCKETS, count_take,
+     .help = "=K              most buckets of a ladder, 1 to 5 (buckets)"},
     {"version", NONE, OF_ANY, kind_take, .kind = APP_COMMAND_VERSION,
      .help = "              print the version"},
     {"help", NONE, OF_ANY, kind_take, .kind = APP_COMMAND_HELP,
@@ -455,13 +469,18 @@ static void require(struct reading *r)
     }
     if (r->command->kind == APP_COMMAND_ATTRIBUTE)
         override_add(r->command, base_strdup("run.mode=gpu"));
+    if (r->command->kind == APP_COMMAND_BUCKETS)
+        override_add(r->command, base_strdup("run.mode=lpu"));
 }
 
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
 {
     const struct verb *verb = verb_of(argc > 1 ? argv[1] : NULL);
-    struct app_command command = {
-        .kind = verb->kind, .word = verb->kind, .line = line_of(argc, argv), .chip = -1};
+    struct app_command command = {.kind = verb->kind,
+                                  .word = verb->kind,
+                                  .line = line_of(argc, argv),
+                                  .chip = -1,
+                                  .count = MOST_BUCKETS};
     struct reading reading = {.command = &command, .report = report, .verb = verb};
     for (int i = verb->word ? 2 : 1; i < argc; i++)
         i += word_read(&reading, argv + i);
@@ -525,7 +544,13 @@ static void serve_print(void)
          "admission,\n"
          "                      batching, and what clients see. Takes --mode, --set, --out, "
          "--seed,\n"
-         "                      --json, --quiet, --check");
+         "                      --json, --quiet, --check\n"
+         "  buckets FILE        the best ladders of up to five buckets for these requests, what "
+         "each "
+         "further\n"
+         "                      bucket buys and costs. Takes --count, --set, --out, --seed, "
+         "--quiet, "
+         "--check");
 }
 
 static void usage_print(void)

@@ -23,6 +23,7 @@ enum app_command_kind {
     APP_COMMAND_DIFF,      /* two artifacts */
     APP_COMMAND_SHOW,      /* an artifact */
     APP_COMMAND_ATTRIBUTE, /* sources of variability on the GPU cluster */
+    APP_COMMAND_BUCKETS,   /* ladders of buckets for requests */
     APP_COMMAND_VERSION,
     APP_COMMAND_HELP,
     APP_COMMAND_WRONG, /* the report says why */
@@ -45,6 +46,7 @@ struct app_command {
     const char *artifact; /* COMPILE: to write */
     const char *note;     /* COMPILE: for the history of a name; NULL: none */
     const char *store;    /* where artifacts "store:NAME" are; NULL: the environment says */
+    int32_t count;        /* BUCKETS: the most buckets of a ladder */
     /* SHOW only: */
     int32_t chip;           /* -1: the plan */
     const char *op, *queue; /* instructions of these alone; NULL: of all */

@@ -112,6 +112,13 @@ static enum base_status compile(struct app_run *run)
     return status;
 }
 
+enum base_status app_lpu_compile_alone(struct app_run *run)
+{
+    const struct scenario *s = &run->scenario;
+    bool wired = lpu_topology_build(&run->lpu->topology, &s->lpu_rack, &s->lpu_chip, &run->report);
+    return wired ? compile(run) : BASE_USAGE;
+}
+
 /* Collective. The first rank compiles, or all have an artifact; all know the outline. */
 static enum base_status plan_once(struct app_run *run)
 {

@@ -92,6 +92,10 @@ static inline bool app_lpu_has_phase(const struct app_lpu *lpu, enum partition_p
     return lpu->outline.length_cycles[phase] > 0;
 }
 
+/* Not collective. Plan and outline of a run whose `lpu` is new, on this rank alone, which then also
+ * has what only the first rank has of a compilation; no programs. Faults are in the report. */
+enum base_status app_lpu_compile_alone(struct app_run *run);
+
 /* The phase of a step: a decode step is known by the positions that it attends to. */
 enum partition_phase app_lpu_phase_of(const struct app_lpu *lpu,
                                       const struct record_lpu_step *step);

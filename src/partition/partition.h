@@ -98,6 +98,9 @@ struct partition_seats {
 };
 struct partition_seats plan_seats(const struct plan *plan);
 
+/* SRAM of the fullest chip that nothing is kept in and no activation needs. */
+int64_t plan_spare_bytes(const struct plan *plan);
+
 /* How soon steps may follow each other; NULL where one seat was asked for. */
 const struct interval *plan_interval(const struct plan *plan);
 

@@ -321,6 +321,7 @@ struct plan *plan_sketch(const struct partition_input *input, int32_t group, int
     struct plan *p = base_alloc(1, sizeof *p);
     char why[160];
     p->input = *input;
+    p->seats = input->seats > 0 ? input->seats : 1;
     if (group_is_allowed(p, group) && take_group(p, group, rows, shares, why) &&
         (!shares || has_shares(p)))
         return p;
@@ -451,6 +452,17 @@ static void add_cache_rows(const struct plan *p, struct stages_unit u,
             rows[code->slice[code->tensor[k].slice + j]] += code->tensor[k].count;
 }
 
+/* Adds the rows that a stage keeps, by slice. */
+static void add_stage_rows(const struct plan *p, const struct partition_stage *stage,
+                           int32_t rows[PROGRAM_QUEUE_VXM])
+{
+    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
+        struct stages_unit u = plan_unit(p, stage, n);
+        stages_add_rows(&p->templates, u, rows);
+        n = u.next;
+    }
+}
+
 static int32_t stage_seats(const struct plan *p, const struct partition_stage *stage)
 {
     int32_t rows[PROGRAM_QUEUE_VXM] = {0}, cache[PROGRAM_QUEUE_VXM] = {0};
@@ -458,15 +470,30 @@ static int32_t stage_seats(const struct plan *p, const struct partition_stage *s
     for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
         struct stages_unit u = plan_unit(p, stage, n);
         add_cache_rows(p, u, cache);
-        stages_add_rows(&p->templates, u, rows);
         n = u.next;
     }
+    add_stage_rows(p, stage, rows);
     for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++) {
         int32_t each = cache[slice] / p->seats, left = p->templates.capacity[slice] - rows[slice];
         int32_t seats = each ? p->seats + left / each : most;
         most = seats < most ? seats : most;
     }
     return most;
+}
+
+int64_t plan_spare_bytes(const struct plan *p)
+{
+    int64_t least = INT64_MAX;
+    for (int32_t s = 0; s < p->stages; s++) {
+        const struct partition_stage *stage = &p->stage[s];
+        int32_t rows[PROGRAM_QUEUE_VXM] = {0};
+        int64_t spare = 0;
+        add_stage_rows(p, stage, rows);
+        for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++)
+            spare += p->templates.capacity[slice] - rows[slice];
+        least = spare < least ? spare : least;
+    }
+    return least * p->input.chip->lanes;
 }
 
 static int32_t seats_in_sram(const struct plan *p)
@@ -530,11 +557,7 @@ static bool stage_is_valid(const struct plan *p, int32_t s)
     const struct partition_stage *stage = &p->stage[s];
     int32_t rows[PROGRAM_QUEUE_VXM] = {0};
     bool valid = stage->blocks > 0 && stage->first_chip == s * p->group;
-    for (int32_t n = stage->first_block; n < stage->first_block + stage->blocks;) {
-        struct stages_unit u = plan_unit(p, stage, n);
-        stages_add_rows(&p->templates, u, rows);
-        n = u.next;
-    }
+    add_stage_rows(p, stage, rows);
     for (int32_t slice = 0; slice < PROGRAM_QUEUE_VXM; slice++)
         valid = valid && rows[slice] <= p->templates.capacity[slice];
     /* A stage of the head alone has nothing to do in prefill. */

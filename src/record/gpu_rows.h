@@ -55,6 +55,22 @@ struct record_serve_measure {
     char units[RECORD_NAME_BYTES];
 };
 
+struct record_serve_ladder {
+    uint8_t even; /* 1: buckets are evenly spaced */
+    int32_t buckets;
+    int64_t steps;
+    double mean_cycles, padding;
+    int64_t slot_cycles;
+    int32_t seats;
+    int64_t spare_bytes, instructions, fullest_queue, artifact_bytes;
+};
+
+struct record_serve_rung {
+    uint8_t even;
+    int32_t buckets, positions;
+    int64_t length_cycles, forecast_cycles, steps;
+};
+
 struct record_compare_decision {
     char decision[RECORD_NAME_BYTES];
     uint8_t machine, when;

@@ -392,6 +392,31 @@ static const struct record_column serve_measures[] = {
     TEXT(record_serve_measure, units, "unit of the value"),
 };
 
+static const struct record_column serve_ladders[] = {
+    CODE(record_serve_ladder, even, yes_label, "buckets are evenly spaced; else the best ladder"),
+    COUNT(record_serve_ladder, buckets, "1", "buckets of the ladder, see /serve/rungs"),
+    WIDE(record_serve_ladder, steps, "1", "decode steps of all requests that are not refused"),
+    REAL(record_serve_ladder, mean_cycles, "cycles", "length of a step, mean over these"),
+    REAL(record_serve_ladder, padding, "1", "share of the positions attended to that hold nothing"),
+    WIDE(record_serve_ladder, slot_cycles, "cycles",
+         "steps of any buckets may follow each other so soon; 0: one seat"),
+    COUNT(record_serve_ladder, seats, "1", "caches in SRAM"),
+    WIDE(record_serve_ladder, spare_bytes, "bytes", "SRAM of the fullest chip that is left"),
+    WIDE(record_serve_ladder, instructions, "1", "of all chips, prefill and every bucket"),
+    WIDE(record_serve_ladder, fullest_queue, "1", "instructions of the fullest queue of any chip"),
+    WIDE(record_serve_ladder, artifact_bytes, "bytes", "of the schedule as a file"),
+};
+
+static const struct record_column serve_rungs[] = {
+    CODE(record_serve_rung, even, yes_label, "of the evenly spaced ladder; else of the best one"),
+    COUNT(record_serve_rung, buckets, "1", "buckets of the ladder"),
+    COUNT(record_serve_rung, positions, "tokens", "that a step of the bucket attends to"),
+    WIDE(record_serve_rung, length_cycles, "cycles", "of a decode step, compiled"),
+    WIDE(record_serve_rung, forecast_cycles, "cycles",
+         "the same, interpolated before it was compiled; 0: it was not"),
+    WIDE(record_serve_rung, steps, "1", "decode steps that take the bucket"),
+};
+
 static const struct record_column compare_decisions[] = {
     TEXT(record_compare_decision, decision, "class of decision"),
     CODE(record_compare_decision, machine, machine_label, "machine"),
@@ -505,6 +530,11 @@ static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_SERVE_MEASURES] =
         TABLE("/serve/measures", "the figures of the summary of serve, for each machine",
               record_serve_measure, serve_measures),
+    [RECORD_SERVE_LADDERS] =
+        TABLE("/serve/ladders", "ladders of buckets for the requests (buckets)",
+              record_serve_ladder, serve_ladders),
+    [RECORD_SERVE_RUNGS] = TABLE("/serve/rungs", "the buckets of these ladders (buckets)",
+                                 record_serve_rung, serve_rungs),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ladders against every ladder there is, and counts of steps against requests walked token by token.
+/* Ladders against every ladder there is, and counts of steps against requests walked token by
+ * token.
  */
 #include "serve/ladder.h"
 
