@@ -128,7 +128,7 @@ static void door_close(struct open_door *d)
 }
 
 static bool serve(void *self, const struct serve_request *request, size_t count,
-                  struct serve_outcome *outcome)
+                  struct serve_outcome *outcome, bool quiet)
 {
     const struct open_door *d = self;
     struct app_serving_timetable *t = &d->run->serving->timetable;
@@ -139,7 +139,7 @@ static bool serve(void *self, const struct serve_request *request, size_t count,
                               .spec = &d->run->scenario.serve,
                               .progress = &progress,
                               .starts = &starts};
-    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, d->run->scenario.quiet);
+    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, quiet);
     t->usage = serve_carousel_run(&door, request, count, outcome);
     base_progress_end(&progress, (int64_t)count);
     t->rehearsal = serve_rehearse(&d->machine, request, count, outcome, &starts);
