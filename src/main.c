@@ -6,6 +6,7 @@
 #include "app/app.h"
 #include "app/collective.h"
 #include "app/kernel.h"
+#include "app/store.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -69,6 +70,13 @@ static int tell(struct app_run *run)
     return app_finish(run, status);
 }
 
+/* A command that is known, from its first phase to its last. */
+static int run_story(const struct app_command *command)
+{
+    struct app_run run = {.command = command};
+    return tell(&run);
+}
+
 static int run_command(int argc, char **argv)
 {
     struct app_run run = {0};
@@ -95,11 +103,21 @@ static int ask(question *about, int argc, char **argv)
     return (int)parallel_agree_status(status);
 }
 
+static int obey(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    question *about = question_of(word);
+    if (about)
+        return ask(about, argc - 2, argv + 2);
+    if (strcmp(word, "store") == 0)
+        return app_store_answer(argc - 2, argv + 2, run_story);
+    return run_command(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     parallel_start(&argc, &argv);
-    question *about = argc > 1 ? question_of(argv[1]) : NULL;
-    int status = about ? ask(about, argc - 2, argv + 2) : run_command(argc, argv);
+    int status = obey(argc, argv);
     parallel_finish();
     return status;
 }

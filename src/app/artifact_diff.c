@@ -7,9 +7,10 @@
 
 #include "app/artifact_compare.h"
 #include "app/artifact_tally.h"
+#include "app/reference.h"
 #include "app/text.h"
 #include "base/memory.h"
-#include "parallel/copies.h"
+#include "parallel/parallel.h"
 
 enum { LABEL = 15, MOST_OPS = 12, MOST_GROUPS = 6 };
 
@@ -247,10 +248,11 @@ static void show_difference(struct both *b, struct base_report *report)
 }
 
 /* Collective. The artifact on the first rank; NULL elsewhere, or where it is refused. */
-static struct app_artifact *read_one(const char *path, struct base_report *report)
+static struct app_artifact *read_one(const struct app_command *command, const char *path,
+                                     struct base_report *report)
 {
     size_t count;
-    char *bytes = parallel_read_file(path, &count, report);
+    char *bytes = app_reference_read(command, path, &count, report);
     struct app_artifact *a =
         bytes && parallel_is_first() ? app_artifact_read(path, bytes, count, report) : NULL;
     base_free(bytes);
@@ -259,8 +261,8 @@ static struct app_artifact *read_one(const char *path, struct base_report *repor
 
 enum base_status app_artifact_diff(struct app_run *run)
 {
-    struct both b = {.x = read_one(run->command->file, &run->report),
-                     .y = read_one(run->command->other, &run->report)};
+    struct both b = {.x = read_one(run->command, run->command->file, &run->report),
+                     .y = read_one(run->command, run->command->other, &run->report)};
     if (b.x && b.y)
         show_difference(&b, &run->report);
     app_artifact_close(b.x);

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "app/artifact.h"
+#include "app/reference.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "parallel/copies.h"
+#include "parallel/parallel.h"
 
 /* Keys that programs follow from begin with one of the first, but for the second. */
 static const char *const fixed[] = {"bucket.", "lpu."};
@@ -107,7 +108,7 @@ enum base_status app_artifact_open(struct app_run *run)
 {
     const char *path = run->command->file;
     size_t count;
-    char *bytes = parallel_read_file(path, &count, &run->report);
+    char *bytes = app_reference_read(run->command, path, &count, &run->report);
     if (bytes)
         run->artifact = app_artifact_read(path, bytes, count, &run->report);
     base_free(bytes);

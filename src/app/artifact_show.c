@@ -7,9 +7,10 @@
 
 #include "app/artifact_list.h"
 #include "app/artifact_tally.h"
+#include "app/reference.h"
 #include "app/text.h"
 #include "base/memory.h"
-#include "parallel/copies.h"
+#include "parallel/parallel.h"
 
 enum { LABEL = 12, MOST_STAGES = 40 };
 
@@ -238,7 +239,7 @@ enum base_status app_artifact_show(struct app_run *run)
     const struct app_command *command = run->command;
     struct base_report *report = &run->report;
     size_t count;
-    char *bytes = parallel_read_file(command->file, &count, report);
+    char *bytes = app_reference_read(command, command->file, &count, report);
     struct app_artifact *a = bytes && parallel_is_first()
                                  ? app_artifact_read(command->file, bytes, count, report)
                                  : NULL;

@@ -7,6 +7,7 @@
 #include "app/artifact.h"
 #include "app/artifact_tables.h"
 #include "app/lpu_slots.h"
+#include "app/reference.h"
 #include "app/text.h"
 #include "base/memory.h"
 #include "base/version.h"
@@ -176,8 +177,7 @@ static enum base_status write_file(struct app_run *run)
     add_programs(&writing, file);
     char *whole = record_artifact_seal(file, &bytes);
     enum base_status status = base_report_is_clean(&run->report) ? BASE_IO : BASE_CONTRACT;
-    if (status == BASE_IO &&
-        record_artifact_save(run->command->artifact, whole, bytes, &run->report))
+    if (status == BASE_IO && app_reference_write(run->command, whole, bytes, &run->report))
         say_written(&writing, bytes);
     base_free(whole);
     return status;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/reference.h"
 #include "base/memory.h"
 #include "base/version.h"
 #include "config/config.h"
@@ -22,6 +23,7 @@ enum {
     OF_SHOW = 64,
     OF_ATTRIBUTE = 128,
     OF_SERVE = 256,
+    OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
     OF_ANY = 511,
     MOST_ROWS = 32
 };
@@ -159,6 +161,18 @@ static void artifact_take(struct reading *r, const struct option_row *row, const
     r->command->artifact = value;
 }
 
+static void note_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->note = value;
+}
+
+static void store_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->store = value;
+}
+
 static void chip_take(struct reading *r, const struct option_row *row, const char *value)
 {
     if (!config_number_parse(value, value + strlen(value), &r->command->chip))
@@ -214,6 +228,10 @@ static const struct option_row rows[] = {
      .help = "            token ids on one line instead of text"},
     {"o", REQUIRED, OF_COMPILE, artifact_take,
      .help = " X                   artifact to write (compile)"},
+    {"note", REQUIRED, OF_COMPILE, note_take,
+     .help = "=TEXT            for the history of store:NAME (compile)"},
+    {"store", REQUIRED, OF_ARTIFACT, store_take,
+     .help = "=DIR            where artifacts store:NAME are; else $LPUSIM_STORE says"},
     {"chip", REQUIRED, OF_SHOW, chip_take,
      .help = "=N               instructions of a chip (show)"},
     {"phase", REQUIRED, OF_SHOW, phase_take,
@@ -427,6 +445,8 @@ static const struct verb *verb_of(const char *word)
 static void require(struct reading *r)
 {
     file_require(r);
+    if (r->verb->of & OF_ARTIFACT)
+        app_reference_check(r->command, r->report);
     if (r->command->kind == APP_COMMAND_SHOW)
         show_require(r);
     if (r->command->kind == APP_COMMAND_GENERATE) {
@@ -490,7 +510,9 @@ static void artifacts_print(void)
         "  verify X            execute a prefill and a decode step of all chips of X under the\n"
         "                      contract, and nothing else; status 3 where a promise is broken\n"
         "  diff X Y            what moved between X and Y, and what got slower or faster\n"
-        "  show X              the plan; with --chip N the instructions of a chip");
+        "  show X              the plan; with --chip N the instructions of a chip\n"
+        "  store COMMAND       artifacts under names with history; store --help says more. X is a\n"
+        "                      file, or store:NAME, or store:DIGEST");
 }
 
 static void serve_print(void)
@@ -514,6 +536,7 @@ static void usage_print(void)
           "[OPTION]...\n"
           "       lpusim-mp attribute FILE [OPTION]...\n"
           "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n"
+          "       lpusim-mp store COMMAND ... | --help\n"
           "       lpusim-mp kernel --gpu NAME --gemm m,n,k | --attention ... | --help\n"
           "       lpusim-mp collective --op NAME --bytes N ... | --help\n\n"
           "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
@@ -539,6 +562,7 @@ static void examples_print(void)
         "  lpusim-mp configs/rack.cfg --mode=gpu --set gpu.neighbour=false --json\n"
         "  lpusim-mp generate configs/sums.cfg --prompt \"347+585=\" --max-new 8\n"
         "  lpusim-mp compile configs/rack.cfg -o rack.lpu     the schedule as a file\n"
+        "  lpusim-mp compile configs/rack.cfg -o store:tiny/canary --store DIR\n"
         "  mpirun -np 8 --allow-run-as-root --oversubscribe lpusim-mp configs/rack.cfg\n"
         "                                                     as root, on fewer cores than ranks\n"
         "\nexit status\n"
@@ -558,7 +582,7 @@ void app_command_help(void)
     rows_print("options of generate", OF_GENERATE, OF_BOTH);
     artifacts_print();
     serve_print();
-    rows_print("options of compile and show", 0, OF_BOTH);
+    rows_print("options of compile, run, verify, diff and show", 0, OF_BOTH);
     examples_print();
     config_help_print(stdout);
 }

@@ -43,6 +43,8 @@ struct app_command {
     int32_t max_new;      /* tokens to generate, at most; also workload.decode_tokens */
     bool print_ids;       /* ids instead of text */
     const char *artifact; /* COMPILE: to write */
+    const char *note;     /* COMPILE: for the history of a name; NULL: none */
+    const char *store;    /* where artifacts "store:NAME" are; NULL: the environment says */
     /* SHOW only: */
     int32_t chip;           /* -1: the plan */
     const char *op, *queue; /* instructions of these alone; NULL: of all */

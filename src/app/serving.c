@@ -5,14 +5,12 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "parallel/copies.h"
 #include "parallel/parallel.h"
 #include "parallel/place.h"
 
-typedef enum base_status app_serving_door(struct app_run *run, const struct serve_request *request,
-                                          size_t count, struct serve_outcome *outcome);
-
-/* A machine without a door takes no part. */
-static app_serving_door *const door[2] = {[RECORD_LPU] = NULL, [RECORD_GPU] = app_serving_gpu};
+static app_door_opener *const open_door[2] = {
+    [RECORD_LPU] = app_serving_lpu, [RECORD_GPU] = app_serving_gpu};
 
 void app_serving_free(struct app_serving *serving)
 {
@@ -69,19 +67,35 @@ static enum base_status measure(struct app_run *run, enum record_machine machine
     return parallel_agree_report(&run->report, BASE_FAILURE);
 }
 
+struct load {
+    const struct app_run *run;
+    struct serve_outcome *outcome;
+};
+
+/* All requests, once. */
+static void serve_all(void *context, const struct app_door *door)
+{
+    struct load *load = context;
+    const struct serve_requests *requests = &load->run->serving->requests;
+    door->serve(door->self, requests->request, requests->count, load->outcome);
+}
+
 static enum base_status serve_on(struct app_run *run, enum record_machine machine)
 {
     struct app_serving *serving = run->serving;
     const struct serve_requests *requests = &serving->requests;
-    bool takes_part = machine == RECORD_LPU ? run->lpu != NULL : run->gpu != NULL;
-    if (!takes_part || !door[machine])
+    if (machine == RECORD_LPU ? !run->lpu : !run->gpu)
         return BASE_OK;
     double start_s = parallel_wall_seconds();
     app_progress(run, "serving %zu requests on the %s", requests->count,
                  machine == RECORD_LPU ? "LPU rack" : "GPU cluster");
-    serving->outcome[machine] = base_alloc(requests->count, sizeof(struct serve_outcome));
+    struct serve_outcome *outcome = base_alloc(requests->count, sizeof *outcome);
+    struct load load = {run, outcome};
+    serving->outcome[machine] = outcome;
     enum base_status status =
-        door[machine](run, requests->request, requests->count, serving->outcome[machine]);
+        open_door[machine](run, requests->request, requests->count, serve_all, &load);
+    if (status == BASE_OK)
+        parallel_broadcast(outcome, requests->count * sizeof *outcome);
     serving->seconds[machine] = parallel_wall_seconds() - start_s;
     return status == BASE_OK ? measure(run, machine) : status;
 }

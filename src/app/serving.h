@@ -3,31 +3,59 @@
 #ifndef APP_SERVING_H
 #define APP_SERVING_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "app/app.h"
 #include "record/layout.h"
+#include "serve/frame_choice.h"
 #include "serve/measures.h"
+#include "serve/rehearsal.h"
 #include "serve/requests.h"
 #include "serve/source.h"
+
+/* The LPU's frame of slots and windows, and what all steps in it came to. */
+struct app_serving_timetable {
+    int32_t seats, lanes, pass_rows; /* 0: prompts take decode steps */
+    int64_t slot_cycles;
+    int32_t slots, closed_slots, passes; /* of a frame; passes 0: no windows */
+    struct serve_capacity capacity;
+    struct serve_usage usage;
+    struct serve_rehearsal rehearsal;
+};
 
 /* What serve found out; the same on all ranks. */
 struct app_serving {
     struct serve_requests requests;
     struct serve_outcome *outcome[2]; /* by enum record_machine; NULL: it takes no part */
     struct serve_measures measures[2];
-    double seconds[2]; /* wall time */
+    struct app_serving_timetable timetable; /* where the LPU takes part */
+    double seconds[2];                      /* wall time */
 };
 
 void app_serving_free(struct app_serving *serving);
 
-/* Serve `count` requests, sorted by arrival, on one machine as the run describes it; fill
- * outcome[count]. Collective; the outcome is the same on all ranks and for any number of them. The
- * LPU's programs are compiled, the GPU's job is valid. Shows progress unless the run is quiet. */
-enum base_status app_serving_lpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome);
-enum base_status app_serving_gpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome);
+/* The door of one machine, open for as many loads as are brought, one after the other. Loads are
+ * sorted by arrival and of requests like those that it was opened for. On the first rank only. */
+struct app_door {
+    void *self;
+    /* Fills outcome[count]. false: stopped by a signal, or by a fault in the run's report. */
+    bool (*serve)(void *self, const struct serve_request *request, size_t count,
+                  struct serve_outcome *outcome);
+    /* Requests a second that it can take at most, with no limits; 0: stopped. */
+    double (*capacity)(void *self);
+};
+
+/* What is done at an open door. */
+typedef void app_door_visitor(void *context, const struct app_door *door);
+
+/* Open a machine's door as the run describes it for `count` requests and those like them, on the
+ * first rank let the visitor in, and close it. Collective; what comes of it does not depend on the
+ * number of ranks. The LPU's programs are compiled, the GPU's job is valid. Show progress unless
+ * the run is quiet. */
+typedef enum base_status app_door_opener(struct app_run *run, const struct serve_request *request,
+                                         size_t count, app_door_visitor *visit, void *context);
+app_door_opener app_serving_lpu, app_serving_gpu;
 
 /* The measures of one machine with names and units, as the file and the JSON have them, in *row
  * (base_free). Returns how many. */
@@ -36,6 +64,9 @@ size_t app_serving_rows(const struct app_run *run, enum record_machine machine,
 
 /* The summary as JSON (app_json_writer). */
 void app_serving_json(FILE *out, const struct app_run *run);
+
+struct app_paint; /* app/rows.h */
+void app_serving_timetable_print(const struct app_run *run, const struct app_paint *paint);
 
 /* Collective. /serve. */
 void app_serving_record(struct app_run *run);

@@ -34,6 +34,8 @@ struct session {
     struct app_run *run;
     struct app_gpu_door *door;
     struct app_simulations *simulations;
+    const struct serve_request *request; /* that the door was opened for */
+    size_t count;
     struct app_clock clock;
     struct base_progress progress;
     int64_t finished, iterations;
@@ -106,14 +108,28 @@ static struct serve_replicas replicas_of(struct session *session, int32_t count)
                                    .clock = {app_clock_iteration_ps, &session->clock}};
 }
 
-static void serve(struct session *session, struct serve_load *load)
+static bool serve(void *self, const struct serve_request *request, size_t count,
+                  struct serve_outcome *outcome)
 {
+    struct session *session = self;
+    struct app_gpu_door *door = session->door;
     struct serve_replicas replicas =
         replicas_of(session, session->run->scenario.serve.gpu_replicas);
-    base_progress_begin(&session->progress, "GPU replicas", "requests", (int64_t)load->count,
+    struct serve_load load = {
+        .outcome = outcome, .count = count, .capacity = count, .ended = ended, .context = session};
+    load.request = base_alloc(count, sizeof *load.request);
+    for (size_t i = 0; i < count; i++)
+        load.request[i] = request[i];
+    session->finished = 0;
+    door->tally = (struct serve_tally){0};
+    base_progress_begin(&session->progress, "GPU replicas", "requests", (int64_t)count,
                         session->run->scenario.quiet);
-    session->door->end_ps = serve_replicas_run(&replicas, load, &session->door->tally);
+    session->clock.samples = true;
+    door->end_ps = serve_replicas_run(&replicas, &load, &door->tally);
+    session->clock.samples = false;
     base_progress_end(&session->progress, session->finished);
+    base_free(load.request);
+    return !load.stop;
 }
 
 static int ascending(const void *a, const void *b)
@@ -141,28 +157,38 @@ static double saturated_rate(struct session *session, struct serve_load *load, d
     return span_s > 0 ? (double)(high - low) / span_s : 0;
 }
 
-static void measure_capacity(struct session *session, const struct serve_request *request,
-                             size_t count)
+/* Some of the requests that the door was opened for, all there at the start. */
+static struct serve_load crowd_of(struct session *session)
 {
     size_t most = (size_t)session->door->rules.max_sequences * CAPACITY_ROUNDS;
     struct serve_load load = {
-        .count = count < most ? count : most, .ended = ended, .context = session};
+        .count = session->count < most ? session->count : most, .ended = ended, .context = session};
     load.request = base_alloc(load.count, sizeof *load.request);
     load.outcome = base_alloc(load.count, sizeof *load.outcome);
     for (size_t i = 0; i < load.count; i++) {
-        load.request[i] = request[i * count / load.count];
+        load.request[i] = session->request[i * session->count / load.count];
         load.request[i].arrival_ps = 0;
     }
+    return load;
+}
+
+static double capacity(void *self)
+{
+    struct session *session = self;
+    struct serve_load load = crowd_of(session);
     double tokens;
     session->finished = 0;
     base_progress_begin(&session->progress, "GPU replica at its limit", "requests",
                         (int64_t)load.count, session->run->scenario.quiet);
     double rate = saturated_rate(session, &load, &tokens);
     base_progress_end(&session->progress, session->finished);
-    session->door->capacity_requests_per_s = rate * session->run->scenario.serve.gpu_replicas;
-    session->door->capacity_tokens_per_s = session->door->capacity_requests_per_s * tokens;
     base_free(load.outcome);
     base_free(load.request);
+    if (load.stop)
+        return 0;
+    session->door->capacity_requests_per_s = rate * session->run->scenario.serve.gpu_replicas;
+    session->door->capacity_tokens_per_s = session->door->capacity_requests_per_s * tokens;
+    return session->door->capacity_requests_per_s;
 }
 
 static int64_t most_positions(const struct serve_request *request, size_t count)
@@ -175,34 +201,40 @@ static int64_t most_positions(const struct serve_request *request, size_t count)
     return most;
 }
 
+static void note_cells(struct session *session)
+{
+    struct app_gpu_door *door = session->door;
+    door->points = (int64_t)serve_cells_points(session->clock.cells);
+    door->regions = (int64_t)serve_cells_regions(session->clock.cells);
+    door->simulations = session->simulations->count;
+    door->cells_seconds = session->simulations->seconds;
+    if (!session->simulations->stop_signal)
+        app_clock_check(&session->clock, door);
+}
+
 /* The first rank's part, while the others help. */
-static void lead(struct session *session, struct serve_load *load)
+static void lead(struct session *session, app_door_visitor *visit, void *context)
 {
     const struct serve_spec *spec = &session->run->scenario.serve;
     struct app_clock *clock = &session->clock;
+    struct app_door door = {session, serve, capacity};
     *clock = app_clock_create(session->simulations, (uint64_t)session->run->scenario.seed,
                               spec->gpu_replicas);
     if (spec->fidelity == SERVE_CELLS)
         app_clock_take_cells(clock, &session->door->rules,
-                             most_positions(load->request, load->count));
-    serve(session, load);
-    clock->samples = false;
-    if (clock->cells && !load->stop)
-        measure_capacity(session, load->request, load->count);
-    if (clock->cells) {
-        session->door->points = (int64_t)serve_cells_points(clock->cells);
-        session->door->regions = (int64_t)serve_cells_regions(clock->cells);
-        session->door->simulations = session->simulations->count;
-        session->door->cells_seconds = session->simulations->seconds;
-        if (!session->simulations->stop_signal)
-            app_clock_check(clock, session->door);
-    }
+                             most_positions(session->request, session->count));
+    visit(context, &door);
+    if (clock->cells && session->door->capacity_requests_per_s == 0 &&
+        !session->simulations->stop_signal)
+        capacity(session);
+    if (clock->cells)
+        note_cells(session);
     app_clock_release(clock);
     app_simulations_end();
 }
 
 enum base_status app_serving_gpu(struct app_run *run, const struct serve_request *request,
-                                 size_t count, struct serve_outcome *outcome)
+                                 size_t count, app_door_visitor *visit, void *context)
 {
     struct app_gpu_door *door = &run->gpu->door;
     struct app_simulations simulations = {.job = &run->gpu->job};
@@ -211,17 +243,15 @@ enum base_status app_serving_gpu(struct app_run *run, const struct serve_request
     if (status != BASE_OK)
         return status;
     if (parallel_is_first()) {
-        struct session session = {.run = run, .door = door, .simulations = &simulations};
-        struct serve_request *copy = base_alloc(count, sizeof *copy);
-        for (size_t i = 0; i < count; i++)
-            copy[i] = request[i];
-        struct serve_load load = {copy, outcome, count, count, ended, &session, false};
-        lead(&session, &load);
-        base_free(copy);
+        struct session session = {.run = run,
+                                  .door = door,
+                                  .simulations = &simulations,
+                                  .request = request,
+                                  .count = count};
+        lead(&session, visit, context);
     } else {
         app_simulations_help(&simulations);
     }
-    parallel_broadcast(outcome, count * sizeof *outcome);
     parallel_broadcast(door, sizeof *door);
     run->stop_signal = simulations.stop_signal;
     return run->stop_signal ? BASE_FAILURE : BASE_OK;

@@ -74,6 +74,7 @@ static void add_level(struct rows *rows, const char *name, const struct serve_le
 static void add_counts(struct rows *rows, const struct serve_measures *m)
 {
     add(rows, "requests", (double)m->requests, "1");
+    add(rows, "admitted", (double)m->queue.count, "1");
     add(rows, "finished", (double)m->fate[SERVE_FINISHED], "1");
     add(rows, "refused_too_long", (double)m->fate[SERVE_TOO_LONG], "1");
     add(rows, "refused_too_late", (double)m->fate[SERVE_TOO_LATE], "1");
@@ -87,6 +88,32 @@ static void add_counts(struct rows *rows, const struct serve_measures *m)
     add(rows, "good", (double)m->good, "1");
     add(rows, "good_share", m->good_share, "1");
     add(rows, "good_per_second", m->good_per_s, "1/s");
+}
+
+/* Of the LPU: its frame, and what became of the slots. */
+static void add_timetable(struct rows *rows, const struct app_serving_timetable *t)
+{
+    add(rows, "capacity_requests_per_second", t->capacity.requests_per_s, "1/s");
+    add(rows, "capacity_tokens_per_second", t->capacity.tokens_per_s, "1/s");
+    add_time(rows, "capacity_tpot", "p99", (double)t->capacity.full_tpot_ps);
+    add_time(rows, "alone_ttft", "worst", (double)t->capacity.alone_ttft_ps);
+    add_time(rows, "alone_tpot", "worst", (double)t->capacity.alone_tpot_ps);
+    add_time(rows, "alone_tpot", "without_windows", (double)t->capacity.bare_tpot_ps);
+    add(rows, "seats", t->seats, "1");
+    add(rows, "lanes", t->lanes, "1");
+    add(rows, "slot", (double)t->slot_cycles, "cycles");
+    add(rows, "frame_slots", t->slots, "1");
+    add(rows, "frame_slots_for_passes", t->closed_slots, "1");
+    add(rows, "frame_passes", t->passes, "1");
+    add(rows, "slots", (double)t->usage.slots, "1");
+    add(rows, "slots_decode", (double)t->usage.decode_slots, "1");
+    add(rows, "slots_for_passes", (double)t->usage.closed_slots, "1");
+    add(rows, "passes", (double)t->usage.passes, "1");
+    add(rows, "passes_taken", (double)t->usage.passes_taken, "1");
+    add(rows, "steps_rehearsed", (double)t->rehearsal.starts, "1");
+    add(rows, "pairs_rehearsed", (double)t->rehearsal.pairs, "1");
+    add(rows, "pairs_too_near", (double)t->rehearsal.too_near, "1");
+    add(rows, "promises_broken", (double)t->rehearsal.unkept, "1");
 }
 
 static void add_deviation(struct rows *rows, const char *name, const struct app_gpu_deviation *off)
@@ -146,6 +173,8 @@ size_t app_serving_rows(const struct app_run *run, enum record_machine machine,
     add_level(&rows, "waiting", &m->waiting);
     add_level(&rows, "in_service", &m->serving);
     add_level(&rows, "in_system", &m->inside);
+    if (machine == RECORD_LPU)
+        add_timetable(&rows, &run->serving->timetable);
     if (machine == RECORD_GPU && run->gpu)
         add_door(&rows, run);
     *row = rows.row;

@@ -55,6 +55,13 @@ static char *cell_finished(const struct app_run *run, const struct serve_measure
                        app_text_share((double)m->fate[SERVE_FINISHED], (double)m->requests).text);
 }
 
+/* All but the refused and those who wait at the door. */
+static char *cell_admitted(const struct app_run *run, const struct serve_measures *m)
+{
+    (void)run;
+    return base_strdup(app_text_count(m->queue.count).text);
+}
+
 static char *cell_refused(const struct app_run *run, const struct serve_measures *m)
 {
     (void)run;
@@ -88,6 +95,7 @@ static void print_fates(const struct app_run *run, const struct app_paint *p)
     char *ttft = limit_text("TTFT", spec->ttft_limit_ps);
     char *tpot = limit_text("TPOT", spec->tpot_limit_ps);
     app_rows_title(p, "What became of the requests");
+    print_row(run, p, "admitted", cell_admitted);
     print_row(run, p, "finished", cell_finished);
     print_row(run, p, "refused", cell_refused);
     print_row(run, p, "still waiting", cell_waiting);
@@ -292,6 +300,8 @@ static void print_summary(const struct app_run *run)
     print_fates(run, p);
     print_clients(run, p);
     print_machines(run, p);
+    if (serving->outcome[RECORD_LPU])
+        app_serving_timetable_print(run, p);
     if (serving->outcome[RECORD_GPU])
         app_gpu_door_show(run, p);
     print_books(run, p);

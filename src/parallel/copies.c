@@ -117,27 +117,36 @@ static char *file_read(const char *path, size_t *bytes)
     return text;
 }
 
-char *parallel_read_file(const char *path, size_t *bytes, struct base_report *report)
+char *parallel_share(char *text, size_t *bytes)
 {
-    char *text = NULL;
     struct {
         int64_t bytes, found;
     } head = {0, 0};
+    if (parallel_is_first() && text) {
+        head.bytes = (int64_t)*bytes;
+        head.found = 1;
+    }
+    parallel_broadcast(&head, sizeof head);
+    *bytes = (size_t)head.bytes;
+    if (!head.found)
+        return NULL;
+    if (!parallel_is_first())
+        text = base_alloc((size_t)head.bytes + 1, 1);
+    parallel_broadcast(text, (size_t)head.bytes);
+    return text;
+}
+
+char *parallel_read_file(const char *path, size_t *bytes, struct base_report *report)
+{
+    char *text = NULL;
+    size_t count = 0;
     if (parallel_is_first()) {
-        size_t count = 0;
         text = file_read(path, &count);
-        head.bytes = (int64_t)count;
-        head.found = text != NULL;
         if (!text)
             base_report_add(report, path, 0, "cannot be read: %s", strerror(errno));
     }
-    parallel_broadcast(&head, sizeof head);
-    if (!head.found)
-        return NULL;
-    if (!text)
-        text = base_alloc((size_t)head.bytes + 1, 1);
-    parallel_broadcast(text, (size_t)head.bytes);
+    text = parallel_share(text, &count);
     if (bytes)
-        *bytes = (size_t)head.bytes;
+        *bytes = count;
     return text;
 }

@@ -18,6 +18,10 @@ void *parallel_gather(const void *bytes, size_t count, size_t *total);
 /* Collective. All ranks' texts in rank order, concatenated, on every rank; free with base_free. */
 char *parallel_concatenate(const char *text);
 
+/* Collective. The first rank's *bytes bytes and a closing 0, or NULL, on every rank; what the first
+ * rank brings is returned, others' `text` is not looked at. Free with base_free. */
+char *parallel_share(char *text, size_t *bytes);
+
 /* Collective. The first rank reads PATH, all get its bytes and a closing 0; *bytes may be NULL. On
  * failure every rank gets NULL and the first rank's report the reason. Free with base_free. */
 char *parallel_read_file(const char *path, size_t *bytes, struct base_report *report);

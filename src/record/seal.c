@@ -12,7 +12,7 @@
 
 static const char magic[] = "lpusim-mp artifact\n";
 
-static void digest_of(const char *bytes, size_t count, char *hex)
+void record_digest(const void *bytes, size_t count, char *hex)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
@@ -33,7 +33,7 @@ static void header_print(char *header, int format, uint64_t bytes, const char *d
 void record_seal_write(char *bytes, size_t count)
 {
     char digest[RECORD_DIGEST_BYTES];
-    digest_of(bytes + RECORD_SEAL_BYTES, count - RECORD_SEAL_BYTES, digest);
+    record_digest(bytes + RECORD_SEAL_BYTES, count - RECORD_SEAL_BYTES, digest);
     header_print(bytes, RECORD_ARTIFACT_FORMAT, count, digest);
 }
 
@@ -62,7 +62,7 @@ static const char *broken_by(const char *bytes, size_t count, uint64_t length, c
         return "truncated";
     if (length < count)
         return "longer than it was written";
-    digest_of(bytes + RECORD_SEAL_BYTES, count - RECORD_SEAL_BYTES, found);
+    record_digest(bytes + RECORD_SEAL_BYTES, count - RECORD_SEAL_BYTES, found);
     return strcmp(found, digest) ? "digest differs" : NULL;
 }
 

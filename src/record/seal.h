@@ -5,6 +5,9 @@
 
 #include "record/artifact.h"
 
+/* SHA-256 of any bytes, in hexadecimal; `hex` has RECORD_DIGEST_BYTES. */
+void record_digest(const void *bytes, size_t count, char *hex);
+
 /* Fills the header at the start of a whole file of `count` bytes. */
 void record_seal_write(char *bytes, size_t count);
 

@@ -32,6 +32,7 @@ struct candidate {
     int64_t slot_cycles;
     int32_t passes, window, open;
     double rough; /* requests a second */
+    bool roughly; /* seems to keep limits */
     struct serve_capacity capacity;
     bool meets;
 };
@@ -117,6 +118,27 @@ static void measure_rate(const struct serve_request *sample, const struct serve_
     capacity->tokens_per_s = to > from ? (double)tokens * 1e12 / (double)(to - from) : 0;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The nearest rank of 99 % among requests of several tokens. */
+static void measure_tpot(const struct serve_request *sample, const struct serve_outcome *outcome,
+                         size_t samples, struct serve_capacity *capacity)
+{
+    int64_t *tpot = base_alloc(samples, sizeof *tpot);
+    size_t count = 0;
+    for (size_t n = 0; n < samples; n++)
+        if (sample[n].output_tokens > 1)
+            tpot[count++] = (outcome[n].finished_ps - outcome[n].first_token_ps) /
+                            (sample[n].output_tokens - 1);
+    qsort(tpot, count, sizeof *tpot, by_size);
+    capacity->full_tpot_ps = count > 0 ? tpot[(count * 99 + 99) / 100 - 1] : 0;
+    base_free(tpot);
+}
+
 static size_t samples_of(const struct serve_machine *machine)
 {
     size_t samples = (size_t)(machine->seats * machine->lanes) * SAMPLES_PER_LANE;
@@ -134,6 +156,7 @@ static void measure_capacity(const struct serve_machine *machine, const struct s
     struct serve_outcome *outcome = base_alloc(samples, sizeof *outcome);
     serve(machine, frame, sample, samples, outcome);
     measure_rate(sample, outcome, samples, capacity);
+    measure_tpot(sample, outcome, samples, capacity);
     base_free(outcome);
     base_free(sample);
 }
@@ -151,23 +174,22 @@ static int64_t bare_tpot_ps(const struct serve_machine *m, int64_t slot_cycles,
     return machine_cycles_to_ps(m->chip, cycles) / gaps;
 }
 
-/* The mean request alone, its prompt there just after a window's first pass began. */
-static void measure_empty(const struct serve_machine *machine, const struct serve_frame *frame,
-                          const struct mix *mix, struct serve_capacity *capacity)
+/* The mean request alone, its prompt there a cycle after pass `pass` of a window began. */
+static void measure_alone(const struct serve_machine *machine, const struct serve_frame *frame,
+                          const struct mix *mix, int32_t pass, struct serve_capacity *capacity)
 {
-    int64_t cycle = serve_frame_cycles(frame) + frame->first_cycles + 1;
+    int64_t cycle = serve_frame_cycles(frame) + frame->first_cycles + pass * frame->apart_cycles;
     int64_t in = serve_machine_transfer_ps(machine->chip, mix->prompt);
-    int64_t there = machine_cycles_to_ps(machine->chip, cycle), gaps = mix->output - 1;
+    int64_t there = machine_cycles_to_ps(machine->chip, cycle + 1), gaps = mix->output - 1;
     struct serve_request mean = {.arrival_ps = there > in ? there - in : 0,
                                  .prompt_tokens = mix->prompt,
                                  .output_tokens = mix->output};
     struct serve_outcome o;
     serve(machine, frame, &mean, 1, &o);
-    capacity->mean_prompt = mix->prompt;
-    capacity->mean_output = mix->output;
-    capacity->empty_ttft_ps = o.first_token_ps - mean.arrival_ps;
-    capacity->empty_tpot_ps = (o.finished_ps - o.first_token_ps) / (gaps > 0 ? gaps : 1);
-    capacity->bare_tpot_ps = bare_tpot_ps(machine, frame->slot_cycles, mix);
+    int64_t ttft = o.first_token_ps - mean.arrival_ps;
+    int64_t tpot = (o.finished_ps - o.first_token_ps) / (gaps > 0 ? gaps : 1);
+    capacity->alone_ttft_ps = ttft > capacity->alone_ttft_ps ? ttft : capacity->alone_ttft_ps;
+    capacity->alone_tpot_ps = tpot > capacity->alone_tpot_ps ? tpot : capacity->alone_tpot_ps;
 }
 
 struct serve_capacity serve_frame_capacity(const struct serve_machine *machine,
@@ -177,7 +199,11 @@ struct serve_capacity serve_frame_capacity(const struct serve_machine *machine,
     struct serve_capacity capacity = {0};
     struct mix mix = mix_of(machine, request, count);
     measure_capacity(machine, frame, request, count, &capacity);
-    measure_empty(machine, frame, &mix, &capacity);
+    capacity.mean_prompt = mix.prompt;
+    capacity.mean_output = mix.output;
+    capacity.bare_tpot_ps = bare_tpot_ps(machine, frame->slot_cycles, &mix);
+    for (int32_t pass = 0; pass == 0 || pass < frame->passes; pass++)
+        measure_alone(machine, frame, &mix, pass, &capacity);
     return capacity;
 }
 
@@ -202,9 +228,23 @@ static double rough_rate(const struct choice *c, const struct candidate *k)
     return rate / frame;
 }
 
+/* A first token waits for a frame and for those that its passes take, the tokens of a frame share
+ * its time. */
+static bool roughly_meets(const struct choice *c, const struct candidate *k)
+{
+    const struct serve_spec *spec = c->spec;
+    int64_t slots = k->window + k->open, turn = turn_of(c->machine, k->slot_cycles);
+    double frame_ps = (double)machine_cycles_to_ps(c->machine->chip, slots * k->slot_cycles);
+    double frames = k->passes ? 1 + c->mix.passes / k->passes : 1;
+    double rounds = (double)((k->open - 1) / turn + 1);
+    return (spec->ttft_limit_ps == 0 || frames * frame_ps <= (double)spec->ttft_limit_ps) &&
+           (spec->tpot_limit_ps == 0 || frame_ps / rounds <= (double)spec->tpot_limit_ps);
+}
+
 static void add(struct choice *c, struct candidate k)
 {
     k.rough = rough_rate(c, &k);
+    k.roughly = roughly_meets(c, &k);
     c->candidate = base_grow(c->candidate, &c->capacity, c->candidates + 1, sizeof *c->candidate);
     c->candidate[c->candidates++] = k;
 }
@@ -253,6 +293,8 @@ static void list_candidates(struct choice *c)
 static int by_rough(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
+    if (x->roughly != y->roughly)
+        return x->roughly ? -1 : 1;
     if (x->rough != y->rough)
         return x->rough > y->rough ? -1 : 1;
     if (x->slot_cycles != y->slot_cycles)
@@ -272,8 +314,8 @@ static void judge(const struct choice *c, struct candidate *k)
     struct serve_frame frame = build(c, k);
     int64_t ttft = c->spec->ttft_limit_ps, tpot = c->spec->tpot_limit_ps;
     k->capacity = serve_frame_capacity(c->machine, &frame, c->request, c->count);
-    k->meets = (ttft == 0 || k->capacity.empty_ttft_ps <= ttft) &&
-               (tpot == 0 || k->capacity.empty_tpot_ps <= tpot);
+    k->meets = (ttft == 0 || k->capacity.alone_ttft_ps <= ttft) &&
+               (tpot == 0 || k->capacity.full_tpot_ps <= tpot);
     serve_frame_release(&frame);
 }
 
@@ -306,7 +348,7 @@ static struct candidate *pick(const struct choice *c, size_t finalists)
     for (size_t n = 0; n < finalists; n++) {
         struct candidate *k = &c->candidate[n];
         if (k->meets == meets && k->capacity.requests_per_s >= enough &&
-            (!picked || k->capacity.empty_ttft_ps < picked->capacity.empty_ttft_ps))
+            (!picked || k->capacity.alone_ttft_ps < picked->capacity.alone_ttft_ps))
             picked = k;
     }
     return picked;

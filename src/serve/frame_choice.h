@@ -11,17 +11,18 @@
  * of prompt and output tokens, rounded. */
 struct serve_capacity {
     double requests_per_s, tokens_per_s; /* of one replica, with requests always waiting */
-    int64_t empty_ttft_ps; /* the mean request's on an empty machine, where it just missed a window
-                            */
-    int64_t empty_tpot_ps; /* and its time a token, with pauses for windows */
-    int64_t bare_tpot_ps;  /* the same without windows */
+    int64_t full_tpot_ps;                /* a token then: what 99 % of the requests do not exceed */
+    int64_t alone_ttft_ps, alone_tpot_ps; /* of the mean request on an empty machine, at the worst
+                                             moment to come: it has just missed a pass */
+    int64_t bare_tpot_ps;                 /* its time a token without windows */
     int32_t mean_prompt, mean_output;
 };
 
 /* The frame of the greatest capacity, or, of those that come within 2 % of it, the one in which the
- * mean request's first token is there soonest; those that keep its limits come before those that do
- * not. A share of the slots closed by windows may be given (spec->prefill_share > 0). Capacity is
- * measured by planning a sample of the requests that are all there at the start. */
+ * mean request's first token is there soonest at worst. If any keep the limits, it is one of those:
+ * TTFT of the mean request alone, TPOT of 99 % of the requests. A share of the slots closed by
+ * windows may be given (spec->prefill_share > 0). Capacity is measured by planning a sample of the
+ * requests that are all there at the start. */
 struct serve_frame serve_frame_choose(const struct serve_machine *machine,
                                       const struct serve_spec *spec,
                                       const struct serve_request *request, size_t count,

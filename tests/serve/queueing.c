@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Queues of which theory knows the answer: drawn arrivals, a few servers, and measures that must
- * give the waiting times of textbooks. */
+/* Queues of which theory knows the answer: drawn arrivals, the static machine's door, and measures
+ * that must give the waiting times of textbooks. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "serve/carousel.h"
 #include "serve/draws.h"
 #include "serve/measures.h"
 #include "test.h"
 
 enum { BATCHES = 40, BATCH = 10000, WARM = 10000, ALL = WARM + BATCHES * BATCH };
-enum { MOST_SERVERS = 8, STATES = 400 };
+enum { STATES = 200, STEP_CYCLES = 20000, SLOT_CYCLES = 100, STEPS = 50 };
 
 /* Of 39 degrees of freedom, two-sided: 99 % of all lie within. */
 static const double T99 = 2.708;
@@ -35,31 +36,50 @@ static struct queue arrivals_of(double load, int servers, uint64_t seed)
     return q;
 }
 
-static int64_t service_ps(bool exponential, uint64_t seed, size_t i)
+/* Exponential numbers rounded up are geometric. */
+static int64_t tokens_of(bool geometric, uint64_t seed, size_t i)
 {
-    return llround(SERVICE_PS *
-                   (exponential ? base_random_exponential(seed, BASE_RANDOM_PLAY, 1, i) : 1));
+    double mean = -1 / log1p(-1.0 / STEPS);
+    double x = base_random_exponential(seed, BASE_RANDOM_PLAY, 1, i);
+    return geometric ? (int64_t)ceil(mean * x) : STEPS;
 }
 
-/* First come, first served, by the server that is free first (Lindley; Kiefer and Wolfowitz). */
-static void serve(struct queue *q, int servers, bool exponential, uint64_t seed)
+/* One server of exponential service, first come, first served (D. V. Lindley's recursion). */
+static void serve_one(struct queue *q, uint64_t seed)
 {
-    int64_t free_ps[MOST_SERVERS] = {0};
+    int64_t free_ps = 0;
     for (size_t i = 0; i < ALL; i++) {
-        int best = 0;
-        for (int s = 1; s < servers; s++)
-            if (free_ps[s] < free_ps[best])
-                best = s;
-        int64_t arrival = q->request[i].arrival_ps;
-        int64_t start = arrival > free_ps[best] ? arrival : free_ps[best];
-        free_ps[best] = start + service_ps(exponential, seed, i);
+        int64_t arrival = q->request[i].arrival_ps, start = arrival > free_ps ? arrival : free_ps;
+        free_ps =
+            start + llround(SERVICE_PS * base_random_exponential(seed, BASE_RANDOM_PLAY, 1, i));
         q->outcome[i] = (struct serve_outcome){.fate = SERVE_FINISHED,
-                                               .replica = best,
                                                .admitted_ps = start,
-                                               .first_token_ps = free_ps[best],
-                                               .finished_ps = free_ps[best],
+                                               .first_token_ps = free_ps,
+                                               .finished_ps = free_ps,
                                                .promised_ps = -1};
     }
+}
+
+/* The static machine's door: seats are servers, 50 steps a service of constant length, geometric
+ * numbers of steps with that mean otherwise. 1 GHz: a service of 1 ms is 10^6 cycles. Slots are
+ * short, and PCIe shorter. */
+static void serve_seats(struct queue *q, int seats, bool geometric, uint64_t seed)
+{
+    static const struct lpu_chip chip = {.clock_hz = 1000000000,
+                                         .pcie_bytes_per_s = INT64_C(4000000000000)};
+    struct serve_machine machine = {.chip = &chip,
+                                    .buckets = 1,
+                                    .positions = {1 << 20},
+                                    .length_cycles = {STEP_CYCLES},
+                                    .seats = seats,
+                                    .lanes = 1};
+    struct serve_frame frame = serve_frame_build(&machine, SLOT_CYCLES, 0, 1);
+    struct serve_spec spec = {.lpu_replicas = 1};
+    struct serve_door door = {.machine = &machine, .frame = &frame, .spec = &spec};
+    for (size_t i = 0; i < ALL; i++)
+        q->request[i].output_tokens = (int32_t)tokens_of(geometric, seed, i);
+    serve_carousel_run(&door, q->request, ALL, q->outcome);
+    serve_frame_release(&frame);
 }
 
 static void release(struct queue *q)
@@ -127,40 +147,51 @@ static double crommelin_wait(double load, int servers)
     return queue / mean;
 }
 
-static void one_server_of_constant_service_waits_as_pollaczek_says(void)
+static void one_seat_waits_as_pollaczek_says(void)
 {
     static const double load[] = {0.5, 0.8, 0.9};
     for (size_t i = 0; i < sizeof load / sizeof load[0]; i++) {
         struct queue q = arrivals_of(load[i], 1, 10 + i);
-        serve(&q, 1, false, 10 + i);
+        serve_seats(&q, 1, false, 10 + i);
         waits(&q, 1, load[i] / (2 * (1 - load[i])));
         release(&q);
     }
 }
 
-static void one_server_of_exponential_service_waits_twice_as_long(void)
+static void several_seats_wait_as_crommelin_says(void)
+{
+    static const struct {
+        int seats;
+        double load;
+    } machine[] = {{2, 0.7}, {4, 0.8}, {8, 0.9}};
+    for (size_t i = 0; i < sizeof machine / sizeof machine[0]; i++) {
+        struct queue q = arrivals_of(machine[i].load, machine[i].seats, 30 + i);
+        serve_seats(&q, machine[i].seats, false, 30 + i);
+        waits(&q, machine[i].seats, crommelin_wait(machine[i].load, machine[i].seats));
+        release(&q);
+    }
+}
+
+static void exponential_service_waits_twice_as_long(void)
 {
     static const double load[] = {0.5, 0.8};
     for (size_t i = 0; i < sizeof load / sizeof load[0]; i++) {
         struct queue q = arrivals_of(load[i], 1, 20 + i);
-        serve(&q, 1, true, 20 + i);
+        serve_one(&q, 20 + i);
         waits(&q, 1, load[i] / (1 - load[i]));
         release(&q);
     }
 }
 
-static void several_servers_of_constant_service_wait_as_crommelin_says(void)
+/* Pollaczek and Khinchine: load / (1 - load) x (1 + cv^2) / 2, and a geometric number has the
+ * squared coefficient of variation 1 - 1 / mean. */
+static void outputs_of_many_lengths_wait_as_khinchine_says(void)
 {
-    static const struct {
-        int servers;
-        double load;
-    } machine[] = {{2, 0.7}, {4, 0.8}, {8, 0.9}};
-    for (size_t i = 0; i < sizeof machine / sizeof machine[0]; i++) {
-        struct queue q = arrivals_of(machine[i].load, machine[i].servers, 30 + i);
-        serve(&q, machine[i].servers, false, 30 + i);
-        waits(&q, machine[i].servers, crommelin_wait(machine[i].load, machine[i].servers));
-        release(&q);
-    }
+    const double load = 0.8;
+    struct queue q = arrivals_of(load, 1, 60);
+    serve_seats(&q, 1, true, 60);
+    waits(&q, 1, load / (1 - load) * (2 - 1.0 / STEPS) / 2);
+    release(&q);
 }
 
 static void crommelins_chain_of_one_server_is_pollaczeks_formula(void)
@@ -175,7 +206,7 @@ static void tails_lengths_and_shares_are_those_of_theory(void)
 {
     const double load = 0.8;
     struct queue q = arrivals_of(load, 1, 40);
-    serve(&q, 1, true, 40);
+    serve_one(&q, 40);
     struct serve_measures m = measures_of(&q, 0, ALL, 1);
     CU_ASSERT_DOUBLE_EQUAL((double)m.queue.p50_ps / SERVICE_PS, log(load / 0.5) / (1 - load), 0.12);
     CU_ASSERT_DOUBLE_EQUAL((double)m.queue.p90_ps / SERVICE_PS, log(load / 0.1) / (1 - load), 0.5);
@@ -186,8 +217,8 @@ static void tails_lengths_and_shares_are_those_of_theory(void)
     release(&q);
 }
 
-TEST_MAIN("queueing", TEST(one_server_of_constant_service_waits_as_pollaczek_says),
-          TEST(one_server_of_exponential_service_waits_twice_as_long),
-          TEST(several_servers_of_constant_service_wait_as_crommelin_says),
+TEST_MAIN("queueing", TEST(one_seat_waits_as_pollaczek_says),
+          TEST(several_seats_wait_as_crommelin_says), TEST(exponential_service_waits_twice_as_long),
+          TEST(outputs_of_many_lengths_wait_as_khinchine_says),
           TEST(crommelins_chain_of_one_server_is_pollaczeks_formula),
           TEST(tails_lengths_and_shares_are_those_of_theory))
