@@ -7,6 +7,8 @@
 #include "gpu_cluster/kernel.h"
 #include "kinds.h"
 
+enum { MOST_HEAD_DIM = 1024 };
+
 static const char *kv_type(const struct row *row)
 {
     const char *type = row_text(row, "kv_cache_dtype");
@@ -39,11 +41,27 @@ static double call_s(const struct gpu_chip *chip, const struct gpu_attention *sh
            1e12;
 }
 
+/* NULL, or why no kernel takes the shape. */
+static const char *shape_refuse(const struct gpu_attention *shape)
+{
+    double rows = (double)shape->sequences * (double)shape->queries * (double)shape->heads;
+    if (shape->heads % shape->kv_heads != 0)
+        return "query heads that are no multiple of KV heads";
+    if (shape->head_dim > MOST_HEAD_DIM)
+        return "a head_dim above 1024";
+    if (rows > KIND_MOST || shape->keys < shape->queries || shape->keys > KIND_MOST)
+        return "more query rows or keys than a call has";
+    return shape->window < 0 ? "a window below 0" : NULL;
+}
+
 static const char *point_add(const struct row *row, const struct gpu_attention *shape,
                              const char *size, struct points *points)
 {
     if (strncmp(kv_type(row), "fp8", 3) && strstr(kv_type(row), "float16") == NULL)
         return "no model of this kv_cache_dtype";
+    const char *why = shape_refuse(shape);
+    if (why)
+        return why;
     char group[64];
     snprintf(group, sizeof group, "%s, %s%s", kv_type(row), size,
              shape->window > 0 ? ", window" : "");
@@ -78,6 +96,8 @@ const struct kind kind_attention_prefill = {
     .needs = (const char *const[]){"batch_size", "isl", "num_heads", "num_key_value_heads",
                                    "latency", NULL},
     .without = (const char *const[]){"step", NULL},
+    .sizes = (const char *const[]){"batch_size", "isl", "num_heads", "num_key_value_heads",
+                                   "head_dim", NULL},
     .measured = measured,
     .predict = prefill,
 };
@@ -87,6 +107,8 @@ const struct kind kind_attention_decode = {
     .needs = (const char *const[]){"batch_size", "step", "num_heads", "num_key_value_heads",
                                    "latency", NULL},
     .without = (const char *const[]){"isl", NULL},
+    .sizes =
+        (const char *const[]){"batch_size", "num_heads", "num_key_value_heads", "head_dim", NULL},
     .measured = measured,
     .predict = decode,
 };

@@ -12,6 +12,8 @@
 #include "gpu_cluster/kernel.h"
 #include "kinds.h"
 
+enum { MOST_EXPERTS = 65536 };
+
 /* A call: experts of all GPUs, and of each. */
 struct call {
     int64_t tokens, chosen, experts, gpus; /* gpus: that share the experts */
@@ -31,6 +33,8 @@ static double popularity(const struct call *call, int64_t expert, uint64_t draw)
     double u = call->gpus > 1 ? base_random_uniform(draw, BASE_RANDOM_EXPERT,
                                                     (uint64_t)call->experts, (uint64_t)expert)
                               : ((double)expert + 0.5) / (double)call->experts;
+    if (power == 0)
+        return least * pow(fmax(2, most) / least, u);
     return call->skew > 0 ? pow((high - low) * u + low, 1 / power) : 1;
 }
 
@@ -153,6 +157,16 @@ static bool number_of(const char *type, enum gpu_number *number)
     return wide || strcmp(type, "fp8") == 0 || strcmp(type, "fp8_block") == 0;
 }
 
+/* NULL, or why nobody can make such a call. */
+static const char *call_refuse(const struct call *call)
+{
+    if (call->chosen > call->experts)
+        return "more experts a token than there are";
+    if (call->experts % call->gpus != 0 || call->experts > MOST_EXPERTS)
+        return "experts that GPUs cannot share evenly, or more than 65536";
+    return call->tokens > KIND_MOST / call->chosen ? "more rows than a launch has" : NULL;
+}
+
 static const char *predict(const struct row *row, struct points *points)
 {
     int64_t parts = row_whole(row, "moe_tp_size", 1);
@@ -165,6 +179,9 @@ static const char *predict(const struct row *row, struct points *points)
                         .skew = skew_of(row_text(row, "distribution"))};
     if (!number_of(row_text(row, "moe_dtype"), &call.number))
         return "no model of this moe_dtype";
+    const char *why = call_refuse(&call);
+    if (why)
+        return why;
     char group[64];
     snprintf(group, sizeof group, "%s, %s", call.gpus > 1 ? "experts shared" : "experts whole",
              call.tokens <= 256 ? "up to 256 tokens" : "more tokens");
@@ -177,6 +194,8 @@ const struct kind kind_moe = {
     .needs = (const char *const[]){"num_tokens", "hidden_size", "inter_size", "topk", "num_experts",
                                    "latency", NULL},
     .without = (const char *const[]){NULL},
+    .sizes = (const char *const[]){"num_tokens", "hidden_size", "inter_size", "topk", "num_experts",
+                                   "moe_tp_size", "moe_ep_size", NULL},
     .measured = (const char *const[]){"latency", NULL},
     .predict = predict,
 };
