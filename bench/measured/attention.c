@@ -32,9 +32,9 @@ static struct gpu_attention shape_of(const struct row *row, int64_t queries, int
 /* A call writes keys and values of the new tokens to the cache, and attends. */
 static double call_s(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
-    double written = 2.0 * (double)(shape->sequences * shape->queries * shape->kv_heads);
     struct gpu_kernel write =
-        gpu_kernel_stream(chip, written * (double)shape->head_dim * (2.0 + shape->kv_bytes));
+        gpu_kernel_kv_write(chip, shape->sequences * shape->queries,
+                            shape->kv_heads * shape->head_dim, shape->kv_bytes);
     struct gpu_kernel attend = gpu_kernel_attention(chip, shape);
     return (double)(gpu_kernel_ps(chip, &write, chip->sms) +
                     gpu_kernel_ps(chip, &attend, chip->sms)) /

@@ -88,6 +88,11 @@ struct gpu_kernel gpu_kernel_norm(const struct gpu_chip *chip, int64_t rows, int
 struct gpu_kernel gpu_kernel_rope(const struct gpu_chip *chip, int64_t rows, int64_t width);
 struct gpu_kernel gpu_kernel_activate(const struct gpu_chip *chip, int64_t rows, int64_t width);
 
+/* Writing keys and values of `rows` tokens, `width` numbers each of both, to the cache; they become
+ * `kv_bytes` wide. */
+struct gpu_kernel gpu_kernel_kv_write(const struct gpu_chip *chip, int64_t rows, int64_t width,
+                                      int32_t kv_bytes);
+
 /* A kernel that streams `bytes` and computes little: copies, sums, argmax. */
 struct gpu_kernel gpu_kernel_stream(const struct gpu_chip *chip, double bytes);
 
