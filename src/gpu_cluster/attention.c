@@ -35,13 +35,11 @@ static bool is_fp8(const struct gpu_chip *chip, const struct gpu_attention *shap
 
 /* Keys of a step of version 3, as its table of tiles has them for caches in pages that are shorter
  * than a step: what registers and shared memory leave room for. */
-static int64_t step_keys(const struct gpu_chip *chip, const struct gpu_attention *shape, bool few)
+static int64_t step_keys(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     bool windowed = shape->window > 0, causal = shape->queries > 1 && !windowed;
     int64_t width = shape->head_dim;
     if (is_fp8(chip, shape)) {
-        if (few)
-            return width <= 64 ? 128 : 96;
         if (width <= 128)
             return width <= 64 || width > 96 ? 160 : 128;
         return width <= 192 ? (windowed ? 128 : 160) : (windowed ? 64 : 128);
@@ -60,8 +58,9 @@ static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention
         return (struct cut){
             64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false,
             128};
-    bool few = width <= 128 && (width > 64 || (shape->queries == 1 && shape->window == 0)) && shape->queries * (shape->heads / shape->kv_heads) <= 64;
-    int64_t keys = step_keys(chip, shape, few);
+    bool few = width <= 128 && (width > 64 || (shape->queries == 1 && shape->window == 0)) &&
+               shape->queries * (shape->heads / shape->kv_heads) <= 64;
+    int64_t keys = step_keys(chip, shape);
     if (few)
         return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
     return (struct cut){width <= 96 ? 192 : 128, keys, width <= 96 ? 3 : 2, 1, 2, 1, true, 32};
@@ -219,8 +218,6 @@ static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention
     bool shares = shape->heads > shape->kv_heads, newer = chip->sm_version >= 90;
     if (!newer && shares && shape->queries == 1)
         count = shape->kv_heads > 1 && shape->sequences > 1 ? 4 : 1;
-    if (is_fp8(chip, shape))
-        count++;
     bool packs = newer && shares && shape->queries > 1;
     return count * once + (packs ? chip->attention_pack_ps : 0);
 }

@@ -91,7 +91,7 @@ struct gpu_kernel gpu_kernel_kv_write(const struct gpu_chip *chip, int64_t rows,
         .overlaps = true,
         .block_l2_bytes = bytes,
         .block_hbm_bytes = bytes,
-        .hbm_efficiency = chip->hbm_stream_efficiency,
+        .hbm_efficiency = chip->hbm_efficiency,
         .floor_ps = chip->kernel_floor_ps,
     };
 }
