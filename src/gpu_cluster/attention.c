@@ -206,6 +206,14 @@ static int64_t combine_ps(const struct gpu_chip *chip, double rows, double width
     return split > 1 ? gpu_kernel_ps(chip, &combine, chip->sms) : 0;
 }
 
+/* Blocks of version 3 find their tiles by walking along the sequences, a warp's worth at a time. */
+static int64_t walk_ps(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    enum { WARP = 31, TRIPS = 3, MOST = 992 };
+    int64_t groups = shape->sequences > MOST ? 0 : ceil_div(shape->sequences, WARP) - 1;
+    return groups * TRIPS * chip->load_latency_cycles * 1000000 / (chip->clock_hz / 1000000);
+}
+
 /* What stands around the kernel. Version 2 turns query heads that share a KV head into rows, and
  * back: four copies where both sequences and KV heads are several, else one. Queries become 8 bits
  * wide before a product of 8 bits. Version 3 takes longer to begin where positions and query heads
@@ -219,7 +227,8 @@ static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention
     if (!newer && shares && shape->queries == 1)
         count = shape->kv_heads > 1 && shape->sequences > 1 ? 4 : 1;
     bool packs = newer && shares && shape->queries > 1;
-    return count * once + (packs ? chip->attention_pack_ps : 0);
+    return count * once + (packs ? chip->attention_pack_ps : 0) +
+           (newer ? walk_ps(chip, shape) : 0);
 }
 
 /* Tiles come in the order of their rows, not the longest first: one of the last is longer than the
