@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Attention calls as the flash-attention kernels of serving engines make them: version 2 up to
- * Ampere, version 3 from Hopper on. */
+ * Ampere, version 3 for Hopper, tiles twice as high for Blackwell. */
 #include <math.h>
 #include <stddef.h>
 
@@ -49,21 +49,36 @@ static int64_t step_keys(const struct gpu_chip *chip, const struct gpu_attention
     return width <= 192 ? 96 : windowed ? 64 : 80;
 }
 
-/* Version 2 has one table of tiles. Of version 3, tiles are as high as registers allow; half of
- * that where a sequence has few rows. */
+/* Version 3: tiles are as high as registers allow; half of that where a sequence has few rows. */
+static struct cut hopper_cut(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    int64_t width = shape->head_dim, keys = step_keys(chip, shape);
+    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
+    bool low = width > 64 || (shape->queries == 1 && shape->window == 0);
+    if (low && width <= 128 && rows <= 64)
+        return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
+    return (struct cut){width <= 96 ? 192 : 128, keys, width <= 96 ? 3 : 2, 1, 2, 1, true, 32};
+}
+
+/* Kernels for Blackwell: results are in the tensor cores' own memory, which has room for two tiles
+ * of 128 rows; as version 3 where a sequence has few rows. */
+static struct cut blackwell_cut(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
+    if (rows <= 64 || shape->head_dim > 128)
+        return hopper_cut(chip, shape);
+    return (struct cut){256, 128, 2, 1, 2, 1, true, 32};
+}
+
 static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     int64_t width = shape->head_dim;
-    if (chip->sm_version < 90)
-        return (struct cut){
-            64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false,
-            128};
-    bool few = width <= 128 && (width > 64 || (shape->queries == 1 && shape->window == 0)) &&
-               shape->queries * (shape->heads / shape->kv_heads) <= 64;
-    int64_t keys = step_keys(chip, shape);
-    if (few)
-        return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
-    return (struct cut){width <= 96 ? 192 : 128, keys, width <= 96 ? 3 : 2, 1, 2, 1, true, 32};
+    if (chip->sm_version >= 100)
+        return blackwell_cut(chip, shape);
+    if (chip->sm_version >= 90)
+        return hopper_cut(chip, shape);
+    return (struct cut){
+        64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false, 128};
 }
 
 /* Query heads that are rows of one tile. */
@@ -176,12 +191,14 @@ static int64_t tile_cycles(const struct gpu_chip *chip, const struct gpu_attenti
     return llround(chip->attention_tile_cycles * (0.5 + (double)shape->head_dim / 256));
 }
 
-/* Values of 8 bits are turned round on their way to the tensor cores, by warps that load them. */
+/* Values of 8 bits are turned round on their way to the tensor cores, by warps that load them;
+ * Blackwell's tensor cores take them as they are. */
 static int32_t transposing_cycles(const struct gpu_chip *chip, const struct cut *cut,
                                   const struct gpu_attention *shape)
 {
     double elements = (double)(cut->keys * shape->head_dim);
-    return is_fp8(chip, shape) ? (int32_t)ceil(elements / chip->transpose_per_cycle) : 0;
+    bool turns = is_fp8(chip, shape) && chip->sm_version < 100;
+    return turns ? (int32_t)ceil(elements / chip->transpose_per_cycle) : 0;
 }
 
 /* Results of split keys are added up by a kernel of their own: four rows a block, one part behind
@@ -215,9 +232,8 @@ static int64_t walk_ps(const struct gpu_chip *chip, const struct gpu_attention *
 }
 
 /* What stands around the kernel. Version 2 turns query heads that share a KV head into rows, and
- * back: four copies where both sequences and KV heads are several, else one. Queries become 8 bits
- * wide before a product of 8 bits. Version 3 takes longer to begin where positions and query heads
- * share tiles. */
+ * back: four copies where both sequences and KV heads are several, else one. Version 3
+ * takes longer to begin where positions and query heads share tiles. */
 static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     double rows = (double)(shape->sequences * shape->queries * shape->heads);
@@ -226,9 +242,9 @@ static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention
     bool shares = shape->heads > shape->kv_heads, newer = chip->sm_version >= 90;
     if (!newer && shares && shape->queries == 1)
         count = shape->kv_heads > 1 && shape->sequences > 1 ? 4 : 1;
-    bool packs = newer && shares && shape->queries > 1;
+    bool walks = newer && chip->sm_version < 100, packs = walks && shares && shape->queries > 1;
     return count * once + (packs ? chip->attention_pack_ps : 0) +
-           (newer ? walk_ps(chip, shape) : 0);
+           (walks ? walk_ps(chip, shape) : 0);
 }
 
 /* Tiles come in the order of their rows, not the longest first: one of the last is longer than the

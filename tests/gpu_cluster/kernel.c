@@ -95,7 +95,10 @@ static void a_window_bounds_what_attention_reads_and_computes(void)
     struct gpu_attention near = {1, 1, 128, 128, 8, 1, 64, 2}, far = near, open = near;
     far.keys = 100000;
     struct gpu_kernel a = gpu_kernel_attention(&chip, &near), b = gpu_kernel_attention(&chip, &far);
-    CU_ASSERT_EQUAL(a.block_l2_bytes, b.block_l2_bytes / 2); /* a window may touch two steps */
+    CU_ASSERT_EQUAL(a.block_l2_bytes, b.block_l2_bytes);
+    far.keys = 100050; /* the window touches two steps of 160 keys */
+    b = gpu_kernel_attention(&chip, &far);
+    CU_ASSERT_EQUAL(2 * a.block_l2_bytes, b.block_l2_bytes * b.split_k);
     CU_ASSERT_TRUE(a.blocks <= b.blocks && b.blocks <= 2 * a.blocks);
     open.window = 0;
     struct gpu_kernel c = gpu_kernel_attention(&chip, &open);
