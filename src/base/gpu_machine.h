@@ -106,8 +106,9 @@ struct gpu_chip {
     double transpose_per_cycle;     /* fp8 values that an SM turns round for attention */
     double softmax_ops; /* fp32 operations for a score beside its exponential, or for a result */
     int32_t fp32_lanes, exp_lanes; /* fp32 operations, and exponentials, of an SM in a cycle */
-    double hbm_part_efficiency; /* share of hbm_efficiency where experts' tiles take half a line */
-    double gather_flow;         /* share of sm_bytes_per_s where rows of experts are gathered */
+    double hbm_expert_efficiency;  /* as hbm_efficiency, weights of experts */
+    double hbm_part_efficiency;    /* share of that where experts' tiles take half a line */
+    double gather_flow;            /* share of sm_bytes_per_s where rows of experts are gathered */
     char tuned_experts[MACHINE_PATH_BYTES]; /* "8x3584 ...": EXPERTSxWIDTH with tuned tiles */
     double power_w;
     struct gpu_collectives collectives;

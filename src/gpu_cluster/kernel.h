@@ -56,6 +56,9 @@ struct gpu_linear gpu_kernel_linear(const struct gpu_chip *chip, int64_t m, int6
 struct gpu_experts {
     int64_t rows, experts, chosen, n, k; /* rows: tokens of the step; each has `chosen` experts */
     int64_t width;                       /* of an expert between gate and down, on one GPU */
+    int64_t everywhere; /* experts of all GPUs, where `experts` are those of one; 0: there are no
+                           others */
+    bool early;         /* tiles as engines had them in 2025 */
 };
 
 /* All of them in one launch; rows[e]: tokens that have chosen expert e of those on this GPU. */

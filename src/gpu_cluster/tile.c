@@ -93,6 +93,15 @@ static double operand_bytes(const struct gpu_product *p, const struct gpu_tile *
     return min2(down, across);
 }
 
+/* What loading a step takes at least, beside its bytes; 0: no more than these. */
+static int32_t step_load_cycles(const struct gpu_product *p, int32_t bytes)
+{
+    const struct gpu_chip *chip = p->chip;
+    double flow = bytes * (double)chip->clock_hz / (chip->sm_bytes_per_s * p->flow);
+    double numbers = (double)bytes / p->bytes * p->number_cycles;
+    return p->flow < 1 || numbers > 0 ? (int32_t)ceil(max2(flow, numbers)) : 0;
+}
+
 static struct gpu_kernel tiled(const struct gpu_product *p, const struct gpu_tile *tile,
                                int64_t strips, int32_t split)
 {
@@ -124,9 +133,7 @@ static struct gpu_kernel tiled(const struct gpu_product *p, const struct gpu_til
     kernel.block_hbm_bytes =
         (operand_bytes(p, tile, strips, columns, slots / split > 0 ? slots / split : 1) + out) /
         (double)blocks;
-    if (p->flow < 1)
-        kernel.step_load_cycles = (int32_t)ceil(kernel.loop.step_bytes * (double)chip->clock_hz /
-                                                (chip->sm_bytes_per_s * p->flow));
+    kernel.step_load_cycles = step_load_cycles(p, kernel.loop.step_bytes);
     return kernel;
 }
 

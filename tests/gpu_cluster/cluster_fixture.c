@@ -51,6 +51,7 @@ static struct gpu_chip h100(void)
         .block_tail_cycles = 2285,
         .split_latency_ps = 2480 * ns,
         .row_atomic_ps = 5800,
+        .hbm_expert_efficiency = 0.9,
         .hbm_part_efficiency = 1,
         .gather_flow = 1,
         .tuned_experts = "3x4096 4x768",

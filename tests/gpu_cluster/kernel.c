@@ -115,14 +115,76 @@ static void a_window_bounds_what_attention_reads_and_computes(void)
 static void experts_in_one_launch_are_the_product_of_one_where_there_is_one(void)
 {
     struct gpu_chip chip = chip_of_fixture();
+    chip.hbm_expert_efficiency = chip.hbm_efficiency;
     int32_t rows[] = {0, 4000, 0};
     struct gpu_experts shape = {
         .rows = 4000, .experts = 3, .chosen = 1, .n = 8192, .k = 4096, .width = 4096};
     struct gpu_kernel one = gpu_kernel_gemm(&chip, 4000, 8192, 4096, GPU_NUMBER_BF16);
     struct gpu_kernel grouped = gpu_kernel_grouped(&chip, &shape, rows, GPU_NUMBER_BF16);
     CU_ASSERT_EQUAL(one.split_k, 1);
-    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &one, chip.sms), gpu_kernel_ps(&chip, &grouped, chip.sms));
     CU_ASSERT_EQUAL(one.blocks, grouped.blocks);
+    CU_ASSERT_TRUE(grouped.wave_latency_ps > 0); /* blocks that find no rows */
+    grouped.wave_latency_ps = 0;
+    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &one, chip.sms), gpu_kernel_ps(&chip, &grouped, chip.sms));
+}
+
+static int64_t experts_ps(const struct gpu_chip *chip, const struct gpu_experts *shape)
+{
+    int32_t rows[64] = {0};
+    for (int64_t i = 0; i < shape->rows * shape->chosen; i++)
+        rows[i % shape->experts]++;
+    struct gpu_kernel kernel = gpu_kernel_grouped(chip, shape, rows, GPU_NUMBER_BF16);
+    return gpu_kernel_ps(chip, &kernel, chip->sms);
+}
+
+/* Blocks of experts of other GPUs find nothing to do; rows of W that are not aligned come in number
+ * by number; both for tiles of either year. */
+static void experts_elsewhere_and_odd_widths_cost_time(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    for (int early = 0; early < 2; early++) {
+        struct gpu_experts here = {.rows = 64,
+                                   .experts = 8,
+                                   .chosen = 2,
+                                   .n = 4096,
+                                   .k = 1856,
+                                   .width = 1856,
+                                   .early = early};
+        struct gpu_experts shared = here, odd = here;
+        shared.everywhere = 256;
+        odd.k = 1857;
+        CU_ASSERT_TRUE(experts_ps(&chip, &here) < experts_ps(&chip, &shared));
+        CU_ASSERT_TRUE(experts_ps(&chip, &here) * 11 < experts_ps(&chip, &odd) * 10);
+    }
+}
+
+/* Tiles by the tokens of the step. */
+static void untuned_experts_take_the_tiles_of_their_year(void)
+{
+    static const struct {
+        int64_t tokens;
+        int32_t late[2], early[2];
+    } row[] = {{4, {16, 64}, {16, 32}},
+               {64, {32, 64}, {16, 32}},
+               {96, {32, 128}, {64, 64}},
+               {512, {64, 128}, {64, 64}},
+               {4096, {128, 128}, {64, 64}}};
+    struct gpu_chip chip = chip_of_fixture();
+    int32_t rows[64] = {1};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        for (int early = 0; early < 2; early++) {
+            struct gpu_experts shape = {.rows = row[i].tokens,
+                                        .experts = 64,
+                                        .chosen = 2,
+                                        .n = 4096,
+                                        .k = 2048,
+                                        .width = 2048,
+                                        .early = early};
+            struct gpu_kernel kernel = gpu_kernel_grouped(&chip, &shape, rows, GPU_NUMBER_BF16);
+            const int32_t *tile = early ? row[i].early : row[i].late;
+            CU_ASSERT_EQUAL(kernel.tile_m, tile[0]);
+            CU_ASSERT_EQUAL(kernel.tile_n, tile[1]);
+        }
 }
 
 /* Bytes over HBM: the weights of the experts that have rows, each once, and the rows. */
@@ -152,4 +214,6 @@ TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
           TEST(decode_attention_is_split_over_keys_until_sms_are_full),
           TEST(a_window_bounds_what_attention_reads_and_computes),
           TEST(experts_in_one_launch_are_the_product_of_one_where_there_is_one),
+          TEST(experts_elsewhere_and_odd_widths_cost_time),
+          TEST(untuned_experts_take_the_tiles_of_their_year),
           TEST(experts_are_read_if_any_row_has_chosen_them))
