@@ -98,8 +98,13 @@ static int64_t idle_ps(const struct gpu_chip *chip, const struct gpu_kernel *ker
 struct gpu_kernel gpu_kernel_grouped(const struct gpu_chip *chip, const struct gpu_experts *shape,
                                      const int32_t *rows, enum gpu_number number)
 {
-    struct gpu_product p = {chip, shape->n, shape->k,          number == GPU_NUMBER_BF16 ? 2 : 1,
-                            0,    0,        chip->gather_flow, shape->k % ALIGNED ? NARROW : 0};
+    struct gpu_product p = {.chip = chip,
+                            .n = shape->n,
+                            .k = shape->k,
+                            .bytes = number == GPU_NUMBER_BF16 ? 2 : 1,
+                            .flow = chip->gather_flow,
+                            .tensor = chip->tensor_sustained,
+                            .number_cycles = shape->k % ALIGNED ? NARROW : 0};
     struct gpu_kernel best = {0};
     int64_t best_ps = INT64_MAX;
     for (int64_t e = 0; e < shape->experts; e++) {

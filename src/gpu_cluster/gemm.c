@@ -41,7 +41,7 @@ static const struct gpu_tile *fp8_tile(int64_t m)
 struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
                                   enum gpu_number number)
 {
-    struct gpu_product p = {chip, n, k, number == GPU_NUMBER_BF16 ? 2 : 1, m, 1, 1, 0};
+    struct gpu_product p = {chip, n, k, number == GPU_NUMBER_BF16 ? 2 : 1, m, 1, 1, 1, 0};
     struct gpu_kernel best = {0};
     int64_t best_ps = INT64_MAX;
     struct gpu_tiles tiles = gpu_tiles_of(chip);

@@ -116,6 +116,7 @@ static void experts_in_one_launch_are_the_product_of_one_where_there_is_one(void
 {
     struct gpu_chip chip = chip_of_fixture();
     chip.hbm_expert_efficiency = chip.hbm_efficiency;
+    chip.tensor_sustained = 1;
     int32_t rows[] = {0, 4000, 0};
     struct gpu_experts shape = {
         .rows = 4000, .experts = 3, .chosen = 1, .n = 8192, .k = 4096, .width = 4096};
@@ -187,6 +188,21 @@ static void untuned_experts_take_the_tiles_of_their_year(void)
         }
 }
 
+/* However few operands stay in L2, a matrix is read again only by further rows of its own. */
+static void other_experts_do_not_read_a_matrix_again(void)
+{
+    struct gpu_chip chip = chip_of_fixture();
+    chip.l2_keep = 0.01;
+    int32_t rows[128];
+    for (int i = 0; i < 128; i++)
+        rows[i] = 2;
+    struct gpu_experts shape = {
+        .rows = 64, .experts = 128, .chosen = 4, .n = 4096, .k = 7168, .width = 2048};
+    struct gpu_kernel kernel = gpu_kernel_grouped(&chip, &shape, rows, GPU_NUMBER_BF16);
+    double weights = 2.0 * 128 * 4096 * 7168;
+    CU_ASSERT_TRUE(kernel.block_hbm_bytes * kernel.blocks < 1.1 * weights);
+}
+
 /* Bytes over HBM: the weights of the experts that have rows, each once, and the rows. */
 static void experts_are_read_if_any_row_has_chosen_them(void)
 {
@@ -215,5 +231,6 @@ TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
           TEST(a_window_bounds_what_attention_reads_and_computes),
           TEST(experts_in_one_launch_are_the_product_of_one_where_there_is_one),
           TEST(experts_elsewhere_and_odd_widths_cost_time),
+          TEST(other_experts_do_not_read_a_matrix_again),
           TEST(untuned_experts_take_the_tiles_of_their_year),
           TEST(experts_are_read_if_any_row_has_chosen_them))
