@@ -27,9 +27,15 @@ SWAPS = [("gemm/", "gemm", "mechanism", PRODUCTS), ("gemm/", "gemm", "mechanism,
          ("collectives/", "nccl", "and bases", f"{LINKS} {STEPS} {BASES}")]
 
 
+# What both descriptions have in common, as fitted to the rows of one GPU alone: fit_gpu DIR GPU attention/ and these keys
+# with attention_floor, attention_tile, attention_combine and hbm_stream_efficiency.
+ALONE = {"a100_sxm": {"softmax_ops": "5.665", "attention_issue": "4", "row_scatter": "20.13"},
+         "h100_sxm": {"softmax_ops": "5.134", "attention_issue": "55", "row_scatter": "24.27"}}
+
+
 def keys_of(gpu):
     text = open(f"configs/gpus/{gpu.replace('_', '-')}.cfg").read()
-    return dict(re.findall(r"^(\w+) = ([^;]*);", text, re.MULTILINE))
+    return dict(re.findall(r"^(\w+) = ([^;]*);", text, re.MULTILINE)) | ALONE[gpu]
 
 
 def median(only, kind, gpu, settings):
