@@ -74,7 +74,12 @@ static int32_t moe_plan(const struct gpu_chip *chip, const struct app_kernel_que
                         struct app_kernel_launch *launch, struct base_report *report)
 {
     int64_t tokens = q->number[0], hidden = q->number[1], width = q->number[2];
-    struct gpu_experts up = {tokens, q->number[3], q->number[4], 2 * width, hidden, width};
+    struct gpu_experts up = {.rows = tokens,
+                             .experts = q->number[3],
+                             .chosen = q->number[4],
+                             .n = 2 * width,
+                             .k = hidden,
+                             .width = width};
     struct gpu_experts down = up;
     down.n = hidden, down.k = width;
     if (up.chosen > up.experts) {
