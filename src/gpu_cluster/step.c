@@ -87,10 +87,24 @@ static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gp
     return gpu_step_simulate(&less, batch);
 }
 
+/* After so many layers windows come again as they were. */
+static int64_t window_period(const struct model *model)
+{
+    int64_t period = 1;
+    for (int64_t i = 1; i < model->layers; i++) {
+        if (model_window(model, i) != model_window(model, i % period)) {
+            period++;
+            i = 0;
+        }
+    }
+    return period;
+}
+
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch)
 {
-    int64_t period = job->model.sliding_window > 0 ? 2 : 1;
-    struct line line = {period, 2 * period, job->model.layers};
+    int64_t layers = job->model.layers, period = window_period(&job->model);
+    int64_t first = period + layers % period;
+    struct line line = {first, first + period, layers};
     if (line.layers <= line.more) {
         return of_layers(job, batch, line.layers);
     }
