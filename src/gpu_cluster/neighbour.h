@@ -4,9 +4,9 @@
  * Exchange e begins at a time drawn by key. In its phase s = 1 .. n - 1 the process beside GPU g
  * sends one message to the process beside GPU g + s (all-to-all) or g + 1 (another replica's rings,
  * mod n), with a start drawn by key within the phase; or each GPU receives one from storage, over
- * its NIC alone. A message reaches every link of its path at its start plus the latencies before
- * it: queueing upstream does not delay it downstream, so the traffic of a link is a pure function
- * of the seed, and partitions need not talk about it. */
+ * its NIC alone (on one node over its NVLink). A message reaches every link of its path at its
+ * start plus the latencies before it: queueing upstream does not delay it downstream, so the
+ * traffic of a link is a pure function of the seed, and partitions need not talk about it. */
 #ifndef GPU_CLUSTER_NEIGHBOUR_H
 #define GPU_CLUSTER_NEIGHBOUR_H
 
