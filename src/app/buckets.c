@@ -245,15 +245,17 @@ static struct serve_ladder sample_on(const struct app_buckets *buckets, int32_t 
     return l;
 }
 
-/* Of `count` buckets on each grid of which nothing is known. */
+/* Of `count` buckets on each grid of which no two lengths are known. */
 static enum base_status take_samples(struct app_run *run, int32_t count)
 {
     struct app_buckets *buckets = run->buckets;
     struct app_ladder sample[APP_BUCKETS_GRIDS] = {0};
     size_t samples = 0, known;
     for (int32_t g = 0; g < buckets->grids; g++) {
+        if (buckets->grid[g] == buckets->demand.most)
+            continue;
         base_free(known_on(buckets, buckets->grid[g], &known));
-        if (known == 0)
+        if (known < 2)
             sample[samples++].ladder = sample_on(buckets, buckets->grid[g], count);
     }
     return take(run, sample, samples, false);
@@ -265,7 +267,7 @@ static enum base_status take_best(struct app_run *run, bool *more)
     struct app_ladder wanted[2 * SERVE_BUCKETS];
     size_t count = 0;
     for (int32_t b = 1; b <= run->command->count; b++) {
-        struct serve_ladder ladder;
+        struct serve_ladder ladder = {0};
         for (int even = 0; even < 2; even++)
             if ((!even || !app_buckets_even(buckets, b)) && choose(buckets, b, even, &ladder))
                 want(buckets, wanted, &count, &ladder, even);

@@ -24,10 +24,11 @@ enum {
     OF_SHOW = 64,
     OF_ATTRIBUTE = 128,
     OF_SERVE = 256,
+    OF_FRONTIER = 512,
     OF_BUCKETS = 1024,
-    OF_MANY = OF_SERVE | OF_BUCKETS,
+    OF_MANY = OF_SERVE | OF_FRONTIER | OF_BUCKETS,
     OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
-    OF_ANY = 4095,
+    OF_ANY = 2047,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -60,6 +61,8 @@ static const struct verb verbs[] = {
     {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
     {"attribute", OF_ATTRIBUTE, APP_COMMAND_ATTRIBUTE, "configuration file", "attribute FILE"},
     {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
+    {"frontier", OF_FRONTIER, APP_COMMAND_FRONTIER, "configuration file",
+     "frontier configs/serve.cfg"},
     {"buckets", OF_BUCKETS, APP_COMMAND_BUCKETS, "configuration file", "buckets configs/serve.cfg"},
 };
 
@@ -214,8 +217,8 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 }
 
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE, key_take, .key = "run.mode",
-     .help = "=lpu|gpu|both    machines that run"},
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE | OF_FRONTIER, key_take,
+     .key = "run.mode", .help = "=lpu|gpu|both    machines that run"},
     {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
     {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take, .key = "run.output",
@@ -545,6 +548,13 @@ static void serve_print(void)
          "                      batching, and what clients see. Takes --mode, --set, --out, "
          "--seed,\n"
          "                      --json, --quiet, --check\n"
+         "  frontier FILE       the highest rate of such requests at which p99 of TTFT and TPOT "
+         "keep "
+         "the\n"
+         "                      limits of FILE, and tighter and wider ones, on both machines; and "
+         "both at\n"
+         "                      50, 80 and 95 % of their capacity. Takes what serve takes but "
+         "--json\n"
          "  buckets FILE        the best ladders of up to five buckets for these requests, what "
          "each "
          "further\n"

@@ -7,6 +7,7 @@
 #include "app/attribute.h"
 #include "app/buckets.h"
 #include "app/compare.h"
+#include "app/frontier.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
 #include "app/serving.h"
@@ -34,6 +35,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_attribution_free(run->attribution);
     app_compare_free(run->compare);
     app_serving_free(run->serving);
+    app_frontier_free(run->frontier);
     app_buckets_free(run->buckets);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);
