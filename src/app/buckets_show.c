@@ -62,7 +62,7 @@ static void print_ladder(const struct app_buckets *b, const struct app_ladder *l
                          const struct app_ladder *less)
 {
     char *text = ladder_text(&l->ladder);
-    printf("%2" PRId32 "  %-34s%12s%10s%10s%12s%8" PRId64 "\n", l->ladder.buckets, text,
+    printf("%2" PRId32 "  %-32s%14s%12s%10s%14s%7" PRId64 "\n", l->ladder.buckets, text,
            app_text_count((int64_t)(mean_cycles(b, l) + 0.5)).text,
            less ? saved(b, less, l).text : "", app_text_share(padding(b, l), 1).text,
            l->slot_cycles ? app_text_count(l->slot_cycles).text : "-", l->seats);
@@ -73,7 +73,7 @@ static void print_best(const struct app_run *run)
 {
     const struct app_buckets *b = run->buckets;
     const struct app_ladder *less = NULL, *l;
-    printf("\n    %-34s%12s%10s%10s%12s%8s\n", "best ladder", "cycles/token", "saves", "padding",
+    printf("\n    %-32s%14s%12s%10s%14s%7s\n", "best ladder", "cycles/token", "saves", "padding",
            "slot, cycles", "seats");
     for (int32_t n = 1; n <= run->command->count; n++, less = l)
         if ((l = app_buckets_best(b, n)))
@@ -87,14 +87,14 @@ static void print_even(const struct app_run *run)
     const struct app_buckets *b = run->buckets;
     if (run->command->count < 2 || !app_buckets_even(b, 2))
         return;
-    printf("\n    %-34s%12s%10s%10s%12s%8s\n", "evenly spaced", "cycles/token", "best saves",
+    printf("\n    %-32s%14s%12s%10s%14s%7s\n", "evenly spaced", "cycles/token", "best saves",
            "padding", "slot, cycles", "seats");
     for (int32_t n = 2; n <= run->command->count; n++) {
         const struct app_ladder *even = app_buckets_even(b, n), *best = app_buckets_best(b, n);
         if (!even)
             break;
         char *text = ladder_text(&even->ladder);
-        printf("%2" PRId32 "  %-34s%12s%10s%10s%12s%8" PRId64 "\n", n, text,
+        printf("%2" PRId32 "  %-32s%14s%12s%10s%14s%7" PRId64 "\n", n, text,
                app_text_count((int64_t)(mean_cycles(b, even) + 0.5)).text,
                saved(b, even, best).text, app_text_share(padding(b, even), 1).text,
                even->slot_cycles ? app_text_count(even->slot_cycles).text : "-", even->seats);
@@ -115,7 +115,7 @@ static void print_cost(const struct app_ladder *l, const struct app_ladder *less
 {
     bool first = !less;
     const struct app_ladder *from = less ? less : l;
-    printf("%2" PRId32 "  %14s%12s%14s%12s%9s%7s%13s%11s\n", l->ladder.buckets,
+    printf("%2" PRId32 "  %14s%12s%14s%12s%9s%7s%14s%11s\n", l->ladder.buckets,
            app_text_count(l->spare_bytes).text, more(l->spare_bytes, from->spare_bytes, first).text,
            app_text_count(l->instructions).text,
            more(l->instructions, from->instructions, first).text,
@@ -129,7 +129,7 @@ static void print_costs(const struct app_run *run)
 {
     const struct app_ladder *less = NULL, *l;
     printf("\nwhat that takes: SRAM left on the fullest chip, instructions of all chips and of the "
-           "fullest\nqueue (of %s), bytes as an artifact\n    %14s%12s%14s%12s%9s%7s%13s\n",
+           "fullest\nqueue (of %s), bytes as an artifact\n    %14s%12s%14s%12s%9s%7s%14s\n",
            app_text_count(run->scenario.lpu_chip.queue_capacity_instructions).text, "bytes left",
            "", "instructions", "", "a queue", "", "artifact");
     for (int32_t n = 1; n <= run->command->count; n++, less = l)

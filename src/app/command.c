@@ -472,7 +472,7 @@ static void require(struct reading *r)
     }
     if (r->command->kind == APP_COMMAND_ATTRIBUTE)
         override_add(r->command, base_strdup("run.mode=gpu"));
-    if (r->command->kind == APP_COMMAND_BUCKETS)
+    if (r->command->word == APP_COMMAND_BUCKETS)
         override_add(r->command, base_strdup("run.mode=lpu"));
 }
 
