@@ -55,6 +55,15 @@ static app_phase *const buckets_story[] = {app_input_read,
                                            app_buckets_show,
                                            NULL};
 
+/* The machines that serve them within limits. */
+static app_phase *const plan_story[] = {app_input_read,
+                                        app_serving_read,
+                                        app_record_begin,
+                                        app_plan_run,
+                                        app_record_end,
+                                        app_plan_show,
+                                        NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -74,6 +83,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return frontier_story;
     case APP_COMMAND_BUCKETS:
         return buckets_story;
+    case APP_COMMAND_PLAN:
+        return plan_story;
     default:
         return story;
     }

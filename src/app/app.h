@@ -16,6 +16,7 @@ struct app_artifact;    /* app/artifact.h */
 struct app_attribution; /* app/attribute.h */
 struct app_frontier;    /* app/frontier.h */
 struct app_buckets;     /* app/buckets.h */
+struct app_plan;        /* app/plan.h */
 struct app_lpu;         /* app/lpu.h */
 struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
@@ -59,6 +60,7 @@ struct app_run {
     struct app_compare *compare;
     struct app_serving *serving; /* NULL but for serve and what asks about requests */
     struct app_buckets *buckets; /* NULL but for buckets */
+    struct app_plan *plan;       /* NULL but for plan */
     char progress[96];           /* how far the run got, for a file that ends early */
     enum base_status verdict;    /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
     int stop_signal;             /* that ended the run early; 0: none */
@@ -92,6 +94,9 @@ app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON 
 
 app_phase app_buckets_run;  /* buckets: the best ladders for the requests, compiled */
 app_phase app_buckets_show; /* buckets: what each further bucket buys and costs */
+
+app_phase app_plan_run;  /* plan: chips, split, buckets and seats that keep limits */
+app_phase app_plan_show; /* plan: candidates and what decides */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */
 app_phase app_artifact_verify; /* verify: what was checked, and what was broken */

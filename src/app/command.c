@@ -26,9 +26,10 @@ enum {
     OF_SERVE = 256,
     OF_FRONTIER = 512,
     OF_BUCKETS = 1024,
-    OF_MANY = OF_SERVE | OF_FRONTIER | OF_BUCKETS,
+    OF_PLAN = 2048,
+    OF_MANY = OF_SERVE | OF_FRONTIER | OF_BUCKETS | OF_PLAN,
     OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
-    OF_ANY = 2047,
+    OF_ANY = 4095,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -63,6 +64,7 @@ static const struct verb verbs[] = {
     {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
     {"frontier", OF_FRONTIER, APP_COMMAND_FRONTIER, "configuration file",
      "frontier configs/serve.cfg"},
+    {"plan", OF_PLAN, APP_COMMAND_PLAN, "configuration file", "plan configs/serve.cfg"},
     {"buckets", OF_BUCKETS, APP_COMMAND_BUCKETS, "configuration file", "buckets configs/serve.cfg"},
 };
 
@@ -217,7 +219,7 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 }
 
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE | OF_FRONTIER, key_take,
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE | OF_FRONTIER | OF_PLAN, key_take,
      .key = "run.mode", .help = "=lpu|gpu|both    machines that run"},
     {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
@@ -560,7 +562,14 @@ static void serve_print(void)
          "further\n"
          "                      bucket buys and costs. Takes --count, --set, --out, --seed, "
          "--quiet, "
-         "--check");
+         "--check\n"
+         "  plan FILE           chips, split, buckets and seats, and GPUs, that serve these "
+         "requests "
+         "within\n"
+         "                      the limits of FILE, with the reason for each candidate. Takes "
+         "--mode, "
+         "--set,\n"
+         "                      --out, --seed, --quiet, --check");
 }
 
 static void usage_print(void)

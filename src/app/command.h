@@ -16,6 +16,7 @@ enum app_command_kind {
     APP_COMMAND_SERVE,     /* many requests at both machines' doors */
     APP_COMMAND_FRONTIER,  /* rates of requests that keep limits, on both machines */
     APP_COMMAND_BUCKETS,   /* ladders of buckets for requests */
+    APP_COMMAND_PLAN,      /* machines that keep limits for requests */
     APP_COMMAND_EXPLAIN,   /* compile, and say how near the schedule is to its bound */
     APP_COMMAND_CHECK,     /* validate, print the effective configuration, run nothing */
     APP_COMMAND_GENERATE,  /* the model's words after a prompt, computed by the LPU */

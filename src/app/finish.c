@@ -10,6 +10,7 @@
 #include "app/frontier.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/plan.h"
 #include "app/serving.h"
 #include "app/values.h"
 #include "config/config.h"
@@ -37,6 +38,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_serving_free(run->serving);
     app_frontier_free(run->frontier);
     app_buckets_free(run->buckets);
+    app_plan_free(run->plan);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);
     if (run->stop_signal)

@@ -46,17 +46,6 @@ const struct serve_point *app_frontier_point(const struct app_frontier_machine *
     return NULL;
 }
 
-/* All requests at `rate` instead of their own. */
-static void arrive(const struct serve_requests *requests, double rate,
-                   struct serve_request *arriving)
-{
-    double scale = serve_requests_rate(requests) / rate;
-    for (size_t i = 0; i < requests->count; i++) {
-        arriving[i] = requests->request[i];
-        arriving[i].arrival_ps = (int64_t)((double)arriving[i].arrival_ps * scale);
-    }
-}
-
 static bool measure(void *context, double rate, struct serve_point *point)
 {
     struct visit *visit = context;
@@ -65,7 +54,7 @@ static bool measure(void *context, double rate, struct serve_point *point)
     struct serve_served served = app_serving_served(run, visit->of);
     served.request = visit->request;
     served.outcome = visit->outcome;
-    arrive(requests, rate, visit->request);
+    serve_requests_pace(requests, rate, visit->request);
     base_progress_update(&visit->progress, (int64_t)visit->machine->curve.count);
     return visit->door->serve(visit->door->self, visit->request, requests->count, visit->outcome,
                               true) &&

@@ -56,6 +56,10 @@ typedef void app_door_visitor(void *context, const struct app_door *door);
 typedef enum base_status app_door_opener(struct app_run *run, const struct serve_request *request,
                                          size_t count, app_door_visitor *visit, void *context);
 app_door_opener app_serving_lpu, app_serving_gpu;
+/* Not collective. The same of a run that this rank has compiled alone; faults are in its report. */
+void app_serving_lpu_alone(struct app_run *run, const struct serve_request *request, size_t count,
+                           app_door_visitor *visit, void *context);
+
 app_door_opener *app_serving_opener(enum record_machine machine);
 
 /* The requests of the run and what became of them on a machine, for measures. */

@@ -154,15 +154,20 @@ static double capacity(void *self)
     return d->run->serving->timetable.capacity.requests_per_s * d->run->scenario.serve.lpu_replicas;
 }
 
+void app_serving_lpu_alone(struct app_run *run, const struct serve_request *request, size_t count,
+                           app_door_visitor *visit, void *context)
+{
+    struct open_door open = door_open(run, request, count);
+    struct app_door door = {&open, serve, capacity};
+    visit(context, &door);
+    door_close(&open);
+}
+
 enum base_status app_serving_lpu(struct app_run *run, const struct serve_request *request,
                                  size_t count, app_door_visitor *visit, void *context)
 {
-    if (parallel_is_first()) {
-        struct open_door open = door_open(run, request, count);
-        struct app_door door = {&open, serve, capacity};
-        visit(context, &door);
-        door_close(&open);
-    }
+    if (parallel_is_first())
+        app_serving_lpu_alone(run, request, count, visit, context);
     parallel_broadcast(&run->serving->timetable, sizeof run->serving->timetable);
     return parallel_agree_report(&run->report, BASE_CONTRACT);
 }

@@ -13,13 +13,14 @@ enum base_status app_trial_open(const struct app_run *run, const struct scenario
     trial->scenario.quiet = true;
     trial->lpu = app_lpu_create();
     trial->serving = base_alloc(1, sizeof *trial->serving);
+    trial->serving->requests = run->serving->requests;
     return app_lpu_compile_alone(trial);
 }
 
 void app_trial_close(struct app_run *trial)
 {
     app_lpu_free(trial->lpu);
-    app_serving_free(trial->serving);
+    base_free(trial->serving);
     base_report_release(&trial->report);
     *trial = (struct app_run){0};
 }

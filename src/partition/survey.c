@@ -62,9 +62,10 @@ static struct cuts cuts_of(const struct partition_input *in, int32_t group)
     return cuts;
 }
 
-/* Cuts that fit beside prefill passes of `rows`; whether some do not. */
+/* Cuts that fit beside prefill passes of `rows`; whether some do not, the first of which is
+ * *miss. */
 static bool survey_rows(const struct partition_input *in, int32_t group, int32_t rows, bool shares,
-                        struct cuts *cuts, struct survey *survey)
+                        struct cuts *cuts, struct survey *survey, struct partition_candidate *miss)
 {
     struct plan *plan = plan_sketch(in, group, rows, shares);
     bool left = false, fits = true;
@@ -76,6 +77,8 @@ static bool survey_rows(const struct partition_input *in, int32_t group, int32_t
         fits = plan_sketch_stages(plan, &c);
         if (fits)
             add_split(survey, measure(plan));
+        else
+            *miss = c;
         cuts->known[n] = fits;
     }
     for (int32_t n = 0; n < cuts->count; n++)
@@ -114,10 +117,13 @@ void survey_splits(const struct partition_input *input, struct survey *survey)
     *survey = (struct survey){0};
     for (int32_t group = 1; group <= TEMPLATE_RANKS; group *= 2) {
         struct cuts cuts = cuts_of(input, group);
+        struct partition_candidate miss = {0};
         bool left = cuts.count > 0;
         for (int shares = 0; shares < 2; shares++)
             for (int32_t rows = 0; left && (rows = plan_pass_rows(input->bucket, rows)) > 0;)
-                left = survey_rows(input, group, rows, shares == 1, &cuts, survey);
+                left = survey_rows(input, group, rows, shares == 1, &cuts, survey, &miss);
+        if (left && miss.stages > 0)
+            survey->miss[survey->misses++] = miss;
     }
     if (survey->splits)
         qsort(survey->split, survey->splits, sizeof *survey->split, by_chips);

@@ -22,10 +22,15 @@ struct survey_split {
                   token_joules and as good in the others */
 };
 
-/* Splits by chips, then by group. Release with survey_release. */
+enum { SURVEY_GROUPS = 4 }; /* 1, 2, 4, 8 chips */
+
+/* Splits by chips, then by group; of each group that some numbers of stages are too few for, the
+ * largest of these. Release with survey_release. */
 struct survey {
     struct survey_split *split;
     size_t splits, capacity;
+    struct partition_candidate miss[SURVEY_GROUPS];
+    size_t misses;
 };
 
 /* Every group that the configuration allows, with each number of stages that changes how many

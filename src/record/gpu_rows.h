@@ -86,6 +86,19 @@ struct record_serve_rung {
     int64_t length_cycles, forecast_cycles, steps;
 };
 
+struct record_serve_plan {
+    uint8_t machine, fate; /* enum app_plan_fate */
+    int32_t stages, group, chips;
+    char buckets[2 * RECORD_NAME_BYTES];
+    int32_t seats;
+    int64_t length_cycles, interval_cycles;
+    double capacity, highest;
+    int32_t replicas;
+    int64_t ttft_p50_ps, ttft_p99_ps, tpot_p50_ps, tpot_p99_ps;
+    double token_joules;
+    char why[4 * RECORD_NAME_BYTES];
+};
+
 struct record_compare_decision {
     char decision[RECORD_NAME_BYTES];
     uint8_t machine, when;

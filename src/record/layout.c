@@ -30,6 +30,9 @@ static const char *const fate_label[] = {"waiting",  "finished",    "too_long",
                                          "too_late", "over_budget", NULL};
 /* In the order of enum serve_verdict. */
 static const char *const verdict_label[] = {"none", "ttft", "tpot", "refusals", NULL};
+/* In the order of enum app_plan_fate. */
+static const char *const plan_label[] = {"not_tried",    "does_not_fit", "breaks_limits",
+                                         "keeps_limits", "recommended",  NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
 /* In the order of enum program_opcode, with program_opcode_name's names. */
@@ -443,6 +446,28 @@ static const struct record_column serve_rungs[] = {
     WIDE(record_serve_rung, steps, "1", "decode steps that take the bucket"),
 };
 
+static const struct record_column serve_plans[] = {
+    CODE(record_serve_plan, machine, machine_label, "machine"),
+    CODE(record_serve_plan, fate, plan_label, "what became of the candidate"),
+    COUNT(record_serve_plan, stages, "1", "pipeline stages; 0: GPUs"),
+    COUNT(record_serve_plan, group, "1", "chips of a stage"),
+    COUNT(record_serve_plan, chips, "1", "chips or GPUs of a replica"),
+    TEXT(record_serve_plan, buckets, "positions of each bucket"),
+    COUNT(record_serve_plan, seats, "1", "caches in SRAM; 0: not compiled"),
+    WIDE(record_serve_plan, length_cycles, "cycles", "of a decode step in the largest bucket"),
+    WIDE(record_serve_plan, interval_cycles, "cycles",
+         "decode steps of any buckets may follow each other so soon; 0: one seat"),
+    REAL(record_serve_plan, capacity, "1/s", "requests that a replica can take at most"),
+    REAL(record_serve_plan, highest, "1/s", "requests that a replica takes within the limits"),
+    COUNT(record_serve_plan, replicas, "1", "that keep the limits at the run's rate; 0: none"),
+    TIME(record_serve_plan, ttft_p50_ps, "ps", "time to first token of these, median"),
+    TIME(record_serve_plan, ttft_p99_ps, "ps", "the same, of 99 %"),
+    TIME(record_serve_plan, tpot_p50_ps, "ps", "time per output token of these, median"),
+    TIME(record_serve_plan, tpot_p99_ps, "ps", "the same, of 99 %"),
+    REAL(record_serve_plan, token_joules, "J", "average power of all chips over output tokens"),
+    TEXT(record_serve_plan, why, "why it is recommended, or is not"),
+};
+
 static const struct record_column compare_decisions[] = {
     TEXT(record_compare_decision, decision, "class of decision"),
     CODE(record_compare_decision, machine, machine_label, "machine"),
@@ -565,6 +590,8 @@ static const struct record_schema schema[RECORD_TABLES] = {
               record_serve_ladder, serve_ladders),
     [RECORD_SERVE_RUNGS] = TABLE("/serve/rungs", "the buckets of these ladders (buckets)",
                                  record_serve_rung, serve_rungs),
+    [RECORD_SERVE_PLANS] = TABLE("/serve/plans", "chips, splits, buckets and seats (plan)",
+                                 record_serve_plan, serve_plans),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",

@@ -141,3 +141,13 @@ bool serve_source_take(const struct serve_source *source, uint64_t seed,
         draws_take(source, seed, requests, report);
     return report->count == before;
 }
+
+void serve_requests_pace(const struct serve_requests *requests, double rate,
+                         struct serve_request *paced)
+{
+    double scale = serve_requests_rate(requests) / rate;
+    for (size_t i = 0; i < requests->count; i++) {
+        paced[i] = requests->request[i];
+        paced[i].arrival_ps = (int64_t)((double)paced[i].arrival_ps * scale);
+    }
+}

@@ -27,4 +27,8 @@ void serve_requests_release(struct serve_requests *requests);
 /* Requests a second between the first and the last; 0 where that is no time. */
 double serve_requests_rate(const struct serve_requests *requests);
 
+/* The same requests at `rate` > 0 instead of their own, which is not 0, into paced[count]. */
+void serve_requests_pace(const struct serve_requests *requests, double rate,
+                         struct serve_request *paced);
+
 #endif
