@@ -626,7 +626,7 @@ void app_command_help(void)
     rows_print("options of generate", OF_GENERATE, OF_BOTH);
     artifacts_print();
     serve_print();
-    rows_print("options of compile, run, verify, diff and show", 0, OF_BOTH);
+    rows_print("options of compile, run, verify, diff, show and buckets", 0, OF_BOTH);
     examples_print();
     config_help_print(stdout);
 }

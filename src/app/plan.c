@@ -125,7 +125,7 @@ static enum base_status try_from(struct app_run *run, size_t first, const char *
     return status;
 }
 
-/* Fewer chips, then less energy, then a shorter time a token; equal ones stay in order. */
+/* Fewer chips, which at one rate is less energy, then shorter times; equal ones stay in order. */
 static bool is_better(const struct app_plan_row *a, const struct app_plan_row *b)
 {
     int32_t chips = a->replicas * a->chips - b->replicas * b->chips;
@@ -206,10 +206,10 @@ static void vary(struct app_run *run, const struct app_plan_row *of, int32_t buc
         app_plan_add(run->plan, &row);
 }
 
-/* The best splits again, with one to three buckets, half and twice the seats. */
+/* The best splits again, with one bucket and two, half and twice the seats. */
 static void list_variants(struct app_run *run)
 {
-    enum { LADDERS = 3 };
+    enum { LADDERS = 2 };
     struct app_plan *plan = run->plan;
     struct app_plan_row finalist[FINALISTS];
     bool *marked = base_alloc(plan->rows, sizeof *marked);

@@ -8,9 +8,6 @@
 #include "app/serving.h"
 #include "base/memory.h"
 
-/* Rates beyond capacity are looked at, too, as frontier does. */
-static const double HIGHEST = 1.5;
-
 /* Replicas that are tried behind the first guess. */
 enum { MOST_TRIES = 6 };
 
@@ -58,8 +55,8 @@ static bool find_highest(struct search *s)
     struct serve_frontier frontier;
     *replicas_of(s) = 1;
     s->row->capacity = s->door->capacity(s->door->self);
-    bool found = s->row->capacity > 0 && serve_frontier_find(&curve, &s->plan->limits,
-                                                             HIGHEST * s->row->capacity, &frontier);
+    bool found = s->row->capacity > 0 &&
+                 serve_frontier_find(&curve, &s->plan->limits, s->row->capacity, &frontier);
     serve_curve_release(&curve);
     if (!found)
         return false;
@@ -126,12 +123,12 @@ static bool search(struct search *s)
                  broken((enum serve_verdict)row->verdict));
         return true;
     }
-    double most = row->highest < row->capacity ? row->highest : row->capacity;
-    if (!find_replicas(s, (int32_t)ceil(s->plan->rate / most)))
+    int32_t guess = (int32_t)ceil(s->plan->rate / row->highest);
+    if (!find_replicas(s, guess))
         return false;
     if (row->fate == APP_PLAN_BREAKS)
         snprintf(row->why, sizeof row->why, "more than %d replicas would be needed",
-                 (int)ceil(s->plan->rate / most) + MOST_TRIES - 1);
+                 (int)guess + MOST_TRIES - 1);
     return true;
 }
 

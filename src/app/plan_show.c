@@ -47,8 +47,8 @@ static void print_head(const struct app_run *run)
     printf("limits of 99 %%: TTFT %s, TPOT %s\n", limit_text(plan->limits.ttft_ps).text,
            limit_text(plan->limits.tpot_ps).text);
     if (run->lpu)
-        printf("%" PRId64 " splits fit; the others are best in nothing (chips, one user's and all "
-               "tokens a second, energy)\n",
+        printf("%" PRId64 " splits fit; any that is best in nothing (chips, one user's tokens a "
+               "second, all, energy)\nis not compiled\n",
                plan->splits);
     printf("\n%-9s%-15s%5s%9s%9s%7s%7s%5s%6s%10s%10s%8s\n", "split", "buckets", "seats", "L", "P",
            "most/s", "kept/s", "x", "chips", "TTFT p99", "TPOT p99", "J/token");

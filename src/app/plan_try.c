@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One candidate: an LPU plan that is compiled here and served at a door of its own, or the GPU
  * cluster. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "app/plan.h"
 #include "app/serving.h"
 #include "app/trial.h"
+#include "base/memory.h"
 #include "parallel/copies.h"
 #include "parallel/parallel.h"
 #include "parallel/place.h"
@@ -59,6 +61,16 @@ static bool serve_on(struct app_run *run, struct app_run *trial, struct app_plan
     return v.done;
 }
 
+static void say_lack(const struct base_report *report, struct app_plan_row *row)
+{
+    const char *lacks = strstr(report->message[0], "the fullest chip lacks");
+    int length = lacks ? (int)strcspn(lacks, ";") : 0;
+    char *seats = row->asked_seats ? base_format("with %" PRId32 " seats ", row->asked_seats)
+                                   : base_strdup("");
+    snprintf(row->why, sizeof row->why, "%s%.*s", seats, length, lacks ? lacks : "");
+    base_free(seats);
+}
+
 bool app_plan_try(struct app_run *run, struct app_plan_row *row)
 {
     struct scenario scenario = scenario_of(run, row);
@@ -66,10 +78,8 @@ bool app_plan_try(struct app_run *run, struct app_plan_row *row)
     enum base_status status = app_trial_open(run, &scenario, &trial);
     bool done = status == BASE_DOES_NOT_FIT;
     if (done) {
-        const char *lacks = strstr(trial.report.message[0], "the fullest chip lacks");
         row->fate = APP_PLAN_NO_FIT;
-        snprintf(row->why, sizeof row->why, "does not fit: %.*s",
-                 lacks ? (int)strcspn(lacks, ";") : 0, lacks ? lacks : "");
+        say_lack(&trial.report, row);
     } else if (status == BASE_OK) {
         done = serve_on(run, &trial, row);
     }
@@ -98,6 +108,8 @@ enum base_status app_plan_try_gpu(struct app_run *run)
     spec->gpu_replicas = MOST_CLUSTERS;
     enum base_status status = app_serving_gpu(run, requests->request, requests->count, look, &v);
     spec->gpu_replicas = replicas;
+    if (row.fate == APP_PLAN_KEEPS)
+        snprintf(row.why, sizeof row.why, "keeps the limits; the fewest replicas");
     parallel_broadcast(&row, sizeof row);
     if (status == BASE_OK)
         status = parallel_agree_report(&run->report, BASE_FAILURE);
