@@ -60,9 +60,18 @@ static struct app_text cycles_text(const struct app_run *run, int64_t cycles)
                       : (struct app_text){"-"};
 }
 
+static struct app_text rate_text(double rate)
+{
+    struct app_text text;
+    if (rate >= 1000)
+        return app_text_short(rate);
+    snprintf(text.text, sizeof text.text, "%.4g", rate);
+    return text;
+}
+
 static void print_served(const struct app_plan_row *row)
 {
-    printf("%7.4g%7.4g", row->capacity, row->highest);
+    printf("%7s%7s", rate_text(row->capacity).text, rate_text(row->highest).text);
     if (row->replicas > 0)
         printf("%5" PRId32 "%6" PRId32 "%10s%10s%8.3g", row->replicas, row->replicas * row->chips,
                app_text_time(row->ttft_p99_ps).text, app_text_time(row->tpot_p99_ps).text,
