@@ -28,6 +28,8 @@ struct door {
     const struct serve_request *request;
     struct serve_outcome *outcome;
     struct serve_itinerary itinerary;
+    struct serve_start *start; /* of the itinerary, for who wants to know */
+    size_t start_capacity;
     struct replica *replica;
     int32_t replicas;
     int64_t last_cycle; /* at which a step ends */
@@ -91,18 +93,19 @@ static struct serve_outcome refused(enum serve_fate fate)
                                   .promised_ps = -1};
 }
 
-static void note_starts(const struct door *d, size_t number, int32_t replica, int32_t lane)
+static void note_starts(struct door *d, size_t number, int32_t replica, int32_t lane, int64_t cycle)
 {
-    struct serve_starts *s = d->given->starts;
+    const struct serve_itinerary *i = &d->itinerary;
     int32_t lanes = d->given->machine->lanes;
-    s->start = base_grow(s->start, &s->capacity, s->count + d->itinerary.steps, sizeof *s->start);
-    for (size_t n = 0; n < d->itinerary.steps; n++)
-        s->start[s->count++] = (struct serve_start){.cycle = d->itinerary.step[n].cycle,
-                                                    .request = (int32_t)number,
-                                                    .replica = (int16_t)replica,
-                                                    .seat = (int16_t)(lane / lanes),
-                                                    .lane = (int16_t)(lane % lanes),
-                                                    .kind = d->itinerary.step[n].kind};
+    d->start = base_grow(d->start, &d->start_capacity, i->steps, sizeof *d->start);
+    for (size_t n = 0; n < i->steps; n++)
+        d->start[n] = (struct serve_start){.cycle = i->step[n].cycle,
+                                           .request = (int32_t)number,
+                                           .replica = (int16_t)replica,
+                                           .seat = (int16_t)(lane / lanes),
+                                           .lane = (int16_t)(lane % lanes),
+                                           .kind = i->step[n].kind};
+    d->given->note(d->given->context, d->start, i->steps, cycle);
 }
 
 static void count_usage(struct door *d)
@@ -118,7 +121,8 @@ static void count_usage(struct door *d)
         d->last_cycle = i->free_cycle;
 }
 
-static void let_in(struct door *d, struct replica *r, struct lane *lane, size_t number)
+static void let_in(struct door *d, struct replica *r, struct lane *lane, size_t number,
+                   int64_t cycle)
 {
     const struct serve_itinerary *i = &d->itinerary;
     int32_t at = (int32_t)(lane - r->lane), replica = (int32_t)(r - d->replica);
@@ -127,8 +131,8 @@ static void let_in(struct door *d, struct replica *r, struct lane *lane, size_t 
     lane->free_ps = machine_cycles_to_ps(d->given->machine->chip, i->free_cycle);
     lane->tokens = tokens_of(&d->request[number]);
     count_usage(d);
-    if (d->given->starts)
-        note_starts(d, number, replica, at);
+    if (d->given->note)
+        note_starts(d, number, replica, at, cycle);
 }
 
 /* Gives a lane to a request, or refuses it. */
@@ -138,20 +142,20 @@ static void decide(struct door *d, struct replica *r, struct lane *lane, size_t 
     const struct serve_machine *m = d->given->machine;
     const struct serve_request *request = &d->request[number];
     int64_t in = serve_machine_transfer_ps(m->chip, request->prompt_tokens);
-    int64_t cycle = machine_ps_to_cycle(m->chip, at_ps + in);
-    serve_timetable_forget(&r->timetable, machine_ps_to_cycle(m->chip, at_ps));
-    serve_itinerary_plan(&r->timetable, request, (int32_t)(lane - r->lane) / m->lanes, cycle,
-                         &d->itinerary);
+    int64_t now = machine_ps_to_cycle(m->chip, at_ps);
+    serve_timetable_forget(&r->timetable, now);
+    serve_itinerary_plan(&r->timetable, request, (int32_t)(lane - r->lane) / m->lanes,
+                         machine_ps_to_cycle(m->chip, at_ps + in), &d->itinerary);
     struct serve_outcome outcome = outcome_of(d, at_ps);
     if (d->given->spec->refuse_late && is_late(d->given->spec, request, &outcome)) {
         bool held = serve_waiting_was_held(r->waiting, number);
         d->outcome[number] = refused(held ? SERVE_OVER_BUDGET : SERVE_TOO_LATE);
         return;
     }
-    let_in(d, r, lane, number);
-    serve_waiting_charge(r->waiting, number, at_ps);
     outcome.replica = (int32_t)(r - d->replica);
     d->outcome[number] = outcome;
+    let_in(d, r, lane, number, now);
+    serve_waiting_charge(r->waiting, number, at_ps);
 }
 
 /* All decisions of a replica up to a moment, and at it. */
@@ -278,5 +282,6 @@ struct serve_usage serve_carousel_run(const struct serve_door *door,
         close_replica(&d.replica[n]);
     base_free(d.replica);
     serve_itinerary_release(&d.itinerary);
+    base_free(d.start);
     return measure(&d);
 }

@@ -22,11 +22,10 @@ struct serve_start {
     uint8_t kind;
 };
 
-/* All of a run, in the order of planning; base_free(start). */
-struct serve_starts {
-    struct serve_start *start;
-    size_t count, capacity;
-};
+/* Told of each request that is let in: its starts, in order. Whatever is planned later on this
+ * replica begins at `cycle` or later. */
+typedef void serve_note(void *context, const struct serve_start *start, size_t count,
+                        int64_t cycle);
 
 /* What became of slots and places from cycle 0 to the last step's end, on all replicas. */
 struct serve_usage {
@@ -41,7 +40,8 @@ struct serve_door {
     const struct serve_frame *frame;
     const struct serve_spec *spec;
     struct base_progress *progress; /* NULL: none */
-    struct serve_starts *starts;    /* NULL: not wanted */
+    serve_note *note;               /* NULL: nobody wants to know */
+    void *context;
 };
 
 /* Serves requests, sorted by arrival, and fills outcome[count]. A seat that falls free is given to
