@@ -14,8 +14,9 @@
 
 /* What every rank knows of the plan. */
 struct app_lpu_outline {
-    int32_t stages, group, chips;            /* chips: used, stages * group */
-    int32_t prefill_rows;                    /* prompt positions of a prefill step */
+    int32_t stages, group, chips; /* chips: used, stages * group */
+    int32_t prefill_rows;         /* prompt positions of a prefill step */
+    struct partition_columns columns;
     int64_t length_cycles[PARTITION_PHASES]; /* 0: there is no such phase */
     int32_t positions[PARTITION_PHASES];     /* that each row of a step attends to */
     int64_t bound_cycles[PARTITION_PHASES];
