@@ -200,7 +200,7 @@ const struct option option_table[] = {
     CHOICE_ROW("lpu.split_o", lpu_rack.split_o, splits, "auto",
                "how o is cut over the chips that share a layer: rows: each multiplies its own "
                "heads, partial rows are summed; columns: each gathers all heads, finished rows are "
-               "gathered; auto: rows"),
+               "gathered; auto: whichever makes the request shorter"),
     CHOICE_ROW("lpu.split_down", lpu_rack.split_down, splits, "auto",
                "the same for down of a dense MLP; experts are cut by rows"),
     ROW("lpu.seats", lpu_seats, COUNT, "0", "255", "1",

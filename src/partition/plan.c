@@ -502,6 +502,7 @@ static void take_best(struct plan *p)
         return;
     }
     plan_try_rows(p, best, best->prefill_rows, best->shares);
+    columns_choose(p, best);
     plan_complete(p, best);
     if (shares_pipeline(p))
         find_interval(p);
@@ -636,6 +637,14 @@ int32_t plan_chips(const struct plan *plan)
 struct partition_columns plan_columns(const struct plan *plan)
 {
     return plan->columns;
+}
+
+struct partition_choice plan_choice(const struct plan *plan, enum partition_matrix matrix)
+{
+    struct partition_choice choice = plan->choice[matrix];
+    struct partition_columns columns = plan->columns;
+    choice.columns = *columns_of(&columns, matrix);
+    return choice;
 }
 
 int32_t plan_prefill_rows(const struct plan *plan)

@@ -16,6 +16,7 @@ struct plan {
         transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
     int32_t stages, group, seats;
     struct partition_columns columns;
+    struct partition_choice choice[PARTITION_MATRICES];
     struct interval *interval; /* NULL where one seat was asked for */
     int64_t length[PARTITION_PHASES];
     struct partition_candidate *candidate;

@@ -287,6 +287,22 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
     }
 }
 
+int64_t template_cycles(const struct templates *t, enum partition_phase phase,
+                        enum partition_block kind, const struct shape *shape)
+{
+    const struct template_rank *r = &t->rank[0];
+    int32_t variant = 0;
+    while (!is_variant(t, kind, variant))
+        variant++;
+    struct block b = block_after(&r->common[phase], variant);
+    b.shape = shape;
+    b.rank = shape->group - 1;
+    builder[kind](&b, r, phase);
+    int64_t cycles = b.end;
+    block_release(&b);
+    return cycles;
+}
+
 /* A rung's tables and residual buffers are those of decode. */
 static void open_rung(struct templates *t, struct template_rank *r, enum partition_phase phase)
 {

@@ -99,6 +99,11 @@ static inline const struct block *template_longest(const struct templates *t,
     return longest;
 }
 
+/* Cycles of the first variant of a layer's block with a step's shape that is cut in another way; of
+ * the last rank, which owns the fewest hidden tiles and so receives the most. Nothing is kept. */
+int64_t template_cycles(const struct templates *t, enum partition_phase phase,
+                        enum partition_block kind, const struct shape *shape);
+
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);
 void templates_release(struct templates *t);
