@@ -88,6 +88,14 @@ int64_t app_lpu_token_cycles(const struct app_run *run, enum partition_phase kin
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
 
+/* ", o by columns", or nothing where all matrices are cut by rows. */
+static inline const char *app_lpu_columns(const struct app_lpu_outline *o)
+{
+    static const char *const text[2][2] = {{"", ", down by columns"},
+                                           {", o by columns", ", o and down by columns"}};
+    return text[o->columns.o][o->columns.down];
+}
+
 static inline bool app_lpu_has_phase(const struct app_lpu *lpu, enum partition_phase phase)
 {
     return lpu->outline.length_cycles[phase] > 0;
