@@ -52,6 +52,10 @@ with tempfile.TemporaryDirectory() as scratch:
     columns = folder / "columns"
     columns.mkdir()
     check_tokens(files(columns, (1, 2, 3, 8), *settings(lpu__split_o="columns", lpu__split_down="columns")), MOST_OFF)
+    with h5py.File(exact / "1.h5") as rows, h5py.File(columns / "1.h5") as file:
+        for name in ("o_by_columns", "down_by_columns"):
+            told = rows[f"plan/candidates/{name}"][:], file[f"plan/candidates/{name}"][:]
+            assert told[0].max() == 0 and (told[1] == file["plan/candidates/chosen"][:]).all(), told
     assert differs(exact / "1.h5", columns / "1.h5"), "columns make no difference"
     seats = folder / "seats"
     seats.mkdir()
