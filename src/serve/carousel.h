@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/serve_spec.h"
 #include "serve/frame.h"
+#include "serve/rack.h"
 #include "serve/requests.h"
 
 /* When a client's request was let in, and when he has the first and the last token. */
@@ -27,6 +28,14 @@ struct serve_starts {
     struct serve_start *start;
     size_t count, capacity;
 };
+
+/* Adds the steps of a request that was let in. */
+void serve_starts_add(struct serve_starts *starts, const struct serve_decision *decision,
+                      int32_t replica, int32_t lanes);
+
+/* Which of `racks` > 0 a request goes to. */
+struct serve_rack *serve_router_choose(enum serve_router router, struct serve_rack *const *rack,
+                                       size_t racks, size_t number, int64_t now_ps);
 
 /* What became of slots and places from cycle 0 to the last step's end, on all replicas. */
 struct serve_usage {
