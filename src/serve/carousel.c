@@ -67,28 +67,17 @@ static void all_catch_up(struct door *d, int64_t until_ps)
         }
 }
 
-struct serve_rack *serve_router_choose(enum serve_router router, struct serve_rack *const *rack,
-                                       size_t racks, size_t number, int64_t now_ps)
-{
-    struct serve_rack *best = rack[0];
-    if (router == SERVE_ROUND_ROBIN)
-        return rack[number % racks];
-    for (size_t n = 1; n < racks; n++)
-        if (serve_rack_outstanding(rack[n], now_ps) < serve_rack_outstanding(best, now_ps))
-            best = rack[n];
-    return best;
-}
-
 static void arrive(struct door *d, size_t number)
 {
     const struct serve_request *request = &d->request[number];
     int64_t tokens = (int64_t)request->prompt_tokens + request->output_tokens;
     bool holds = serve_machine_holds(d->given->machine, tokens);
     d->outcome[number] = serve_rack_refusal(holds ? SERVE_WAITING : SERVE_TOO_LONG);
-    if (holds)
-        serve_rack_push(serve_router_choose(d->given->spec->router, d->replica, (size_t)d->replicas,
-                                            number, request->arrival_ps),
-                        number, request->arrival_ps);
+    if (!holds)
+        return;
+    size_t to = serve_rack_choose(d->replica, (size_t)d->replicas, d->given->spec->router, number,
+                                  request->arrival_ps);
+    serve_rack_push(d->replica[to], number, request->arrival_ps);
 }
 
 static void play(struct door *d, size_t count)

@@ -33,10 +33,6 @@ struct serve_starts {
 void serve_starts_add(struct serve_starts *starts, const struct serve_decision *decision,
                       int32_t replica, int32_t lanes);
 
-/* Which of `racks` > 0 a request goes to. */
-struct serve_rack *serve_router_choose(enum serve_router router, struct serve_rack *const *rack,
-                                       size_t racks, size_t number, int64_t now_ps);
-
 /* What became of slots and places from cycle 0 to the last step's end, on all replicas. */
 struct serve_usage {
     int64_t slots, decode_slots, closed_slots; /* closed: kept for passes */

@@ -20,7 +20,8 @@ struct serve_rack {
     struct lane *lane; /* of seat n: n * lanes and so on */
     int32_t lanes;
     int64_t waiting_count, waiting_tokens;
-    int64_t now_ps; /* of the last request that came */
+    int64_t now_ps;     /* of the last request that came */
+    int64_t last_cycle; /* from which no step is under way */
 };
 
 struct serve_rack *serve_rack_open(const struct serve_rack_setup *setup)
@@ -132,6 +133,18 @@ static void plan(struct serve_rack *rack, const struct lane *lane, size_t number
                          machine_ps_to_cycle(m->chip, at_ps + in), &rack->itinerary);
 }
 
+/* A prefill pass may end after decode steps that began behind it. */
+static void extend(struct serve_rack *rack)
+{
+    const struct serve_itinerary *i = &rack->itinerary;
+    rack->last_cycle = i->free_cycle > rack->last_cycle ? i->free_cycle : rack->last_cycle;
+    for (size_t n = 0; n < i->prompt_steps; n++) {
+        const struct serve_step *step = &i->step[n];
+        int64_t end = step->cycle + serve_machine_latency(rack->setup.machine, step->kind);
+        rack->last_cycle = end > rack->last_cycle ? end : rack->last_cycle;
+    }
+}
+
 static void let_in(struct serve_rack *rack, struct lane *lane, size_t number, int64_t at_ps)
 {
     const struct serve_machine *m = rack->setup.machine;
@@ -141,6 +154,7 @@ static void let_in(struct serve_rack *rack, struct lane *lane, size_t number, in
     lane->free_ps = machine_cycles_to_ps(m->chip, i->free_cycle);
     lane->tokens = tokens_of(rack, number);
     serve_waiting_charge(rack->waiting, number, at_ps);
+    extend(rack);
 }
 
 /* Gives a lane to a request, or refuses it. */
@@ -186,10 +200,19 @@ int64_t serve_rack_outstanding(const struct serve_rack *rack, int64_t now_ps)
     return tokens;
 }
 
+size_t serve_rack_choose(struct serve_rack *const *rack, size_t racks, enum serve_router router,
+                         size_t number, int64_t now_ps)
+{
+    size_t best = 0;
+    if (router == SERVE_ROUND_ROBIN)
+        return number % racks;
+    for (size_t n = 1; n < racks; n++)
+        if (serve_rack_outstanding(rack[n], now_ps) < serve_rack_outstanding(rack[best], now_ps))
+            best = n;
+    return best;
+}
+
 int64_t serve_rack_empty_ps(const struct serve_rack *rack)
 {
-    int64_t empty = 0;
-    for (int32_t n = 0; n < rack->lanes; n++)
-        empty = rack->lane[n].free_ps > empty ? rack->lane[n].free_ps : empty;
-    return empty;
+    return machine_cycles_to_ps(rack->setup.machine->chip, rack->last_cycle);
 }

@@ -44,7 +44,11 @@ bool serve_rack_withdraw(struct serve_rack *rack, size_t *number);
 /* Tokens of requests that wait or are in. */
 int64_t serve_rack_outstanding(const struct serve_rack *rack, int64_t now_ps);
 
-/* When all who are in have left their seats; 0: nobody ever was. */
+/* Which of `racks` > 0 a request goes to. */
+size_t serve_rack_choose(struct serve_rack *const *rack, size_t racks, enum serve_router router,
+                         size_t number, int64_t now_ps);
+
+/* When all steps of those who are in have ended; 0: nobody ever was in. */
 int64_t serve_rack_empty_ps(const struct serve_rack *rack);
 
 /* The outcome of a request that has none, or a refused one. */
