@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Facts about the variability of GPU clusters as they were published, and as the simulation has
- * them: usage variability FILE MODEL, a configuration of 8 GPUs and a model whose prompts keep them
- * busy. Where the published figures come from is in docs/gpu_model.md. */
-#include <math.h>
+ * them; with a folder of measurements, how these spread. Where the published figures come from is
+ * in docs/gpu_model.md. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 #include "gpu_cluster/contention.h"
 #include "gpu_cluster/variation.h"
 #include "gpu_cluster/world.h"
+#include "series.h"
+#include "spread.h"
 
 static struct gpu_job job_of(const struct scenario *s, const struct model *model)
 {
@@ -51,50 +52,6 @@ static struct gpu_world *run(const struct gpu_job *job)
     return world;
 }
 
-/* Values of one kind, in no order until they are sorted. */
-struct values {
-    double *value;
-    size_t count, capacity;
-};
-
-static void add(struct values *v, double value)
-{
-    v->value = base_grow(v->value, &v->capacity, v->count + 1, sizeof *v->value);
-    v->value[v->count++] = value;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* Nearest rank; 0 and 100: the extremes. */
-static double percentile(struct values *v, int percent)
-{
-    size_t rank = (v->count * (size_t)percent + 99) / 100;
-    qsort(v->value, v->count, sizeof *v->value, ascending);
-    return v->value[rank > 0 ? rank - 1 : 0];
-}
-
-static double mean(const struct values *v)
-{
-    double sum = 0;
-    for (size_t i = 0; i < v->count; i++) {
-        sum += v->value[i];
-    }
-    return sum / (double)v->count;
-}
-
-static double variation(const struct values *v)
-{
-    double m = mean(v), squares = 0;
-    for (size_t i = 0; i < v->count; i++) {
-        squares += (v->value[i] - m) * (v->value[i] - m);
-    }
-    return sqrt(squares / (double)v->count) / m;
-}
-
 static void say(const char *fact, const char *published, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -111,7 +68,7 @@ static void say(const char *fact, const char *published, const char *format, ...
 /* Kernels at the same place of decode steps, by GPU and place. */
 enum { GPUS = 8, PLACES = 4096 };
 struct places {
-    struct values at[GPUS][PLACES];
+    struct series at[GPUS][PLACES];
 };
 
 static struct places *places_of(const struct gpu_tables *t, int32_t prompt_steps)
@@ -120,7 +77,7 @@ static struct places *places_of(const struct gpu_tables *t, int32_t prompt_steps
     for (size_t i = 0; i < t->kernels; i++) {
         const struct gpu_kernel_row *row = &t->kernel[i];
         if (row->step >= prompt_steps && row->gpu < GPUS && row->sequence < PLACES) {
-            add(&places->at[row->gpu][row->sequence], (double)(row->end_ps - row->start_ps));
+            series_add(&places->at[row->gpu][row->sequence], (double)(row->end_ps - row->start_ps));
         }
     }
     return places;
@@ -130,7 +87,7 @@ static void free_places(struct places *places)
 {
     for (int g = 0; g < GPUS; g++) {
         for (int p = 0; p < PLACES; p++) {
-            base_free(places->at[g][p].value);
+            series_release(&places->at[g][p]);
         }
     }
     base_free(places);
@@ -139,40 +96,41 @@ static void free_places(struct places *places)
 /* Over time at one place; the mean of a GPU over that of all. */
 static void say_ops(struct places *places)
 {
-    struct values cv = {0}, tail = {0}, rank = {0};
+    struct series cv = {0}, tail = {0}, rank = {0};
     for (int g = 0; g < GPUS; g++) {
         double sum = 0;
         for (int p = 0; p < PLACES; p++) {
-            struct values *v = &places->at[g][p];
+            struct series *v = &places->at[g][p];
             if (v->count > 1) {
-                add(&cv, variation(v));
-                add(&tail, percentile(v, 99) / percentile(v, 50));
-                sum += mean(v);
+                series_add(&cv, series_variation(v));
+                series_add(&tail, series_percentile(v, 99) / series_percentile(v, 50));
+                sum += series_mean(v);
             }
         }
-        add(&rank, sum);
+        series_add(&rank, sum);
     }
     say("one op over time, CV: p10 / median / p90 of ops", "1.5 - 3 %", "%.1f / %.1f / %.1f %%",
-        100 * percentile(&cv, 10), 100 * percentile(&cv, 50), 100 * percentile(&cv, 90));
+        100 * series_percentile(&cv, 10), 100 * series_percentile(&cv, 50),
+        100 * series_percentile(&cv, 90));
     say("one op, p99 / p50: median / p90 of ops", "at most 1.08", "%.3f / %.3f",
-        percentile(&tail, 50), percentile(&tail, 90));
+        series_percentile(&tail, 50), series_percentile(&tail, 90));
     say("ranks of a node, slowest over fastest", "within 1 %", "%.2f %%",
-        100 * (percentile(&rank, 100) / percentile(&rank, 0) - 1));
-    base_free(cv.value);
-    base_free(tail.value);
-    base_free(rank.value);
+        100 * (series_percentile(&rank, 100) / series_percentile(&rank, 0) - 1));
+    series_release(&cv);
+    series_release(&tail);
+    series_release(&rank);
 }
 
 /* Ends of decode steps, one from the other. */
-static struct values intervals_of(const struct gpu_job *job, const struct gpu_tables *t)
+static struct series intervals_of(const struct gpu_job *job, const struct gpu_tables *t)
 {
     int32_t steps = gpu_job_steps(job);
     int64_t *start = base_alloc((size_t)steps, sizeof *start);
     int64_t *end = base_alloc((size_t)steps, sizeof *end);
-    struct values v = {0};
+    struct series v = {0};
     gpu_step_span(t->step, t->steps, steps, start, end);
     for (int32_t i = steps - job->workload.decode_tokens; i < steps; i++) {
-        add(&v, (double)(end[i] - end[i - 1]));
+        series_add(&v, (double)(end[i] - end[i - 1]));
     }
     base_free(start);
     base_free(end);
@@ -183,9 +141,9 @@ static double step_ps(const struct gpu_job *job)
 {
     struct gpu_world *world = run(job);
     struct gpu_tables t = gpu_world_tables(world);
-    struct values v = intervals_of(job, &t);
-    double ps = mean(&v);
-    base_free(v.value);
+    struct series v = intervals_of(job, &t);
+    double ps = series_mean(&v);
+    series_release(&v);
     gpu_world_free(world);
     return ps;
 }
@@ -194,24 +152,24 @@ static double step_ps(const struct gpu_job *job)
 static void say_runs(const struct gpu_job *job)
 {
     struct gpu_job other = *job;
-    struct values v = {0};
+    struct series v = {0};
     for (int i = 0; i < 20; i++, other.seed++) {
-        add(&v, step_ps(&other));
+        series_add(&v, step_ps(&other));
     }
-    say("mean step from run to run, CV", "0.4 %, p90 0.9 %", "%.2f %%", 100 * variation(&v));
-    base_free(v.value);
+    say("mean step from run to run, CV", "0.4 %, p90 0.9 %", "%.2f %%", 100 * series_variation(&v));
+    series_release(&v);
 }
 
 static void say_steps(const struct gpu_job *job)
 {
     struct gpu_world *world = run(job);
     struct gpu_tables t = gpu_world_tables(world);
-    struct values v = intervals_of(job, &t);
+    struct series v = intervals_of(job, &t);
     struct places *places = places_of(&t, gpu_job_steps(job) - job->workload.decode_tokens);
     say_ops(places);
-    say("steps of one run, CV", "", "%.2f %%", 100 * variation(&v));
+    say("steps of one run, CV", "", "%.2f %%", 100 * series_variation(&v));
     free_places(places);
-    base_free(v.value);
+    series_release(&v);
     gpu_world_free(world);
 }
 
@@ -235,7 +193,7 @@ static struct gpu_plan all_reduces_of(const struct gpu_job *job, int32_t most)
 
 /* One all-reduce after the other, each launched when all are through with the last: from end to
  * end. */
-static struct values eager_all_reduces(const struct gpu_job *job)
+static struct series eager_all_reduces(const struct gpu_job *job)
 {
     struct gpu_job bare = *job;
     bare.cluster.captured_graph = false;
@@ -248,24 +206,24 @@ static struct values eager_all_reduces(const struct gpu_job *job)
                                                     gpu_topology_fat_tree(&bare.cluster), 0, 1);
     run_to_end(world);
     struct gpu_tables t = gpu_world_tables(world);
-    struct values v = intervals_of(&bare, &t);
+    struct series v = intervals_of(&bare, &t);
     gpu_world_free(world);
     return v;
 }
 
 /* All of a step in one graph: from when a GPU comes to one to its end there. */
-static struct values captured_all_reduces(const struct gpu_job *job)
+static struct series captured_all_reduces(const struct gpu_job *job)
 {
     struct gpu_world *world = gpu_world_create_from(job, all_reduces_of(job, INT32_MAX),
                                                     gpu_topology_fat_tree(&job->cluster), 0, 1);
     run_to_end(world);
     struct gpu_tables t = gpu_world_tables(world);
-    struct values v = {0};
+    struct series v = {0};
     int32_t prompt = gpu_job_steps(job) - job->workload.decode_tokens;
     for (size_t i = 0; i < t.collectives; i++) {
         const struct gpu_collective_row *row = &t.collective[i];
         if (row->step >= prompt && row->sequence > 0) {
-            add(&v, (double)(row->end_ps - row->start_ps));
+            series_add(&v, (double)(row->end_ps - row->start_ps));
         }
     }
     gpu_world_free(world);
@@ -275,13 +233,15 @@ static struct values captured_all_reduces(const struct gpu_job *job)
 static void say_all_reduce(const struct gpu_job *job)
 {
     static const double us = 1e6;
-    struct values eager = eager_all_reduces(job), graph = captured_all_reduces(job);
+    struct series eager = eager_all_reduces(job), graph = captured_all_reduces(job);
     say("eager all-reduce, 8 GPUs: min / median / max", "20 / 30 / 38 us", "%.1f / %.1f / %.1f us",
-        percentile(&eager, 0) / us, percentile(&eager, 50) / us, percentile(&eager, 100) / us);
-    say("the same in a graph", "5 - 6 us", "%.1f / %.1f / %.1f us", percentile(&graph, 0) / us,
-        percentile(&graph, 50) / us, percentile(&graph, 100) / us);
-    base_free(eager.value);
-    base_free(graph.value);
+        series_percentile(&eager, 0) / us, series_percentile(&eager, 50) / us,
+        series_percentile(&eager, 100) / us);
+    say("the same in a graph", "5 - 6 us", "%.1f / %.1f / %.1f us",
+        series_percentile(&graph, 0) / us, series_percentile(&graph, 50) / us,
+        series_percentile(&graph, 100) / us);
+    series_release(&eager);
+    series_release(&graph);
 }
 
 /* A prompt of one chunk, by all GPUs of the node: the end of the first step. */
@@ -324,15 +284,15 @@ static void say_slow(const struct gpu_job *job, const struct model *busy)
 static void say_spread(const struct gpu_job *job)
 {
     struct gpu_job wide = *job;
-    struct values v = {0};
+    struct series v = {0};
     wide.cluster.spread = 0.08;
     wide.frozen = 1U << GPU_SOURCE_RUN;
     for (int32_t gpu = 0; gpu < 4000; gpu++) {
-        add(&v, gpu_slowdown(&wide, gpu));
+        series_add(&v, gpu_slowdown(&wide, gpu));
     }
     say("GPUs of one model, gpu.spread = 8 %: range", "8 %, at most 22 %", "%.1f %%",
-        100 * (percentile(&v, 100) - percentile(&v, 0)) / percentile(&v, 50));
-    base_free(v.value);
+        100 * (series_percentile(&v, 100) - series_percentile(&v, 0)) / series_percentile(&v, 50));
+    series_release(&v);
 }
 
 static double kernel_ps(const struct gpu_chip *chip, const struct gpu_kernel *kernel)
@@ -371,13 +331,13 @@ static void say_overlap(const struct gpu_job *job, const struct model *busy)
     struct gpu_taken taken = gpu_taken_by_collective(job->chip.collectives.channels,
                                                      (double)job->cluster.nvlink_bytes_per_s);
     struct gpu_chip left = gpu_chip_left(&job->chip, &taken);
-    struct values v = {0};
+    struct series v = {0};
     for (int32_t tokens = 2048; tokens <= 16384; tokens += 256) {
         struct gpu_job work = prompt_job(job, busy, tokens);
-        add(&v, 100 * (chunk_beside(&work, &left) - 1));
+        series_add(&v, 100 * (chunk_beside(&work, &left) - 1));
     }
     say("prompt beside a collective, slower by: mean / worst", "18.9 % / 40 %", "%.1f / %.1f %%",
-        mean(&v), percentile(&v, 100));
+        series_mean(&v), series_percentile(&v, 100));
     struct gpu_job work = prompt_job(job, busy, 8192);
     struct gpu_plan plan = gpu_plan_build(&work);
     struct gpu_kernel full = product_of(&plan.step[0]);
@@ -386,7 +346,7 @@ static void say_overlap(const struct gpu_job *job, const struct model *busy)
     say("a block for each SM, beside it", "nearly 2 times", "%.2f times",
         kernel_ps(&left, &full) / kernel_ps(&job->chip, &full));
     gpu_plan_release(&plan);
-    base_free(v.value);
+    series_release(&v);
 }
 
 int main(int argc, char **argv)
@@ -394,13 +354,17 @@ int main(int argc, char **argv)
     struct base_report report = {0};
     struct scenario scenario = {0};
     struct model model, busy;
-    bool read = argc == 3 && config_scenario_read(argv[1], NULL, 0, &scenario, &report) &&
-                model_read(scenario.model_path, &model, &report) &&
-                model_read(argv[2], &busy, &report);
+    bool read =
+        (argc == 3 || argc == 4) && config_scenario_read(argv[1], NULL, 0, &scenario, &report) &&
+        model_read(scenario.model_path, &model, &report) && model_read(argv[2], &busy, &report);
     struct gpu_job job = read ? job_of(&scenario, &model) : (struct gpu_job){0};
     if (!read || gpu_job_gpus(&job) != GPUS || !gpu_job_is_valid(&job, &report)) {
         base_report_print(&report, stderr);
-        fprintf(stderr, "usage: variability FILE MODEL, FILE with a cluster of %d GPUs\n", GPUS);
+        fprintf(stderr,
+                "usage: variability FILE MODEL [DIR]\n"
+                "FILE has a cluster of %d GPUs, MODEL prompts that keep them busy; below DIR are\n"
+                "traces and repeated kernels, whose spread is shown too.\n",
+                GPUS);
         return 2;
     }
     job = healthy(&job);
@@ -411,7 +375,8 @@ int main(int argc, char **argv)
     say_slow(&job, &busy);
     say_spread(&job);
     say_overlap(&job, &busy);
+    bool shown = argc == 3 || spread_print(argv[3]);
     config_scenario_release(&scenario);
     base_report_release(&report);
-    return 0;
+    return shown ? 0 : 1;
 }

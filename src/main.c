@@ -41,6 +41,11 @@ static app_phase *const serve_story[] = {
     app_input_read,  app_serving_read, app_record_begin, app_lpu_compile,
     app_serving_run, app_record_end,   app_serving_show, NULL};
 
+/* How many of them a second each machine bears. */
+static app_phase *const frontier_story[] = {
+    app_input_read,   app_serving_read, app_record_begin,  app_lpu_compile,
+    app_frontier_run, app_record_end,   app_frontier_show, NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -56,6 +61,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return attribute_story;
     case APP_COMMAND_SERVE:
         return serve_story;
+    case APP_COMMAND_FRONTIER:
+        return frontier_story;
     default:
         return story;
     }

@@ -16,7 +16,7 @@ shift 2
 keys() { printf 'gpu.chip.%s ' "$@"; }
 products=$(keys tensor_efficiency hbm_efficiency l2_rate l2_keep sm_rate load_latency load_stages loop_issue \
     block_tail split_latency)
-attention=$(keys attention_floor attention_combine attention_issue attention_tile softmax_rate row_scatter hbm_stream_efficiency)
+attention=$(keys attention_floor attention_combine attention_issue attention_tile softmax_ops row_scatter hbm_stream_efficiency)
 
 for gpu in "$@"; do
     echo "== $gpu, products"
@@ -28,6 +28,6 @@ for gpu in "$@"; do
     if ls "$tables"/moe/"$gpu"__* >/dev/null 2>&1; then
         echo "== $gpu, experts"
         # shellcheck disable=SC2046
-        $fit "$tables" "$gpu" moe/ $(keys gather_flow hbm_part_efficiency)
+        $fit "$tables" "$gpu" moe/ $(keys gather_flow hbm_part_efficiency hbm_expert_efficiency)
     fi
 done

@@ -7,6 +7,8 @@
 #include "gpu_cluster/kernel.h"
 #include "kinds.h"
 
+enum { MOST_HEAD_DIM = 1024 };
+
 static const char *kv_type(const struct row *row)
 {
     const char *type = row_text(row, "kv_cache_dtype");
@@ -30,13 +32,26 @@ static struct gpu_attention shape_of(const struct row *row, int64_t queries, int
 /* A call writes keys and values of the new tokens to the cache, and attends. */
 static double call_s(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
-    double written = 2.0 * (double)(shape->sequences * shape->queries * shape->kv_heads);
     struct gpu_kernel write =
-        gpu_kernel_stream(chip, written * (double)shape->head_dim * (2.0 + shape->kv_bytes));
+        gpu_kernel_kv_write(chip, shape->sequences * shape->queries,
+                            shape->kv_heads * shape->head_dim, shape->kv_bytes);
     struct gpu_kernel attend = gpu_kernel_attention(chip, shape);
     return (double)(gpu_kernel_ps(chip, &write, chip->sms) +
                     gpu_kernel_ps(chip, &attend, chip->sms)) /
            1e12;
+}
+
+/* NULL, or why no kernel takes the shape. */
+static const char *shape_refuse(const struct gpu_attention *shape)
+{
+    double rows = (double)shape->sequences * (double)shape->queries * (double)shape->heads;
+    if (shape->heads % shape->kv_heads != 0)
+        return "query heads that are no multiple of KV heads";
+    if (shape->head_dim > MOST_HEAD_DIM)
+        return "a head_dim above 1024";
+    if (rows > KIND_MOST || shape->keys < shape->queries || shape->keys > KIND_MOST)
+        return "more query rows or keys than a call has";
+    return shape->window < 0 ? "a window below 0" : NULL;
 }
 
 static const char *point_add(const struct row *row, const struct gpu_attention *shape,
@@ -44,6 +59,9 @@ static const char *point_add(const struct row *row, const struct gpu_attention *
 {
     if (strncmp(kv_type(row), "fp8", 3) && strstr(kv_type(row), "float16") == NULL)
         return "no model of this kv_cache_dtype";
+    const char *why = shape_refuse(shape);
+    if (why)
+        return why;
     char group[64];
     snprintf(group, sizeof group, "%s, %s%s", kv_type(row), size,
              shape->window > 0 ? ", window" : "");
@@ -78,6 +96,8 @@ const struct kind kind_attention_prefill = {
     .needs = (const char *const[]){"batch_size", "isl", "num_heads", "num_key_value_heads",
                                    "latency", NULL},
     .without = (const char *const[]){"step", NULL},
+    .sizes = (const char *const[]){"batch_size", "isl", "num_heads", "num_key_value_heads",
+                                   "head_dim", NULL},
     .measured = measured,
     .predict = prefill,
 };
@@ -87,6 +107,8 @@ const struct kind kind_attention_decode = {
     .needs = (const char *const[]){"batch_size", "step", "num_heads", "num_key_value_heads",
                                    "latency", NULL},
     .without = (const char *const[]){"isl", NULL},
+    .sizes =
+        (const char *const[]){"batch_size", "num_heads", "num_key_value_heads", "head_dim", NULL},
     .measured = measured,
     .predict = decode,
 };

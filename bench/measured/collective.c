@@ -6,6 +6,9 @@
 
 #include "base/memory.h"
 
+/* What the simulation of a call takes no more than a moment for. */
+enum { MOST_BYTES = 1 << 30, MOST_GPUS = 1024 };
+
 int64_t collective_element_bytes(const char *name)
 {
     static const struct {
@@ -35,6 +38,10 @@ bool collective_is_for_fit(int64_t bytes)
 const char *collective_predict(const struct row *row, const char *machine, enum gpu_op op,
                                int32_t ranks, int64_t bytes, unsigned all_reduce, double *time_s)
 {
+    if (bytes > MOST_BYTES)
+        return "larger than 1 GiB";
+    if (ranks > MOST_GPUS)
+        return "more than 1024 GPUs";
     const struct gpu_cluster_spec *found = gpus_cluster(row->gpus, row->gpu, machine);
     if (!found)
         return "no description of the machine";

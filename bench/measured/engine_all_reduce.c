@@ -50,6 +50,7 @@ const struct kind kind_engine_all_reduce = {
     .name = "engine all-reduce",
     .needs = (const char *const[]){"allreduce_dtype", "num_gpus", "message_size", "latency", NULL},
     .without = (const char *const[]){NULL},
+    .sizes = (const char *const[]){"num_gpus", "message_size", NULL},
     .measured = (const char *const[]){"latency", NULL},
     .is_for_fit = is_for_fit,
     .predict = predict,

@@ -26,7 +26,10 @@ static const char *row_predict(const struct kind *kind, struct row *row, struct 
     row->gpus = gpus;
     points->row = row->index;
     points->for_fit = row_is_for_fit(kind, row);
-    return kind->predict(row, points);
+    size_t before = points->count;
+    const char *why = row_sizes_refuse(kind, row);
+    why = why ? why : kind->predict(row, points);
+    return why || points->count > before ? why : "no measured time above zero";
 }
 
 void evaluate(const struct kind *kind, const struct table *table, struct gpus *gpus,

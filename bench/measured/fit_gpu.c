@@ -12,7 +12,7 @@
 #include "evaluate.h"
 #include "folder.h"
 
-enum { MOST_KEYS = 32, ROUNDS = 40 };
+enum { MOST_GPUS = 4, MOST_KEYS = 32, ROUNDS = 40 };
 
 /* One number of the description, changed in place. */
 struct key {
@@ -23,40 +23,50 @@ struct key {
 struct fit {
     const char *folder, *gpu, *only, *gpus_folder;
     struct gpus *gpus;
-    struct gpu_chip *chip;
+    struct gpu_chip *chip[MOST_GPUS]; /* that have the keys in common */
+    size_t chips;
     struct key key[MOST_KEYS];
     size_t keys;
     struct table table[MOST_KEYS];
     size_t tables;
 };
 
-static double *real_of(const struct fit *f, const struct key *key)
-{
-    return (double *)((char *)f->chip + key->offset);
-}
-
 static double value_get(const struct fit *f, const struct key *key)
 {
-    const char *at = (const char *)f->chip + key->offset;
+    const char *at = (const char *)f->chip[0] + key->offset;
     switch (key->option->type) {
     case OPTION_INT32:
         return *(const int32_t *)at;
     case OPTION_INT64:
         return (double)*(const int64_t *)at;
     default:
-        return *real_of(f, key);
+        return *(const double *)at;
     }
 }
 
 static void value_set(struct fit *f, const struct key *key, double value)
 {
-    char *at = (char *)f->chip + key->offset;
-    if (key->option->type == OPTION_INT32)
-        *(int32_t *)at = (int32_t)lround(value);
-    else if (key->option->type == OPTION_INT64)
-        *(int64_t *)at = llround(value);
-    else
-        *real_of(f, key) = value;
+    for (size_t i = 0; i < f->chips; i++) {
+        char *at = (char *)f->chip[i] + key->offset;
+        if (key->option->type == OPTION_INT32)
+            *(int32_t *)at = (int32_t)lround(value);
+        else if (key->option->type == OPTION_INT64)
+            *(int64_t *)at = llround(value);
+        else
+            *(double *)at = value;
+    }
+}
+
+/* Whether `name` is one of the names in a list "a,b". */
+static bool is_named(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, length) == 0 && strchr(",", at[length]))
+            return true;
+    }
+    return false;
 }
 
 static void table_keep(void *context, const char *path)
@@ -65,7 +75,7 @@ static void table_keep(void *context, const char *path)
     struct table *table = &f->table[f->tables];
     if (f->tables == MOST_KEYS || table_read(path, table))
         return;
-    if (strcmp(table->gpu, f->gpu) == 0 && kind_of(table))
+    if (is_named(f->gpu, table->gpu) && kind_of(table))
         f->tables++;
     else
         table_release(table);
@@ -171,14 +181,26 @@ static bool key_take(struct fit *f, const char *name)
     return true;
 }
 
+static bool chips_take(struct fit *f)
+{
+    char *list = base_strdup(f->gpu);
+    for (char *name = strtok(list, ","); name && f->chips < MOST_GPUS; name = strtok(NULL, ",")) {
+        f->chip[f->chips] = gpus_find_to_change(f->gpus, name);
+        f->chips += f->chip[f->chips] != NULL;
+    }
+    base_free(list);
+    return f->chips > 0;
+}
+
 int main(int argc, char **argv)
 {
     struct fit f = {.gpus_folder = "configs/gpus"};
     if (argc < 5) {
         fputs(
             "usage: fit_gpu DIR GPU WORD KEY...   (from the project's root)\n"
-            "Fits KEYs (gpu.chip.load_latency, ...) of GPU (h100_sxm) to the rows for the fit of\n"
-            "the tables below DIR whose path holds WORD, and prints them in base units.\n",
+            "Fits KEYs (gpu.chip.load_latency, ...) of GPU (h100_sxm; a100_sxm,h100_sxm: both get\n"
+            "the first one's values) to the rows for the fit of the tables below DIR whose path\n"
+            "holds WORD, and prints them in base units.\n",
             stderr);
         return 2;
     }
@@ -187,8 +209,7 @@ int main(int argc, char **argv)
         if (!key_take(&f, argv[i]))
             return 2;
     f.gpus = gpus_new(f.gpus_folder, NULL, 0);
-    f.chip = gpus_find_to_change(f.gpus, f.gpu);
-    if (!f.chip || !folder_walk(f.folder, f.only, table_keep, &f) || f.tables == 0)
+    if (!chips_take(&f) || !folder_walk(f.folder, f.only, table_keep, &f) || f.tables == 0)
         return 1;
     fit(&f);
     for (size_t i = 0; i < f.tables; i++)

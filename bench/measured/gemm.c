@@ -74,6 +74,7 @@ const struct kind kind_gemm = {
     .name = "gemm",
     .needs = (const char *const[]){"m", "n", "k", "latency", NULL},
     .without = (const char *const[]){"num_experts", "num_heads", NULL},
+    .sizes = (const char *const[]){"m", "n", "k", NULL},
     .measured = (const char *const[]){"latency", NULL},
     .predict = predict,
 };

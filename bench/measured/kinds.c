@@ -2,6 +2,7 @@
 /* The table of kinds, and what rows of any kind have in common. */
 #include "kinds.h"
 
+#include <math.h>
 #include <string.h>
 
 extern const struct kind kind_gemm, kind_attention_prefill, kind_attention_decode, kind_moe,
@@ -59,6 +60,17 @@ bool row_is_in_half(const struct kind *kind, const struct row *row)
 bool row_is_for_fit(const struct kind *kind, const struct row *row)
 {
     return kind->is_for_fit ? kind->is_for_fit(row) : row_is_in_half(kind, row);
+}
+
+const char *row_sizes_refuse(const struct kind *kind, const struct row *row)
+{
+    for (size_t i = 0; kind->sizes && kind->sizes[i]; i++) {
+        double size = row_real(row, kind->sizes[i], NAN);
+        bool is_size = size >= 1 && size <= KIND_MOST && floor(size) == size;
+        if (table_has(row->table, kind->sizes[i]) && !is_size)
+            return "a size that is no whole number from 1 to 2^30";
+    }
+    return NULL;
 }
 
 const char *row_text(const struct row *row, const char *column)

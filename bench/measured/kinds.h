@@ -8,6 +8,8 @@
 #include "points.h"
 #include "table.h"
 
+enum { KIND_MOST = 1 << 30 };
+
 /* One row of a table, on the GPU it was measured on. */
 struct row {
     const struct table *table;
@@ -22,6 +24,8 @@ struct kind {
     const char *name;           /* "gemm" */
     const char *const *needs;   /* columns that must be there, NULL behind the last */
     const char *const *without; /* columns that must not be there, likewise */
+    /* Columns that hold whole numbers from 1 to KIND_MOST where they are there; NULL: none. */
+    const char *const *sizes;
     /* Columns that were measured: they do not belong to the row's key. */
     const char *const *measured;
     /* Name of the GPU's description file; NULL: the first part of the file's name. */
@@ -37,6 +41,9 @@ extern const struct kind *const kinds[]; /* NULL behind the last */
 
 /* NULL where no kind has these columns. */
 const struct kind *kind_of(const struct table *table);
+
+/* NULL, or what is wrong with the row's sizes (static text). */
+const char *row_sizes_refuse(const struct kind *kind, const struct row *row);
 
 /* Whether the row is one that parameters may be fitted to: what its kind says, or half of all rows,
  * by a hash of the row's key (its fields that were not measured). The others are held out. */

@@ -44,7 +44,10 @@ static void usage(FILE *stream)
         "                        configs/models)\n"
         "  --only WORD           tables alone whose path holds WORD\n"
         "  --help                print this\n\n"
-        "exit status: 0 predicted, 1 no table was predicted, 2 usage\n",
+        "Tables of unknown columns, rows of unknown GPUs, types or sizes and rows without a "
+        "measured\n"
+        "time are left out and said so; the others are predicted.\n\n"
+        "exit status: 0 some table was predicted, 1 none was, 2 usage\n",
         stream);
 }
 
@@ -171,10 +174,10 @@ static void file_take(void *context, const char *path)
     const char *why = table_read(path, &table);
     if (!why) {
         const struct kind *kind = kind_of(&table);
-        if (kind)
+        if (kind && table.rows > 0)
             table_show(run, kind, &table);
         else
-            why = "no kind of table has its columns";
+            why = kind ? "it has a header and no rows" : "no kind of table has its columns";
         table_release(&table);
     }
     if (why) {

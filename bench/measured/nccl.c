@@ -38,6 +38,7 @@ const struct kind kind_nccl = {
     .needs =
         (const char *const[]){"op_name", "nccl_dtype", "num_gpus", "message_size", "latency", NULL},
     .without = (const char *const[]){NULL},
+    .sizes = (const char *const[]){"num_gpus", "message_size", NULL},
     .measured = (const char *const[]){"latency", NULL},
     .is_for_fit = is_for_fit,
     .predict = predict,

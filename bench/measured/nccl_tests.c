@@ -6,9 +6,6 @@
 
 #include "collective.h"
 
-/* Longest size whose simulation is a matter of a moment. */
-enum { MOST_BYTES = 1 << 30 };
-
 /* "h100_sxm" of "h100_2n_p5". */
 static const char *gpu(const struct row *row)
 {
@@ -38,8 +35,6 @@ static const char *predict(const struct row *row, struct points *points)
 {
     int64_t bytes = row_whole(row, "size_bytes", 0), nodes = row_whole(row, "nodes", 1);
     int32_t ranks = (int32_t)row_whole(row, "gpus", 0);
-    if (bytes > MOST_BYTES)
-        return "larger than 1 GiB";
     double time_s;
     const char *why =
         collective_predict(row, machine_of(row), collective_op(row_text(row, "collective")), ranks,

@@ -10,6 +10,8 @@
 
 void points_add(struct points *points, const char *group, double measured_s, double predicted_s)
 {
+    if (!(measured_s > 0) || !isfinite(measured_s))
+        return;
     points->point =
         base_grow(points->point, &points->capacity, points->count + 1, sizeof *points->point);
     points->point[points->count++] =

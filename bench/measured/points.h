@@ -24,7 +24,7 @@ struct points {
     bool for_fit; /* likewise */
 };
 
-/* `group` is copied. */
+/* `group` is copied. What was not measured, or not as a time above zero, makes no point. */
 void points_add(struct points *points, const char *group, double measured_s, double predicted_s);
 void points_release(struct points *points);
 

@@ -2,6 +2,7 @@
 /* Reads CSV files: a header, commas, fields that may be empty or stand in quotes. */
 #include "table.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,15 @@ static char *file_text(const char *path)
     return text;
 }
 
+/* Without the blanks around it. */
+static char *trimmed(char *text)
+{
+    text += strspn(text, " \t");
+    for (char *end = text + strlen(text); end > text && strchr(" \t", end[-1]); end--)
+        end[-1] = '\0';
+    return text;
+}
+
 /* Ends the field at *at, which moves behind its comma; NULL once the line is over. */
 static char *field_take(char **at)
 {
@@ -39,7 +49,7 @@ static char *field_take(char **at)
     }
     *at = *end ? end + 1 : NULL;
     *end = '\0';
-    return from;
+    return trimmed(from);
 }
 
 /* The next line without its end; moves *at behind it; NULL at the end of the text. */
@@ -88,7 +98,10 @@ static char *gpu_of(const char *path)
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *end = strstr(name, "__");
     end = end ? end : name + strlen(name) - strlen(".csv");
-    return base_format("%.*s", (int)(end - name), name);
+    char *gpu = base_format("%.*s", (int)(end - name), name);
+    for (char *at = gpu; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    return gpu;
 }
 
 const char *table_read(const char *path, struct table *table)
@@ -96,7 +109,9 @@ const char *table_read(const char *path, struct table *table)
     *table = (struct table){.text = file_text(path)};
     if (!table->text)
         return "it cannot be read";
-    char *at = table->text, *header = line_take(&at);
+    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, which some programs begin files with */
+    size_t skip = strncmp(table->text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
+    char *at = table->text + skip, *header = line_take(&at);
     if (!header) {
         base_free(table->text);
         return "it is empty";

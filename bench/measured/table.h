@@ -10,7 +10,7 @@
 /* Fields point into `text`. Release with table_release. */
 struct table {
     char *path; /* as found */
-    char *gpu;  /* the file's name up to "__"; the whole name without ".csv" where there is none */
+    char *gpu;  /* the file's name up to "__" in lower case; without "__" all but its ".csv" */
     char *text;
     char **name; /* of columns */
     size_t columns;

@@ -14,6 +14,7 @@
 
 struct app_artifact;    /* app/artifact.h */
 struct app_attribution; /* app/attribute.h */
+struct app_frontier;    /* app/frontier.h */
 struct app_lpu;         /* app/lpu.h */
 struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
@@ -52,6 +53,7 @@ struct app_run {
     struct app_values *values;     /* NULL where no numbers are computed */
     struct app_gpu *gpu;
     struct app_attribution *attribution; /* NULL but for attribute */
+    struct app_frontier *frontier;       /* NULL but for frontier */
     struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
     struct app_serving *serving; /* NULL but for serve */
@@ -79,8 +81,11 @@ app_phase app_summary_show;  /* side by side on the terminal, and as JSON */
 app_phase app_attribute_run;  /* attribute: one source of variability frozen at a time */
 app_phase app_attribute_show; /* attribute: shares of the variance and of the tail */
 
-app_phase app_serving_read; /* serve: the requests, of a trace or drawn */
-app_phase app_serving_run;  /* serve: both machines, one after the other, and their measures */
+app_phase app_serving_read;  /* serve: the requests, of a trace or drawn */
+app_phase app_serving_run;   /* serve: both machines, one after the other, and their measures */
+app_phase app_frontier_run;  /* frontier: the highest rates that keep limits */
+app_phase app_frontier_show; /* frontier: tables of rates and of loads */
+
 app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */

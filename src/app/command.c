@@ -23,8 +23,10 @@ enum {
     OF_SHOW = 64,
     OF_ATTRIBUTE = 128,
     OF_SERVE = 256,
+    OF_FRONTIER = 512,
+    OF_MANY = OF_SERVE | OF_FRONTIER,
     OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
-    OF_ANY = 511,
+    OF_ANY = 1023,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -56,6 +58,8 @@ static const struct verb verbs[] = {
     {"show", OF_SHOW, APP_COMMAND_SHOW, "artifact", "show X"},
     {"attribute", OF_ATTRIBUTE, APP_COMMAND_ATTRIBUTE, "configuration file", "attribute FILE"},
     {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
+    {"frontier", OF_FRONTIER, APP_COMMAND_FRONTIER, "configuration file",
+     "frontier configs/serve.cfg"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -201,22 +205,21 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 }
 
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE, key_take, .key = "run.mode",
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_MANY, key_take, .key = "run.mode",
      .help = "=lpu|gpu|both    machines that run"},
-    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, set_take,
+    {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
-    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take, .key = "run.output",
+    {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
-    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_SERVE, key_take,
+    {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take,
      .key = "run.seed", .help = "=N               seed of all draws"},
     {"json", OPTIONAL, OF_RUN | OF_REPLAY | OF_SERVE, key_take, .key = "run.json", .if_alone = "-",
      .help = "[=FILE]          summary as JSON, to standard output or a file"},
-    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_SERVE,
-     key_take, .key = "run.quiet", .if_alone = "true",
-     .help = "                no progress, no summary"},
+    {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_MANY, key_take,
+     .key = "run.quiet", .if_alone = "true", .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
      .help = "              compile for the LPU rack, say how near the schedule is to its bound"},
-    {"check", NONE, OF_RUN | OF_SERVE, kind_take, .kind = APP_COMMAND_CHECK,
+    {"check", NONE, OF_RUN | OF_MANY, kind_take, .kind = APP_COMMAND_CHECK,
      .help = "                validate, print the effective configuration, run nothing"},
     {"prompt", REQUIRED, OF_GENERATE, prompt_take,
      .help = "=TEXT          what to continue; empty: the begin token alone"},
@@ -525,7 +528,14 @@ static void serve_print(void)
          "admission,\n"
          "                      batching, and what clients see. Takes --mode, --set, --out, "
          "--seed,\n"
-         "                      --json, --quiet, --check");
+         "                      --json, --quiet, --check\n"
+         "  frontier FILE       the highest rate of such requests at which p99 of TTFT and TPOT "
+         "keep "
+         "the\n"
+         "                      limits of FILE, and tighter and wider ones, on both machines; and "
+         "both at\n"
+         "                      50, 80 and 95 % of their capacity. Takes what serve takes but "
+         "--json");
 }
 
 static void usage_print(void)

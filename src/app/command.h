@@ -23,6 +23,7 @@ enum app_command_kind {
     APP_COMMAND_DIFF,      /* two artifacts */
     APP_COMMAND_SHOW,      /* an artifact */
     APP_COMMAND_ATTRIBUTE, /* sources of variability on the GPU cluster */
+    APP_COMMAND_FRONTIER,  /* rates of requests that keep limits, on both machines */
     APP_COMMAND_VERSION,
     APP_COMMAND_HELP,
     APP_COMMAND_WRONG, /* the report says why */

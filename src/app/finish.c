@@ -6,6 +6,7 @@
 #include "app/artifact.h"
 #include "app/attribute.h"
 #include "app/compare.h"
+#include "app/frontier.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
 #include "app/serving.h"
@@ -33,6 +34,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_attribution_free(run->attribution);
     app_compare_free(run->compare);
     app_serving_free(run->serving);
+    app_frontier_free(run->frontier);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);
     if (run->stop_signal)

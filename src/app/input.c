@@ -71,7 +71,8 @@ static enum base_status say(struct app_run *run)
  * compiling would tell more, and is work. */
 static enum base_status check(struct app_run *run)
 {
-    bool serves = run->command->word == APP_COMMAND_SERVE;
+    enum app_command_kind word = run->command->word;
+    bool serves = word == APP_COMMAND_SERVE || word == APP_COMMAND_FRONTIER;
     enum base_status status = serves ? app_serving_read(run) : BASE_OK;
     run->over = true;
     if (status == BASE_OK && parallel_is_first())

@@ -248,6 +248,16 @@ static void launches_print(const struct gpu_chip *chip, const struct app_kernel_
         printf("\ntogether      %s\n", app_text_time(ps).text);
 }
 
+/* Adds a fault where the GPU's memory does not hold what the kernel works on. */
+static void check_memory(const struct gpu_chip *chip, const struct app_kernel_question *q,
+                         struct base_report *report)
+{
+    double bytes = q->subject->bytes(q);
+    if (bytes > (double)chip->hbm_bytes)
+        base_report_add(report, NULL, 0, "--%s: operands take %.4g GB; the GPU has %.4g GB",
+                        q->subject->name, bytes / 1e9, (double)chip->hbm_bytes / 1e9);
+}
+
 static void answer(const struct app_kernel_question *q, struct base_report *report)
 {
     struct gpu_chip chip;
@@ -259,6 +269,7 @@ static void answer(const struct app_kernel_question *q, struct base_report *repo
                             (int)chip.sms);
         if (q->type != GPU_NUMBER_BF16 && chip.fp8_flops <= 0)
             base_report_add(report, NULL, 0, "--number: %s has no fp8: bf16 is wanted", chip.name);
+        check_memory(&chip, q, report);
         int32_t count =
             base_report_is_clean(report) ? q->subject->plan(&chip, q, launch, report) : 0;
         if (base_report_is_clean(report))

@@ -40,6 +40,7 @@ struct app_kernel_subject {
     const char *field[APP_KERNEL_NUMBERS + 1]; /* NULL behind the last */
     int64_t otherwise[APP_KERNEL_NUMBERS];     /* where it is left out; -1: must be given */
     const char *help;
+    double (*bytes)(const struct app_kernel_question *q); /* of operands and results together */
     /* Adds a fault for numbers that do not go together; else fills `launch` and returns how many.
      */
     int32_t (*plan)(const struct gpu_chip *chip, const struct app_kernel_question *q,

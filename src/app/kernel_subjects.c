@@ -7,6 +7,44 @@
 /* The rest of the launches of a product: what turns x into 8 bits. */
 static const char *const before[] = {"largest number of x", "x to 8 bits"};
 
+/* Of numbers that are 16 bits wide; narrower ones come from such. */
+static double wide(double elements)
+{
+    return 2 * elements;
+}
+
+static double gemm_bytes(const struct app_kernel_question *q)
+{
+    double m = (double)q->number[0], n = (double)q->number[1], k = (double)q->number[2];
+    return wide(m * k + k * n + m * n);
+}
+
+static double attention_bytes(const struct app_kernel_question *q)
+{
+    double sequences = (double)q->number[0], width = (double)q->number[5];
+    double heads = (double)q->number[1] * (double)q->number[3];
+    double cached = (double)q->number[2] * (double)q->number[4];
+    return wide(sequences * width * (2 * heads + cached * q->kv_bytes));
+}
+
+static double moe_bytes(const struct app_kernel_question *q)
+{
+    double tokens = (double)q->number[0], hidden = (double)q->number[1];
+    double width = (double)q->number[2], weights = 3 * (double)q->number[3] * hidden * width;
+    return wide(weights + tokens * (2 * hidden + 3 * width * (double)q->number[4]));
+}
+
+/* A row in, a row out. */
+static double rows_bytes(const struct app_kernel_question *q)
+{
+    return wide(2 * (double)q->number[0] * (double)q->number[1]);
+}
+
+static double stream_bytes(const struct app_kernel_question *q)
+{
+    return (double)q->number[0];
+}
+
 static int32_t gemm_plan(const struct gpu_chip *chip, const struct app_kernel_question *q,
                          struct app_kernel_launch *launch, struct base_report *report)
 {
@@ -74,7 +112,12 @@ static int32_t moe_plan(const struct gpu_chip *chip, const struct app_kernel_que
                         struct app_kernel_launch *launch, struct base_report *report)
 {
     int64_t tokens = q->number[0], hidden = q->number[1], width = q->number[2];
-    struct gpu_experts up = {tokens, q->number[3], q->number[4], 2 * width, hidden, width};
+    struct gpu_experts up = {.rows = tokens,
+                             .experts = q->number[3],
+                             .chosen = q->number[4],
+                             .n = 2 * width,
+                             .k = hidden,
+                             .width = width};
     struct gpu_experts down = up;
     down.n = hidden, down.k = width;
     if (up.chosen > up.experts) {
@@ -139,32 +182,43 @@ const struct app_kernel_subject app_kernel_subjects[] = {
      {"m", "n", "k", NULL},
      {-1, -1, -1},
      "y[m, n] = x[m, k] W[k, n]: a linear layer for m tokens",
+     gemm_bytes,
      gemm_plan},
     {"attention",
      {"batch", "queries", "keys", "heads", "kv_heads", "head_dim", "window", NULL},
      {-1, -1, -1, -1, -1, 128, 0},
      "decode: queries 1; prefill: queries = keys",
+     attention_bytes,
      attention_plan},
     {"moe",
      {"tokens", "hidden", "width", "experts", "topk", NULL},
      {-1, -1, -1, -1, -1},
      "a mixture's layer, experts chosen evenly",
+     moe_bytes,
      moe_plan},
     {"norm",
      {"tokens", "hidden", NULL},
      {-1, -1},
      "RMS norm of hidden states, the residual added",
+     rows_bytes,
      norm_plan},
     {"rope",
      {"tokens", "width", NULL},
      {-1, -1},
      "RoPE and the writing of keys and values; width: q, k and v together",
+     rows_bytes,
      rope_plan},
-    {"activation", {"tokens", "width", NULL}, {-1, -1}, "silu(gate) times up", activation_plan},
+    {"activation",
+     {"tokens", "width", NULL},
+     {-1, -1},
+     "silu(gate) times up",
+     rows_bytes,
+     activation_plan},
     {"stream",
      {"bytes", NULL},
      {-1},
      "copies, sums, sampling: bytes read and written",
+     stream_bytes,
      stream_plan},
-    {NULL, {NULL}, {0}, NULL, NULL},
+    {NULL, {NULL}, {0}, NULL, NULL, NULL},
 };

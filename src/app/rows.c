@@ -29,6 +29,15 @@ void app_rows_print(const struct app_paint *p, const char *label, char *left, ch
     base_free(right);
 }
 
+void app_rows_heads_print(const struct app_paint *p, bool lpu, bool gpu)
+{
+    char *left = base_format("%s%-*s%s", p->bold, gpu ? APP_ROWS_CELL : 0, "LPU rack", p->off);
+    char *right = base_format("%sGPU cluster%s", p->bold, p->off);
+    printf("%-*s%s%s\n", APP_ROWS_LABEL, "", lpu ? left : "", gpu ? right : "");
+    base_free(left);
+    base_free(right);
+}
+
 void app_rows_title(const struct app_paint *p, const char *title)
 {
     printf("\n%s%s%s\n", p->bold, title, p->off);

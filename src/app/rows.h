@@ -3,6 +3,8 @@
 #ifndef APP_ROWS_H
 #define APP_ROWS_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 enum { APP_ROWS_LABEL = 22, APP_ROWS_CELL = 38 };
@@ -16,6 +18,9 @@ struct app_paint app_rows_paint(void);
 
 /* A row of both machines; owns `left` and `right`, NULL where a machine takes no part. */
 void app_rows_print(const struct app_paint *p, const char *label, char *left, char *right);
+
+/* The heads of both columns, of machines that take part. */
+void app_rows_heads_print(const struct app_paint *p, bool lpu, bool gpu);
 
 void app_rows_title(const struct app_paint *p, const char *title);
 

@@ -9,8 +9,10 @@
 #include "parallel/parallel.h"
 #include "parallel/place.h"
 
-static app_door_opener *const open_door[2] = {
-    [RECORD_LPU] = app_serving_lpu, [RECORD_GPU] = app_serving_gpu};
+app_door_opener *app_serving_opener(enum record_machine machine)
+{
+    return machine == RECORD_LPU ? app_serving_lpu : app_serving_gpu;
+}
 
 void app_serving_free(struct app_serving *serving)
 {
@@ -44,7 +46,7 @@ enum base_status app_serving_read(struct app_run *run)
     return parallel_agree_report(&run->report, BASE_USAGE);
 }
 
-static struct serve_served served_by(const struct app_run *run, enum record_machine machine)
+struct serve_served app_serving_served(const struct app_run *run, enum record_machine machine)
 {
     const struct serve_spec *spec = &run->scenario.serve;
     const struct app_serving *serving = run->serving;
@@ -61,7 +63,7 @@ static struct serve_served served_by(const struct app_run *run, enum record_mach
 /* Books that do not balance are a failure of the program, never of its user. */
 static enum base_status measure(struct app_run *run, enum record_machine machine)
 {
-    struct serve_served served = served_by(run, machine);
+    struct serve_served served = app_serving_served(run, machine);
     if (serve_outcomes_check(&served, &run->report))
         serve_measures_take(&served, &run->serving->measures[machine], &run->report);
     return parallel_agree_report(&run->report, BASE_FAILURE);
@@ -77,7 +79,8 @@ static void serve_all(void *context, const struct app_door *door)
 {
     struct load *load = context;
     const struct serve_requests *requests = &load->run->serving->requests;
-    door->serve(door->self, requests->request, requests->count, load->outcome);
+    door->serve(door->self, requests->request, requests->count, load->outcome,
+                load->run->scenario.quiet);
 }
 
 static enum base_status serve_on(struct app_run *run, enum record_machine machine)
@@ -93,7 +96,7 @@ static enum base_status serve_on(struct app_run *run, enum record_machine machin
     struct load load = {run, outcome};
     serving->outcome[machine] = outcome;
     enum base_status status =
-        open_door[machine](run, requests->request, requests->count, serve_all, &load);
+        app_serving_opener(machine)(run, requests->request, requests->count, serve_all, &load);
     if (status == BASE_OK)
         parallel_broadcast(outcome, requests->count * sizeof *outcome);
     serving->seconds[machine] = parallel_wall_seconds() - start_s;

@@ -39,9 +39,10 @@ void app_serving_free(struct app_serving *serving);
  * sorted by arrival and of requests like those that it was opened for. On the first rank only. */
 struct app_door {
     void *self;
-    /* Fills outcome[count]. false: stopped by a signal, or by a fault in the run's report. */
+    /* Fills outcome[count]; shows progress unless `quiet`. false: stopped by a signal, or by a
+     * fault in the run's report. */
     bool (*serve)(void *self, const struct serve_request *request, size_t count,
-                  struct serve_outcome *outcome);
+                  struct serve_outcome *outcome, bool quiet);
     /* Requests a second that it can take at most, with no limits; 0: stopped. */
     double (*capacity)(void *self);
 };
@@ -51,11 +52,14 @@ typedef void app_door_visitor(void *context, const struct app_door *door);
 
 /* Open a machine's door as the run describes it for `count` requests and those like them, on the
  * first rank let the visitor in, and close it. Collective; what comes of it does not depend on the
- * number of ranks. The LPU's programs are compiled, the GPU's job is valid. Show progress unless
- * the run is quiet. */
+ * number of ranks. The LPU's programs are compiled, the GPU's job is valid. */
 typedef enum base_status app_door_opener(struct app_run *run, const struct serve_request *request,
                                          size_t count, app_door_visitor *visit, void *context);
 app_door_opener app_serving_lpu, app_serving_gpu;
+app_door_opener *app_serving_opener(enum record_machine machine);
+
+/* The requests of the run and what became of them on a machine, for measures. */
+struct serve_served app_serving_served(const struct app_run *run, enum record_machine machine);
 
 /* The measures of one machine with names and units, as the file and the JSON have them, in *row
  * (base_free). Returns how many. */
@@ -64,6 +68,12 @@ size_t app_serving_rows(const struct app_run *run, enum record_machine machine,
 
 /* The summary as JSON (app_json_writer). */
 void app_serving_json(FILE *out, const struct app_run *run);
+
+/* A line about the requests, and a blank one. */
+void app_serving_source_print(const struct app_run *run);
+
+/* A machine and its replicas in a few words; free with base_free. */
+char *app_serving_machines_text(const struct app_run *run, enum record_machine machine);
 
 struct app_paint; /* app/rows.h */
 void app_serving_timetable_print(const struct app_run *run, const struct app_paint *paint);

@@ -11,8 +11,8 @@
 #include "gpu_cluster/step.h"
 #include "gpu_cluster/variation.h"
 
-/* Draws of a point of the grid: with a few per cent of noise a draw, and sixteen points around a
- * batch, the mean is known to a few per mille. */
+/* Draws of a point of the grid: a per cent of noise or two a draw, and up to four points around a
+ * batch that generates alone, sixteen around one with prompts. */
 enum { POINT_DRAWS = 2 };
 
 /* Who draws: entities of BASE_RANDOM_BATCH. */
@@ -55,21 +55,29 @@ static struct app_simulation for_cells(const struct app_clock *clock, const stru
         .batch = *batch, .run_seed = run_seed_of(clock, 0), .frozen = 1U << GPU_SOURCE_RUN};
 }
 
+static size_t point_draws(const struct gpu_batch *batch)
+{
+    return gpu_batch_has_prompt(batch) ? 1 : POINT_DRAWS;
+}
+
 static void take_means(void *context, const struct gpu_batch *batch, const uint64_t *key,
                        size_t count, double *mean_ps)
 {
     struct app_clock *clock = context;
     struct app_simulation wanted[SERVE_CELLS_POINTS * POINT_DRAWS] = {0};
-    int64_t ps[SERVE_CELLS_POINTS * POINT_DRAWS];
-    for (size_t i = 0; i < count * POINT_DRAWS; i++) {
-        wanted[i] = for_cells(clock, &batch[i / POINT_DRAWS]);
-        wanted[i].seed = seed_of(clock, OF_POINT, key[i / POINT_DRAWS], i % POINT_DRAWS);
-    }
-    app_simulations_run(clock->simulations, wanted, count * POINT_DRAWS, ps);
+    int64_t ps[SERVE_CELLS_POINTS * POINT_DRAWS], *next = ps;
+    size_t steps = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < point_draws(&batch[i]); k++) {
+            wanted[steps] = for_cells(clock, &batch[i]);
+            wanted[steps++].seed = seed_of(clock, OF_POINT, key[i], k);
+        }
+    app_simulations_run(clock->simulations, wanted, steps, ps);
     for (size_t i = 0; i < count; i++) {
+        size_t draws = point_draws(&batch[i]);
         mean_ps[i] = 0;
-        for (size_t k = 0; k < POINT_DRAWS; k++)
-            mean_ps[i] += (double)ps[i * POINT_DRAWS + k] / POINT_DRAWS;
+        for (size_t k = 0; k < draws; k++)
+            mean_ps[i] += (double)*next++ / (double)draws;
     }
 }
 

@@ -109,7 +109,7 @@ static struct serve_replicas replicas_of(struct session *session, int32_t count)
 }
 
 static bool serve(void *self, const struct serve_request *request, size_t count,
-                  struct serve_outcome *outcome)
+                  struct serve_outcome *outcome, bool quiet)
 {
     struct session *session = self;
     struct app_gpu_door *door = session->door;
@@ -122,8 +122,7 @@ static bool serve(void *self, const struct serve_request *request, size_t count,
         load.request[i] = request[i];
     session->finished = 0;
     door->tally = (struct serve_tally){0};
-    base_progress_begin(&session->progress, "GPU replicas", "requests", (int64_t)count,
-                        session->run->scenario.quiet);
+    base_progress_begin(&session->progress, "GPU replicas", "requests", (int64_t)count, quiet);
     session->clock.samples = true;
     door->end_ps = serve_replicas_run(&replicas, &load, &door->tally);
     session->clock.samples = false;

@@ -128,22 +128,23 @@ static void door_close(struct open_door *d)
 }
 
 static bool serve(void *self, const struct serve_request *request, size_t count,
-                  struct serve_outcome *outcome)
+                  struct serve_outcome *outcome, bool quiet)
 {
     const struct open_door *d = self;
     struct app_serving_timetable *t = &d->run->serving->timetable;
     struct base_progress progress;
-    struct serve_starts starts = {0};
+    struct serve_rehearsing *proof = serve_rehearsal_open(&d->machine, request, count, outcome,
+                                                          d->run->scenario.serve.lpu_replicas);
     struct serve_door door = {.machine = &d->machine,
                               .frame = &d->frame,
                               .spec = &d->run->scenario.serve,
                               .progress = &progress,
-                              .starts = &starts};
-    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, d->run->scenario.quiet);
+                              .note = serve_rehearsal_note,
+                              .context = proof};
+    base_progress_begin(&progress, "LPU door", "requests", (int64_t)count, quiet);
     t->usage = serve_carousel_run(&door, request, count, outcome);
     base_progress_end(&progress, (int64_t)count);
-    t->rehearsal = serve_rehearse(&d->machine, request, count, outcome, &starts);
-    base_free(starts.start);
+    t->rehearsal = serve_rehearsal_close(proof);
     return is_proved(d->run);
 }
 

@@ -17,7 +17,17 @@
 
 static const double SECOND_PS = 1e12;
 
-static void print_source(const struct app_run *run)
+char *app_serving_machines_text(const struct app_run *run, enum record_machine machine)
+{
+    const struct serve_spec *spec = &run->scenario.serve;
+    int32_t replicas = machine == RECORD_LPU ? spec->lpu_replicas : spec->gpu_replicas;
+    char *one = app_machine_text(run, machine);
+    char *all = replicas > 1 ? base_format("%" PRId32 " x %s", replicas, one) : base_strdup(one);
+    base_free(one);
+    return all;
+}
+
+void app_serving_source_print(const struct app_run *run)
 {
     const struct serve_requests *requests = &run->serving->requests;
     int64_t prompt = 0, output = 0;
@@ -246,23 +256,9 @@ static void print_books(const struct app_run *run, const struct app_paint *p)
     print_row(run, p, "Little, queue", cell_little_queue);
 }
 
-static char *head_text(const struct app_run *run, const struct app_paint *p,
-                       enum record_machine machine, const char *name)
+static char *machine_cell(const struct app_run *run, enum record_machine machine)
 {
-    if (!run->serving->outcome[machine])
-        return NULL;
-    bool pads = machine == RECORD_LPU && run->serving->outcome[RECORD_GPU];
-    return base_format("%s%-*s%s", p->bold, pads ? APP_ROWS_CELL : 0, name, p->off);
-}
-
-static char *machine_cell(const struct app_run *run, enum record_machine machine, int32_t replicas)
-{
-    if (!run->serving->outcome[machine])
-        return NULL;
-    char *one = app_machine_text(run, machine);
-    char *all = replicas > 1 ? base_format("%" PRId32 " x %s", replicas, one) : base_strdup(one);
-    base_free(one);
-    return all;
+    return run->serving->outcome[machine] ? app_serving_machines_text(run, machine) : NULL;
 }
 
 /* How each machine's door works. */
@@ -282,11 +278,8 @@ static char *door_cell(const struct app_run *run, enum record_machine machine)
 
 static void print_heads(const struct app_run *run, const struct app_paint *p)
 {
-    const struct serve_spec *spec = &run->scenario.serve;
-    app_rows_print(p, "", head_text(run, p, RECORD_LPU, "LPU rack"),
-                   head_text(run, p, RECORD_GPU, "GPU cluster"));
-    app_rows_print(p, "machine", machine_cell(run, RECORD_LPU, spec->lpu_replicas),
-                   machine_cell(run, RECORD_GPU, spec->gpu_replicas));
+    app_rows_heads_print(p, run->serving->outcome[RECORD_LPU], run->serving->outcome[RECORD_GPU]);
+    app_rows_print(p, "machine", machine_cell(run, RECORD_LPU), machine_cell(run, RECORD_GPU));
     app_rows_print(p, "door", door_cell(run, RECORD_LPU), door_cell(run, RECORD_GPU));
 }
 
@@ -295,7 +288,7 @@ static void print_summary(const struct app_run *run)
     const struct app_serving *serving = run->serving;
     struct app_paint paint = app_rows_paint(), *p = &paint;
     printf("\n%slpusim-mp %s%s  %s\n", p->bold, base_version(), p->off, run->model.name);
-    print_source(run);
+    app_serving_source_print(run);
     print_heads(run, p);
     print_fates(run, p);
     print_clients(run, p);

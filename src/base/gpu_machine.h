@@ -69,6 +69,7 @@ struct gpu_chip {
     double fp16_flops, fp8_flops; /* dense tensor-core peak, flop/s */
     double tensor_efficiency;     /* share of the peak that tensor cores sustain: power */
     double fp8_efficiency;        /* the same for fp8 */
+    double tensor_sustained;      /* share of either peak that long runs of them sustain: power */
     int64_t hbm_bytes;
     double hbm_bytes_per_s;       /* peak */
     double hbm_efficiency;        /* achievable share of peak: tiles of matrices */
@@ -103,9 +104,11 @@ struct gpu_chip {
     int32_t attention_issue_cycles; /* as loop_issue_cycles, of a step of attention: masks */
     int32_t attention_tile_cycles;  /* of a tile beside its main loop, no bytes */
     double transpose_per_cycle;     /* fp8 values that an SM turns round for attention */
-    double softmax_per_cycle;       /* elements of scores that an SM exponentiates and sums up */
-    double hbm_part_efficiency; /* share of hbm_efficiency where experts' tiles take half a line */
-    double gather_flow;         /* share of sm_bytes_per_s where rows of experts are gathered */
+    double softmax_ops; /* fp32 operations for a score beside its exponential, or for a result */
+    int32_t fp32_lanes, exp_lanes; /* fp32 operations, and exponentials, of an SM in a cycle */
+    double hbm_expert_efficiency;  /* as hbm_efficiency, weights of experts */
+    double hbm_part_efficiency;    /* share of that where experts' tiles take half a line */
+    double gather_flow;            /* share of sm_bytes_per_s where rows of experts are gathered */
     char tuned_experts[MACHINE_PATH_BYTES]; /* "8x3584 ...": EXPERTSxWIDTH with tuned tiles */
     double power_w;
     struct gpu_collectives collectives;

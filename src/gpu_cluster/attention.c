@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Attention calls as the flash-attention kernels of serving engines make them: version 2 up to
- * Ampere, version 3 from Hopper on. */
+ * Ampere, version 3 for Hopper, tiles twice as high for Blackwell. */
 #include <math.h>
 #include <stddef.h>
 
 #include "gpu_cluster/kernel.h"
+
+/* That shared memory hands out. */
+enum { SHARED_BYTES_PER_CYCLE = 128 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -25,20 +28,57 @@ struct cut {
     int64_t most_splits;
 };
 
-/* Tiles are wider where head_dim leaves room, and half as high where a sequence has few rows;
- * narrow heads have no low tile in prefill and with windows. */
+static bool is_fp8(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    return shape->kv_bytes == 1 && chip->fp8_flops > 0;
+}
+
+/* Keys of a step of version 3, as its table of tiles has them for caches in pages that are shorter
+ * than a step: what registers and shared memory leave room for. */
+static int64_t step_keys(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    bool windowed = shape->window > 0, causal = shape->queries > 1 && !windowed;
+    int64_t width = shape->head_dim;
+    if (is_fp8(chip, shape)) {
+        if (width <= 128)
+            return width <= 64 || width > 96 ? 160 : 128;
+        return width <= 192 ? (windowed ? 128 : 160) : (windowed ? 64 : 128);
+    }
+    if (width <= 128)
+        return width <= 64 && !causal ? 160 : 128;
+    return width <= 192 ? 96 : windowed ? 64 : 80;
+}
+
+/* Version 3: tiles are as high as registers allow; half of that where a sequence has few rows. */
+static struct cut hopper_cut(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    int64_t width = shape->head_dim, keys = step_keys(chip, shape);
+    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
+    bool low = width > 64 || (shape->queries == 1 && shape->window == 0);
+    if (low && width <= 128 && rows <= 64)
+        return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
+    return (struct cut){width <= 96 ? 192 : 128, keys, width <= 96 ? 3 : 2, 1, 2, 1, true, 32};
+}
+
+/* Kernels for Blackwell: results are in the tensor cores' own memory, which has room for two tiles
+ * of 128 rows; as version 3 where a sequence has few rows. */
+static struct cut blackwell_cut(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
+    if (rows <= 64 || shape->head_dim > 128)
+        return hopper_cut(chip, shape);
+    return (struct cut){256, 128, 2, 1, 2, 1, true, 32};
+}
+
 static struct cut cut_of(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     int64_t width = shape->head_dim;
-    if (chip->sm_version < 90)
-        return (struct cut){
-            64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false,
-            128};
-    int64_t keys = width <= 128 ? 128 : width <= 192 ? 96 : 64;
-    int64_t rows = shape->queries * (shape->heads / shape->kv_heads);
-    if (width <= 128 && rows <= 64 && (width > 64 || (shape->queries == 1 && shape->window == 0)))
-        return (struct cut){64, keys, 1, 1, 2, 1, true, 32};
-    return (struct cut){width <= 64 ? 192 : 128, keys, width <= 64 ? 3 : 2, 1, 2, 1, true, 32};
+    if (chip->sm_version >= 100)
+        return blackwell_cut(chip, shape);
+    if (chip->sm_version >= 90)
+        return hopper_cut(chip, shape);
+    return (struct cut){
+        64, width <= 64 ? 256 : width <= 128 ? 128 : 64, 4, 4, 2, width <= 128 ? 2 : 1, false, 128};
 }
 
 /* Query heads that are rows of one tile. */
@@ -54,26 +94,32 @@ static int64_t keys_in_sight(const struct gpu_attention *shape)
                              : shape->keys;
 }
 
-/* Steps that a tile of query rows works through: causal, so later tiles have more; through a window
- * only those that it touches, which begin and end anywhere in a step. */
+/* Steps that a tile of query rows works through: from the first key that its first row sees to the
+ * last that its last row does. */
+static int64_t steps_of_tile(const struct cut *cut, const struct gpu_attention *shape,
+                             int64_t heads, int64_t tile)
+{
+    int64_t before = shape->keys - shape->queries, first = tile * cut->rows / heads;
+    int64_t last = min_of(((tile + 1) * cut->rows - 1) / heads, shape->queries - 1);
+    int64_t from = shape->window > 0 ? before + first - shape->window + 1 : 0;
+    return ceil_div(before + last + 1, cut->keys) - (from > 0 ? from : 0) / cut->keys;
+}
+
+/* Over all tiles of a sequence and a group of `heads` that share them. */
 struct reach {
     double mean, most;
 };
 
 static struct reach reach_of(const struct cut *cut, const struct gpu_attention *shape,
-                             int64_t row_tiles)
+                             int64_t heads, int64_t row_tiles)
 {
-    double step = (double)cut->keys, most = (double)ceil_div(shape->keys, cut->keys);
-    double tile = (double)shape->queries / (double)row_tiles / step;
-    double before = (double)(shape->keys - shape->queries) / step;
-    double mean = before + ((double)shape->queries / step + fmax(1, tile)) / 2;
-    mean = fmin(fmax(mean, 1), most);
-    if (shape->window > 0) {
-        double wide = ceil((double)(shape->window - 1) / step + tile) + 1;
-        most = fmin(most, wide);
-        mean = fmin(mean, wide);
+    int64_t sum = 0, most = 0;
+    for (int64_t tile = 0; tile < row_tiles; tile++) {
+        int64_t steps = steps_of_tile(cut, shape, heads, tile);
+        sum += steps;
+        most = steps > most ? steps : most;
     }
-    return (struct reach){mean, most};
+    return (struct reach){(double)sum / (double)row_tiles, (double)most};
 }
 
 /* Chosen by the length of the cache, a window or not: where a window leaves splits without work,
@@ -102,13 +148,26 @@ static int64_t splits_of(const struct gpu_chip *chip, const struct cut *cut,
     return 1;
 }
 
+/* Cycles that a group keeps what an SM has only once: units for exponentials and fp32 operations
+ * (a few a score, one for each number of the result that a new maximum scales). Warps of version 2
+ * read all keys and values of a step from shared memory, each for its own rows; the matrix
+ * instructions of version 3 read it themselves. */
+static int32_t softmax_cycles(const struct gpu_chip *chip, const struct cut *cut,
+                              const struct gpu_attention *shape)
+{
+    double rows = (double)cut->rows / cut->groups, scores = rows * (double)cut->keys;
+    double results = rows * (double)shape->head_dim;
+    double fragments = 2.0 * (double)(cut->keys * shape->head_dim * shape->kv_bytes);
+    double read = cut->pipes > 1 ? fragments / SHARED_BYTES_PER_CYCLE : 0;
+    double ops = scores * chip->softmax_ops + results;
+    return (int32_t)ceil(scores / chip->exp_lanes + ops / chip->fp32_lanes + read);
+}
+
 static struct gpu_sm_loop loop_of(const struct gpu_chip *chip, const struct cut *cut,
                                   const struct gpu_attention *shape)
 {
-    bool is_fp8 = shape->kv_bytes == 1 && chip->fp8_flops > 0;
-    double rate = is_fp8 ? chip->fp8_flops * chip->fp8_efficiency
-                         : chip->fp16_flops * chip->tensor_efficiency;
-    double per_cycle = rate / chip->sms / (double)chip->clock_hz;
+    double peak = is_fp8(chip, shape) ? chip->fp8_flops : chip->fp16_flops;
+    double per_cycle = peak * chip->tensor_sustained / chip->sms / (double)chip->clock_hz;
     double elements = (double)(cut->rows * cut->keys) / cut->groups;
     int32_t product =
         (int32_t)ceil(2.0 * elements * (double)shape->head_dim * cut->pipes / per_cycle);
@@ -118,7 +177,7 @@ static struct gpu_sm_loop loop_of(const struct gpu_chip *chip, const struct cut 
         .stages = cut->stages,
         .issue_cycles = chip->attention_issue_cycles,
         .tensor_cycles = product,
-        .special_cycles = (int32_t)ceil(elements / chip->softmax_per_cycle),
+        .special_cycles = softmax_cycles(chip, cut, shape),
         .second_cycles = product,
         .step_bytes = (int32_t)(2 * cut->keys * shape->head_dim * shape->kv_bytes),
         .latency_cycles = chip->load_latency_cycles,
@@ -132,13 +191,14 @@ static int64_t tile_cycles(const struct gpu_chip *chip, const struct gpu_attenti
     return llround(chip->attention_tile_cycles * (0.5 + (double)shape->head_dim / 256));
 }
 
-/* Values of 8 bits are turned round on their way to the tensor cores, by warps that load them. */
+/* Values of 8 bits are turned round on their way to the tensor cores, by warps that load them;
+ * Blackwell's tensor cores take them as they are. */
 static int32_t transposing_cycles(const struct gpu_chip *chip, const struct cut *cut,
                                   const struct gpu_attention *shape)
 {
-    bool is_fp8 = shape->kv_bytes == 1 && chip->fp8_flops > 0;
     double elements = (double)(cut->keys * shape->head_dim);
-    return is_fp8 ? (int32_t)ceil(elements / chip->transpose_per_cycle) : 0;
+    bool turns = is_fp8(chip, shape) && chip->sm_version < 100;
+    return turns ? (int32_t)ceil(elements / chip->transpose_per_cycle) : 0;
 }
 
 /* Results of split keys are added up by a kernel of their own: four rows a block, one part behind
@@ -163,10 +223,17 @@ static int64_t combine_ps(const struct gpu_chip *chip, double rows, double width
     return split > 1 ? gpu_kernel_ps(chip, &combine, chip->sms) : 0;
 }
 
+/* Blocks of version 3 find their tiles by walking along the sequences, a warp's worth at a time. */
+static int64_t walk_ps(const struct gpu_chip *chip, const struct gpu_attention *shape)
+{
+    enum { WARP = 31, TRIPS = 3, MOST = 992 };
+    int64_t groups = shape->sequences > MOST ? 0 : ceil_div(shape->sequences, WARP) - 1;
+    return groups * TRIPS * chip->load_latency_cycles * 1000000 / (chip->clock_hz / 1000000);
+}
+
 /* What stands around the kernel. Version 2 turns query heads that share a KV head into rows, and
- * back: four copies where both sequences and KV heads are several, else one. Queries become 8 bits
- * wide before a product of 8 bits. Version 3 takes longer to begin where positions and query heads
- * share tiles. */
+ * back: four copies where both sequences and KV heads are several, else one. Version 3
+ * takes longer to begin where positions and query heads share tiles. */
 static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention *shape)
 {
     double rows = (double)(shape->sequences * shape->queries * shape->heads);
@@ -175,10 +242,9 @@ static int64_t around_ps(const struct gpu_chip *chip, const struct gpu_attention
     bool shares = shape->heads > shape->kv_heads, newer = chip->sm_version >= 90;
     if (!newer && shares && shape->queries == 1)
         count = shape->kv_heads > 1 && shape->sequences > 1 ? 4 : 1;
-    if (shape->kv_bytes == 1 && chip->fp8_flops > 0)
-        count++;
-    bool packs = newer && shares && shape->queries > 1;
-    return count * once + (packs ? chip->attention_pack_ps : 0);
+    bool walks = newer && chip->sm_version < 100, packs = walks && shares && shape->queries > 1;
+    return count * once + (packs ? chip->attention_pack_ps : 0) +
+           (walks ? walk_ps(chip, shape) : 0);
 }
 
 /* Tiles come in the order of their rows, not the longest first: one of the last is longer than the
@@ -209,7 +275,7 @@ static struct gpu_kernel kernel_of(const struct gpu_chip *chip, const struct gpu
     int64_t keys = keys_in_sight(shape), steps = ceil_div(keys, cut.keys);
     int64_t wanted = splits_of(chip, &cut, shape, grid, ceil_div(shape->keys, cut.keys));
     int64_t split = min_of(wanted, steps);
-    struct reach reach = reach_of(&cut, shape, row_tiles);
+    struct reach reach = reach_of(&cut, shape, heads, row_tiles);
     double blocks = (double)(grid * split), width = (double)shape->head_dim;
     double rows = (double)(shape->sequences * shape->heads * shape->queries);
     double kv = 2.0 * (double)(shape->sequences * shape->kv_heads * keys) * width * shape->kv_bytes;

@@ -73,7 +73,7 @@ static void choose_direct(struct gpu_call *call, const struct gpu_call_wish *wis
     call->protocol = wish->protocol ? (enum gpu_protocol)wish->protocol : call->protocol;
 }
 
-static bool is_known_pair(const struct gpu_call_wish *wish, enum gpu_op op)
+static bool is_known_pair(const struct gpu_call_wish *wish, enum gpu_op op, int32_t nodes)
 {
     switch ((enum gpu_algorithm)wish->algorithm) {
     case GPU_ALGORITHM_AUTO:
@@ -82,6 +82,9 @@ static bool is_known_pair(const struct gpu_call_wish *wish, enum gpu_op op)
         return op != GPU_OP_ALL_TO_ALL && op != GPU_OP_SEND;
     case GPU_ALGORITHM_DIRECT:
         return op == GPU_OP_ALL_TO_ALL || op == GPU_OP_SEND;
+    case GPU_ALGORITHM_NVLS:
+        return op == GPU_OP_ALL_REDUCE ||
+               (nodes == 1 && (op == GPU_OP_ALL_GATHER || op == GPU_OP_REDUCE_SCATTER));
     default:
         return op == GPU_OP_ALL_REDUCE;
     }
@@ -174,7 +177,7 @@ struct gpu_call gpu_call_make(const struct gpu_chip *chip, const struct gpu_clus
     call.per_node = ranks / call.nodes;
     call.nics = spec->nics_per_node > 0 ? spec->nics_per_node : call.per_node;
     struct gpu_call_wish known = *wish;
-    known.algorithm = is_known_pair(wish, op) ? wish->algorithm : GPU_ALGORITHM_AUTO;
+    known.algorithm = is_known_pair(wish, op, call.nodes) ? wish->algorithm : GPU_ALGORITHM_AUTO;
     choose(&call, chip, spec, &known);
     cut(&call, chip, &known);
     set_cost(&call, chip, spec);
@@ -212,11 +215,12 @@ static char *bytes_refuse(const struct gpu_call_wish *wish, int64_t bytes)
 }
 
 static char *algorithm_refuse(const struct gpu_chip *chip, const struct gpu_call_wish *wish,
-                              enum gpu_op op)
+                              enum gpu_op op, int32_t nodes)
 {
-    if (!is_known_pair(wish, op)) {
-        return base_format("%s cannot be done by %s", gpu_op_name(op),
-                           gpu_algorithm_name((enum gpu_algorithm)wish->algorithm));
+    if (!is_known_pair(wish, op, nodes)) {
+        return base_format("%s cannot be done by %s%s", gpu_op_name(op),
+                           gpu_algorithm_name((enum gpu_algorithm)wish->algorithm),
+                           nodes > 1 ? " across nodes" : "");
     }
     return wish->algorithm == GPU_ALGORITHM_NVLS && chip->collectives.nvls_channels == 0
                ? base_format("nvls: the switch of %s cannot add (nvls_channels = 0)", chip->name)
@@ -227,7 +231,7 @@ bool gpu_call_is_possible(const struct gpu_chip *chip, const struct gpu_cluster_
                           const struct gpu_call_wish *wish, enum gpu_op op, int32_t ranks,
                           int64_t bytes, char **why)
 {
-    *why = algorithm_refuse(chip, wish, op);
+    *why = algorithm_refuse(chip, wish, op, nodes_of(spec, 0, ranks));
     *why = *why ? *why : members_refuse(spec, ranks);
     *why = *why ? *why : bytes_refuse(wish, bytes);
     return *why == NULL;

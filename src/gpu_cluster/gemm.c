@@ -41,13 +41,14 @@ static const struct gpu_tile *fp8_tile(int64_t m)
 struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_t n, int64_t k,
                                   enum gpu_number number)
 {
-    struct gpu_product p = {chip, n, k, number == GPU_NUMBER_BF16 ? 2 : 1, m, 1, 1};
+    struct gpu_product p = {chip, n, k, number == GPU_NUMBER_BF16 ? 2 : 1, m, 1, 1, 1, 0};
     struct gpu_kernel best = {0};
     int64_t best_ps = INT64_MAX;
     struct gpu_tiles tiles = gpu_tiles_of(chip);
     if (number == GPU_NUMBER_FP8) {
         const struct gpu_tile *tile = fp8_tile(m);
         gpu_tile_try(&p, tile, gpu_ceil_div(m, tile->m), false, &best, &best_ps);
+        best.takes_turns = true;
         return best;
     }
     if (m == 1 && number == GPU_NUMBER_BF16) {

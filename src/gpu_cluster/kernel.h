@@ -23,6 +23,7 @@ struct gpu_kernel {
     double tail_bytes;        /* that move outside the loop, through HBM */
     int32_t step_load_cycles; /* that loading a step takes at least; 0: what its bytes take */
     bool overlaps;            /* a block's first loads go out while the one before ends */
+    bool takes_turns;         /* ends of all waves but the last are hidden: groups take turns */
     bool evens_out;         /* blocks do unequal work, the longest first: the last wave is short */
     double block_l2_bytes;  /* what one block loads and stores through L2 */
     double block_hbm_bytes; /* its share of what misses L2 */
@@ -56,6 +57,9 @@ struct gpu_linear gpu_kernel_linear(const struct gpu_chip *chip, int64_t m, int6
 struct gpu_experts {
     int64_t rows, experts, chosen, n, k; /* rows: tokens of the step; each has `chosen` experts */
     int64_t width;                       /* of an expert between gate and down, on one GPU */
+    int64_t everywhere; /* experts of all GPUs, where `experts` are those of one; 0: there are no
+                           others */
+    bool early;         /* tiles as engines had them in 2025 */
 };
 
 /* All of them in one launch; rows[e]: tokens that have chosen expert e of those on this GPU. */
@@ -87,6 +91,11 @@ struct gpu_kernel gpu_kernel_rows(const struct gpu_chip *chip, const struct gpu_
 struct gpu_kernel gpu_kernel_norm(const struct gpu_chip *chip, int64_t rows, int64_t hidden);
 struct gpu_kernel gpu_kernel_rope(const struct gpu_chip *chip, int64_t rows, int64_t width);
 struct gpu_kernel gpu_kernel_activate(const struct gpu_chip *chip, int64_t rows, int64_t width);
+
+/* Writing keys and values of `rows` tokens, `width` numbers each of both, to the cache; they become
+ * `kv_bytes` wide. */
+struct gpu_kernel gpu_kernel_kv_write(const struct gpu_chip *chip, int64_t rows, int64_t width,
+                                      int32_t kv_bytes);
 
 /* A kernel that streams `bytes` and computes little: copies, sums, argmax. */
 struct gpu_kernel gpu_kernel_stream(const struct gpu_chip *chip, double bytes);

@@ -150,9 +150,12 @@ static struct gpu_nccl_candidate tree(const struct scale *s, int32_t p)
     return candidate_of(s, GPU_ALGORITHM_TREE, p, latency, 0.5 * bus * correction_of(s, p));
 }
 
+/* An all-reduce adds and copies at the same time; others do one of them, for all members but one.
+ */
 static struct gpu_nccl_candidate nvls(const struct scale *s, double channels)
 {
-    double bus = 2 * s->intra * nvls_efficiency[s->generation] * (channels - 1) / channels;
+    double bus = s->intra * nvls_efficiency[s->generation] * (channels - 1) / channels;
+    bus *= s->reduces_all ? 2 : (s->per_node - 1) / s->per_node;
     if (s->nodes_column == ONE_NODE) {
         return candidate_of(s, GPU_ALGORITHM_NVLS, SIMPLE, nvls_us, bus * s->ranks / s->steps);
     }
@@ -192,8 +195,10 @@ int32_t gpu_nccl_candidates(const struct gpu_chip *chip, const struct gpu_cluste
             candidate[count++] = tree(&s, p);
         }
     }
-    bool switch_adds = s.reduces_all && nvls_efficiency[s.generation] > 0 && call->per_node > 4 &&
-                       chip->collectives.nvls_channels > 1;
+    bool inside =
+        call->nodes == 1 && (call->op == GPU_OP_ALL_GATHER || call->op == GPU_OP_REDUCE_SCATTER);
+    bool switch_adds = (s.reduces_all || inside) && nvls_efficiency[s.generation] > 0 &&
+                       call->per_node > 4 && chip->collectives.nvls_channels > 1;
     if (switch_adds) {
         candidate[count++] = nvls(&s, chip->collectives.nvls_channels);
     }

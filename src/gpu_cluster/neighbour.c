@@ -41,37 +41,100 @@ static int64_t pause(const struct neighbour_exchange *exchange, int64_t index)
     return llround(draw * exchange->pause_ps);
 }
 
-static int64_t start_in_phase(const struct neighbour_exchange *exchange,
-                              const struct neighbour_flow *flow, int64_t index)
+static int64_t start_in_phase(const struct neighbour_source *source, int32_t from)
 {
-    uint64_t entity = 1 + (uint64_t)flow->from * (uint64_t)exchange->gpus + (uint64_t)flow->phase;
-    double draw =
-        base_random_uniform(exchange->seed, BASE_RANDOM_NEIGHBOUR, entity, (uint64_t)index);
+    const struct neighbour_exchange *exchange = source->exchange;
+    uint64_t entity = 1 + (uint64_t)from * (uint64_t)exchange->gpus + (uint64_t)source->phase;
+    double draw = base_random_uniform(exchange->seed, BASE_RANDOM_NEIGHBOUR, entity,
+                                      (uint64_t)source->exchange_index);
     return llround(draw * (double)exchange->phase_ps);
 }
 
-static void insert_sorted(int64_t *array, int32_t count, int64_t value)
+/* From a process to whom it sends in a phase, so many places on; storage: from whose place it
+ * comes. */
+static int32_t distance_of(const struct gpu_topology *topology, unsigned pattern, int32_t phase)
 {
-    int32_t i = count;
-    for (; i > 0 && array[i - 1] > value; i--) {
-        array[i] = array[i - 1];
+    switch (pattern) {
+    case GPU_NEIGHBOUR_REPLICA:
+        return 1;
+    case GPU_NEIGHBOUR_STORAGE:
+        return topology->gpus_per_node % topology->gpus;
+    default:
+        return phase;
     }
-    array[i] = value;
 }
 
-static void draw_exchange(struct neighbour_source *source)
+/* Whether the message that `from` sends in a phase takes a link, and the latency before it. */
+static bool takes_link(const struct neighbour_source *source, int32_t from, int32_t distance,
+                       int64_t *offset_ps)
+{
+    const struct gpu_topology *topology = source->topology;
+    int32_t to = (from + distance) % topology->gpus;
+    struct gpu_path path = gpu_topology_path(topology, from, to);
+    bool is_storage = source->exchange->pattern == GPU_NEIGHBOUR_STORAGE;
+    *offset_ps = 0;
+    for (int32_t i = is_storage ? path.links - 1 : 0; i < path.links; i++) {
+        if (path.link[i] == source->link) {
+            return true;
+        }
+        *offset_ps += topology->wires.wire[path.link[i]].latency;
+    }
+    return false;
+}
+
+static void keep(struct neighbour_source *source, int64_t arrival_ps)
+{
+    source->pending_ps = base_grow(source->pending_ps, &source->capacity,
+                                   (size_t)source->pendings + 1, sizeof *source->pending_ps);
+    int32_t i = source->pendings++;
+    for (; i > 0 && source->pending_ps[i - 1] < arrival_ps; i--) {
+        source->pending_ps[i] = source->pending_ps[i - 1];
+    }
+    source->pending_ps[i] = arrival_ps;
+}
+
+/* No message of the phase at hand, or of a later one, arrives before. */
+static int64_t phase_begins(const struct neighbour_source *source)
+{
+    return source->exchange_ps + (source->phase - 1) * source->exchange->phase_ps;
+}
+
+static void draw_phase(struct neighbour_source *source)
+{
+    const struct gpu_topology *topology = source->topology;
+    int32_t distance = distance_of(topology, source->exchange->pattern, source->phase);
+    for (int32_t i = 0; i < source->users.count; i++) {
+        int32_t user = source->users.first + i * source->users.stride;
+        int32_t from =
+            source->users.send ? user : (user - distance + topology->gpus) % topology->gpus;
+        int64_t offset;
+        if (takes_link(source, from, distance, &offset)) {
+            keep(source, phase_begins(source) + start_in_phase(source, from) + offset);
+        }
+    }
+    source->phase++;
+}
+
+/* Whether phases to come may hold the next message of the exchange, or all are given out. */
+static bool is_next_undrawn(const struct neighbour_source *source)
+{
+    bool is_last = source->phase == source->exchange->gpus;
+    return source->pendings == 0 ||
+           (!is_last && source->pending_ps[source->pendings - 1] >= phase_begins(source));
+}
+
+static void begin_exchange(struct neighbour_source *source)
+{
+    source->phase = 1;
+    source->exchange_ps += pause(source->exchange, source->exchange_index);
+}
+
+static void end_exchange(struct neighbour_source *source)
 {
     const struct neighbour_exchange *exchange = source->exchange;
-    source->exchange_ps += pause(exchange, source->exchange_index);
-    for (int32_t i = 0; i < source->flows; i++) {
-        const struct neighbour_flow *flow = &source->flow[i];
-        int64_t start = start_in_phase(exchange, flow, source->exchange_index);
-        int64_t phase = (flow->phase - 1) * exchange->phase_ps;
-        insert_sorted(source->arrival_ps, i, source->exchange_ps + phase + start + flow->offset_ps);
-    }
     source->exchange_ps += (exchange->gpus - 1) * exchange->phase_ps;
     source->exchange_index++;
-    source->next = 0;
+    begin_exchange(source);
 }
 
 /* A late message of one exchange may be overtaken by an early one of the next; it then counts as
@@ -79,10 +142,13 @@ static void draw_exchange(struct neighbour_source *source)
 static int64_t next_arrival(void *context, int64_t *bytes)
 {
     struct neighbour_source *source = context;
-    if (source->next == source->flows) {
-        draw_exchange(source);
+    while (is_next_undrawn(source)) {
+        if (source->phase == source->exchange->gpus) {
+            end_exchange(source);
+        }
+        draw_phase(source);
     }
-    int64_t arrival = source->arrival_ps[source->next++];
+    int64_t arrival = source->pending_ps[--source->pendings];
     source->last_ps = arrival > source->last_ps ? arrival : source->last_ps;
     *bytes = source->exchange->message_bytes;
     return source->last_ps;
@@ -106,54 +172,32 @@ struct contended_neighbour neighbour_source_steady(const struct neighbour_source
     return (struct contended_neighbour){.steady_load = busy_ps / period_ps};
 }
 
-static void add_flow(struct neighbour_source *source, struct neighbour_flow flow)
+/* The messages that an exchange sends from one process in a phase, link by link. */
+static void count_flows(struct neighbour_source *sources, const struct gpu_topology *topology,
+                        unsigned pattern, int32_t from, int32_t distance)
 {
-    size_t capacity = (size_t)source->capacity;
-    source->flow =
-        base_grow(source->flow, &capacity, (size_t)source->flows + 1, sizeof *source->flow);
-    source->capacity = (int32_t)capacity;
-    source->flow[source->flows++] = flow;
-}
-
-/* To whom the process beside `from` sends in a phase; storage: from whose place it comes. */
-static int32_t peer_of(const struct gpu_topology *topology, unsigned pattern, int32_t from,
-                       int32_t phase)
-{
-    switch (pattern) {
-    case GPU_NEIGHBOUR_REPLICA:
-        return (from + 1) % topology->gpus;
-    case GPU_NEIGHBOUR_STORAGE:
-        return (from + topology->gpus_per_node) % topology->gpus;
-    default:
-        return (from + phase) % topology->gpus;
-    }
-}
-
-static void add_pair(struct neighbour_source *sources, const struct gpu_topology *topology,
-                     unsigned pattern, int32_t from, int32_t phase)
-{
-    int32_t to = peer_of(topology, pattern, from, phase);
-    struct gpu_path path = gpu_topology_path(topology, from, to);
-    struct neighbour_flow flow = {.phase = phase, .from = from};
+    struct gpu_path path = gpu_topology_path(topology, from, (from + distance) % topology->gpus);
     for (int32_t i = pattern == GPU_NEIGHBOUR_STORAGE ? path.links - 1 : 0; i < path.links; i++) {
-        add_flow(&sources[path.link[i]], flow);
-        flow.offset_ps += topology->wires.wire[path.link[i]].latency;
+        sources[path.link[i]].flows++;
     }
 }
 
 struct neighbour_source *neighbour_sources_create(const struct neighbour_exchange *exchange,
                                                   const struct gpu_topology *topology)
 {
-    size_t links = (size_t)topology->wires.count;
-    struct neighbour_source *sources = base_alloc(links, sizeof *sources);
-    for (int32_t phase = 1; phase < topology->gpus; phase++) {
-        for (int32_t from = 0; from < topology->gpus; from++) {
-            add_pair(sources, topology, exchange->pattern, from, phase);
-        }
+    struct neighbour_source *sources = base_alloc((size_t)topology->wires.count, sizeof *sources);
+    for (int32_t i = 0; i < topology->wires.count; i++) {
+        sources[i] = (struct neighbour_source){.exchange = exchange,
+                                               .topology = topology,
+                                               .link = i,
+                                               .users = gpu_topology_users(topology, i)};
+        begin_exchange(&sources[i]);
     }
-    for (size_t i = 0; i < links; i++) {
-        sources[i].exchange = exchange;
-        sources[i].arrival_ps = base_alloc((size_t)sources[i].flows, sizeof *sources[i].arrival_ps);
+    for (int32_t phase = 1; phase < topology->gpus; phase++) {
+        int32_t distance = distance_of(topology, exchange->pattern, phase);
+        for (int32_t from = 0; from < topology->gpus; from++) {
+            count_flows(sources, topology, exchange->pattern, from, distance);
+        }
     }
     return sources;
 }
@@ -161,8 +205,7 @@ struct neighbour_source *neighbour_sources_create(const struct neighbour_exchang
 void neighbour_sources_free(struct neighbour_source *sources, const struct gpu_topology *topology)
 {
     for (int32_t i = 0; sources != NULL && i < topology->wires.count; i++) {
-        base_free(sources[i].flow);
-        base_free(sources[i].arrival_ps);
+        base_free(sources[i].pending_ps);
     }
     base_free(sources);
 }

@@ -4,9 +4,9 @@
  * Exchange e begins at a time drawn by key. In its phase s = 1 .. n - 1 the process beside GPU g
  * sends one message to the process beside GPU g + s (all-to-all) or g + 1 (another replica's rings,
  * mod n), with a start drawn by key within the phase; or each GPU receives one from storage, over
- * its NIC alone. A message reaches every link of its path at its start plus the latencies before
- * it: queueing upstream does not delay it downstream, so the traffic of a link is a pure function
- * of the seed, and partitions need not talk about it. */
+ * its NIC alone (on one node over its NVLink). A message reaches every link of its path at its
+ * start plus the latencies before it: queueing upstream does not delay it downstream, so the
+ * traffic of a link is a pure function of the seed, and partitions need not talk about it. */
 #ifndef GPU_CLUSTER_NEIGHBOUR_H
 #define GPU_CLUSTER_NEIGHBOUR_H
 
@@ -29,22 +29,21 @@ struct neighbour_exchange {
  * node. */
 struct neighbour_exchange neighbour_exchange_of(const struct gpu_cluster_spec *spec, uint64_t seed);
 
-/* A flow over a link: phase, sender, and the latency before the link. */
-struct neighbour_flow {
-    int64_t offset_ps;
-    int32_t phase, from;
-};
-
-/* Traffic of one link. */
+/* Traffic of one link, drawn phase by phase. */
 struct neighbour_source {
     const struct neighbour_exchange *exchange;
-    struct neighbour_flow *flow;
-    int64_t *arrival_ps; /* of the exchange at hand, sorted; [flows] */
-    int32_t flows, capacity, next;
-    int64_t exchange_index, exchange_ps, last_ps;
+    const struct gpu_topology *topology;
+    int32_t link;
+    int64_t flows; /* messages of an exchange */
+    struct gpu_users users;
+    int64_t *pending_ps; /* arrivals that have been drawn and not given out, latest first */
+    int32_t pendings, phase;
+    size_t capacity;
+    int64_t exchange_index, exchange_ps, last_ps; /* when the exchange at hand began */
 };
 
-/* Sources of all links of a topology, those without flows included. */
+/* Sources of all links of a fat tree, those without flows included. Exchange and topology must
+ * outlive them. */
 struct neighbour_source *neighbour_sources_create(const struct neighbour_exchange *exchange,
                                                   const struct gpu_topology *topology);
 void neighbour_sources_free(struct neighbour_source *sources, const struct gpu_topology *topology);

@@ -220,9 +220,8 @@ static void emit_combine(struct walk *walk, const struct model_op *op)
     }
 }
 
-/* Ops without a case are fused into a neighbour: residual adds into norms, KV writes and per-head
- * norms into RoPE. */
-/* Ops whose kernels walk along rows, a launch each. */
+/* Ops whose kernels walk along rows, a launch each. Those that are not here are fused into another:
+ * residual adds into norms, KV writes and per-head norms into RoPE. */
 static void emit_rows(struct walk *walk, const struct model_op *op)
 {
     const struct gpu_chip *chip = &walk->job->chip;

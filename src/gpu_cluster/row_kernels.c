@@ -60,3 +60,38 @@ struct gpu_kernel gpu_kernel_activate(const struct gpu_chip *chip, int64_t rows,
     return vectors(
         chip, (struct gpu_row_work){.rows = rows, .width = width, .passes = 1, .in = 4, .out = 2});
 }
+
+/* Cycles that the schedulers of an SM issue for a warp of the writing kernel: whole divisions find
+ * the place of a token in its page; more where numbers are narrowed one by one. */
+enum { WRITE_THREADS = 512, WARP_THREADS = 32, WRITE_CYCLES = 82, NARROW_CYCLES = 35 };
+
+/* A block a token, whose threads load its place, then its keys and values. */
+struct gpu_kernel gpu_kernel_kv_write(const struct gpu_chip *chip, int64_t rows, int64_t width,
+                                      int32_t kv_bytes)
+{
+    int64_t threads = width < WRITE_THREADS ? width : WRITE_THREADS;
+    int64_t warps = (threads + WARP_THREADS - 1) / WARP_THREADS;
+    int64_t together = SM_THREADS / (warps * WARP_THREADS);
+    int32_t most =
+        chip->max_blocks_per_sm < GPU_SM_GROUPS ? chip->max_blocks_per_sm : GPU_SM_GROUPS;
+    int32_t cycles = WRITE_CYCLES + (kv_bytes == 1 ? NARROW_CYCLES : 0);
+    double bytes = (double)width * (4.0 + 2.0 * kv_bytes);
+    return (struct gpu_kernel){
+        .blocks = (int32_t)rows,
+        .blocks_per_sm = (int32_t)(together < most ? together : most),
+        .split_k = 1,
+        .loop = {.groups = 1,
+                 .pipes = 1,
+                 .stages = 1,
+                 .issue_cycles = chip->load_latency_cycles,
+                 .tensor_cycles = (int32_t)warps * cycles,
+                 .step_bytes = (int32_t)bytes,
+                 .latency_cycles = chip->load_latency_cycles},
+        .steps = 1,
+        .overlaps = true,
+        .block_l2_bytes = bytes,
+        .block_hbm_bytes = bytes,
+        .hbm_efficiency = chip->hbm_efficiency,
+        .floor_ps = chip->kernel_floor_ps,
+    };
+}

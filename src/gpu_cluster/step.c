@@ -86,10 +86,24 @@ static struct gpu_step_time of_layers(const struct gpu_job *job, const struct gp
     return gpu_step_simulate(&less, batch);
 }
 
+/* After so many layers windows come again as they were. */
+static int64_t window_period(const struct model *model)
+{
+    int64_t period = 1;
+    for (int64_t i = 1; i < model->layers; i++) {
+        if (model_window(model, i) != model_window(model, i % period)) {
+            period++;
+            i = 0;
+        }
+    }
+    return period;
+}
+
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch)
 {
-    int64_t period = job->model.sliding_window > 0 ? 2 : 1;
-    struct line line = {period, 2 * period, job->model.layers};
+    int64_t layers = job->model.layers, period = window_period(&job->model);
+    int64_t first = period + layers % period;
+    struct line line = {first, first + period, layers};
     struct gpu_job still = *job;
     still.frozen = GPU_ALL_FROZEN;
     if (line.layers <= line.more) {
@@ -112,7 +126,11 @@ struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struc
 
 int64_t gpu_step_estimate_ps(const struct gpu_job *job, const struct gpu_batch *batch)
 {
-    struct line line = {2, 10, job->model.layers};
+    const int64_t least = 2, apart = 8;
+    int64_t layers = job->model.layers, period = window_period(&job->model);
+    int64_t few = period + layers % period;
+    few += few < least ? period : 0;
+    struct line line = {few, few + (apart + period - 1) / period * period, layers};
     if (line.layers <= line.more) {
         return of_layers(job, batch, line.layers).ps;
     }

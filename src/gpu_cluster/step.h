@@ -24,8 +24,9 @@ struct gpu_step_time {
 struct gpu_step_time gpu_step_simulate(const struct gpu_job *job, const struct gpu_batch *batch);
 
 /* The same with all sources frozen and one stage, for many steps: simulates the model with one
- * layer and with two (two and four where windows alternate), and goes on so. Layers are alike then,
- * so the time is a straight line in their number, but for the lead that a host has at the first. */
+ * layer and with two, or with as many as windows need to come again, what is over in front, and
+ * with so many more; and goes on so. Layers are alike then, so the time is a straight line in their
+ * number, but for the lead that a host has at the first. */
 struct gpu_step_time gpu_step_extrapolate(const struct gpu_job *job, const struct gpu_batch *batch);
 
 /* The same with sources as the job has them: a draw of the time of the whole, from the model with

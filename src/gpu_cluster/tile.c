@@ -43,8 +43,8 @@ static int32_t tensor_cycles(const struct gpu_product *p, const struct gpu_tile 
                              int32_t step_k)
 {
     const struct gpu_chip *chip = p->chip;
-    double rate = p->bytes == 1 ? chip->fp8_flops * chip->fp8_efficiency
-                                : chip->fp16_flops * chip->tensor_efficiency;
+    double rate = p->bytes == 1 ? chip->fp8_flops * min2(chip->fp8_efficiency, p->tensor)
+                                : chip->fp16_flops * min2(chip->tensor_efficiency, p->tensor);
     double per_cycle = rate / chip->sms / (double)chip->clock_hz;
     int32_t pipes = chip->sm_version >= 90 ? 1 : 4;
     double flops = 2.0 * tile->m * tile->n * step_k / tile->groups;
@@ -74,7 +74,8 @@ static struct gpu_sm_loop loop_of(const struct gpu_product *p, const struct gpu_
 
 /* Bytes of x and W that cross HBM. A wave's tiles form a rectangle as near to a square as the grid
  * allows; all of a wave walk through k together, so each strip of the rectangle comes in once a
- * wave. What stays in L2 from wave to wave comes in once altogether. */
+ * wave. What stays in L2 from wave to wave comes in once altogether. Of several
+ * matrices each is read by strips of its own. */
 static double operand_bytes(const struct gpu_product *p, const struct gpu_tile *tile, int64_t rows,
                             int64_t columns, int32_t slots)
 {
@@ -84,13 +85,23 @@ static double operand_bytes(const struct gpu_product *p, const struct gpu_tile *
     double height = min2((double)rows, max2(1, floor(sqrt((double)slots * tile->n / tile->m))));
     double width = min2((double)columns, max2(1, floor(slots / height)));
     height = min2((double)rows, max2(1, floor(slots / width)));
-    double bands_x = ceil((double)columns / width), bands_w = ceil((double)rows / height);
+    double bands_x = ceil((double)columns / width);
+    double bands_w = ceil((double)rows / (double)p->weights / height);
     double again_x = x <= l2 ? 1 : bands_x, again_w = w <= l2 ? 1 : bands_w;
     double strip_w = width * tile->n * (double)p->k * p->bytes;
     double strip_x = height * tile->m * (double)p->k * p->bytes;
     double down = x * again_x + w * (strip_w <= l2 ? 1 : again_w);
     double across = x * (strip_x <= l2 ? 1 : again_x) + w * again_w;
     return min2(down, across);
+}
+
+/* What loading a step takes at least, beside its bytes; 0: no more than these. */
+static int32_t step_load_cycles(const struct gpu_product *p, int32_t bytes)
+{
+    const struct gpu_chip *chip = p->chip;
+    double flow = bytes * (double)chip->clock_hz / (chip->sm_bytes_per_s * p->flow);
+    double numbers = (double)bytes / p->bytes * p->number_cycles;
+    return p->flow < 1 || numbers > 0 ? (int32_t)ceil(max2(flow, numbers)) : 0;
 }
 
 static struct gpu_kernel tiled(const struct gpu_product *p, const struct gpu_tile *tile,
@@ -124,9 +135,7 @@ static struct gpu_kernel tiled(const struct gpu_product *p, const struct gpu_til
     kernel.block_hbm_bytes =
         (operand_bytes(p, tile, strips, columns, slots / split > 0 ? slots / split : 1) + out) /
         (double)blocks;
-    if (p->flow < 1)
-        kernel.step_load_cycles = (int32_t)ceil(kernel.loop.step_bytes * (double)chip->clock_hz /
-                                                (chip->sm_bytes_per_s * p->flow));
+    kernel.step_load_cycles = step_load_cycles(p, kernel.loop.step_bytes);
     return kernel;
 }
 

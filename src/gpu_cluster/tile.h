@@ -30,9 +30,11 @@ struct gpu_product {
     const struct gpu_chip *chip;
     int64_t n, k;
     int32_t bytes;
-    int64_t m;       /* rows of x, all strips */
-    int64_t weights; /* matrices that are read */
-    double flow;     /* share of the SM's intake that its way of loading reaches; 1: all */
+    int64_t m;            /* rows of x, all strips */
+    int64_t weights;      /* matrices that are read */
+    double flow;          /* share of the SM's intake that its way of loading reaches; 1: all */
+    double tensor;        /* share of the tensor cores' peak that it reaches at most; 1: all */
+    double number_cycles; /* that loading takes for each number, where it goes one by one; else 0 */
 };
 
 /* Puts the product's kernel with this tile, and with `splits_k` its best split, into *best if it is

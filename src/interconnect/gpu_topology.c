@@ -212,6 +212,29 @@ struct gpu_path gpu_topology_path(const struct gpu_topology *topology, int32_t f
     return topology->route(topology, from, to);
 }
 
+/* Those whose NICs are on a leaf; the last leaf of a rail may be part full. */
+static struct gpu_users users_of_leaf(const struct gpu_topology *t, int32_t leaf)
+{
+    int32_t first = first_gpu_of(t, leaf), stride = t->rail_optimised ? t->gpus_per_node : 1;
+    int32_t count = (t->gpus - first + stride - 1) / stride;
+    return (struct gpu_users){first, stride, count < t->gpus_per_leaf ? count : t->gpus_per_leaf,
+                              true};
+}
+
+struct gpu_users gpu_topology_users(const struct gpu_topology *topology, int32_t link)
+{
+    const struct gpu_topology *t = topology;
+    int32_t ports = PORT_BLOCKS * t->gpus;
+    if (link < ports) {
+        bool send = link / t->gpus == NVLINK_OUT || link / t->gpus == NIC_OUT;
+        return (struct gpu_users){link % t->gpus, 1, 1, send};
+    }
+    int32_t trunk = (link - ports) / t->spines;
+    struct gpu_users users = users_of_leaf(t, trunk % t->leaves);
+    users.send = trunk < t->leaves;
+    return users;
+}
+
 void gpu_topology_endpoint_name(const struct gpu_topology *topology, int32_t endpoint, char *text,
                                 size_t bytes)
 {

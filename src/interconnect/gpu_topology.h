@@ -41,6 +41,15 @@ void gpu_topology_release(struct gpu_topology *topology);
 /* A path between two different GPUs: always the same for the same pair. links 0: there is none. */
 struct gpu_path gpu_topology_path(const struct gpu_topology *topology, int32_t from, int32_t to);
 
+/* GPUs first, first + stride, ... that alone send over a link, or to which alone it leads. */
+struct gpu_users {
+    int32_t first, stride, count;
+    bool send;
+};
+
+/* Of a link of a fat tree. */
+struct gpu_users gpu_topology_users(const struct gpu_topology *topology, int32_t link);
+
 /* "gpu 3", "nvswitch 0", "nic 3", "leaf 0", "spine 1": what a wire's endpoint is. */
 void gpu_topology_endpoint_name(const struct gpu_topology *topology, int32_t endpoint, char *text,
                                 size_t bytes);

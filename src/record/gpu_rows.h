@@ -55,6 +55,21 @@ struct record_serve_measure {
     char units[RECORD_NAME_BYTES];
 };
 
+struct record_serve_load {
+    uint8_t machine;
+    double rate, of_capacity;
+    int64_t finished, good;
+    int64_t ttft_p50_ps, ttft_p90_ps, ttft_p99_ps, tpot_p50_ps, tpot_p90_ps, tpot_p99_ps;
+    double waiting, output_tokens_per_s;
+};
+
+struct record_serve_frontier {
+    uint8_t machine;
+    int64_t ttft_limit_ps, tpot_limit_ps;
+    double rate;
+    uint8_t broken; /* enum serve_verdict */
+};
+
 struct record_compare_decision {
     char decision[RECORD_NAME_BYTES];
     uint8_t machine, when;

@@ -28,6 +28,8 @@ static const char *const yes_label[] = {"no", "yes", NULL};
 /* In the order of enum serve_fate. */
 static const char *const fate_label[] = {"waiting",  "finished",    "too_long",
                                          "too_late", "over_budget", NULL};
+/* In the order of enum serve_verdict. */
+static const char *const verdict_label[] = {"none", "ttft", "tpot", "refusals", NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
 /* In the order of enum program_opcode, with program_opcode_name's names. */
@@ -392,6 +394,30 @@ static const struct record_column serve_measures[] = {
     TEXT(record_serve_measure, units, "unit of the value"),
 };
 
+static const struct record_column serve_loads[] = {
+    CODE(record_serve_load, machine, machine_label, "machine"),
+    REAL(record_serve_load, rate, "1/s", "requests offered"),
+    REAL(record_serve_load, of_capacity, "1", "rate over the machine's capacity"),
+    WIDE(record_serve_load, finished, "1", "requests"),
+    WIDE(record_serve_load, good, "1", "finished within the limits of the configuration"),
+    TIME(record_serve_load, ttft_p50_ps, "ps", "time to first token, median"),
+    TIME(record_serve_load, ttft_p90_ps, "ps", "the same, of 90 %"),
+    TIME(record_serve_load, ttft_p99_ps, "ps", "the same, of 99 %"),
+    TIME(record_serve_load, tpot_p50_ps, "ps", "time per output token, median"),
+    TIME(record_serve_load, tpot_p90_ps, "ps", "the same, of 90 %"),
+    TIME(record_serve_load, tpot_p99_ps, "ps", "the same, of 99 %"),
+    REAL(record_serve_load, waiting, "1", "requests in the queue, mean over time"),
+    REAL(record_serve_load, output_tokens_per_s, "1/s", "tokens over the whole time"),
+};
+
+static const struct record_column serve_frontier[] = {
+    CODE(record_serve_frontier, machine, machine_label, "machine"),
+    TIME(record_serve_frontier, ttft_limit_ps, "ps", "limit of p99 of TTFT; 0: none"),
+    TIME(record_serve_frontier, tpot_limit_ps, "ps", "limit of p99 of TPOT; 0: none"),
+    REAL(record_serve_frontier, rate, "1/s", "highest rate of requests that keeps both; 0: none"),
+    CODE(record_serve_frontier, broken, verdict_label, "what the next higher rate breaks"),
+};
+
 static const struct record_column compare_decisions[] = {
     TEXT(record_compare_decision, decision, "class of decision"),
     CODE(record_compare_decision, machine, machine_label, "machine"),
@@ -505,6 +531,10 @@ static const struct record_schema schema[RECORD_TABLES] = {
     [RECORD_SERVE_MEASURES] =
         TABLE("/serve/measures", "the figures of the summary of serve, for each machine",
               record_serve_measure, serve_measures),
+    [RECORD_SERVE_LOADS] = TABLE("/serve/loads", "rates of requests that frontier looked at",
+                                 record_serve_load, serve_loads),
+    [RECORD_SERVE_FRONTIER] = TABLE("/serve/frontier", "rates that keep limits (frontier)",
+                                    record_serve_frontier, serve_frontier),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",

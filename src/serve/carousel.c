@@ -13,25 +13,21 @@ struct door {
     const struct serve_request *request;
     struct serve_outcome *outcome;
     struct serve_rack **replica;
+    struct serve_start *start; /* of a request, for who wants to know */
+    size_t start_capacity;
     int32_t replicas;
     int64_t last_cycle; /* at which a step ends */
     struct serve_usage usage;
 };
 
-void serve_starts_add(struct serve_starts *starts, const struct serve_decision *decision,
-                      int32_t replica, int32_t lanes)
+static void note_starts(struct door *d, int32_t replica, const struct serve_decision *decision)
 {
-    const struct serve_itinerary *i = decision->itinerary;
-    int32_t lane = decision->lane;
-    starts->start = base_grow(starts->start, &starts->capacity, starts->count + i->steps,
-                              sizeof *starts->start);
-    for (size_t n = 0; n < i->steps; n++)
-        starts->start[starts->count++] = (struct serve_start){.cycle = i->step[n].cycle,
-                                                              .request = (int32_t)decision->number,
-                                                              .replica = (int16_t)replica,
-                                                              .seat = (int16_t)(lane / lanes),
-                                                              .lane = (int16_t)(lane % lanes),
-                                                              .kind = i->step[n].kind};
+    const struct serve_machine *m = d->given->machine;
+    size_t steps = decision->itinerary->steps;
+    d->start = base_grow(d->start, &d->start_capacity, steps, sizeof *d->start);
+    serve_decision_starts(decision, replica, m->lanes, d->start);
+    d->given->note(d->given->context, d->start, steps,
+                   machine_ps_to_cycle(m->chip, decision->outcome.admitted_ps));
 }
 
 static void count_usage(struct door *d, const struct serve_itinerary *i)
@@ -48,13 +44,13 @@ static void count_usage(struct door *d, const struct serve_itinerary *i)
 
 static void note(struct door *d, int32_t replica, struct serve_decision *decision)
 {
-    if (decision->itinerary) {
+    if (decision->itinerary)
         decision->outcome.replica = replica;
-        count_usage(d, decision->itinerary);
-        if (d->given->starts)
-            serve_starts_add(d->given->starts, decision, replica, d->given->machine->lanes);
-    }
     d->outcome[decision->number] = decision->outcome;
+    if (decision->itinerary)
+        count_usage(d, decision->itinerary);
+    if (decision->itinerary && d->given->note)
+        note_starts(d, replica, decision);
 }
 
 /* All decisions up to a moment, and at it. */
@@ -131,5 +127,6 @@ struct serve_usage serve_carousel_run(const struct serve_door *door,
     for (int32_t n = 0; n < d.replicas; n++)
         serve_rack_close(d.replica[n]);
     base_free(d.replica);
+    base_free(d.start);
     return measure(&d);
 }

@@ -15,23 +15,10 @@ struct serve_times {
     int64_t admitted_ps, first_token_ps, finished_ps;
 };
 
-/* A step of one sequence. Steps of several lanes of a seat that begin together are one step. */
-struct serve_start {
-    int64_t cycle;
-    int32_t request;
-    int16_t replica, seat, lane;
-    uint8_t kind;
-};
-
-/* All of a run, in the order of planning; base_free(start). */
-struct serve_starts {
-    struct serve_start *start;
-    size_t count, capacity;
-};
-
-/* Adds the steps of a request that was let in. */
-void serve_starts_add(struct serve_starts *starts, const struct serve_decision *decision,
-                      int32_t replica, int32_t lanes);
+/* Told of each request that is let in: its starts, in order. Whatever is planned later on this
+ * replica begins at `cycle` or later. */
+typedef void serve_note(void *context, const struct serve_start *start, size_t count,
+                        int64_t cycle);
 
 /* What became of slots and places from cycle 0 to the last step's end, on all replicas. */
 struct serve_usage {
@@ -46,7 +33,8 @@ struct serve_door {
     const struct serve_frame *frame;
     const struct serve_spec *spec;
     struct base_progress *progress; /* NULL: none */
-    struct serve_starts *starts;    /* NULL: not wanted */
+    serve_note *note;               /* NULL: nobody wants to know */
+    void *context;
 };
 
 /* Serves requests, sorted by arrival, and fills outcome[count]. A seat that falls free is given to

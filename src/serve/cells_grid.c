@@ -10,8 +10,8 @@ static const int64_t fine[] = {1,   2,   3,   4,   6,   8,   12,   16,   24,   3
 static const int64_t coarse[] = {1, 16, 64, 256, 1024, 4096};
 static const int64_t keys_alone[] = {64, 256, 1024, 4096, 16384, 65536, 262144};
 static const int64_t keys_mixed[] = {128, 2048, 16384, 131072};
-static const int64_t tokens[] = {1,    256,   512,   1024,  2048,   4096,
-                                 8192, 16384, 32768, 65536, 131072, 1048576};
+static const int64_t tokens[] = {1,    128,  256,  384,  512,   640,   768,   1024,   1280,   1536,
+                                 2048, 3072, 4096, 8192, 16384, 32768, 65536, 131072, 1048576};
 static const int64_t prompt_keys[] = {128, 1024, 8192, 65536, 1048576};
 static const int64_t nothing[] = {0};
 
@@ -50,6 +50,8 @@ struct serve_place serve_place_of(const struct gpu_batch *batch)
         place.value[SERVE_KEYS] = keys / place.value[SERVE_SEQUENCES];
     if (place.value[SERVE_TOKENS] > 0)
         place.value[SERVE_PROMPT_KEYS] = prompt_keys_sum / place.value[SERVE_TOKENS];
+    if (place.value[SERVE_TOKENS] > 0)
+        place.value[SERVE_TOKENS] += place.value[SERVE_SEQUENCES];
     return place;
 }
 
@@ -58,7 +60,10 @@ struct serve_place serve_place_of(const struct gpu_batch *batch)
 struct gpu_batch serve_place_batch(const struct serve_place *place)
 {
     struct gpu_batch batch = {0};
-    int64_t passing = place->value[SERVE_TOKENS], keys = place->value[SERVE_PROMPT_KEYS];
+    int64_t passing = place->value[SERVE_TOKENS] - place->value[SERVE_SEQUENCES],
+            keys = place->value[SERVE_PROMPT_KEYS];
+    if (place->value[SERVE_TOKENS] > 0 && passing < 1)
+        passing = 1;
     int64_t prompts = passing > keys && keys > 0 ? (passing + keys / 2) / keys : 1;
     for (int32_t i = 1; i < place->groups; i++)
         gpu_batch_add(&batch, (struct gpu_group){1, 1, keys, true, false});

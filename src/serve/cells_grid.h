@@ -10,7 +10,7 @@
 enum serve_dimension {
     SERVE_SEQUENCES,   /* that generate */
     SERVE_KEYS,        /* that each of them sees, the mean */
-    SERVE_TOKENS,      /* positions of prompts */
+    SERVE_TOKENS,      /* of all, where there are prompts: products bend by their sum */
     SERVE_PROMPT_KEYS, /* that the last of each prompt sees, the mean over positions */
     SERVE_DIMENSIONS
 };

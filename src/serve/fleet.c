@@ -100,6 +100,15 @@ static void foresee(struct serve_fleet *f, const struct serve_itinerary *itinera
     }
 }
 
+static void note_starts(struct serve_played *p, const struct serve_post *post,
+                        const struct serve_decision *d, int32_t lanes)
+{
+    size_t steps = d->itinerary->steps;
+    p->start = base_grow(p->start, &p->start_capacity, p->starts + steps, sizeof *p->start);
+    serve_decision_starts(d, post->stint, lanes, p->start + p->starts);
+    p->starts += steps;
+}
+
 static void let_in(struct serve_fleet *f, const struct serve_post *post,
                    const struct serve_decision *d)
 {
@@ -108,7 +117,7 @@ static void let_in(struct serve_fleet *f, const struct serve_post *post,
     outcome->replica = (int32_t)(post - f->post);
     f->played->course[d->number].stint = post->stint;
     f->last_ps = outcome->finished_ps > f->last_ps ? outcome->finished_ps : f->last_ps;
-    serve_starts_add(&f->played->starts, d, post->stint, version->machine->lanes);
+    note_starts(f->played, post, d, version->machine->lanes);
     bool breaks = breaks_contract(version);
     if (breaks)
         foresee(f, d->itinerary, version);

@@ -10,7 +10,7 @@
 #include "serve/carousel.h"
 
 enum {
-    SAMPLES_PER_LANE = 32, /* requests of a sample, at least SAMPLES */
+    SAMPLES_PER_LANE = 16, /* requests of a sample, at least SAMPLES */
     SAMPLES = 256,
     PLANNED = 40000,  /* requests that are planned for all samples together, about */
     FINALISTS = 16,   /* at least */

@@ -62,18 +62,15 @@ static size_t first_after(const struct serve_seat *seat, int64_t slot)
 static int64_t slot_of_seat(struct serve_timetable *t, const struct serve_seat *seat, int64_t from,
                             int64_t turn, bool *joins)
 {
-    int64_t slot = serve_slots_next(t->decode, from);
-    for (size_t n = first_after(seat, from - turn); n < seat->count; n++) {
-        int64_t own = seat->slot[n];
-        if (own >= slot + turn)
-            break;
-        *joins = own >= from;
-        if (*joins)
-            return own;
-        if (own + turn > slot)
-            slot = serve_slots_next(t->decode, own + turn);
-    }
-    return slot;
+    size_t next = first_after(seat, from - 1);
+    int64_t own = next < seat->count ? seat->slot[next] : INT64_MAX, limit = own;
+    if (next > 0 && seat->slot[next - 1] + turn > from)
+        from = seat->slot[next - 1] + turn;
+    if (own < INT64_MAX)
+        limit = own - turn + 1;
+    int64_t slot = serve_slots_next(t->decode, from, limit);
+    *joins = slot >= limit;
+    return *joins ? own : slot;
 }
 
 /* A decode step at the earliest from `cycle` on. */
@@ -86,14 +83,14 @@ static struct serve_step decode_step(struct serve_timetable *t, int32_t seat, in
     int64_t from = serve_frame_slot_from(f, cycle);
     int64_t turn = serve_frame_slot_from(f, serve_machine_latency(t->machine, kind));
     step.place = t->machine->lanes > 1 ? slot_of_seat(t, &t->seat[seat], from, turn, &step.joins)
-                                       : serve_slots_next(t->decode, from);
+                                       : serve_slots_next(t->decode, from, INT64_MAX);
     step.cycle = step.place * f->slot_cycles;
     return step;
 }
 
 static struct serve_step pass_at(struct serve_timetable *t, int64_t cycle)
 {
-    int64_t place = serve_slots_next(t->passes, serve_frame_pass_from(t->frame, cycle));
+    int64_t place = serve_slots_next(t->passes, serve_frame_pass_from(t->frame, cycle), INT64_MAX);
     return (struct serve_step){
         .cycle = serve_frame_pass_cycle(t->frame, place), .place = place, .kind = SERVE_PASS};
 }

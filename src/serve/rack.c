@@ -182,6 +182,19 @@ struct serve_decision serve_rack_decide(struct serve_rack *rack)
     return d;
 }
 
+void serve_decision_starts(const struct serve_decision *decision, int32_t replica, int32_t lanes,
+                           struct serve_start *start)
+{
+    const struct serve_itinerary *i = decision->itinerary;
+    for (size_t n = 0; n < i->steps; n++)
+        start[n] = (struct serve_start){.cycle = i->step[n].cycle,
+                                        .request = (int32_t)decision->number,
+                                        .replica = (int16_t)replica,
+                                        .seat = (int16_t)(decision->lane / lanes),
+                                        .lane = (int16_t)(decision->lane % lanes),
+                                        .kind = i->step[n].kind};
+}
+
 bool serve_rack_withdraw(struct serve_rack *rack, size_t *number)
 {
     if (rack->waiting_count == 0)

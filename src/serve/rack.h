@@ -27,6 +27,14 @@ void serve_rack_push(struct serve_rack *rack, size_t number, int64_t at_ps);
 /* When the rack decides next; INT64_MAX: nobody waits. */
 int64_t serve_rack_next_ps(struct serve_rack *rack);
 
+/* A step of one sequence. Steps of several lanes of a seat that begin together are one step. */
+struct serve_start {
+    int64_t cycle;
+    int32_t request;
+    int16_t replica, seat, lane;
+    uint8_t kind;
+};
+
 /* A request that is let in, or refused. */
 struct serve_decision {
     size_t number;
@@ -37,6 +45,10 @@ struct serve_decision {
 
 /* Takes the decision of serve_rack_next_ps. */
 struct serve_decision serve_rack_decide(struct serve_rack *rack);
+
+/* The steps of a request that was let in, as starts of `replica` in start[itinerary->steps]. */
+void serve_decision_starts(const struct serve_decision *decision, int32_t replica, int32_t lanes,
+                           struct serve_start *start);
 
 /* Takes one of those that wait out, undecided; false: nobody waits. */
 bool serve_rack_withdraw(struct serve_rack *rack, size_t *number);

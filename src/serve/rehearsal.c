@@ -4,10 +4,11 @@
 #include "serve/rehearsal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
-enum { WORD = 64 };
+enum { WORD = 64, KEPT = 1 << 10 /* starts of a replica that are kept before any are played */ };
 
 /* A request as far as it was played. */
 struct played {
@@ -15,6 +16,7 @@ struct played {
     int64_t ready; /* cycle from which its next step may begin */
     int64_t first_ps, last_ps;
     int16_t replica;
+    bool begun;
 };
 
 /* Where a sequence may be: the request that has it, and from when on it is free. */
@@ -28,18 +30,30 @@ struct seat {
     int64_t decode_start, decode_end;
 };
 
-struct rehearsal {
+/* A replica's starts that are not over, behind those that may still stand too near to them. */
+struct replica {
+    struct serve_start *start;
+    size_t count, capacity;
+    size_t enough;        /* starts at which some are played */
+    int64_t played_cycle; /* starts before it were played */
+    struct place *place;  /* [seats * lanes] */
+    struct seat *seat;    /* [seats] */
+};
+
+struct serve_rehearsing {
     const struct serve_machine *machine;
     const struct serve_request *request;
+    const struct serve_outcome *outcome;
+    size_t count;
     uint64_t *forbidden[SERVE_KINDS][SERVE_KINDS];
     int64_t reach; /* distances from here on are free */
     struct played *played;
-    struct place *place; /* [seats * lanes], of the replica that is played */
-    struct seat *seat;
+    struct replica *replica;
+    int32_t replicas;
     struct serve_rehearsal found;
 };
 
-static void note_range(struct rehearsal *r, const struct serve_apart *a)
+static void note_range(struct serve_rehearsing *r, const struct serve_apart *a)
 {
     uint64_t **table = &r->forbidden[a->first][a->second];
     if (!*table)
@@ -48,7 +62,7 @@ static void note_range(struct rehearsal *r, const struct serve_apart *a)
         (*table)[d / WORD] |= UINT64_C(1) << (d % WORD);
 }
 
-static void note_distances(struct rehearsal *r)
+static void note_distances(struct serve_rehearsing *r)
 {
     const struct serve_machine *m = r->machine;
     for (size_t n = 0; n < m->aparts; n++)
@@ -58,7 +72,7 @@ static void note_distances(struct rehearsal *r)
         note_range(r, &m->apart[n]);
 }
 
-static bool is_forbidden(const struct rehearsal *r, const struct serve_start *first,
+static bool is_forbidden(const struct serve_rehearsing *r, const struct serve_start *first,
                          const struct serve_start *second)
 {
     const uint64_t *table = r->forbidden[first->kind][second->kind];
@@ -67,20 +81,20 @@ static bool is_forbidden(const struct rehearsal *r, const struct serve_start *fi
 }
 
 /* Lanes of one seat in one decode step. */
-static bool is_same_step(const struct rehearsal *r, const struct serve_start *a,
+static bool is_same_step(const struct serve_rehearsing *r, const struct serve_start *a,
                          const struct serve_start *b)
 {
     return r->machine->lanes > 1 && a->kind != SERVE_PASS && a->kind == b->kind &&
            a->seat == b->seat && a->lane != b->lane && a->cycle == b->cycle;
 }
 
-/* Against all starts of the replica that are near enough, of whatever sequences. */
-static void check_pairs(struct rehearsal *r, const struct serve_start *start, size_t n)
+/* Start `n` of a replica against those before it that are near enough, of whatever sequences. */
+static void check_pairs(struct serve_rehearsing *r, const struct serve_start *start, size_t n)
 {
     const struct serve_start *own = &start[n];
     for (size_t k = n; k-- > 0;) {
         const struct serve_start *other = &start[k];
-        if (other->replica != own->replica || own->cycle - other->cycle >= r->reach)
+        if (own->cycle - other->cycle >= r->reach)
             return;
         if (is_same_step(r, other, own))
             continue;
@@ -89,13 +103,14 @@ static void check_pairs(struct rehearsal *r, const struct serve_start *start, si
     }
 }
 
-static int64_t end_of(const struct rehearsal *r, const struct serve_start *s)
+static int64_t end_of(const struct serve_rehearsing *r, const struct serve_start *s)
 {
     return s->cycle + r->machine->length_cycles[s->kind] + r->machine->settle_cycles;
 }
 
 /* A decode step must attend to all positions up to that of its token. */
-static void check_bucket(struct rehearsal *r, const struct serve_start *s, const struct played *p)
+static void check_bucket(struct serve_rehearsing *r, const struct serve_start *s,
+                         const struct played *p)
 {
     const struct serve_request *request = &r->request[s->request];
     int32_t position = request->prompt_tokens - p->prompt_left + p->tokens;
@@ -103,7 +118,7 @@ static void check_bucket(struct rehearsal *r, const struct serve_start *s, const
     r->found.too_small += !exists || r->machine->positions[s->kind] < position;
 }
 
-static void note_token(struct rehearsal *r, const struct serve_start *s, struct played *p)
+static void note_token(struct serve_rehearsing *r, const struct serve_start *s, struct played *p)
 {
     const struct serve_machine *m = r->machine;
     p->last_ps = machine_cycles_to_ps(m->chip, s->cycle + m->length_cycles[s->kind]);
@@ -112,17 +127,30 @@ static void note_token(struct rehearsal *r, const struct serve_start *s, struct 
     p->ready = end_of(r, s);
 }
 
-/* The prompt comes first, but for its last token; its steps begin one after the other. A decode
- * step that gives a token waits for the token before. */
-static void check_sequence(struct rehearsal *r, const struct serve_start *s)
+/* A sequence waits for its prompt to cross PCIe when it is admitted. */
+static struct played *begun(struct serve_rehearsing *r, const struct serve_start *s)
 {
     struct played *p = &r->played[s->request];
+    int32_t prompt = r->request[s->request].prompt_tokens;
+    int64_t in = serve_machine_transfer_ps(r->machine->chip, prompt);
+    if (!p->begun)
+        *p = (struct played){.prompt_left = prompt,
+                             .last_ps = r->outcome[s->request].admitted_ps + in,
+                             .replica = s->replica,
+                             .begun = true};
+    return p;
+}
+
+/* The prompt comes first, but for its last token; its steps begin one after the other. A decode
+ * step that gives a token waits for the token before. */
+static void check_sequence(struct serve_rehearsing *r, const struct serve_start *s)
+{
+    struct played *p = begun(r, s);
     int32_t rows = r->machine->pass_rows > 0 ? r->machine->pass_rows : 1;
     bool prompt = p->prompt_left > 1, pass = s->kind == SERVE_PASS;
     bool early =
         s->cycle < p->ready || machine_cycles_to_ps(r->machine->chip, s->cycle) < p->last_ps;
     r->found.out_of_order += early || pass != (prompt && r->machine->pass_rows > 0);
-    p->replica = s->replica;
     if (prompt && !pass) {
         p->prompt_left--;
         check_bucket(r, s, p);
@@ -142,9 +170,9 @@ static bool has_lane(const struct serve_machine *m, const struct serve_start *s)
 }
 
 /* A sequence has its lane from its first step to where its last row stands. */
-static void check_lane(struct rehearsal *r, const struct serve_start *s)
+static void check_lane(struct serve_rehearsing *r, const struct serve_start *s)
 {
-    struct place *place = &r->place[s->seat * r->machine->lanes + s->lane];
+    struct place *place = &r->replica[s->replica].place[s->seat * r->machine->lanes + s->lane];
     r->found.taken += place->request != s->request && s->cycle < place->free;
     place->request = s->request;
     place->free = end_of(r, s);
@@ -152,9 +180,9 @@ static void check_lane(struct rehearsal *r, const struct serve_start *s)
 
 /* A decode step of a seat writes a row for each lane: while it is open, none of its own begins, nor
  * a pass. */
-static void check_seat(struct rehearsal *r, const struct serve_start *s)
+static void check_seat(struct serve_rehearsing *r, const struct serve_start *s)
 {
-    struct seat *seat = &r->seat[s->seat];
+    struct seat *seat = &r->replica[s->replica].seat[s->seat];
     bool pass = s->kind == SERVE_PASS, shared = !pass && seat->decode_start == s->cycle;
     if (r->machine->lanes == 1)
         return;
@@ -165,21 +193,13 @@ static void check_seat(struct rehearsal *r, const struct serve_start *s)
     seat->decode_end = end_of(r, s);
 }
 
-static void forget_places(struct rehearsal *r)
-{
-    for (int32_t n = 0; n < r->machine->seats * r->machine->lanes; n++)
-        r->place[n] = (struct place){-1, 0};
-    for (int32_t n = 0; n < r->machine->seats; n++)
-        r->seat[n] = (struct seat){.decode_start = -1};
-}
-
 /* A client has a token when it has crossed PCIe. */
-static void check_promise(struct rehearsal *r, size_t n, const struct serve_outcome *o)
+static void check_promise(struct serve_rehearsing *r, size_t n, const struct serve_outcome *o)
 {
     const struct played *p = &r->played[n];
     int64_t out = serve_machine_transfer_ps(r->machine->chip, 1);
     if (o->fate != SERVE_FINISHED) {
-        r->found.unkept += p->tokens > 0 || p->prompt_left != r->request[n].prompt_tokens;
+        r->found.unkept += p->begun;
         return;
     }
     bool whole = p->prompt_left == 1 && p->tokens == r->request[n].output_tokens;
@@ -189,75 +209,117 @@ static void check_promise(struct rehearsal *r, size_t n, const struct serve_outc
     r->found.unkept += !whole || !kept || !told;
 }
 
-static void begin_requests(struct rehearsal *r, size_t count, const struct serve_outcome *outcome)
-{
-    const struct lpu_chip *chip = r->machine->chip;
-    for (size_t n = 0; n < count; n++) {
-        int32_t prompt = r->request[n].prompt_tokens;
-        r->played[n].prompt_left = prompt;
-        r->played[n].replica = -1;
-        if (outcome[n].fate == SERVE_FINISHED)
-            r->played[n].last_ps = outcome[n].admitted_ps + serve_machine_transfer_ps(chip, prompt);
-    }
-}
-
 static int by_time(const void *a, const void *b)
 {
     const struct serve_start *x = a, *y = b;
-    if (x->replica != y->replica)
-        return x->replica < y->replica ? -1 : 1;
     if (x->cycle != y->cycle)
         return x->cycle < y->cycle ? -1 : 1;
     return (x->request > y->request) - (x->request < y->request);
 }
 
-static void play(struct rehearsal *r, const struct serve_starts *starts)
+static void play_start(struct serve_rehearsing *r, const struct replica *replica, size_t n)
 {
-    for (size_t n = 0; n < starts->count; n++) {
-        const struct serve_start *s = &starts->start[n];
-        if (n == 0 || s->replica != starts->start[n - 1].replica)
-            forget_places(r);
-        check_pairs(r, starts->start, n);
-        check_sequence(r, s);
-        r->found.taken += !has_lane(r->machine, s);
-        if (!has_lane(r->machine, s))
-            continue;
-        check_lane(r, s);
-        check_seat(r, s);
-    }
+    const struct serve_start *s = &replica->start[n];
+    r->found.starts++;
+    check_pairs(r, replica->start, n);
+    check_sequence(r, s);
+    r->found.taken += !has_lane(r->machine, s);
+    if (!has_lane(r->machine, s))
+        return;
+    check_lane(r, s);
+    check_seat(r, s);
 }
 
-static void release(struct rehearsal *r)
+/* Plays the starts before `cycle`, and forgets those that nothing later comes near. */
+static void play(struct serve_rehearsing *r, struct replica *replica, int64_t cycle)
+{
+    size_t over = 0;
+    if (replica->count)
+        qsort(replica->start, replica->count, sizeof *replica->start, by_time);
+    for (size_t n = 0; n < replica->count && replica->start[n].cycle < cycle; n++) {
+        if (replica->start[n].cycle >= replica->played_cycle)
+            play_start(r, replica, n);
+        over += replica->start[n].cycle < cycle - r->reach;
+    }
+    replica->played_cycle = cycle;
+    replica->count -= over;
+    memmove(replica->start, replica->start + over, replica->count * sizeof *replica->start);
+}
+
+static struct replica open_replica(const struct serve_machine *m)
+{
+    int32_t lanes = m->seats * m->lanes;
+    struct replica replica = {.enough = KEPT,
+                              .start = base_alloc(1, sizeof *replica.start),
+                              .capacity = 1,
+                              .played_cycle = INT64_MIN,
+                              .place = base_alloc((size_t)lanes, sizeof *replica.place),
+                              .seat = base_alloc((size_t)m->seats, sizeof *replica.seat)};
+    for (int32_t n = 0; n < lanes; n++)
+        replica.place[n].request = -1;
+    for (int32_t n = 0; n < m->seats; n++)
+        replica.seat[n].decode_start = -1;
+    return replica;
+}
+
+struct serve_rehearsing *serve_rehearsal_open(const struct serve_machine *machine,
+                                              const struct serve_request *request, size_t count,
+                                              const struct serve_outcome *outcome, int32_t replicas)
+{
+    struct serve_rehearsing *r = base_alloc(1, sizeof *r);
+    *r = (struct serve_rehearsing){.machine = machine,
+                                   .request = request,
+                                   .outcome = outcome,
+                                   .count = count,
+                                   .played = base_alloc(count, sizeof *r->played),
+                                   .replica = base_alloc((size_t)replicas, sizeof *r->replica),
+                                   .replicas = replicas};
+    for (int32_t n = 0; n < replicas; n++)
+        r->replica[n] = open_replica(machine);
+    note_distances(r);
+    return r;
+}
+
+void serve_rehearsal_note(void *context, const struct serve_start *start, size_t count,
+                          int64_t cycle)
+{
+    struct serve_rehearsing *r = context;
+    struct replica *replica = &r->replica[start[0].replica];
+    if (replica->count >= replica->enough) {
+        play(r, replica, cycle);
+        replica->enough = 2 * replica->count > KEPT ? 2 * replica->count : KEPT;
+    }
+    replica->start = base_grow(replica->start, &replica->capacity, replica->count + count,
+                               sizeof *replica->start);
+    memcpy(replica->start + replica->count, start, count * sizeof *start);
+    replica->count += count;
+}
+
+static void release(struct serve_rehearsing *r)
 {
     for (int a = 0; a < SERVE_KINDS; a++)
         for (int b = 0; b < SERVE_KINDS; b++)
             base_free(r->forbidden[a][b]);
+    for (int32_t n = 0; n < r->replicas; n++) {
+        base_free(r->replica[n].start);
+        base_free(r->replica[n].place);
+        base_free(r->replica[n].seat);
+    }
+    base_free(r->replica);
     base_free(r->played);
-    base_free(r->place);
-    base_free(r->seat);
+    base_free(r);
 }
 
-struct serve_rehearsal serve_rehearse(const struct serve_machine *machine,
-                                      const struct serve_request *request, size_t count,
-                                      const struct serve_outcome *outcome,
-                                      struct serve_starts *starts)
+struct serve_rehearsal serve_rehearsal_close(struct serve_rehearsing *rehearsing)
 {
-    size_t lanes = (size_t)(machine->seats * machine->lanes);
-    struct rehearsal r = {.machine = machine,
-                          .request = request,
-                          .played = base_alloc(count, sizeof *r.played),
-                          .place = base_alloc(lanes, sizeof *r.place),
-                          .seat = base_alloc((size_t)machine->seats, sizeof *r.seat)};
-    note_distances(&r);
-    begin_requests(&r, count, outcome);
-    if (starts->count)
-        qsort(starts->start, starts->count, sizeof *starts->start, by_time);
-    play(&r, starts);
-    for (size_t n = 0; n < count; n++)
-        check_promise(&r, n, &outcome[n]);
-    r.found.starts = (int64_t)starts->count;
-    release(&r);
-    return r.found;
+    struct serve_rehearsing *r = rehearsing;
+    for (int32_t n = 0; n < r->replicas; n++)
+        play(r, &r->replica[n], INT64_MAX);
+    for (size_t n = 0; n < r->count; n++)
+        check_promise(r, n, &r->outcome[n]);
+    struct serve_rehearsal found = r->found;
+    release(r);
+    return found;
 }
 
 bool serve_rehearsal_is_clean(const struct serve_rehearsal *found)

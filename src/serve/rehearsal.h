@@ -18,11 +18,20 @@ struct serve_rehearsal {
     int64_t unkept;        /* requests that did not finish as promised, or not as told */
 };
 
-/* Sorts the starts by replica and time. */
-struct serve_rehearsal serve_rehearse(const struct serve_machine *machine,
-                                      const struct serve_request *request, size_t count,
-                                      const struct serve_outcome *outcome,
-                                      struct serve_starts *starts);
+struct serve_rehearsing; /* opaque: a rehearsal under way */
+
+/* Machine, requests and outcomes outlive it; a request's outcome is there before its starts are
+ * noted. Starts that are over are played and forgotten as the run goes on. */
+struct serve_rehearsing *serve_rehearsal_open(const struct serve_machine *machine,
+                                              const struct serve_request *request, size_t count,
+                                              const struct serve_outcome *outcome,
+                                              int32_t replicas);
+
+/* Takes starts of one replica, as serve_note says; `context` is the rehearsal. */
+serve_note serve_rehearsal_note;
+
+/* Plays what is left, and releases the rehearsal. */
+struct serve_rehearsal serve_rehearsal_close(struct serve_rehearsing *rehearsing);
 
 /* Whether nothing was broken. */
 bool serve_rehearsal_is_clean(const struct serve_rehearsal *found);

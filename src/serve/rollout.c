@@ -310,12 +310,12 @@ static void play(struct player *p)
 static void drop_vain(struct serve_played *played)
 {
     size_t kept = 0;
-    for (size_t n = 0; n < played->starts.count; n++) {
-        struct serve_start s = played->starts.start[n];
+    for (size_t n = 0; n < played->starts; n++) {
+        struct serve_start s = played->start[n];
         if (played->course[s.request].stint == s.replica)
-            played->starts.start[kept++] = s;
+            played->start[kept++] = s;
     }
-    played->starts.count = kept;
+    played->starts = kept;
 }
 
 struct serve_played serve_rollout_run(const struct serve_rollout *rollout,
@@ -348,5 +348,5 @@ void serve_played_release(struct serve_played *played)
     base_free(played->event);
     base_free(played->stint);
     base_free(played->course);
-    base_free(played->starts.start);
+    base_free(played->start);
 }

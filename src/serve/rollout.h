@@ -79,7 +79,8 @@ struct serve_played {
     struct serve_stint *stint;
     size_t stints, stint_capacity;
     struct serve_course *course; /* [requests] */
-    struct serve_starts starts;  /* of service that was not in vain; their replica is the stint */
+    struct serve_start *start;   /* of service that was not in vain; their replica is the stint */
+    size_t starts, start_capacity;
     enum serve_rollout_end end;
 };
 

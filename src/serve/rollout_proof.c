@@ -19,28 +19,28 @@ static struct serve_outcome *outcomes_of(const struct serve_played *played,
     return own;
 }
 
-static struct serve_starts starts_of(const struct serve_played *played, enum serve_version version)
+/* Whether a start lies in its stint. */
+static bool is_within(const struct serve_machine *m, const struct serve_stint *stint,
+                      const struct serve_start *s)
 {
-    struct serve_starts own = {.start =
-                                   base_alloc(played->starts.count, sizeof(struct serve_start))};
-    for (size_t n = 0; n < played->starts.count; n++)
-        if (played->stint[played->starts.start[n].replica].version == version)
-            own.start[own.count++] = played->starts.start[n];
-    return own;
+    int64_t end = s->cycle + m->length_cycles[s->kind] + m->settle_cycles;
+    return machine_cycles_to_ps(m->chip, s->cycle) >= stint->from_ps &&
+           machine_cycles_to_ps(m->chip, end) <= stint->to_ps;
 }
 
-static int64_t outside(const struct serve_machine *m, const struct serve_played *played,
-                       const struct serve_starts *starts)
+/* Starts of one version; returns how many are outside of their stints. */
+static int64_t note_starts(const struct serve_played *played, enum serve_version version,
+                           const struct serve_machine *m, struct serve_rehearsing *rehearsing)
 {
-    int64_t found = 0;
-    for (size_t n = 0; n < starts->count; n++) {
-        const struct serve_start *s = &starts->start[n];
-        const struct serve_stint *stint = &played->stint[s->replica];
-        int64_t end = s->cycle + m->length_cycles[s->kind] + m->settle_cycles;
-        found += machine_cycles_to_ps(m->chip, s->cycle) < stint->from_ps ||
-                 machine_cycles_to_ps(m->chip, end) > stint->to_ps;
+    int64_t outside = 0;
+    for (size_t n = 0; n < played->starts; n++) {
+        const struct serve_stint *stint = &played->stint[played->start[n].replica];
+        if (stint->version != version)
+            continue;
+        serve_rehearsal_note(rehearsing, &played->start[n], 1, 0);
+        outside += !is_within(m, stint, &played->start[n]);
     }
-    return found;
+    return outside;
 }
 
 /* Racks that serve two stints at once. */
@@ -75,11 +75,11 @@ struct serve_rehearsal serve_rollout_rehearse(const struct serve_rollout *rollou
         const struct serve_machine *m = rollout->version[version].machine;
         struct serve_outcome *own =
             outcomes_of(played, (enum serve_version)version, outcome, count);
-        struct serve_starts starts = starts_of(played, (enum serve_version)version);
-        struct serve_rehearsal found = serve_rehearse(m, request, count, own, &starts);
-        found.out_of_order += outside(m, played, &starts);
+        struct serve_rehearsing *r =
+            serve_rehearsal_open(m, request, count, own, (int32_t)played->stints);
+        sum.out_of_order += note_starts(played, (enum serve_version)version, m, r);
+        struct serve_rehearsal found = serve_rehearsal_close(r);
         add(&sum, &found);
-        base_free(starts.start);
         base_free(own);
     }
     return sum;

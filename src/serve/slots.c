@@ -75,13 +75,16 @@ static uint64_t *reach(struct serve_slots *s, int64_t w)
     return word_of(s, w);
 }
 
-int64_t serve_slots_next(struct serve_slots *slots, int64_t from)
+int64_t serve_slots_next(struct serve_slots *slots, int64_t from, int64_t limit)
 {
     int64_t w = from / WORD;
+    if (from >= limit)
+        return limit;
     uint64_t open = ~*reach(slots, w) & ~UINT64_C(0) << (from % WORD);
-    while (!open)
+    while (!open && (w + 1) * WORD < limit)
         open = ~*reach(slots, ++w);
-    return w * WORD + __builtin_ctzll(open);
+    int64_t place = open ? w * WORD + __builtin_ctzll(open) : limit;
+    return place < limit ? place : limit;
 }
 
 void serve_slots_take(struct serve_slots *slots, int64_t place)

@@ -13,8 +13,9 @@ struct serve_slots; /* opaque */
 struct serve_slots *serve_slots_create(const bool *closed, int64_t period);
 void serve_slots_release(struct serve_slots *slots);
 
-/* The first free place from `from` on, which was not forgotten. */
-int64_t serve_slots_next(struct serve_slots *slots, int64_t from);
+/* The first free place from `from` on, which was not forgotten, or `limit` where there is none
+ * before it. */
+int64_t serve_slots_next(struct serve_slots *slots, int64_t from, int64_t limit);
 
 /* Takes a free place that serve_slots_next has given. */
 void serve_slots_take(struct serve_slots *slots, int64_t place);

@@ -39,9 +39,10 @@ static void lock_refuse(const char *folder, int number, int32_t patience_s,
                         struct base_report *report)
 {
     if (number == EWOULDBLOCK)
-        base_report_add(report, folder, 0,
-                        "is in use by another command; waited %d s, --wait SECONDS waits longer",
-                        (int)patience_s);
+        base_report_add(
+            report, folder, 0,
+            "is in use by another command; waited %d s (store commands take --wait SECONDS)",
+            (int)patience_s);
     else
         store_fault(report, folder, "cannot be locked", number);
 }

@@ -41,6 +41,20 @@ static void sums_run_over_groups(void)
     CU_ASSERT_FALSE(gpu_batch_is_alike(&batch, &other));
 }
 
+/* The part of a prompt before its end gives no token, and is no step of those that do. */
+static void parts_of_prompts_do_not_sample(void)
+{
+    struct gpu_batch whole = of(2, 100, 5, 700), part = whole, generating = whole;
+    part.group[0].samples = false;
+    generating.group[0].prompt = false;
+    CU_ASSERT_EQUAL(gpu_batch_samples(&part), 5);
+    CU_ASSERT_FALSE(gpu_batch_is_alike(&whole, &part));
+    CU_ASSERT_FALSE(gpu_batch_is_alike(&whole, &generating));
+    part = whole;
+    part.groups = 1;
+    CU_ASSERT_FALSE(gpu_batch_is_alike(&whole, &part) || gpu_batch_is_alike(&part, &whole));
+}
+
 /* Its only prompt in one step, then tokens: an agenda that says the same runs the same. */
 static void an_agenda_that_says_what_the_workload_says_runs_the_same(void)
 {
@@ -129,6 +143,47 @@ static void estimates_have_the_mean_of_whole_steps(void)
     CU_ASSERT_TRUE(llabs(whole - estimate) <= whole / 100);
 }
 
+/* One layer of three, and the first beyond, sees all keys, the others a window; steps far beyond
+ * the window tell them apart. */
+static void layers_with_windows_come_again(void)
+{
+    struct gpu_job job = still_job();
+    job.model.sliding_window = 128;
+    for (int64_t i = 0; i < job.model.layers; i += 3)
+        job.model.full_layer[0] |= UINT64_C(1) << i;
+    job.model.max_positions = 1 << 17;
+    job.bucket.max_sequence = 1 << 17;
+    struct gpu_batch decode = of(0, 0, 16, 100000);
+    int64_t full = step_ps(&job, &decode), fast = gpu_step_extrapolate(&job, &decode).ps;
+    CU_ASSERT_TRUE(llabs(full - fast) <= full / 1000);
+}
+
+/* Two stages: the second begins when the first is through. */
+static void a_step_ends_with_its_last_gpu(void)
+{
+    struct gpu_job job = still_job(), split = job;
+    struct gpu_batch batch = of(0, 0, 16, 700);
+    job.cluster.tensor_parallel = split.cluster.tensor_parallel = 4;
+    split.cluster.pipeline_parallel = 2;
+    int64_t whole = step_ps(&job, &batch), halves = step_ps(&split, &batch);
+    CU_ASSERT_TRUE(4 * halves > 3 * whole && 4 * halves < 5 * whole);
+}
+
+/* The engine's part is before the first launch, so it adds to the whole, prompts or none. */
+static void host_time_of_the_engine_adds_up(void)
+{
+    struct gpu_job job = still_job(), bare = job;
+    struct gpu_batch batch[2] = {of(0, 0, 16, 700), of(2, 700, 16, 700)};
+    job.chip.engine_sequence_ps = 7 * 1000000;
+    bare.chip.engine_schedule_ps = bare.chip.engine_inputs_ps = bare.chip.engine_sampling_ps = 0;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t host = job.chip.engine_schedule_ps + job.chip.engine_inputs_ps +
+                       job.chip.engine_sampling_ps +
+                       gpu_batch_sequences(&batch[i]) * job.chip.engine_sequence_ps;
+        CU_ASSERT_EQUAL(step_ps(&job, &batch[i]), host + step_ps(&bare, &batch[i]));
+    }
+}
+
 static void mixed_steps_do_not_see_partitions(void)
 {
     struct gpu_job job = fixture_job();
@@ -162,5 +217,7 @@ TEST_MAIN("batch", TEST(sums_run_over_groups),
           TEST(an_agenda_that_says_what_the_workload_says_runs_the_same),
           TEST(a_step_grows_with_sequences_keys_and_prompts),
           TEST(a_mixed_step_takes_less_than_its_halves_apart), TEST(parts_of_a_step_add_up),
-          TEST(few_layers_tell_of_many), TEST(estimates_have_the_mean_of_whole_steps),
+          TEST(parts_of_prompts_do_not_sample), TEST(few_layers_tell_of_many),
+          TEST(estimates_have_the_mean_of_whole_steps), TEST(layers_with_windows_come_again),
+          TEST(a_step_ends_with_its_last_gpu), TEST(host_time_of_the_engine_adds_up),
           TEST(mixed_steps_do_not_see_partitions))

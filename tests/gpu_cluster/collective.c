@@ -27,8 +27,10 @@ static struct gpu_cluster_spec nodes_of(int32_t nodes, int32_t gpus_per_node)
     return spec;
 }
 
-static bool goes_with(enum gpu_op op, enum gpu_algorithm algorithm)
+static bool goes_with(enum gpu_op op, enum gpu_algorithm algorithm, int32_t nodes)
 {
+    if (algorithm == GPU_ALGORITHM_NVLS && nodes == 1 && op != GPU_OP_BROADCAST)
+        return true;
     bool adds = algorithm != GPU_ALGORITHM_AUTO && algorithm != GPU_ALGORITHM_RING;
     return adds ? op == GPU_OP_ALL_REDUCE : true;
 }
@@ -41,7 +43,7 @@ static struct gpu_question question_of(int32_t call, struct gpu_cluster_spec *sp
     *spec = nodes_of(nodes, each);
     enum gpu_op op = ops[draw(call, 2, sizeof ops / sizeof ops[0])];
     unsigned algorithm = (unsigned)draw(call, 3, GPU_ALGORITHM_DIRECT);
-    bool known = goes_with(op, (enum gpu_algorithm)algorithm) && op != GPU_OP_ALL_TO_ALL &&
+    bool known = goes_with(op, (enum gpu_algorithm)algorithm, nodes) && op != GPU_OP_ALL_TO_ALL &&
                  op != GPU_OP_SEND;
     return (struct gpu_question){.op = op,
                                  .ranks = op == GPU_OP_SEND ? 2 : nodes * each,
@@ -149,6 +151,31 @@ static int64_t sent_bytes(const struct gpu_call *call)
                     bytes += rules->aim(call, r, l, m, &move, k).bytes;
             }
     return bytes;
+}
+
+/* Through the switch of a node everybody scatters the whole vector, or writes its part to all: the
+ * links of a reduce-scatter and an all-gather carry n x n parts, an all-reduce twice that. */
+static void the_switch_adds_or_copies_parts(void)
+{
+    static const enum gpu_op op[] = {GPU_OP_ALL_GATHER, GPU_OP_REDUCE_SCATTER, GPU_OP_ALL_REDUCE};
+    struct gpu_job job = fixture_job();
+    struct gpu_cluster_spec spec = nodes_of(1, 8), two = nodes_of(2, 8);
+    int64_t parts[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct gpu_call_wish wish = {.algorithm = GPU_ALGORITHM_NVLS};
+        struct gpu_call call = gpu_call_make(&job.chip, &spec, &wish, op[i], 0, 8, 8 << 20);
+        CU_ASSERT_EQUAL(call.algorithm, GPU_ALGORITHM_NVLS);
+        parts[i] = sent_bytes(&call);
+        call = gpu_call_make(&job.chip, &two, &wish, op[i], 0, 16, 8 << 20);
+        CU_ASSERT_EQUAL(call.algorithm == GPU_ALGORITHM_NVLS, op[i] == GPU_OP_ALL_REDUCE);
+        char *why;
+        bool possible = gpu_call_is_possible(&job.chip, &two, &wish, op[i], 16, 8 << 20, &why);
+        CU_ASSERT_EQUAL(possible, op[i] == GPU_OP_ALL_REDUCE);
+        base_free(why);
+    }
+    CU_ASSERT_EQUAL(parts[0], 8 * (8 << 20));
+    CU_ASSERT_EQUAL(parts[1], parts[0]);
+    CU_ASSERT_EQUAL(parts[2], 2 * parts[0]);
 }
 
 /* What must cross links at least, over all members; 0: no such law. */
@@ -320,6 +347,6 @@ static void all_algorithms_are_blind_to_partitions(void)
 
 TEST_MAIN("collective", TEST(every_move_waits_for_what_is_sent_to_it), TEST(bytes_are_conserved),
           TEST(all_to_all_reaches_every_peer_with_its_part), TEST(links_out_and_in_carry_the_same),
-          TEST(one_chunk_takes_the_closed_form), TEST(a_ring_takes_the_closed_form),
-          TEST(more_bytes_take_longer_and_slow_ports_too),
+          TEST(the_switch_adds_or_copies_parts), TEST(one_chunk_takes_the_closed_form),
+          TEST(a_ring_takes_the_closed_form), TEST(more_bytes_take_longer_and_slow_ports_too),
           TEST(all_algorithms_are_blind_to_partitions))

@@ -15,14 +15,14 @@ struct limit {
 };
 
 static const struct limit limits[] = {
-    {"measured/gemm/h100_sxm__vllm-0.24.0.csv", "gemm", 5000, 0.07},
+    {"measured/gemm/h100_sxm__vllm-0.24.0.csv", "gemm", 5000, 0.065},
     {"measured/gemm/a100_sxm__vllm-0.14.0.csv", "gemm", 4000, 0.075},
-    {"measured/attention/h100_sxm__vllm-0.24.0__generation.csv", "attention decode", 3000, 0.08},
-    {"measured/attention/h100_sxm__vllm-0.24.0__context.csv", "attention prefill", 2000, 0.11},
-    {"measured/attention/a100_sxm__vllm-0.14.0__generation.csv", "attention decode", 2000, 0.07},
-    {"measured/attention/a100_sxm__vllm-0.14.0__context.csv", "attention prefill", 2000, 0.07},
+    {"measured/attention/h100_sxm__vllm-0.24.0__generation.csv", "attention decode", 3000, 0.06},
+    {"measured/attention/h100_sxm__vllm-0.24.0__context.csv", "attention prefill", 2000, 0.075},
+    {"measured/attention/a100_sxm__vllm-0.14.0__generation.csv", "attention decode", 2000, 0.06},
+    {"measured/attention/a100_sxm__vllm-0.14.0__context.csv", "attention prefill", 2000, 0.05},
     {"measured/variability/vidur_a100_Llama-2-70b_mlp.csv", "layer", 9000, 0.15},
-    {"measured/moe/a100_sxm__vllm-0.14.0.csv", "moe", 3000, 0.14},
+    {"measured/moe/a100_sxm__vllm-0.14.0.csv", "moe", 3000, 0.095},
 };
 
 static void check(const struct limit *limit, struct gpus *gpus)

@@ -16,6 +16,18 @@ TABLES = {
     "b/h100_sxm__four.csv": "what,why\n1,2\n",
     "b/h100_sxm__five.csv": "batch_size,num_heads,num_key_value_heads,step,latency\n1,32,8,1023,0.014\n4,32,8,,0.02\n",
     "b/empty.csv": "",
+    "c/h100_sxm__header.csv": "m,n,k,latency\n",
+    "c/H200_SXM__marked.csv": "\ufeff latency , k,n ,m,what\n0.02, 4096,4096 ,64,else\n",
+    "c/b200_sxm__sizes.csv": "m,n,k,latency\n0,8,8,1\n-1,8,8,1\nx,8,8,1\n1e18,8,8,1\n1.5,8,8,1\n,8,8,1\n8,8,8,\n8,8,8,nan\n"
+                             "8,8,8,0\n8,8,8,0.01\n",
+    "c/h200_sxm__prompts.csv": "batch_size,isl,num_heads,num_key_value_heads,head_dim,latency\n1,16,7,3,128,1\n1,16,8,8,4096,1\n"
+                               "1073741824,1073741824,8,8,128,1\n1,1024,32,8,128,0.1\n",
+    "c/h200_sxm__experts.csv": "num_tokens,hidden_size,inter_size,topk,num_experts,moe_tp_size,moe_ep_size,distribution,latency\n"
+                               "1,4096,14336,9,8,1,1,balanced,1\n1,4096,14336,2,8,1,3,balanced,1\n"
+                               "64,4096,14336,2,8,1,1,power_law_1.0,1\n64,4096,14336,2,8,2,4,balanced,1\n",
+    "c/h200_sxm__nccl.csv": "op_name,nccl_dtype,num_gpus,message_size,latency\nall_reduce,half,1,64,1\nall_reduce,half,5000,64,1\n"
+                            "all_reduce,half,8,1000000000,1\nall_reduce,odd,8,64,1\nodd,half,8,64,1\nall_reduce,half,16,1000,0.1\n"
+                            "all_gather,half,3,1001,0.1\n",
     "note.txt": "no table",
 }
 
@@ -34,7 +46,12 @@ with tempfile.TemporaryDirectory() as scratch:
     for words in (r"gemm, h100_sxm +4 ", r"gemm, h200_sxm +6 ", r"attention decode, h100_sxm +2 ",
                   "3 of 9 rows left out: no model of this gemm_dtype", "4 of 4 rows left out: no description of the GPU",
                   "skipped: no kind of table has its columns", "skipped: it is empty",
-                  r"3 tables predicted \(all rows\), 2 skipped"):
+                  r"gemm, h200_sxm +1 ", r"gemm, b200_sxm +1 ", r"attention prefill, h200_sxm +1 ", r"moe, h200_sxm +2 ",
+                  r"nccl, h200_sxm +2 ", "6 of 10 rows left out: a size that is no whole number", "it has a header and no rows",
+                  "3 of 10 rows left out: no measured time", "query heads that are no multiple", "a head_dim above 1024",
+                  "more query rows or keys than a call has", "more experts a token than there are", "cannot share evenly",
+                  "more than 1024 GPUs", "larger than 1 GiB", "elements of unknown size", "no model of the collective",
+                  r"8 tables predicted \(all rows\), 3 skipped"):
         assert re.search(words, done.stdout), (words, done.stdout)
     assert 'no description of GPU "x900_sxm"' in done.stderr and "note" not in done.stdout
     rows = list(csv.DictReader((out / "h100_sxm__one.gemm.csv").open()))

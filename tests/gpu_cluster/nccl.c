@@ -53,6 +53,28 @@ static void the_figures_are_the_library_s_own(void)
     CU_ASSERT_EQUAL(found, 4);
 }
 
+/* Gathers and scatters: the switch does half of what it does for an all-reduce, for all members but
+ * one. It has the least latency of what is fast, and is nowhere the first. */
+static void the_switch_is_reckoned_with_for_gathers_and_never_taken(void)
+{
+    static const enum gpu_op op[] = {GPU_OP_ALL_GATHER, GPU_OP_REDUCE_SCATTER};
+    struct gpu_job job = fixture_job();
+    struct gpu_cluster_spec spec = node();
+    for (int i = 0; i < 2; i++)
+        for (int64_t bytes = 1024; bytes <= 1 << 28; bytes *= 2) {
+            struct gpu_call call = call_of(op[i], 8, bytes);
+            struct gpu_nccl_candidate candidate[GPU_NCCL_CANDIDATES];
+            int32_t count = gpu_nccl_candidates(&job.chip, &spec, &call, candidate), at = 0;
+            CU_ASSERT_EQUAL(count, 4);
+            while (at < count && candidate[at].algorithm != GPU_ALGORITHM_NVLS)
+                at++;
+            CU_ASSERT_TRUE(at > 0 && at < count);
+            double gb_per_s = 360 * 0.85 * 15 / 16 * 7 / 8 * 8 / 7;
+            CU_ASSERT_DOUBLE_EQUAL(candidate[at].gb_per_s, gb_per_s, 1e-6);
+            CU_ASSERT_EQUAL(call.algorithm, GPU_ALGORITHM_RING);
+        }
+}
+
 static void candidates_come_by_time(void)
 {
     struct gpu_job job = fixture_job();
@@ -133,5 +155,6 @@ static void the_engine_takes_small_vectors_itself(void)
 }
 
 TEST_MAIN("nccl", TEST(the_figures_are_the_library_s_own), TEST(candidates_come_by_time),
+          TEST(the_switch_is_reckoned_with_for_gathers_and_never_taken),
           TEST(eight_gpus_go_over_to_the_switch_at_2_mib), TEST(channels_grow_with_bytes),
           TEST(wishes_win), TEST(the_engine_takes_small_vectors_itself))

@@ -18,6 +18,96 @@ static uint64_t digest_of(const struct gpu_job *job, int32_t partitions)
     return digest;
 }
 
+/* Messages that take effect before the end of the window in which they were posted: others may have
+ * gone past them already. */
+static int64_t early_messages(struct engine *const *engine, int32_t partitions, int64_t until)
+{
+    int64_t early = 0;
+    for (int32_t from = 0; from < partitions; from++)
+        for (int32_t to = 0; to < partitions; to++) {
+            size_t count;
+            const struct gpu_event *message = engine_outbox(engine[from], to, &count);
+            for (size_t i = 0; i < count; i++)
+                early += message[i].time_ps < until;
+        }
+    return early;
+}
+
+static void exchange(struct engine *const *engine, int32_t partitions)
+{
+    for (int32_t from = 0; from < partitions; from++) {
+        for (int32_t to = 0; to < partitions; to++) {
+            size_t count;
+            const void *message = engine_outbox(engine[from], to, &count);
+            engine_accept(engine[to], message, count);
+        }
+        engine_outbox_clear(engine[from]);
+    }
+}
+
+/* All windows; frees the worlds. Promises that come too late may go unnoticed in results. */
+static void promises_are_kept(struct gpu_world **world, int32_t partitions)
+{
+    struct engine *engine[64];
+    for (int32_t p = 0; p < partitions; p++)
+        engine[p] = gpu_world_engine(world[p]);
+    int64_t until = 0, early = 0;
+    while (until != ENGINE_NEVER) {
+        until = ENGINE_NEVER;
+        for (int32_t p = 0; p < partitions; p++) {
+            int64_t promise = engine_promise_ps(engine[p]);
+            until = promise < until ? promise : until;
+        }
+        exchange(engine, partitions);
+        for (int32_t p = 0; p < partitions; p++)
+            engine_advance(engine[p], until);
+        early += early_messages(engine, partitions, until);
+    }
+    CU_ASSERT_EQUAL(early, 0);
+    for (int32_t p = 0; p < partitions; p++) {
+        CU_ASSERT_TRUE(gpu_world_finished(world[p]));
+        gpu_world_free(world[p]);
+    }
+}
+
+static void check_promises(const struct gpu_job *job, int32_t partitions)
+{
+    struct gpu_world *world[64];
+    for (int32_t p = 0; p < partitions; p++)
+        world[p] = gpu_world_create(job, p, partitions);
+    promises_are_kept(world, partitions);
+}
+
+static void nothing_takes_effect_before_the_end_of_its_window(void)
+{
+    struct gpu_job job = fixture_job();
+    check_promises(&job, 2);
+    check_promises(&job, 5);
+    job.cluster.tensor_parallel = 2;
+    job.cluster.pipeline_parallel = 4;
+    check_promises(&job, 3);
+    job.cluster.captured_graph = false;
+    check_promises(&job, 8);
+    job = fixture_job();
+    job.cluster.nodes = 1;
+    job.cluster.gpus_per_node = 8;
+    job.cluster.neighbour = false;
+    check_promises(&job, 4);
+}
+
+/* Chunks of one byte and of a megabyte, each GPU sends on at once: nothing is in a promise but
+ * latencies. */
+static void nor_in_rings_that_only_pass_on(void)
+{
+    static const int64_t bytes[] = {16, 1 << 24};
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        struct gpu_world *world[3];
+        for (int32_t p = 0; p < 3; p++)
+            world[p] = fixture_ring(16, bytes[i], 1 << 20, p, 3);
+        promises_are_kept(world, 3);
+    }
+}
+
 static void check(const struct gpu_job *job)
 {
     static const int32_t partitions[] = {2, 3, 5, 8, 11};
@@ -127,7 +217,8 @@ static void the_events_of_a_window_are_about_as_many_as_estimated(void)
 }
 
 TEST_MAIN("partitions", TEST(the_events_of_a_window_are_about_as_many_as_estimated),
-          TEST(tensor_parallel_over_leaves_and_spines),
+          TEST(nothing_takes_effect_before_the_end_of_its_window),
+          TEST(nor_in_rings_that_only_pass_on), TEST(tensor_parallel_over_leaves_and_spines),
           TEST(tensor_parallel_on_one_leaf_without_neighbour),
           TEST(pipeline_and_tensor_parallel_with_chunks_and_stragglers),
           TEST(eager_launches_on_fewer_gpus_than_there_are), TEST(without_any_jitter),

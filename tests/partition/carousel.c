@@ -6,10 +6,10 @@
 
 #include "base/memory.h"
 #include "partition/interval.h"
+#include "../serve/starts.h"
 #include "rack.h"
 #include "serve/carousel.h"
 #include "serve/frame_choice.h"
-#include "serve/rehearsal.h"
 #include "test.h"
 
 /* Buckets of 64, 128 and 256 positions, sequences that move up, and more of them than seats. */
@@ -127,7 +127,7 @@ static size_t write_decode(struct script *script, const struct rack *rack,
 }
 
 static struct script script_of(const struct rack *rack, const struct serve_machine *m,
-                               const struct serve_starts *starts)
+                               const struct starts *starts)
 {
     struct script script = {
         .start = base_alloc(starts->count, sizeof *script.start),
@@ -147,13 +147,21 @@ static struct script script_of(const struct rack *rack, const struct serve_machi
 }
 
 static int64_t execute(struct rack *rack, const struct serve_machine *m,
-                       const struct serve_starts *starts)
+                       const struct starts *starts)
 {
     struct script script = script_of(rack, m, starts);
     int64_t found = rack_overlap_violations(rack, script.start, script.count);
     base_free(script.start);
     base_free(script.position);
     return found;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct serve_start *x = a, *y = b;
+    if (x->cycle != y->cycle)
+        return x->cycle < y->cycle ? -1 : 1;
+    return (x->request > y->request) - (x->request < y->request);
 }
 
 /* What a plan came to, by its executor and by the chips. */
@@ -169,10 +177,12 @@ static struct flown fly(struct rack *rack, const struct serve_machine *m,
     const struct serve_spec spec = {.lpu_replicas = 1};
     struct flown flown;
     struct serve_outcome outcome[REQUESTS];
-    struct serve_starts starts = {0};
-    struct serve_door door = {.machine = m, .frame = frame, .spec = &spec, .starts = &starts};
+    struct starts starts = {0};
+    struct serve_door door = {
+        .machine = m, .frame = frame, .spec = &spec, .note = starts_note, .context = &starts};
     flown.usage = serve_carousel_run(&door, requests, REQUESTS, outcome);
-    flown.rehearsal = serve_rehearse(m, requests, REQUESTS, outcome, &starts);
+    flown.rehearsal = starts_rehearse(&starts, m, requests, REQUESTS, outcome, 1);
+    qsort(starts.start, starts.count, sizeof *starts.start, by_time);
     flown.violations = execute(rack, m, &starts);
     base_free(starts.start);
     return flown;

@@ -5,9 +5,11 @@ import json
 import os
 import pathlib
 import re
+import resource
+import subprocess
 import tempfile
 
-from program import SMALL, must, run
+from program import SMALL, command, must, run
 
 HOP = ["--set", "lpu.chip.c2c_hop=500"]
 os.environ.pop("LPUSIM_STORE", None)
@@ -95,6 +97,14 @@ with tempfile.TemporaryDirectory() as scratch:
         assert line in told.splitlines(), (line, told)
     assert sorted(p.name for p in (folder / "artifacts").iterdir()) == [first]
     assert ", not kept" in store("show", "tiny/stable")
+
+    # A disk that takes half of an artifact leaves everything as it was.
+    limit = x.stat().st_size // 2
+    done = subprocess.run(command("store", "add", y, "tiny/stable", *at), capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert done.returncode == 5 and "the artifact cannot be written: File too large" in done.stderr, done.stderr
+    assert sorted(p.name for p in (folder / "artifacts").iterdir()) == [first]
+    assert f"artifact    {first}" in store("show", "tiny/stable")
 
     # Nothing but sound artifacts gets in, and nothing torn gets out.
     (scratch / "z.lpu").write_bytes(x.read_bytes()[:-1])

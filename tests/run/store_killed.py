@@ -111,7 +111,7 @@ def kill(word, process, outcomes):
 
 draw, outcomes = random.Random(6), collections.Counter()
 with tempfile.TemporaryDirectory() as scratch:
-    folder = pathlib.Path(scratch) / "store"
+    folder, os.environ["TMPDIR"] = pathlib.Path(scratch) / "store", scratch
     files = [pathlib.Path(scratch) / f"{hop}.lpu" for hop in (400, 500, 600)]
     for path in files:
         must("compile", SMALL, "-o", path, "--quiet", "--set", f"lpu.chip.c2c_hop={path.stem}")

@@ -75,11 +75,11 @@ static void what_is_straight_is_met_exactly(void)
     for (uint64_t i = 0; i < 4000; i += 4) {
         struct gpu_batch alone = of(0, 0, between(i, 1, 200), between(i + 1, 64, 4000));
         CU_ASSERT_DOUBLE_EQUAL(serve_cells_mean_ps(cells, &alone) / plain_ps(&alone), 1, 1e-12);
-        int64_t tokens = between(i + 2, 64, 2048);
+        int64_t tokens = between(i + 2, 400, 1840);
         struct gpu_batch both = of(tokens, between(i + 3, 2048 - tokens, 3900 - tokens),
                                    between(i, 1, 200), between(i + 1, 128, 4000));
         double ratio = serve_cells_mean_ps(cells, &both) / plain_ps(&both);
-        CU_ASSERT_DOUBLE_EQUAL(ratio, 1, 0.002); /* whole prompts are rounded to a length */
+        CU_ASSERT_DOUBLE_EQUAL(ratio, 1, 0.02); /* prompts that share keys are whole numbers */
     }
     serve_cells_free(cells);
 }
@@ -123,9 +123,9 @@ static void batches_in_several_groups_have_points_of_their_own(void)
 {
     static struct asked asked;
     struct serve_cells *cells = cells_of(&asked);
-    struct gpu_batch one = of(1024, 0, 16, 128), two = {0};
-    gpu_batch_add(&two, (struct gpu_group){1, 512, 1024, true, true});
-    gpu_batch_add(&two, (struct gpu_group){1, 512, 1024, true, false});
+    struct gpu_batch one = of(1008, 16, 16, 128), two = {0};
+    gpu_batch_add(&two, (struct gpu_group){1, 504, 1024, true, true});
+    gpu_batch_add(&two, (struct gpu_group){1, 504, 1024, true, false});
     gpu_batch_add(&two, (struct gpu_group){16, 1, 128, false, true});
     serve_cells_mean_ps(cells, &one);
     serve_cells_mean_ps(cells, &two);

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "drawn.h"
 #include "serve/frame_choice.h"
-#include "serve/rehearsal.h"
+#include "starts.h"
 #include "test.h"
 
 enum { MACHINES = 60, CHANGED_MACHINES = 20, REQUESTS = 150, CHANGES = 60 };
@@ -20,7 +20,7 @@ struct run {
     struct serve_frame frame;
     struct serve_request *request;
     struct serve_outcome *outcome;
-    struct serve_starts starts;
+    struct starts starts;
     struct serve_usage usage;
 };
 
@@ -39,8 +39,11 @@ static struct serve_spec draw_spec(struct drawn *d)
 
 static void serve(struct run *r, size_t count)
 {
-    struct serve_door door = {
-        .machine = &r->drawn.machine, .frame = &r->frame, .spec = &r->spec, .starts = &r->starts};
+    struct serve_door door = {.machine = &r->drawn.machine,
+                              .frame = &r->frame,
+                              .spec = &r->spec,
+                              .note = starts_note,
+                              .context = &r->starts};
     r->starts.count = 0;
     r->usage = serve_carousel_run(&door, r->request, count, r->outcome);
 }
@@ -67,7 +70,22 @@ static void end(struct run *r)
 
 static struct serve_rehearsal rehearse(struct run *r)
 {
-    return serve_rehearse(&r->drawn.machine, r->request, REQUESTS, r->outcome, &r->starts);
+    return starts_rehearse(&r->starts, &r->drawn.machine, r->request, REQUESTS, r->outcome,
+                           r->spec.lpu_replicas);
+}
+
+/* What is played while the run goes on, and forgotten, comes to the same as all at the end. */
+static struct serve_rehearsal rehearse_along(struct run *r)
+{
+    struct serve_rehearsing *along = serve_rehearsal_open(&r->drawn.machine, r->request, REQUESTS,
+                                                          r->outcome, r->spec.lpu_replicas);
+    struct serve_door door = {.machine = &r->drawn.machine,
+                              .frame = &r->frame,
+                              .spec = &r->spec,
+                              .note = serve_rehearsal_note,
+                              .context = along};
+    serve_carousel_run(&door, r->request, REQUESTS, r->outcome);
+    return serve_rehearsal_close(along);
 }
 
 static void print(uint64_t entity, const struct serve_rehearsal *f)
@@ -90,6 +108,10 @@ static void every_request_finishes_as_promised(void)
         if (!serve_rehearsal_is_clean(&found))
             print(entity, &found);
         CU_ASSERT_TRUE(serve_rehearsal_is_clean(&found));
+        struct serve_rehearsal along = rehearse_along(&r);
+        CU_ASSERT_TRUE(serve_rehearsal_is_clean(&along));
+        CU_ASSERT_EQUAL(along.starts, found.starts);
+        CU_ASSERT_EQUAL(along.pairs, found.pairs);
         CU_ASSERT_EQUAL(r.usage.decode_steps + r.usage.passes_taken, found.starts);
         pairs += found.pairs;
         for (size_t n = 0; n < REQUESTS; n++)
@@ -136,7 +158,7 @@ static int64_t faults(const struct serve_rehearsal *f)
 }
 
 /* A start is moved, dropped, or given to another bucket, lane or request. */
-static const char *change(struct drawn *d, struct serve_starts *starts)
+static const char *change(struct drawn *d, struct starts *starts)
 {
     struct serve_start *s = &starts->start[drawn_below(d, (int32_t)starts->count)];
     switch (drawn_below(d, 5)) {

@@ -43,8 +43,9 @@ static void follow(uint64_t entity)
         taken[n] = closed[n % period];
     for (int64_t n = 0; n < TAKES && now < PLACES - 1000; n++) {
         int64_t from = now + draw(&d, draw(&d, 10) ? 50 : 900);
-        int64_t place = serve_slots_next(slots, from);
+        int64_t place = serve_slots_next(slots, from, INT64_MAX), limit = now + draw(&d, 300);
         CU_ASSERT_EQUAL_FATAL(place, next_plain(taken, from));
+        CU_ASSERT_EQUAL(serve_slots_next(slots, from, limit), place < limit ? place : limit);
         if (draw(&d, 4)) {
             serve_slots_take(slots, place);
             taken[place] = true;
@@ -67,9 +68,9 @@ static void far_reservations_keep_the_near_ones(void)
     struct serve_slots *slots = serve_slots_create(&open, 1);
     serve_slots_take(slots, 3);
     serve_slots_take(slots, 1000000);
-    CU_ASSERT_EQUAL(serve_slots_next(slots, 3), 4);
-    CU_ASSERT_EQUAL(serve_slots_next(slots, 1000000), 1000001);
-    CU_ASSERT_EQUAL(serve_slots_next(slots, 999999), 999999);
+    CU_ASSERT_EQUAL(serve_slots_next(slots, 3, INT64_MAX), 4);
+    CU_ASSERT_EQUAL(serve_slots_next(slots, 1000000, INT64_MAX), 1000001);
+    CU_ASSERT_EQUAL(serve_slots_next(slots, 999999, INT64_MAX), 999999);
     serve_slots_release(slots);
 }
 
