@@ -67,6 +67,8 @@ static char *what_happened(const struct serve_event *e)
         return base_format("ROLL BACK: %s", gate[e->gate]);
     case SERVE_EVENT_DONE:
         return base_format("all racks serve %s", version_name[e->serving[SERVE_CANARY] > 0]);
+    case SERVE_EVENT_KEEP:
+        return base_strdup("KEEP: the watch behind the promotion ends");
     default:
         return base_strdup("the requests are over, nothing is decided");
     }

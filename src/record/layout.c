@@ -32,7 +32,7 @@ static const char *const fate_label[] = {"waiting",  "finished",    "too_long",
 static const char *const verdict_label[] = {"none", "ttft", "tpot", "refusals", NULL};
 /* In the order of enum serve_event_kind, serve_gate and serve_version. */
 static const char *const event_label[] = {"start",     "emptied", "loaded", "go_on", "promote",
-                                          "roll_back", "done",    "end",    NULL};
+                                          "roll_back", "done",    "keep",   "end",   NULL};
 static const char *const gate_label[] = {"none",       "ttft_limit", "tpot_limit", "ttft_ratio",
                                          "tpot_ratio", "refusals",   "contract",   NULL};
 static const char *const version_label[] = {"stable", "canary", NULL};

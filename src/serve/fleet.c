@@ -64,14 +64,21 @@ int64_t serve_fleet_next_ps(struct serve_fleet *f, int32_t *post)
     return next;
 }
 
-/* Counts a request that came since somebody watches. */
+/* Whether a request counts: it came since somebody watches. */
+static bool is_watched(const struct serve_fleet *f, size_t number, enum serve_version version)
+{
+    bool settled = f->settled && version == SERVE_STABLE;
+    return f->request[number].arrival_ps >= f->watched_ps && !settled;
+}
+
+/* Decided for the first time, and in the window. */
 static void count_decision(struct serve_fleet *f, size_t number, enum serve_version version,
                            bool refused, int64_t at_ps)
 {
     struct serve_course *course = &f->played->course[number];
     if (course->first_ps < 0)
         course->first_ps = at_ps;
-    if (f->request[number].arrival_ps < f->watched_ps)
+    if (!is_watched(f, number, version))
         return;
     f->sample[version].decided++;
     f->sample[version].refused += refused;
@@ -278,13 +285,12 @@ void serve_fleet_gather(struct serve_fleet *f, int64_t now_ps)
     size_t kept = 0;
     for (size_t n = 0; n < f->flights; n++) {
         struct serve_flight flight = f->flight[n];
-        const struct serve_request *request = &f->request[flight.number];
+        enum serve_version version = f->played->stint[flight.stint].version;
         const struct serve_outcome *outcome = &f->outcome[flight.number];
         if (outcome->finished_ps > now_ps)
             f->flight[kept++] = flight;
-        else if (request->arrival_ps >= f->watched_ps)
-            serve_sample_finish(&f->sample[f->played->stint[flight.stint].version], request,
-                                outcome);
+        else if (is_watched(f, flight.number, version))
+            serve_sample_finish(&f->sample[version], &f->request[flight.number], outcome);
     }
     f->flights = kept;
 }

@@ -49,6 +49,7 @@ struct serve_fleet {
     size_t flights, flight_capacity;
     struct serve_sample sample[SERVE_VERSIONS]; /* of requests that came since watched_ps */
     int64_t watched_ps;                         /* INT64_MAX: nobody watches */
+    bool settled;                               /* the stable schedule's sample stays as it is */
     int64_t broken_ps;  /* when the contract will be broken first; INT64_MAX: not */
     int64_t violations; /* by the step that does it */
     int64_t last_ps;    /* the last arrival or token so far */

@@ -13,6 +13,7 @@ enum phase {
     STARTING, /* racks are given to the canary, one after the other; those that have it serve */
     WATCHING,
     PROMOTING,
+    SETTLING, /* all racks have the canary; it is held against what the stable schedule did last */
     ROLLING_BACK,
     OVER
 };
@@ -22,7 +23,7 @@ struct player {
     const struct serve_rollout_spec *spec;
     enum phase phase;
     int32_t canaries;      /* racks while the canary is watched */
-    int64_t watched_ps;    /* since when the canary serves */
+    int64_t watched_ps;    /* since when the canary serves, or serves on all racks */
     int64_t window_end_ps; /* INT64_MAX: no window is open */
     bool closing;          /* no request comes any more */
 };
@@ -58,8 +59,9 @@ static void note_window(struct player *p, struct serve_event *event)
 
 static void begin_window(struct player *p, int64_t now_ps)
 {
-    for (int version = 0; version < SERVE_VERSIONS; version++)
-        serve_sample_clear(&p->fleet.sample[version]);
+    serve_sample_clear(&p->fleet.sample[SERVE_CANARY]);
+    if (!p->fleet.settled)
+        serve_sample_clear(&p->fleet.sample[SERVE_STABLE]);
     p->window_end_ps = now_ps + p->spec->window_ps;
 }
 
@@ -92,8 +94,8 @@ static bool all_serve(const struct player *p)
 
 static void finish(struct player *p, enum serve_rollout_end end, int64_t now_ps)
 {
-    look_away(p);
-    p->phase = OVER;
+    p->phase = end == SERVE_PROMOTED ? SETTLING : OVER;
+    p->watched_ps = now_ps;
     p->fleet.routing = SERVE_TO_ALL;
     p->fleet.played->end = end;
     note(p, SERVE_EVENT_DONE, now_ps);
@@ -180,6 +182,7 @@ static void promote(struct player *p, int64_t now_ps)
     note_window(p, note(p, SERVE_EVENT_PROMOTE, now_ps));
     p->phase = PROMOTING;
     p->fleet.routing = SERVE_TO_ALL;
+    p->fleet.settled = true;
     begin_window(p, now_ps);
     go_on(p, now_ps);
 }
@@ -205,10 +208,15 @@ static void judge(struct player *p, int64_t now_ps)
         return;
     }
     enum serve_gate gate = serve_gates_judge(p->fleet.given->spec, sample);
+    bool enough = now_ps - p->watched_ps >= p->spec->observe_ps;
     if (gate != SERVE_GATE_NONE) {
         roll_back(p, gate, now_ps);
-    } else if (p->phase == WATCHING && now_ps - p->watched_ps >= p->spec->observe_ps) {
+    } else if (p->phase == WATCHING && enough) {
         promote(p, now_ps);
+    } else if (p->phase == SETTLING && enough) {
+        note_window(p, note(p, SERVE_EVENT_KEEP, now_ps));
+        look_away(p);
+        p->phase = OVER;
     } else {
         note_window(p, note(p, SERVE_EVENT_GO_ON, now_ps));
         begin_window(p, now_ps);
@@ -300,7 +308,7 @@ static void play(struct player *p)
     }
     p->closing = true;
     advance(p, INT64_MAX);
-    if (p->phase == OVER || p->phase == BEFORE)
+    if (p->phase == OVER || p->phase == BEFORE || p->phase == SETTLING)
         return;
     int64_t last = f->played->event[f->played->events - 1].at_ps;
     note(p, SERVE_EVENT_END, last > f->last_ps ? last : f->last_ps);

@@ -32,6 +32,7 @@ enum serve_event_kind {
     SERVE_EVENT_PROMOTE,   /* a decision */
     SERVE_EVENT_ROLL_BACK, /* a decision */
     SERVE_EVENT_DONE,      /* all racks run one schedule again */
+    SERVE_EVENT_KEEP,      /* a decision: the watch behind a promotion was clean, too */
     SERVE_EVENT_END,       /* the requests are over, and nothing is decided */
     SERVE_EVENTS
 };

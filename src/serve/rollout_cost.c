@@ -7,7 +7,7 @@
 bool serve_event_is_decision(enum serve_event_kind kind)
 {
     return kind == SERVE_EVENT_START || kind == SERVE_EVENT_GO_ON || kind == SERVE_EVENT_PROMOTE ||
-           kind == SERVE_EVENT_ROLL_BACK;
+           kind == SERVE_EVENT_ROLL_BACK || kind == SERVE_EVENT_KEEP;
 }
 
 static bool is_refused(const struct serve_outcome *o)

@@ -185,6 +185,7 @@ static void a_canary_that_is_alike_or_faster_is_promoted(void)
         CU_ASSERT_TRUE(promoted->at_ps - loaded->at_ps >= t.spec.rollout.observe_ps);
         CU_ASSERT_TRUE(promoted->sight[SERVE_CANARY].finished >= t.spec.rollout.least);
         CU_ASSERT_PTR_NULL(find(&t, SERVE_EVENT_ROLL_BACK));
+        CU_ASSERT_PTR_NOT_NULL(find(&t, SERVE_EVENT_KEEP));
         end(&t);
     }
 }
@@ -202,6 +203,42 @@ static void a_slower_canary_is_rolled_back_by_time_per_token(void)
     CU_ASSERT_TRUE(back->sight[SERVE_CANARY].tpot_p99_ps > back->sight[SERVE_STABLE].tpot_p99_ps);
     CU_ASSERT_PTR_NULL(find(&t, SERVE_EVENT_PROMOTE));
     CU_ASSERT_TRUE(find(&t, SERVE_EVENT_START)->cost.delayed > 0);
+    end(&t);
+}
+
+/* Seats are full nearly always: a little slower is too slow for all, not for a share on a rack with
+ * room to spare. */
+static void what_only_shows_when_all_racks_have_it_is_rolled_back_then(void)
+{
+    struct trial t;
+    begin(&t, machine_of(105, 64));
+    t.count = 6000;
+    base_free(t.request);
+    t.request = base_alloc(t.count, sizeof *t.request);
+    for (size_t n = 0; n < t.count; n++)
+        t.request[n] = (struct serve_request){
+            .arrival_ps = (int64_t)n * 240000, .prompt_tokens = 1, .output_tokens = 36};
+    t.spec.rollout = (struct serve_rollout_spec){.start_ps = INT64_C(100000000),
+                                                 .share = 0.1,
+                                                 .window_ps = INT64_C(100000000),
+                                                 .observe_ps = INT64_C(200000000),
+                                                 .least = 20,
+                                                 .ttft_ratio = 3,
+                                                 .tpot_ratio = 1.2,
+                                                 .refusals = 0.01};
+    t.spec.ttft_limit_ps = INT64_C(20000000);
+    serve(&t);
+    check(&t);
+    const struct serve_event *promoted = find(&t, SERVE_EVENT_PROMOTE);
+    const struct serve_event *back = find(&t, SERVE_EVENT_ROLL_BACK);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(promoted);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(back);
+    CU_ASSERT_TRUE(back->at_ps > promoted->at_ps);
+    CU_ASSERT_EQUAL(back->gate, SERVE_GATE_TTFT_LIMIT);
+    CU_ASSERT_EQUAL(t.played.end, SERVE_ROLLED_BACK);
+    for (size_t n = 0; n < t.played.events; n++)
+        CU_ASSERT_TRUE(t.played.event[n].kind == SERVE_EVENT_START ||
+                       t.played.event[n].serving[0] + t.played.event[n].serving[1] > 0);
     end(&t);
 }
 
@@ -347,6 +384,7 @@ static void drawn_rollouts_keep_every_promise(void)
 TEST_MAIN("rollout", TEST(before_it_starts_racks_are_the_usual_ones),
           TEST(a_canary_that_is_alike_or_faster_is_promoted),
           TEST(a_slower_canary_is_rolled_back_by_time_per_token),
+          TEST(what_only_shows_when_all_racks_have_it_is_rolled_back_then),
           TEST(a_limit_rolls_back_where_ratios_do_not),
           TEST(a_canary_that_breaks_the_contract_fails_its_requests_once),
           TEST(what_breaks_after_promotion_is_rolled_back_everywhere),
