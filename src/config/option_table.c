@@ -53,6 +53,8 @@ static const char *const routers[] = {
     [SERVE_ROUND_ROBIN] = "round_robin", [SERVE_LEAST_LOADED] = "least_loaded", NULL};
 static const char *const fidelities[] = {[SERVE_CELLS] = "cells", [SERVE_EXACT] = "exact", NULL};
 static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
+static const char *const splits[] = {
+    [LPU_SPLIT_AUTO] = "auto", [LPU_SPLIT_ROWS] = "rows", [LPU_SPLIT_COLUMNS] = "columns", NULL};
 
 const struct option_section option_sections[] = {
     {"", OPTION_SHARED, NULL, "What is computed"},
@@ -217,6 +219,12 @@ const struct option option_table[] = {
         "groups of layers, one after the other; 0: the compiler chooses"),
     ROW("lpu.tensor_group", lpu_rack.tensor_group, COUNT, "0", "8", "0",
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
+    CHOICE_ROW("lpu.split_o", lpu_rack.split_o, splits, "auto",
+               "how o is cut over the chips that share a layer: rows: each multiplies its own "
+               "heads, partial rows are summed; columns: each gathers all heads, finished rows are "
+               "gathered; auto: whichever makes the request shorter"),
+    CHOICE_ROW("lpu.split_down", lpu_rack.split_down, splits, "auto",
+               "the same for down of a dense MLP; experts are cut by rows"),
     ROW("lpu.seats", lpu_seats, COUNT, "0", "255", "1",
         "batches that share the pipeline, each with caches of its own in SRAM, their steps "
         "overlapping in time; 0: as many as need not wait and have room"),
