@@ -63,10 +63,10 @@ enum serve_fidelity {
 /* A new schedule goes out to the LPU racks: when, to whom, and what it must keep. */
 struct serve_rollout_spec {
     int64_t start_ps;
-    double share;       /* of requests that go to the canary while it is watched */
-    int64_t window_ps;  /* between two looks at the gates */
-    int64_t observe_ps; /* of clean windows before it is promoted */
-    int32_t least;      /* requests that the canary finishes before a window counts */
+    double share;                  /* of requests that go to the canary while it is watched */
+    int64_t window_ps;             /* between two looks at the gates */
+    int64_t observe_ps;            /* of clean windows before it is promoted */
+    int32_t least;                 /* requests that the canary finishes before a window counts */
     double ttft_ratio, tpot_ratio; /* p99, most of the stable one's */
     double refusals;               /* share of requests, most beyond the stable one's */
 };
