@@ -63,6 +63,8 @@ const struct option_section option_sections[] = {
     {"bucket", OPTION_SHARED, NULL, "The shape a schedule is compiled for"},
     {"workload", OPTION_SHARED, NULL, "The request"},
     {"serve", OPTION_SHARED, NULL, "Requests and how they are served (`lpusim-mp serve`)"},
+    {"serve.rollout", OPTION_SHARED, NULL,
+     "A new schedule goes out to the LPU racks (`lpusim-mp rollout`)"},
     {"lpu", OPTION_LPU, NULL, "Use of the LPU rack"},
     {"lpu.rack", OPTION_LPU, "topologies", "LPU rack"},
     {"lpu.chip", OPTION_LPU, "chips", "LPU chip"},
@@ -190,6 +192,26 @@ const struct option option_table[] = {
     CHOICE_ROW("serve.fidelity", serve.fidelity, fidelities, "cells",
                "GPU: time of an iteration: cells: drawn from distributions simulated beforehand on "
                "a grid of batches; exact: that very batch simulated event by event"),
+
+    ROW("serve.rollout.start", serve.rollout.start_ps, TIME, "0 ps", "86400 s", "5 s",
+        "when the first rack is emptied for the canary"),
+    ROW("serve.rollout.share", serve.rollout.share, SHARE, "0.1 %", "99 %", "10 %",
+        "share of the requests that go to the canary while it is watched; as many racks, rounded "
+        "up, but not all"),
+    ROW("serve.rollout.window", serve.rollout.window_ps, TIME, "1 ms", "86400 s", "5 s",
+        "time between two looks at the gates"),
+    ROW("serve.rollout.observe", serve.rollout.observe_ps, TIME, "0 ps", "86400 s", "10 s",
+        "the canary is promoted with the first clean window that ends so long after its first "
+        "request may have come"),
+    ROW("serve.rollout.least", serve.rollout.least, COUNT, "1", "100000000", "50",
+        "requests that the canary must have finished or refused, else the window goes on; for "
+        "ratios the stable schedule must have finished as many, too"),
+    ROW("serve.rollout.ttft_ratio", serve.rollout.ttft_ratio, SHARE, "1 %", "100000 %", "150 %",
+        "gate: most that the canary's TTFT at p99 may be of the stable one's"),
+    ROW("serve.rollout.tpot_ratio", serve.rollout.tpot_ratio, SHARE, "1 %", "100000 %", "110 %",
+        "gate: most that the canary's TPOT at p99 may be of the stable one's"),
+    ROW("serve.rollout.refusals", serve.rollout.refusals, SHARE, "0 %", "100 %", "1 %",
+        "gate: share of the canary's requests that may be refused beyond the stable one's share"),
 
     ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
         "chips that take part; 0: all"),
