@@ -22,6 +22,7 @@ struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
 struct app_compare;     /* app/compare.h */
 struct app_serving;     /* app/serving.h */
+struct app_rollout;     /* app/rollout.h */
 struct app_run;
 
 /* The request as one machine served it. */
@@ -58,6 +59,7 @@ struct app_run {
     struct app_frontier *frontier;       /* NULL but for frontier */
     struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
+    struct app_rollout *rollout; /* NULL but for rollout */
     struct app_serving *serving; /* NULL but for serve and what asks about requests */
     struct app_buckets *buckets; /* NULL but for buckets */
     struct app_plan *plan;       /* NULL but for plan */
@@ -92,6 +94,9 @@ app_phase app_frontier_show; /* frontier: tables of rates and of loads */
 
 app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON */
 
+app_phase app_rollout_load; /* rollout: both artifacts, the canary executed under the contract */
+app_phase app_rollout_run;  /* rollout: the requests without it and with it */
+app_phase app_rollout_show; /* rollout: what happened when, and which requests that cost */
 app_phase app_buckets_run;  /* buckets: the best ladders for the requests, compiled */
 app_phase app_buckets_show; /* buckets: what each further bucket buys and costs */
 

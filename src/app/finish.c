@@ -10,6 +10,7 @@
 #include "app/frontier.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/rollout.h"
 #include "app/plan.h"
 #include "app/serving.h"
 #include "app/values.h"
@@ -36,6 +37,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_attribution_free(run->attribution);
     app_compare_free(run->compare);
     app_serving_free(run->serving);
+    app_rollout_free(run->rollout);
     app_frontier_free(run->frontier);
     app_buckets_free(run->buckets);
     app_plan_free(run->plan);
