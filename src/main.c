@@ -7,6 +7,7 @@
 #include "app/collective.h"
 #include "app/kernel.h"
 #include "app/store.h"
+#include "app/trace.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -94,14 +95,21 @@ static int run_command(int argc, char **argv)
     return status;
 }
 
-/* A question about one kernel or one collective: the first rank answers it. */
+/* A question about one kernel, one collective or the file of a run: the first rank answers it. */
 typedef enum base_status question(int argc, char **argv);
 
 static question *question_of(const char *word)
 {
-    if (strcmp(word, "kernel") == 0)
-        return app_kernel_answer;
-    return strcmp(word, "collective") == 0 ? app_collective_answer : NULL;
+    static const struct {
+        const char *word;
+        question *about;
+    } known[] = {{"kernel", app_kernel_answer},
+                 {"collective", app_collective_answer},
+                 {"trace", app_trace_answer}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(word, known[i].word) == 0)
+            return known[i].about;
+    return NULL;
 }
 
 static int ask(question *about, int argc, char **argv)
