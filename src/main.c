@@ -7,6 +7,7 @@
 #include "app/collective.h"
 #include "app/kernel.h"
 #include "app/store.h"
+#include "app/summary.h"
 #include "app/trace.h"
 #include "parallel/parallel.h"
 
@@ -124,6 +125,8 @@ static int obey(int argc, char **argv)
     question *about = question_of(word);
     if (about)
         return ask(about, argc - 2, argv + 2);
+    if (strcmp(word, "show") == 0 && app_summary_is_asked(argc - 2, argv + 2))
+        return ask(app_summary_answer, argc - 2, argv + 2);
     if (strcmp(word, "store") == 0)
         return app_store_answer(argc - 2, argv + 2, run_story);
     return run_command(argc, argv);

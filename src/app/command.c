@@ -514,6 +514,7 @@ static void artifacts_print(void)
         "                      contract, and nothing else; status 3 where a promise is broken\n"
         "  diff X Y            what moved between X and Y, and what got slower or faster\n"
         "  show X              the plan; with --chip N the instructions of a chip\n"
+        "  show X.h5           the summary of a run again, from the file that it wrote\n"
         "  store COMMAND       artifacts under names with history; store --help says more. X is a\n"
         "                      file, or store:NAME, or store:DIGEST");
 }
