@@ -6,6 +6,7 @@
 #include "app/app.h"
 #include "app/collective.h"
 #include "app/kernel.h"
+#include "app/report.h"
 #include "app/store.h"
 #include "app/summary.h"
 #include "app/trace.h"
@@ -106,6 +107,7 @@ static question *question_of(const char *word)
         question *about;
     } known[] = {{"kernel", app_kernel_answer},
                  {"collective", app_collective_answer},
+                 {"report", app_report_answer},
                  {"trace", app_trace_answer}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(word, known[i].word) == 0)

@@ -549,6 +549,7 @@ static void usage_print(void)
           "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n"
           "       lpusim-mp store COMMAND ... | --help\n"
           "       lpusim-mp trace X.h5 -o T.json [OPTION]... | --help\n"
+          "       lpusim-mp report X.h5 -o R.html\n"
           "       lpusim-mp kernel --gpu NAME --gemm m,n,k | --attention ... | --help\n"
           "       lpusim-mp collective --op NAME --bytes N ... | --help\n\n"
           "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"
