@@ -10,10 +10,11 @@
 
 static const char style[] =
     ":root{--ink:#1d2429;--soft:#5c6871;--line:#dfe4e8;--page:#fff;--card:#f6f8f9;--lpu:#0b6e74;"
-    "--gpu:#c8553d;--a:#30638e;--b:#e0a02f;--c:#7fa86c;--d:#d1495b;--e:#7d5ba6;--f:#aab2b8}\n"
+    "--gpu:#c8553d;--a:#30638e;--b:#e0a02f;--c:#7fa86c;--d:#d1495b;--e:#7d5ba6;--f:#aab2b8;--g:#"
+    "2a9d8f;--h:#8a5a44;--i:#c77dbb}\n"
     "@media (prefers-color-scheme:dark){:root{--ink:#e6eaed;--soft:#9aa6ae;--line:#333c43;"
     "--page:#14191d;--card:#1c2328;--lpu:#3fb3ba;--gpu:#ee8166;--a:#5b9bd0;--b:#edb950;--c:#9cc588;"
-    "--d:#ec7182;--e:#a888d0;--f:#78828a}}\n"
+    "--d:#ec7182;--e:#a888d0;--f:#78828a;--g:#4cc4b5;--h:#b88268;--i:#dca0d2}}\n"
     "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);"
     "max-width:1120px;margin:0 auto;padding:24px 20px 60px}\n"
     "h1{font-size:26px;margin:0}h2{font-size:19px;margin:40px 0 4px}h3{font-size:15px;margin:16px "
@@ -31,7 +32,8 @@ static const char style[] =
     "path.lpu{stroke:var(--lpu)}path.gpu{stroke:var(--gpu)}\n"
     ".a{fill:var(--a);background:var(--a)}.b{fill:var(--b);background:var(--b)}.c{fill:var(--c);"
     "background:var(--c)}.d{fill:var(--d);background:var(--d)}.e{fill:var(--e);background:var(--e)}"
-    ".f{fill:var(--f);background:var(--f)}\n"
+    ".f{fill:var(--f);background:var(--f)}.g{fill:var(--g);background:var(--g)}.h{fill:var(--h);"
+    "background:var(--h)}.i{fill:var(--i);background:var(--i)}\n"
     "@media print{body{font-size:11px}figure,svg,table{break-inside:avoid}pre{white-space:pre-wrap}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
@@ -77,7 +79,7 @@ static void tail_write(const struct app_page *page)
         app_page_section(page, "Summary", "As the run printed it at its end.");
     base_free(summary);
     attribute_write(page, "/run", "summary", "pre");
-    fputs("<h2>Origin</h2>\n", page->out);
+    app_page_section(page, "Origin", "Version, state of the sources and start of the run.");
     attribute_write(page, "/run", "program_version", "p");
     attribute_write(page, "/run", "source_state", "p");
     attribute_write(page, "/run", "start_time", "p");

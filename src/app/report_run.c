@@ -8,7 +8,7 @@
 #include "app/text.h"
 #include "base/memory.h"
 
-enum { NAME = RECORD_NAME_BYTES, MOST_LINKS = 16 };
+enum { NAME = RECORD_NAME_BYTES, MOST_LINKS = 16, SHADES = 9 };
 static const char *const machine_class[] = {"lpu", "gpu"};
 static const char *const machine_name[] = {"LPU rack", "GPU cluster"};
 static const char *const machine_legend[] = {"lpu", "LPU rack", "gpu", "GPU cluster", NULL};
@@ -133,11 +133,17 @@ void app_report_intervals(const struct app_page *page)
     base_free(step);
 }
 
+/* A piece of a decode step that takes any time. */
+static bool is_piece(const struct record_compare_share *share, int machine)
+{
+    return share->machine == machine && share->phase == RECORD_DECODE && share->time_ps > 0;
+}
+
 static double share_total(const struct record_compare_share *share, size_t count, int machine)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
-        if (share[i].machine == machine && share[i].phase == RECORD_DECODE)
+        if (is_piece(&share[i], machine))
             sum += (double)share[i].time_ps / 1e6;
     return sum;
 }
@@ -145,18 +151,18 @@ static double share_total(const struct record_compare_share *share, size_t count
 static void share_bar_draw(const struct app_page *page, const struct app_plot *plot,
                            const struct record_compare_share *share, size_t count, int machine)
 {
-    static const char *const colour[] = {"a", "b", "c", "d", "e", "f"};
+    static const char *const colour[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
     double at = 0, total = share_total(share, count, machine), row = machine;
     size_t number = 0;
     app_plot_row_name(plot, row, machine_name[machine]);
     fputs("<g>\n", page->out);
     for (size_t i = 0; i < count; i++) {
         double us = (double)share[i].time_ps / 1e6;
-        if (share[i].machine != machine || share[i].phase != RECORD_DECODE)
+        if (!is_piece(&share[i], machine))
             continue;
         char *title = base_format("%.*s: %s, %.1f %%", NAME, share[i].share,
                                   app_text_time(share[i].time_ps).text, 100 * us / total);
-        app_plot_box(plot, at, at + us, row - 0.36, row + 0.36, colour[number++ % 6], title);
+        app_plot_box(plot, at, at + us, row - 0.36, row + 0.36, colour[number++ % SHADES], title);
         base_free(title);
         at += us;
     }
@@ -170,8 +176,8 @@ static void share_legend_write(const struct app_page *page,
     size_t number = 0;
     fprintf(page->out, "<p class=\"legend\"><b>%s</b>&#160; ", machine_name[machine]);
     for (size_t i = 0; i < count; i++)
-        if (share[i].machine == machine && share[i].phase == RECORD_DECODE) {
-            fprintf(page->out, "<span><i class=\"%c\"></i>", "abcdef"[number++ % 6]);
+        if (is_piece(&share[i], machine)) {
+            fprintf(page->out, "<span><i class=\"%c\"></i>", "abcdefghi"[number++ % SHADES]);
             char *name =
                 base_format("%.*s %s", NAME, share[i].share, app_text_time(share[i].time_ps).text);
             app_html_text(page->out, name);
