@@ -61,10 +61,13 @@ function(lpusim_test_folder out)
   set(${out} "${folder}" PARENT_SCOPE)
 endfunction()
 
-# Sets the properties that every test has; processors: cores it keeps busy.
+# Sets the properties that every test has; processors: cores it keeps busy. Each has a folder of its own for what Open
+# MPI keeps of a job: processes that are alone all call themselves by one name, and take each other's files away.
 function(lpusim_test_properties test timeout processors)
   math(EXPR limit "${timeout} * ${LPUSIM_TEST_TIME_FACTOR}")
-  set(environment ${LPUSIM_TEST_ENVIRONMENT})
+  set(folder "${CMAKE_BINARY_DIR}/ompi/${test}")
+  file(MAKE_DIRECTORY "${folder}")
+  set(environment ${LPUSIM_TEST_ENVIRONMENT} OMPI_MCA_orte_tmpdir_base=${folder})
   if(TARGET lpusim-mp)
     list(APPEND environment LPUSIM_MP=$<TARGET_FILE:lpusim-mp>)
   endif()

@@ -49,6 +49,11 @@ static app_phase *const frontier_story[] = {
     app_input_read,   app_serving_read, app_record_begin,  app_lpu_compile,
     app_frontier_run, app_record_end,   app_frontier_show, NULL};
 
+/* A new schedule goes out to the LPU racks while requests come. */
+static app_phase *const rollout_story[] = {
+    app_input_read,  app_serving_read, app_rollout_load, app_record_begin,
+    app_rollout_run, app_record_end,   app_rollout_show, NULL};
+
 static app_phase *const *story_of(enum app_command_kind kind)
 {
     switch (kind) {
@@ -66,6 +71,8 @@ static app_phase *const *story_of(enum app_command_kind kind)
         return serve_story;
     case APP_COMMAND_FRONTIER:
         return frontier_story;
+    case APP_COMMAND_ROLLOUT:
+        return rollout_story;
     default:
         return story;
     }

@@ -10,21 +10,22 @@
 #define US INT64_C(1000000)
 
 /* Batching, splitting, capture: documentation of the engines, their defaults. Memory shares: their
- * defaults. Marked [f]: fitted to rows for the fit, see docs/gpu_validation.md. */
-static const struct engine_kind engines[] = {
+ * defaults. Marked [f]: what tools/fit_engines.sh finds in the rows for the fit, see
+ * docs/gpu_validation.md. */
+static struct engine_kind engines[] = {
     {.name = "vllm", /* schedules a step while the one before runs, from 0.14 on by itself */
      .since = 14,
      .splits_prompts = true,
      .captures = true,
      .step_ps = 950 * US,    /* [f] */
-     .sequence_ps = 30 * US, /* [f] */
+     .sequence_ps = 35 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 4 * GB,
      .rest_share = 1},
     {.name = "vllm", /* schedules between steps */
      .splits_prompts = true,
      .captures = true,
-     .step_ps = 1550 * US,   /* [f] */
+     .step_ps = 1600 * US,   /* [f] */
      .sequence_ps = 50 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 4 * GB,
@@ -33,8 +34,9 @@ static const struct engine_kind engines[] = {
      .splits_prompts = true, /* [f] */
      .captures = true,
      .narrow_cache = true,
-     .step_ps = 850 * US,   /* [f] */
-     .sequence_ps = 5 * US, /* [f] */
+     .step_ps = 500 * US,    /* [f] */
+     .sequence_ps = 15 * US, /* [f] */
+     .waiting = 1,           /* [f] */
      .memory_share = 1.00,
      .activation_bytes = 9 * GB, /* 5 GB: fp32 logits of 8,192 rows */
      .rest_share = 0.90},
@@ -42,16 +44,16 @@ static const struct engine_kind engines[] = {
      .prompts_first = true,
      .splits_prompts = true,
      .captures = true,
-     .step_ps = 850 * US,    /* [f] */
+     .step_ps = 900 * US,    /* [f] */
      .sequence_ps = 30 * US, /* [f] */
      .memory_share = 0.79,   /* [f] */
      .activation_bytes = 0,
      .rest_share = 1},
     {.name = "splitwise", /* vLLM of 2023: everything launched eagerly, prompts whole and alone */
      .prompts_first = true,
-     .step_ps = 300 * US,     /* [f] */
-     .sequence_ps = 250 * US, /* [f] */
-     .eager_gap_ps = 49 * US, /* [f] */
+     .step_ps = 3000 * US,    /* [f] */
+     .sequence_ps = 435 * US, /* [f] */
+     .eager_gap_ps = 46 * US, /* [f] */
      .memory_share = 0.90,
      .activation_bytes = 4 * GB,
      .rest_share = 1},
@@ -84,6 +86,17 @@ void engine_kind_apply(const struct engine_kind *engine, struct gpu_job *job)
         chip->eager_gap_ps = engine->eager_gap_ps;
 }
 
+int64_t engine_kind_host_ps(const struct engine_kind *engine, const struct gpu_batch *batch)
+{
+    return engine->step_ps + gpu_batch_sequences(batch) * engine->sequence_ps;
+}
+
+void engine_kind_take_host_away(struct gpu_job *job)
+{
+    job->chip.engine_schedule_ps = 0;
+    job->chip.engine_sequence_ps = 0;
+}
+
 int64_t engine_kind_positions(const struct engine_kind *engine, const struct gpu_job *job)
 {
     struct gpu_job empty = *job, one = *job;
@@ -94,6 +107,23 @@ int64_t engine_kind_positions(const struct engine_kind *engine, const struct gpu
                         (double)(weights + engine->activation_bytes);
     return (int64_t)(engine->rest_share * free_bytes /
                      (double)(gpu_job_bytes_per_gpu(&one) - weights));
+}
+
+bool engine_number_is_wide(const char *number)
+{
+    return !*number || strcmp(number, "bfloat16") == 0 || strcmp(number, "float16") == 0;
+}
+
+int64_t engine_kind_slots(const struct engine_kind *engine, const char *number, int64_t clients)
+{
+    int64_t slots = engine_number_is_wide(number) ? clients - engine->waiting : clients;
+    return slots > 0 ? slots : 1;
+}
+
+struct engine_kind *engine_kinds_to_change(size_t *count)
+{
+    *count = sizeof engines / sizeof *engines;
+    return engines;
 }
 
 int64_t engine_kind_budget(const struct gpu_chip *chip)

@@ -16,14 +16,18 @@ static void count_left(struct left_out *left, const char *why)
     left->rows[i]++;
 }
 
-static const char *row_predict(const struct kind *kind, struct row *row, struct gpus *gpus,
+const char *row_find(const struct kind *kind, const struct table *table, size_t index,
+                     struct gpus *gpus, struct row *row)
+{
+    *row = (struct row){.table = table, .index = index, .gpus = gpus};
+    row->gpu = kind->gpu ? kind->gpu(row) : table->gpu;
+    row->chip = row->gpu ? gpus_find(gpus, row->gpu) : NULL;
+    return row->chip ? NULL : "no description of the GPU";
+}
+
+static const char *row_predict(const struct kind *kind, const struct row *row,
                                struct points *points)
 {
-    row->gpu = kind->gpu ? kind->gpu(row) : row->table->gpu;
-    row->chip = row->gpu ? gpus_find(gpus, row->gpu) : NULL;
-    if (!row->chip)
-        return "no description of the GPU";
-    row->gpus = gpus;
     points->row = row->index;
     points->for_fit = row_is_for_fit(kind, row);
     size_t before = points->count;
@@ -36,8 +40,9 @@ void evaluate(const struct kind *kind, const struct table *table, struct gpus *g
               struct points *points, struct left_out *left)
 {
     for (size_t i = 0; i < table->rows; i++) {
-        struct row row = {.table = table, .index = i};
-        const char *why = row_predict(kind, &row, gpus, points);
+        struct row row;
+        const char *why = row_find(kind, table, i, gpus, &row);
+        why = why ? why : row_predict(kind, &row, points);
         if (why)
             count_left(left, why);
     }

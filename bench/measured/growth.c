@@ -96,6 +96,7 @@ static int table_print(const struct row *row, const char *model, const char *num
                                           .prompt = PROMPT,
                                           .output = OUTPUT,
                                           .rounds = ROUNDS,
+                                          .slots = clients,
                                           .shortest = SHORTEST};
             struct parts parts;
             const char *why = parts_of(row, &point, &parts);

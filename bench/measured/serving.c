@@ -5,15 +5,14 @@
 
 #include "serving_point.h"
 
-extern const struct kind kind_serving;
-
-/* Two benchmarks fill such tables. One is of a configurator, which sets the budget of a step so
- * much above the prompt, and sends requests that are all alike; the other states attention_dp_size,
- * leaves the engine's budget and draws lengths evenly from 80 % of the nominal ones up to these. */
+/* Two benchmarks fill such tables. One is of a configurator (ai-dynamo/aiconfigurator), which sends
+ * requests that are all alike and sets the budget of a step to the batch, the prompt and so much
+ * (generator/backends/trtllm.py); the other states attention_dp_size, leaves the engine's budget
+ * and draws lengths evenly from 80 % of the nominal ones up to these. */
 enum { BEYOND_PROMPT = 1500 };
 static const double SHORTEST = 0.8;
 
-/* Requests that each client of a benchmark sends, one after the other. */
+/* Requests of a client, one after the other (the configurator's eval/benchmarks: request-count). */
 enum { ROUNDS = 10 };
 
 static const char *gpu(const struct row *row)
@@ -22,9 +21,14 @@ static const char *gpu(const struct row *row)
     return strstr(row->table->path, "__") || !*system ? row->table->gpu : system;
 }
 
-static const char *predict(const struct row *row, struct points *points)
+static bool is_drawn(const struct row *row)
 {
-    bool is_drawn = *row_text(row, "attention_dp_size") != '\0';
+    return *row_text(row, "attention_dp_size") != '\0';
+}
+
+/* What the benchmark sends, and how it sets the engine. */
+static struct serving_point read_point(const struct row *row)
+{
     struct serving_point point = {
         .engine = engine_kind_of(row_text(row, "backend"), row_text(row, "backend_version")),
         .model = row_text(row, "model_path"),
@@ -34,18 +38,33 @@ static const char *predict(const struct row *row, struct points *points)
         .prompt = row_whole(row, "isl", 1),
         .output = row_whole(row, "osl", 1),
         .rounds = ROUNDS,
-        .shortest = is_drawn ? SHORTEST : 1,
+        .shortest = is_drawn(row) ? SHORTEST : 1,
     };
-    if (!point.engine)
+    if (point.engine && !is_drawn(row) && !point.engine->prompts_first)
+        point.budget = point.clients + point.prompt + BEYOND_PROMPT;
+    if (point.engine)
+        point.slots = engine_kind_slots(point.engine, point.number, point.clients);
+    return point;
+}
+
+const char *serving_row_point(const struct row *row, struct serving_point *point)
+{
+    *point = read_point(row);
+    if (!point->engine)
         return "no model of the engine";
-    if (!is_drawn && !point.engine->prompts_first)
-        point.budget = point.prompt + BEYOND_PROMPT;
-    if (point.clients < 1)
+    if (point->clients < 1)
         return "no concurrency is stated";
     if (row_whole(row, "pp_size", 1) > 1 || row_whole(row, "attention_dp_size", 1) > 1)
         return "requests split over stages or groups";
+    return NULL;
+}
+
+static const char *predict(const struct row *row, struct points *points)
+{
+    struct serving_point point;
     struct serve_clients_times times;
-    const char *why = serving_point_predict(row, &point, &times);
+    const char *why = serving_row_point(row, &point);
+    why = why ? why : serving_point_predict(row, &point, &times);
     if (why)
         return why;
     char group[160];

@@ -19,9 +19,9 @@ static const char *gpu(const struct row *row)
     return row->table->gpu;
 }
 
-static const char *predict(const struct row *row, struct points *points)
+const char *serving_batch_row_point(const struct row *row, struct serving_point *point)
 {
-    const struct serving_point point = {
+    *point = (struct serving_point){
         .engine = engine_kind_of("splitwise", ""),
         .model = row_text(row, "model"),
         .number = "",
@@ -32,9 +32,17 @@ static const char *predict(const struct row *row, struct points *points)
         .rounds = 1,
         .shortest = 1,
         .budget = row_whole(row, "batch_size", 1) * row_whole(row, "prompt_size", 1),
+        .slots = row_whole(row, "batch_size", 1),
     };
+    return NULL;
+}
+
+static const char *predict(const struct row *row, struct points *points)
+{
+    struct serving_point point;
     struct serve_clients_times times;
-    const char *why = serving_point_predict(row, &point, &times);
+    const char *why = serving_batch_row_point(row, &point);
+    why = why ? why : serving_point_predict(row, &point, &times);
     if (why)
         return why;
     char group[96];

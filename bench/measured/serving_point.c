@@ -12,8 +12,13 @@
  * server and network, tokenizer included. */
 static const int64_t CLIENT_PS = 5 * INT64_C(1000000000);
 
-/* A front end's time for 1,024 positions of a prompt, and the rest of it. [f] */
-static const int64_t FRONT_PS = 2 * INT64_C(1000000000);
+/* A front end's time for 1,024 positions of a prompt. [f], tools/fit_engines.sh */
+static int64_t front_ps = 25 * INT64_C(100000000);
+
+int64_t *serving_front_to_change(void)
+{
+    return &front_ps;
+}
 
 /* Steps by what they depend on. */
 struct known {
@@ -22,8 +27,9 @@ struct known {
         const struct engine_kind *engine;
         char model[MODEL_NAME_BYTES];
         int32_t tensor, weight_bytes, kv_bytes, weight_blocks;
+        int64_t eager_gap_ps;
     } key;
-    struct gpu_job job;
+    struct gpu_job job; /* whose host takes no time between steps */
     struct memo {
         struct gpu_batch batch;
         int64_t ps;
@@ -42,6 +48,7 @@ static struct known *known_of(const struct model_key *key, const struct gpu_job 
     struct known *entry = base_alloc(1, sizeof *entry);
     entry->key = *key;
     entry->job = *job;
+    engine_kind_take_host_away(&entry->job);
     known = base_grow(known, &known_capacity, known_count + 1, sizeof *known);
     known[known_count++] = entry;
     return entry;
@@ -89,6 +96,17 @@ static bool is_same(const struct gpu_batch *a, const struct gpu_batch *b)
     return gpu_batch_is_alike(a, b);
 }
 
+static int64_t remembered_ps(struct known *k, const struct gpu_batch *batch)
+{
+    for (size_t i = 0; i < k->memos; i++)
+        if (is_same(&k->memo[i].batch, batch))
+            return k->memo[i].ps;
+    k->memo = base_grow(k->memo, &k->capacity, k->memos + 1, sizeof *k->memo);
+    k->memo[k->memos] =
+        (struct memo){.batch = *batch, .ps = gpu_step_extrapolate(&k->job, batch).ps};
+    return k->memo[k->memos++].ps;
+}
+
 int64_t serving_step_ps(void *context, int32_t replica, int64_t iteration,
                         const struct gpu_batch *batch)
 {
@@ -96,13 +114,7 @@ int64_t serving_step_ps(void *context, int32_t replica, int64_t iteration,
     (void)iteration;
     struct known *k = context;
     struct gpu_batch coarse = on_grid(batch);
-    for (size_t i = 0; i < k->memos; i++)
-        if (is_same(&k->memo[i].batch, &coarse))
-            return k->memo[i].ps;
-    k->memo = base_grow(k->memo, &k->capacity, k->memos + 1, sizeof *k->memo);
-    k->memo[k->memos] =
-        (struct memo){.batch = coarse, .ps = gpu_step_extrapolate(&k->job, &coarse).ps};
-    return k->memo[k->memos++].ps;
+    return engine_kind_host_ps(k->key.engine, batch) + remembered_ps(k, &coarse);
 }
 
 /* NULL, or why the cluster has no such numbers. */
@@ -113,8 +125,8 @@ static const char *numbers_take(const char *name, const struct engine_kind *engi
     cluster->weight_bytes = is_narrow ? 1 : 2;
     cluster->weight_blocks = strcmp(name, "fp8_block") == 0;
     cluster->kv_bytes = is_narrow && engine->narrow_cache ? 1 : 2;
-    bool is_wide = !*name || strcmp(name, "bfloat16") == 0 || strcmp(name, "float16") == 0;
-    return is_narrow || is_wide ? NULL : "weights of a kind that no kernel here has";
+    return is_narrow || engine_number_is_wide(name) ? NULL
+                                                    : "weights of a kind that no kernel here has";
 }
 
 const char *serving_point_job(const struct row *row, const struct serving_point *point,
@@ -151,6 +163,7 @@ static struct model_key key_of(const struct row *row, const struct serving_point
     key.weight_bytes = job->cluster.weight_bytes;
     key.kv_bytes = job->cluster.kv_bytes;
     key.weight_blocks = job->cluster.weight_blocks;
+    key.eager_gap_ps = point->engine->eager_gap_ps;
     return key;
 }
 
@@ -161,12 +174,12 @@ static struct serve_rules rules_of(const struct row *row, const struct serving_p
     return (struct serve_rules){.batching = SERVE_CONTINUOUS,
                                 .budget_tokens = budget,
                                 .max_sequences =
-                                    (int32_t)(point->clients < budget ? point->clients : budget),
+                                    (int32_t)(point->slots < budget ? point->slots : budget),
                                 .prompts_first = point->engine->prompts_first,
                                 .splits_prompts = point->engine->splits_prompts,
                                 .blocks = engine_kind_positions(point->engine, job),
                                 .block_tokens = 1,
-                                .front_ps = FRONT_PS * point->prompt / 1024};
+                                .front_ps = front_ps * point->prompt / 1024};
 }
 
 const char *serving_point_predict(const struct row *row, const struct serving_point *point,

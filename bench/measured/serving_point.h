@@ -7,6 +7,9 @@
 #include "kinds.h"
 #include "serve/clients.h"
 
+/* Tables of points of a closed loop, and of batches that begin together. */
+extern const struct kind kind_serving, kind_serving_batch;
+
 struct serving_point {
     const struct engine_kind *engine;
     const char *model, *number; /* number: "", "bfloat16", "fp8", "fp8_block" */
@@ -14,11 +17,19 @@ struct serving_point {
     int64_t clients, prompt, output, rounds;
     double shortest; /* as struct serve_clients has it */
     int64_t budget;  /* tokens of a step; 0: as the engine has it on this GPU */
+    int64_t slots;   /* requests in the engine at once */
 };
+
+/* What a row of either kind describes; NULL, or why nothing can be predicted for it. */
+const char *serving_row_point(const struct row *row, struct serving_point *point);
+const char *serving_batch_row_point(const struct row *row, struct serving_point *point);
 
 /* Fills the job of a point; NULL, or why there is none. */
 const char *serving_point_job(const struct row *row, const struct serving_point *point,
                               struct gpu_job *job);
+
+/* What a front end takes for 1,024 positions of a prompt, to be changed by who fits it. */
+int64_t *serving_front_to_change(void);
 
 /* NULL, or why the point cannot be predicted (text that lasts). */
 const char *serving_point_predict(const struct row *row, const struct serving_point *point,

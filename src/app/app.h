@@ -20,6 +20,7 @@ struct app_gpu;         /* app/gpu.h */
 struct app_values;      /* app/values.h */
 struct app_compare;     /* app/compare.h */
 struct app_serving;     /* app/serving.h */
+struct app_rollout;     /* app/rollout.h */
 struct app_run;
 
 /* The request as one machine served it. */
@@ -57,6 +58,7 @@ struct app_run {
     struct app_served served[2];         /* by enum record_machine */
     struct app_compare *compare;
     struct app_serving *serving; /* NULL but for serve */
+    struct app_rollout *rollout; /* NULL but for rollout */
     char progress[96];           /* how far the run got, for a file that ends early */
     enum base_status verdict;    /* of a run that reached its end: BASE_CONTRACT, or BASE_OK */
     int stop_signal;             /* that ended the run early; 0: none */
@@ -87,6 +89,10 @@ app_phase app_frontier_run;  /* frontier: the highest rates that keep limits */
 app_phase app_frontier_show; /* frontier: tables of rates and of loads */
 
 app_phase app_serving_show; /* serve: side by side on the terminal, and as JSON */
+
+app_phase app_rollout_load; /* rollout: both artifacts, the canary executed under the contract */
+app_phase app_rollout_run;  /* rollout: the requests without it and with it */
+app_phase app_rollout_show; /* rollout: what happened when, and which requests that cost */
 
 app_phase app_artifact_write;  /* compile: plan and programs into a file */
 app_phase app_artifact_verify; /* verify: what was checked, and what was broken */

@@ -52,6 +52,10 @@ enum base_status app_artifact_open(struct app_run *run);
 /* verify: the steps that try what was promised, each executed. Fills lpu->step and steps. */
 void app_artifact_list_steps(struct app_run *run);
 
+/* Collective. Slots of the timetable, and how many of timetable and programs are in only one of
+ * the two; says so where there are any. */
+enum base_status app_artifact_check_timetable(struct app_run *run, size_t *slots, int64_t *differ);
+
 /* What all ranks know of a plan. */
 void app_artifact_outline(const struct app_artifact *artifact, struct app_lpu *lpu);
 

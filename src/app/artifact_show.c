@@ -79,8 +79,8 @@ static void print_machine(const struct app_artifact *a, const struct lpu_topolog
            topology->chips, chip->name, (double)chip->clock_hz / 1e6, topology->nodes,
            plural(topology->nodes));
     print_label("split");
-    printf("%" PRId32 " stage%s x %" PRId32 " chip%s", o->stages, plural(o->stages), o->group,
-           plural(o->group));
+    printf("%" PRId32 " stage%s x %" PRId32 " chip%s%s", o->stages, plural(o->stages), o->group,
+           plural(o->group), app_lpu_columns(o));
     print_rivals(a);
 }
 

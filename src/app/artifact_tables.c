@@ -94,6 +94,10 @@ static const struct record_column outline[] = {
     COUNT(app_lpu_outline, group, "1", "chips that share a layer"),
     COUNT(app_lpu_outline, chips, "1", "chips in use"),
     COUNT(app_lpu_outline, prefill_rows, "tokens", "prompt positions of a prefill step"),
+    MEMBER(app_lpu_outline, columns.o, "o_by_columns", RECORD_U8, "1",
+           "whether o is cut by output columns, not by rows"),
+    MEMBER(app_lpu_outline, columns.down, "down_by_columns", RECORD_U8, "1",
+           "whether down is cut by output columns, not by rows"),
     PHASES(app_lpu_outline, length_cycles, RECORD_I64, "cycles", "length of a step; 0: none such"),
     PHASES(app_lpu_outline, positions, RECORD_I32, "tokens", "that each row attends to"),
     PHASES(app_lpu_outline, bound_cycles, RECORD_I64, "cycles", "bound of the length"),
@@ -166,7 +170,7 @@ static const struct record_column candidates[] = {
 /* A field that is added to one of these needs a column. */
 _Static_assert(BUCKET_RUNGS == 4, "columns of rungs");
 _Static_assert(sizeof(struct model) == 1072, "columns of the model");
-_Static_assert(sizeof(struct app_lpu_outline) == 328, "columns of the outline");
+_Static_assert(sizeof(struct app_lpu_outline) == 336, "columns of the outline");
 _Static_assert(sizeof(struct app_lpu_sharing) == 192, "columns of sharing");
 _Static_assert(sizeof(struct distances_range) == 24, "columns of distances");
 _Static_assert(sizeof(struct partition_stage) == 152, "columns of stages");

@@ -108,23 +108,32 @@ static void print_verdict(const struct app_run *run, size_t slots, int64_t diffe
     printf("%-12s%s violated\n", "contract", app_text_count(t->violations + differ).text);
 }
 
-enum base_status app_artifact_verify(struct app_run *run)
+enum base_status app_artifact_check_timetable(struct app_run *run, size_t *slots, int64_t *differ)
 {
-    size_t slots;
-    struct record_lpu_slot *slot = app_artifact_slots(run->artifact, &slots, &run->report);
+    struct record_lpu_slot *slot = app_artifact_slots(run->artifact, slots, &run->report);
     enum base_status status = parallel_agree_report(&run->report, BASE_IO);
     if (status == BASE_OK) {
-        int64_t differ = slots_that_differ(run, slot, slots);
-        parallel_sum_i64(&differ, 1);
-        if (parallel_is_first() && !run->scenario.quiet)
-            print_verdict(run, slots, differ);
-        if (differ > 0 && parallel_is_first())
+        *differ = slots_that_differ(run, slot, *slots);
+        parallel_sum_i64(differ, 1);
+        if (*differ > 0 && parallel_is_first())
             fprintf(stderr,
                     "lpusim-mp: the timetable and what programs send differ in %" PRId64 " slots\n",
-                    differ);
-        if (differ > 0)
-            run->verdict = BASE_CONTRACT;
+                    *differ);
     }
     base_free(slot);
     return status;
+}
+
+enum base_status app_artifact_verify(struct app_run *run)
+{
+    size_t slots;
+    int64_t differ;
+    enum base_status status = app_artifact_check_timetable(run, &slots, &differ);
+    if (status != BASE_OK)
+        return status;
+    if (parallel_is_first() && !run->scenario.quiet)
+        print_verdict(run, slots, differ);
+    if (differ > 0)
+        run->verdict = BASE_CONTRACT;
+    return BASE_OK;
 }

@@ -24,9 +24,10 @@ enum {
     OF_ATTRIBUTE = 128,
     OF_SERVE = 256,
     OF_FRONTIER = 512,
-    OF_MANY = OF_SERVE | OF_FRONTIER,
-    OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW,
-    OF_ANY = 1023,
+    OF_ROLLOUT = 2048,
+    OF_MANY = OF_SERVE | OF_FRONTIER | OF_ROLLOUT,
+    OF_ARTIFACT = OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_DIFF | OF_SHOW | OF_ROLLOUT,
+    OF_ANY = 4095,
     MOST_ROWS = 32
 };
 enum { MOST_NEW = 1 << 20 }; /* as workload.decode_tokens */
@@ -60,6 +61,8 @@ static const struct verb verbs[] = {
     {"serve", OF_SERVE, APP_COMMAND_SERVE, "configuration file", "serve configs/serve.cfg"},
     {"frontier", OF_FRONTIER, APP_COMMAND_FRONTIER, "configuration file",
      "frontier configs/serve.cfg"},
+    {"rollout", OF_ROLLOUT, APP_COMMAND_ROLLOUT, "configuration file",
+     "rollout FILE --stable X --canary Y"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -177,6 +180,18 @@ static void store_take(struct reading *r, const struct option_row *row, const ch
     r->command->store = value;
 }
 
+static void stable_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->stable = value;
+}
+
+static void canary_take(struct reading *r, const struct option_row *row, const char *value)
+{
+    (void)row;
+    r->command->canary = value;
+}
+
 static void chip_take(struct reading *r, const struct option_row *row, const char *value)
 {
     if (!config_number_parse(value, value + strlen(value), &r->command->chip))
@@ -205,16 +220,16 @@ static void phase_take(struct reading *r, const struct option_row *row, const ch
 }
 
 static const struct option_row rows[] = {
-    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_MANY, key_take, .key = "run.mode",
-     .help = "=lpu|gpu|both    machines that run"},
+    {"mode", REQUIRED, OF_RUN | OF_COMPILE | OF_REPLAY | OF_SERVE | OF_FRONTIER, key_take,
+     .key = "run.mode", .help = "=lpu|gpu|both    machines that run"},
     {"set", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, set_take,
      .help = "=KEY=VALUE        any option below; repeatable"},
     {"out", REQUIRED, OF_BOTH | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take, .key = "run.output",
      .help = "=FILE             HDF5 file to write"},
     {"seed", REQUIRED, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_ATTRIBUTE | OF_MANY, key_take,
      .key = "run.seed", .help = "=N               seed of all draws"},
-    {"json", OPTIONAL, OF_RUN | OF_REPLAY | OF_SERVE, key_take, .key = "run.json", .if_alone = "-",
-     .help = "[=FILE]          summary as JSON, to standard output or a file"},
+    {"json", OPTIONAL, OF_RUN | OF_REPLAY | OF_SERVE | OF_ROLLOUT, key_take, .key = "run.json",
+     .if_alone = "-", .help = "[=FILE]          summary as JSON, to standard output or a file"},
     {"quiet", NONE, OF_BOTH | OF_COMPILE | OF_REPLAY | OF_VERIFY | OF_ATTRIBUTE | OF_MANY, key_take,
      .key = "run.quiet", .if_alone = "true", .help = "                no progress, no summary"},
     {"explain", NONE, OF_RUN, kind_take, .kind = APP_COMMAND_EXPLAIN,
@@ -235,6 +250,10 @@ static const struct option_row rows[] = {
      .help = "=TEXT            for the history of store:NAME (compile)"},
     {"store", REQUIRED, OF_ARTIFACT, store_take,
      .help = "=DIR            where artifacts store:NAME are; else $LPUSIM_STORE says"},
+    {"stable", REQUIRED, OF_ROLLOUT, stable_take,
+     .help = "=X             artifact that all racks run (rollout)"},
+    {"canary", REQUIRED, OF_ROLLOUT, canary_take,
+     .help = "=Y             artifact that goes out (rollout)"},
     {"chip", REQUIRED, OF_SHOW, chip_take,
      .help = "=N               instructions of a chip (show)"},
     {"phase", REQUIRED, OF_SHOW, phase_take,
@@ -407,6 +426,14 @@ static void file_require(const struct reading *r)
         base_report_add(r->report, NULL, 0, "compile needs -o X: the artifact to write");
 }
 
+static void rollout_require(const struct reading *r)
+{
+    if (!r->command->stable)
+        base_report_add(r->report, NULL, 0, "rollout needs --stable X: what all racks run");
+    if (!r->command->canary)
+        base_report_add(r->report, NULL, 0, "rollout needs --canary Y: what goes out");
+}
+
 static void show_require(const struct reading *r)
 {
     static const char *const narrowing[] = {"phase", "op", "queue"};
@@ -458,6 +485,10 @@ static void require(struct reading *r)
     }
     if (r->command->kind == APP_COMMAND_ATTRIBUTE)
         override_add(r->command, base_strdup("run.mode=gpu"));
+    if (r->command->word == APP_COMMAND_ROLLOUT) {
+        rollout_require(r);
+        override_add(r->command, base_strdup("run.mode=lpu"));
+    }
 }
 
 struct app_command app_command_read(int argc, char **argv, struct base_report *report)
@@ -536,7 +567,15 @@ static void serve_print(void)
          "                      limits of FILE, and tighter and wider ones, on both machines; and "
          "both at\n"
          "                      50, 80 and 95 % of their capacity. Takes what serve takes but "
-         "--json");
+         "--json\n"
+         "  rollout FILE --stable X --canary Y\n"
+         "                      X runs on serve.lpu_replicas racks, Y goes out as the group "
+         "serve.rollout of\n"
+         "                      FILE says: share, gates, promotion or rollback, and the requests "
+         "that each\n"
+         "                      decision costs. Y is executed under the contract. Takes what serve "
+         "takes\n"
+         "                      but --mode");
 }
 
 static void usage_print(void)
@@ -595,7 +634,7 @@ void app_command_help(void)
     rows_print("options of generate", OF_GENERATE, OF_BOTH);
     artifacts_print();
     serve_print();
-    rows_print("options of compile, run, verify, diff and show", 0, OF_BOTH);
+    rows_print("options of compile, run, verify, diff, show and rollout", 0, OF_BOTH);
     examples_print();
     config_help_print(stdout);
 }

@@ -14,6 +14,7 @@
 enum app_command_kind {
     APP_COMMAND_RUN,
     APP_COMMAND_SERVE,     /* many requests at both machines' doors */
+    APP_COMMAND_ROLLOUT,   /* a new schedule goes out while requests come */
     APP_COMMAND_EXPLAIN,   /* compile, and say how near the schedule is to its bound */
     APP_COMMAND_CHECK,     /* validate, print the effective configuration, run nothing */
     APP_COMMAND_GENERATE,  /* the model's words after a prompt, computed by the LPU */
@@ -41,11 +42,12 @@ struct app_command {
     const char *prompt;  /* may be empty; NULL: prompt_ids has the prompt */
     int32_t *prompt_ids; /* at least 0; NULL: prompt has the prompt */
     int32_t prompt_id_count;
-    int32_t max_new;      /* tokens to generate, at most; also workload.decode_tokens */
-    bool print_ids;       /* ids instead of text */
-    const char *artifact; /* COMPILE: to write */
-    const char *note;     /* COMPILE: for the history of a name; NULL: none */
-    const char *store;    /* where artifacts "store:NAME" are; NULL: the environment says */
+    int32_t max_new;             /* tokens to generate, at most; also workload.decode_tokens */
+    bool print_ids;              /* ids instead of text */
+    const char *artifact;        /* COMPILE: to write */
+    const char *note;            /* COMPILE: for the history of a name; NULL: none */
+    const char *store;           /* where artifacts "store:NAME" are; NULL: the environment says */
+    const char *stable, *canary; /* ROLLOUT: artifacts */
     /* SHOW only: */
     int32_t chip;           /* -1: the plan */
     const char *op, *queue; /* instructions of these alone; NULL: of all */

@@ -9,7 +9,7 @@
 #include "app/lpu.h"
 #include "app/text.h"
 #include "partition/bound.h"
-#include "partition/collective.h"
+#include "partition/columns.h"
 #include "partition/critical.h"
 #include "partition/survey.h"
 
@@ -286,35 +286,65 @@ static void print_misses(const struct app_run *run)
     }
 }
 
-/* What either split of the second of two matrices costs on links, where a group shares them. */
+static void print_cuts(const char *matrix, const char *step, int32_t rows, const int64_t cycles[2])
+{
+    printf("  %-6s %-13s %4" PRId32 " %11s %11s\n", matrix, step, rows,
+           app_text_count(cycles[0]).text, app_text_count(cycles[1]).text);
+}
+
+static void print_request(const char *matrix, const struct columns_explained *e)
+{
+    const struct partition_choice *c = &e->choice;
+    int64_t extra = e->extra_cycles;
+    printf("  %-6s by %s%s: %" PRId64 " x prefill pass and %" PRId64
+           " x decode step take %s cycles %s by columns",
+           matrix, c->columns ? "columns" : "rows", c->asked ? ", as asked" : "", e->request.passes,
+           e->request.steps, app_text_count(extra < 0 ? -extra : extra).text,
+           extra < 0 ? "less" : "more");
+    if (c->request_cycles[1])
+        printf("; whole plans %s, not %s", app_text_count(c->request_cycles[1]).text,
+               app_text_count(c->request_cycles[0]).text);
+    else if (c->request_cycles[0])
+        fputs(", but that does not fit", stdout);
+    puts("");
+}
+
+static void print_matrix(const struct app_run *run, enum partition_matrix matrix)
+{
+    const char *name = matrix == PARTITION_O ? "o" : "down";
+    struct columns_explained e = columns_explain(run->lpu->plan, matrix);
+    if (!e.choice.possible) {
+        printf("  %-6s by rows: experts are cut in no other way\n", name);
+        return;
+    }
+    print_cuts(name, "decode step", 1, e.row_cycles);
+    if (run->scenario.bucket.batch > 1)
+        print_cuts(name, "decode step", run->scenario.bucket.batch, e.choice.block_cycles[0]);
+    print_cuts(name, "prefill pass", e.choice.rows, e.choice.block_cycles[1]);
+    print_request(name, &e);
+}
+
+/* Either cut of the second matrix of a pair, where a group shares it. */
 static void print_matrices(const struct app_run *run)
 {
-    const struct model *m = &run->model;
-    const struct {
-        const char *name;
-        int64_t middle;
-    } pair[] = {{"v, o", m->heads * m->head_dim},
-                {"up, down", m->experts ? m->expert_ffn : m->ffn}};
-    int32_t group = plan_group(run->lpu->plan), rows = run->scenario.bucket.batch;
-    if (group == 1)
+    if (plan_group(run->lpu->plan) == 1)
         return;
-    puts("\nthe second of two matrices by rows (one sum over the group, as compiled) or by columns "
-         "(rows\ngathered before and after), cycles on links alone");
-    printf("  %-10s %9s %11s\n", "pair", "by rows", "by columns");
-    for (size_t n = 0; n < sizeof pair / sizeof pair[0]; n++) {
-        struct collective_split cost =
-            collective_split_cost(&run->scenario.lpu_chip, group, rows, pair[n].middle, m->hidden);
-        printf("  %-10s %9s %11s%s\n", pair[n].name, app_text_count(cost.by_rows).text,
-               app_text_count(cost.by_columns).text,
-               cost.by_columns < cost.by_rows ? "  columns would be shorter" : "");
-    }
+    puts("\nthe second matrix of a pair by rows (partial rows are summed over the group) or by "
+         "columns (rows\nare gathered before and behind it): cycles of its block as compiled");
+    printf("  %-6s %-13s %4s %11s %11s\n", "matrix", "in a", "rows", "by rows", "by columns");
+    for (enum partition_matrix m = 0; m < PARTITION_MATRICES; m++)
+        print_matrix(run, m);
 }
 
 static void print_survey(const struct app_run *run)
 {
     const struct scenario *s = &run->scenario;
+    struct partition_columns columns = plan_columns(run->lpu->plan);
+    struct lpu_rack rack = s->lpu_rack;
+    rack.split_o = columns.o ? LPU_SPLIT_COLUMNS : LPU_SPLIT_ROWS;
+    rack.split_down = columns.down ? LPU_SPLIT_COLUMNS : LPU_SPLIT_ROWS;
     struct partition_input input = {
-        &s->lpu_chip, &s->lpu_rack, &run->lpu->topology, &run->model, &s->bucket, &s->workload, 1};
+        &s->lpu_chip, &rack, &run->lpu->topology, &run->model, &s->bucket, &s->workload, 1};
     const struct survey_split *chosen = NULL;
     struct survey survey;
     survey_splits(&input, &survey);

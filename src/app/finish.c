@@ -9,6 +9,7 @@
 #include "app/frontier.h"
 #include "app/gpu.h"
 #include "app/lpu.h"
+#include "app/rollout.h"
 #include "app/serving.h"
 #include "app/values.h"
 #include "config/config.h"
@@ -34,6 +35,7 @@ int app_finish(struct app_run *run, enum base_status status)
     app_attribution_free(run->attribution);
     app_compare_free(run->compare);
     app_serving_free(run->serving);
+    app_rollout_free(run->rollout);
     app_frontier_free(run->frontier);
     config_scenario_release(&run->scenario);
     base_report_release(&run->report);

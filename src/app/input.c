@@ -72,7 +72,8 @@ static enum base_status say(struct app_run *run)
 static enum base_status check(struct app_run *run)
 {
     enum app_command_kind word = run->command->word;
-    bool serves = word == APP_COMMAND_SERVE || word == APP_COMMAND_FRONTIER;
+    bool serves =
+        word == APP_COMMAND_SERVE || word == APP_COMMAND_FRONTIER || word == APP_COMMAND_ROLLOUT;
     enum base_status status = serves ? app_serving_read(run) : BASE_OK;
     run->over = true;
     if (status == BASE_OK && parallel_is_first())

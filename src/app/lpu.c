@@ -78,6 +78,7 @@ static void outline(struct app_lpu *lpu)
     lpu->outline = (struct app_lpu_outline){.stages = plan_stages(lpu->plan),
                                             .group = plan_group(lpu->plan),
                                             .chips = plan_chips(lpu->plan),
+                                            .columns = plan_columns(lpu->plan),
                                             .prefill_rows = plan_prefill_rows(lpu->plan)};
     lpu->sharing.seats = plan_seats(lpu->plan);
     if (plan_interval(lpu->plan)) {

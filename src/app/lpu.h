@@ -14,8 +14,9 @@
 
 /* What every rank knows of the plan. */
 struct app_lpu_outline {
-    int32_t stages, group, chips;            /* chips: used, stages * group */
-    int32_t prefill_rows;                    /* prompt positions of a prefill step */
+    int32_t stages, group, chips; /* chips: used, stages * group */
+    int32_t prefill_rows;         /* prompt positions of a prefill step */
+    struct partition_columns columns;
     int64_t length_cycles[PARTITION_PHASES]; /* 0: there is no such phase */
     int32_t positions[PARTITION_PHASES];     /* that each row of a step attends to */
     int64_t bound_cycles[PARTITION_PHASES];
@@ -86,6 +87,14 @@ int64_t app_lpu_token_cycles(const struct app_run *run, enum partition_phase kin
 
 struct app_lpu *app_lpu_create(void);
 void app_lpu_free(struct app_lpu *lpu);
+
+/* ", o by columns", or nothing where all matrices are cut by rows. */
+static inline const char *app_lpu_columns(const struct app_lpu_outline *o)
+{
+    static const char *const text[2][2] = {{"", ", down by columns"},
+                                           {", o by columns", ", o and down by columns"}};
+    return text[o->columns.o][o->columns.down];
+}
 
 static inline bool app_lpu_has_phase(const struct app_lpu *lpu, enum partition_phase phase)
 {

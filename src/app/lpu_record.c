@@ -62,11 +62,14 @@ static void write_stages(struct app_run *run)
 static struct record_plan_candidate candidate_row(const struct app_lpu *lpu,
                                                   const struct partition_candidate *c)
 {
-    bool chosen = c->stages == lpu->outline.stages && c->group == lpu->outline.group;
+    const struct app_lpu_outline *o = &lpu->outline;
+    bool chosen = c->stages == o->stages && c->group == o->group;
     struct record_plan_candidate row = {.stages = c->stages,
                                         .group = c->group,
                                         .fits = c->fits,
                                         .chosen = chosen,
+                                        .o_by_columns = chosen && o->columns.o,
+                                        .down_by_columns = chosen && o->columns.down,
                                         .decode_cycles = c->decode_cycles,
                                         .missing_bytes = c->missing_bytes};
     snprintf(row.reason, sizeof row.reason, "%s", c->fits ? "" : c->why_not);

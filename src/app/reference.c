@@ -34,8 +34,10 @@ static bool text_check(const char *text, bool may_be_digest, struct base_report 
 void app_reference_check(const struct app_command *command, struct base_report *report)
 {
     bool compile = command->kind == APP_COMMAND_COMPILE;
-    bool stored = text_check(compile ? command->artifact : command->file, !compile, report);
-    stored = text_check(command->other, true, report) || stored;
+    bool rollout = command->word == APP_COMMAND_ROLLOUT;
+    const char *first = rollout ? command->stable : command->file;
+    bool stored = text_check(compile ? command->artifact : first, !compile, report);
+    stored = text_check(rollout ? command->canary : command->other, true, report) || stored;
     if (stored && !app_reference_store(command->store))
         base_report_add(report, NULL, 0,
                         "store:NAME is of which store? Give --store DIR or set LPUSIM_STORE");

@@ -60,8 +60,7 @@ struct serve_served app_serving_served(const struct app_run *run, enum record_ma
                                  .tpot_limit_ps = spec->tpot_limit_ps};
 }
 
-/* Books that do not balance are a failure of the program, never of its user. */
-static enum base_status measure(struct app_run *run, enum record_machine machine)
+enum base_status app_serving_measure(struct app_run *run, enum record_machine machine)
 {
     struct serve_served served = app_serving_served(run, machine);
     if (serve_outcomes_check(&served, &run->report))
@@ -100,7 +99,7 @@ static enum base_status serve_on(struct app_run *run, enum record_machine machin
     if (status == BASE_OK)
         parallel_broadcast(outcome, requests->count * sizeof *outcome);
     serving->seconds[machine] = parallel_wall_seconds() - start_s;
-    return status == BASE_OK ? measure(run, machine) : status;
+    return status == BASE_OK ? app_serving_measure(run, machine) : status;
 }
 
 enum base_status app_serving_run(struct app_run *run)

@@ -61,6 +61,10 @@ app_door_opener *app_serving_opener(enum record_machine machine);
 /* The requests of the run and what became of them on a machine, for measures. */
 struct serve_served app_serving_served(const struct app_run *run, enum record_machine machine);
 
+/* Collective. Checks the books of a machine and takes its measures; books that do not balance are a
+ * failure of the program, never of its user. */
+enum base_status app_serving_measure(struct app_run *run, enum record_machine machine);
+
 /* The measures of one machine with names and units, as the file and the JSON have them, in *row
  * (base_free). Returns how many. */
 size_t app_serving_rows(const struct app_run *run, enum record_machine machine,

@@ -23,7 +23,7 @@ static const int64_t ACTIVATION_BYTES = INT64_C(4000000000);
 /* Tokens of an iteration, vLLM's default: from Hopper on, and before. */
 enum { HOPPER = 90, BUDGET = 8192, BUDGET_BEFORE = 2048 };
 
-/* Iterations between two looks at signals: a second or so. */
+/* Iterations, or steps simulated for cells, between two looks at signals: a second or so. */
 enum { CELLS_PATIENCE = 1 << 17, EXACT_PATIENCE = 32 };
 
 /* Requests that saturate one replica: so many times those that may be in. */
@@ -39,6 +39,7 @@ struct session {
     struct app_clock clock;
     struct base_progress progress;
     int64_t finished, iterations;
+    int64_t simulated; /* at the last look at signals */
 };
 
 static struct serve_rules rules_of(const struct app_run *run, struct app_gpu_door *door)
@@ -91,13 +92,16 @@ static void ended(void *context, struct serve_load *load, int64_t now_ps, const 
                   size_t count)
 {
     struct session *session = context;
-    int64_t patience = session->clock.cells ? CELLS_PATIENCE : EXACT_PATIENCE;
+    int64_t patience = session->clock.cells ? CELLS_PATIENCE : EXACT_PATIENCE,
+            simulated = session->simulations->count;
     (void)now_ps;
     (void)finished;
     session->finished += (int64_t)count;
     base_progress_update(&session->progress, session->finished);
-    if (++session->iterations % patience == 0)
+    if (++session->iterations % patience == 0 || simulated >= session->simulated + EXACT_PATIENCE) {
+        session->simulated = simulated;
         load->stop = app_simulations_stop(session->simulations);
+    }
 }
 
 static struct serve_replicas replicas_of(struct session *session, int32_t count)

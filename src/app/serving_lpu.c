@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The static machine's door from the compiled plan: its lengths and distances become a frame of
  * slots and windows, requests get their steps in it, and an executor of its own plays them. */
-#include "app/serving.h"
+#include "app/serving_lpu.h"
 
 #include <inttypes.h>
 
@@ -17,8 +17,7 @@ static enum partition_phase phase_of(const struct app_run *run, int kind)
     return kind == SERVE_PASS ? PARTITION_PREFILL : app_lpu_bucket(run, kind);
 }
 
-/* The kind of a phase of the plan. */
-static uint8_t kind_of(const struct app_run *run, enum partition_phase phase)
+uint8_t app_serving_kind(const struct app_run *run, enum partition_phase phase)
 {
     int kind = 0;
     while (phase_of(run, kind) != phase)
@@ -54,7 +53,8 @@ static struct serve_apart *ranges_of(const struct app_run *run, const struct ser
     struct serve_apart *apart = base_alloc(ranges, sizeof *apart);
     *count = 0;
     for (size_t n = 0; n < ranges; n++) {
-        uint8_t first = kind_of(run, range[n].first), second = kind_of(run, range[n].second);
+        uint8_t first = app_serving_kind(run, range[n].first),
+                second = app_serving_kind(run, range[n].second);
         if (m->length_cycles[first] > 0 && m->length_cycles[second] > 0)
             apart[(*count)++] = (struct serve_apart){first, second, range[n].from, range[n].to};
     }
@@ -74,25 +74,24 @@ static struct serve_apart *one_by_one(const struct serve_machine *m, size_t *cou
     return apart;
 }
 
-static void note_frame(struct app_serving_timetable *t, const struct serve_machine *m,
-                       const struct serve_frame *frame)
+void app_serving_rack_note(const struct app_serving_rack *rack, struct app_serving_timetable *t)
 {
+    const struct serve_machine *m = &rack->machine;
     t->seats = m->seats;
     t->lanes = m->lanes;
     t->pass_rows = m->pass_rows;
-    t->slot_cycles = frame->slot_cycles;
-    t->slots = frame->slots;
-    t->closed_slots = frame->closed_slots;
-    t->passes = frame->passes;
+    t->slot_cycles = rack->frame.slot_cycles;
+    t->slots = rack->frame.slots;
+    t->closed_slots = rack->frame.closed_slots;
+    t->passes = rack->frame.passes;
+    t->capacity = rack->capacity;
 }
 
-/* What the executor found out against the planner is a failure of the program. */
-static bool is_proved(struct app_run *run)
+bool app_serving_is_proved(const struct serve_rehearsal *f, struct base_report *report)
 {
-    const struct serve_rehearsal *f = &run->serving->timetable.rehearsal;
     if (serve_rehearsal_is_clean(f))
         return true;
-    base_report_add(&run->report, NULL, 0,
+    base_report_add(report, NULL, 0,
                     "the LPU's timetable: of %" PRId64 " starts %" PRId64 " pairs are too near, "
                     "%" PRId64 " out of order, %" PRId64 " in too small a bucket, %" PRId64
                     " in a lane that is taken; %" PRId64 " requests finish otherwise than promised",
@@ -100,32 +99,30 @@ static bool is_proved(struct app_run *run)
     return false;
 }
 
+struct app_serving_rack app_serving_rack_open(const struct app_run *run,
+                                              const struct serve_spec *spec,
+                                              const struct serve_request *request, size_t count)
+{
+    struct app_serving_rack rack = {.machine = describe(run)};
+    struct serve_machine *m = &rack.machine;
+    rack.apart = run->lpu->distances ? ranges_of(run, m, &m->aparts) : one_by_one(m, &m->aparts);
+    m->apart = rack.apart;
+    rack.frame = serve_frame_choose(m, spec, request, count, &rack.capacity);
+    return rack;
+}
+
+void app_serving_rack_close(struct app_serving_rack *rack)
+{
+    serve_frame_release(&rack->frame);
+    base_free(rack->apart);
+    rack->apart = NULL;
+}
+
 /* Of the first rank. */
 struct open_door {
     struct app_run *run;
-    struct serve_machine machine;
-    struct serve_apart *apart; /* owned; machine.apart */
-    struct serve_frame frame;
+    struct app_serving_rack rack;
 };
-
-static struct open_door door_open(struct app_run *run, const struct serve_request *request,
-                                  size_t count)
-{
-    struct open_door d = {.run = run, .machine = describe(run)};
-    struct app_serving_timetable *t = &run->serving->timetable;
-    d.apart = run->lpu->distances ? ranges_of(run, &d.machine, &d.machine.aparts)
-                                  : one_by_one(&d.machine, &d.machine.aparts);
-    d.machine.apart = d.apart;
-    d.frame = serve_frame_choose(&d.machine, &run->scenario.serve, request, count, &t->capacity);
-    note_frame(t, &d.machine, &d.frame);
-    return d;
-}
-
-static void door_close(struct open_door *d)
-{
-    serve_frame_release(&d->frame);
-    base_free(d->apart);
-}
 
 static bool serve(void *self, const struct serve_request *request, size_t count,
                   struct serve_outcome *outcome, bool quiet)
@@ -133,10 +130,10 @@ static bool serve(void *self, const struct serve_request *request, size_t count,
     const struct open_door *d = self;
     struct app_serving_timetable *t = &d->run->serving->timetable;
     struct base_progress progress;
-    struct serve_rehearsing *proof = serve_rehearsal_open(&d->machine, request, count, outcome,
+    struct serve_rehearsing *proof = serve_rehearsal_open(&d->rack.machine, request, count, outcome,
                                                           d->run->scenario.serve.lpu_replicas);
-    struct serve_door door = {.machine = &d->machine,
-                              .frame = &d->frame,
+    struct serve_door door = {.machine = &d->rack.machine,
+                              .frame = &d->rack.frame,
                               .spec = &d->run->scenario.serve,
                               .progress = &progress,
                               .note = serve_rehearsal_note,
@@ -145,7 +142,7 @@ static bool serve(void *self, const struct serve_request *request, size_t count,
     t->usage = serve_carousel_run(&door, request, count, outcome);
     base_progress_end(&progress, (int64_t)count);
     t->rehearsal = serve_rehearsal_close(proof);
-    return is_proved(d->run);
+    return app_serving_is_proved(&t->rehearsal, &d->run->report);
 }
 
 static double capacity(void *self)
@@ -158,10 +155,12 @@ enum base_status app_serving_lpu(struct app_run *run, const struct serve_request
                                  size_t count, app_door_visitor *visit, void *context)
 {
     if (parallel_is_first()) {
-        struct open_door open = door_open(run, request, count);
+        const struct serve_spec *spec = &run->scenario.serve;
+        struct open_door open = {run, app_serving_rack_open(run, spec, request, count)};
+        app_serving_rack_note(&open.rack, &run->serving->timetable);
         struct app_door door = {&open, serve, capacity};
         visit(context, &door);
-        door_close(&open);
+        app_serving_rack_close(&open.rack);
     }
     parallel_broadcast(&run->serving->timetable, sizeof run->serving->timetable);
     return parallel_agree_report(&run->report, BASE_CONTRACT);

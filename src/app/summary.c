@@ -279,13 +279,15 @@ static void print_decisions(const struct app_run *run, const struct app_paint *p
         print_decisions_of(run, p, RECORD_GPU, RECORD_RUN_TIME, "GPU, run time");
 }
 
-static void print_candidate(const struct partition_candidate *c, bool chosen,
+static void print_candidate(const struct partition_candidate *c, const struct app_lpu_outline *o,
                             const struct app_paint *p)
 {
+    bool chosen = c->stages == o->stages && c->group == o->group;
     printf("%-*s%s%2" PRId32 " x %" PRId32 "  ", LABEL, "", chosen ? p->good : "", c->stages,
            c->group);
     if (c->fits)
-        printf("%14s cycles%s", app_text_count(c->decode_cycles).text, chosen ? "  chosen" : "");
+        printf("%14s cycles%s%s", app_text_count(c->decode_cycles).text, chosen ? "  chosen" : "",
+               chosen ? app_lpu_columns(o) : "");
     else
         printf("  does not fit: %.56s", c->why_not);
     printf("%s\n", chosen ? p->off : "");
@@ -342,8 +344,7 @@ static void print_compiler(const struct app_run *run, const struct app_paint *p)
     app_rows_title(p, "LPU: compiled, then executed under the contract");
     printf("%s%-*s%sstages x group, decode step\n", p->dim, LABEL, "splits", p->off);
     for (size_t i = 0; i < lpu->candidates && i < 6; i++)
-        print_candidate(&c[i],
-                        c[i].stages == lpu->outline.stages && c[i].group == lpu->outline.group, p);
+        print_candidate(&c[i], &lpu->outline, p);
     printf("%s%-*s%s%s cycles a decode step, %.2f of its bound; %s for %" PRId32 " prompt tokens\n",
            p->dim, LABEL, "schedule", p->off, app_text_count(decode).text,
            (double)decode / (double)bound,

@@ -87,6 +87,7 @@ static struct image_input image_of(const struct app_run *run, int32_t chip)
                                 .weights = run->values->weights,
                                 .group = group,
                                 .rank = chip % group,
+                                .columns = run->lpu->outline.columns,
                                 .int8 = run->scenario.lpu_numerics == SCENARIO_INT8};
 }
 

@@ -46,6 +46,14 @@ struct lpu_chip {
     int64_t pcie_bytes_per_s;
 };
 
+/* How the second matrix of a pair (v and o, up and down) is cut over the chips that share a layer.
+ */
+enum lpu_split {
+    LPU_SPLIT_AUTO, /* the compiler chooses */
+    LPU_SPLIT_ROWS,
+    LPU_SPLIT_COLUMNS
+};
+
 /* Racks of LPU chips: nodes of fully meshed chips, node pairs of a rack and racks joined by cables.
  */
 struct lpu_rack {
@@ -55,6 +63,7 @@ struct lpu_rack {
     int32_t chips_used;            /* 0: all */
     int32_t pipeline_stages;       /* 0: the compiler chooses */
     int32_t tensor_group;          /* chips that share a layer; 0: the compiler chooses */
+    enum lpu_split split_o, split_down;
 };
 
 enum { BUCKET_RUNGS = 4 }; /* smaller buckets beside the one of max_sequence */

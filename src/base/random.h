@@ -26,6 +26,7 @@ enum base_random_purpose {
     BASE_RANDOM_BURST = 16,    /* times on and off of a source of requests */
     BASE_RANDOM_LENGTH = 17,   /* tokens of a request */
     BASE_RANDOM_BATCH = 18,    /* an iteration of a serving engine, and what stands for it */
+    BASE_RANDOM_ROLLOUT = 19,  /* which requests go to a canary */
 };
 
 /* 64 random bits. */

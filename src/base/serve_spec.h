@@ -60,6 +60,17 @@ enum serve_fidelity {
     SERVE_EXACT, /* the event simulation of that very batch, with draws of its own */
 };
 
+/* A new schedule goes out to the LPU racks: when, to whom, and what it must keep. */
+struct serve_rollout_spec {
+    int64_t start_ps;
+    double share;                  /* of requests that go to the canary while it is watched */
+    int64_t window_ps;             /* between two looks at the gates */
+    int64_t observe_ps;            /* of clean windows before it is promoted */
+    int32_t least;                 /* requests that the canary finishes before a window counts */
+    double ttft_ratio, tpot_ratio; /* p99, most of the stable one's */
+    double refusals;               /* share of requests, most beyond the stable one's */
+};
+
 struct serve_spec {
     struct serve_source source;
     int64_t ttft_limit_ps, tpot_limit_ps; /* what counts as good; 0: no limit */
@@ -69,6 +80,7 @@ struct serve_spec {
     double tenant_tokens_per_s; /* SERVE_TENANT_BUDGET: of each tenant */
     double prefill_share;       /* of starts that are kept for prefill passes; 0: by the trace */
     int32_t lpu_replicas;       /* racks with a router in front */
+    struct serve_rollout_spec rollout;
     /* The GPU cluster */
     enum serve_batching batching;
     int64_t budget_tokens;  /* of an iteration; 0: as engines do for the GPU */

@@ -53,6 +53,8 @@ static const char *const routers[] = {
     [SERVE_ROUND_ROBIN] = "round_robin", [SERVE_LEAST_LOADED] = "least_loaded", NULL};
 static const char *const fidelities[] = {[SERVE_CELLS] = "cells", [SERVE_EXACT] = "exact", NULL};
 static const char *const numerics[] = {[SCENARIO_FP32] = "fp32", [SCENARIO_INT8] = "int8", NULL};
+static const char *const splits[] = {
+    [LPU_SPLIT_AUTO] = "auto", [LPU_SPLIT_ROWS] = "rows", [LPU_SPLIT_COLUMNS] = "columns", NULL};
 
 const struct option_section option_sections[] = {
     {"", OPTION_SHARED, NULL, "What is computed"},
@@ -61,6 +63,8 @@ const struct option_section option_sections[] = {
     {"bucket", OPTION_SHARED, NULL, "The shape a schedule is compiled for"},
     {"workload", OPTION_SHARED, NULL, "The request"},
     {"serve", OPTION_SHARED, NULL, "Requests and how they are served (`lpusim-mp serve`)"},
+    {"serve.rollout", OPTION_SHARED, NULL,
+     "A new schedule goes out to the LPU racks (`lpusim-mp rollout`)"},
     {"lpu", OPTION_LPU, NULL, "Use of the LPU rack"},
     {"lpu.rack", OPTION_LPU, "topologies", "LPU rack"},
     {"lpu.chip", OPTION_LPU, "chips", "LPU chip"},
@@ -189,12 +193,38 @@ const struct option option_table[] = {
                "GPU: time of an iteration: cells: drawn from distributions simulated beforehand on "
                "a grid of batches; exact: that very batch simulated event by event"),
 
+    ROW("serve.rollout.start", serve.rollout.start_ps, TIME, "0 ps", "86400 s", "5 s",
+        "when the first rack is emptied for the canary"),
+    ROW("serve.rollout.share", serve.rollout.share, SHARE, "0.1 %", "99 %", "10 %",
+        "share of the requests that go to the canary while it is watched; as many racks, rounded "
+        "up, but not all"),
+    ROW("serve.rollout.window", serve.rollout.window_ps, TIME, "1 ms", "86400 s", "5 s",
+        "time between two looks at the gates"),
+    ROW("serve.rollout.observe", serve.rollout.observe_ps, TIME, "0 ps", "86400 s", "10 s",
+        "the canary is promoted with the first clean window that ends so long after its first "
+        "request may have come"),
+    ROW("serve.rollout.least", serve.rollout.least, COUNT, "1", "100000000", "50",
+        "requests that the canary must have finished or refused, else the window goes on; for "
+        "ratios the stable schedule must have finished as many, too"),
+    ROW("serve.rollout.ttft_ratio", serve.rollout.ttft_ratio, SHARE, "1 %", "100000 %", "150 %",
+        "gate: most that the canary's TTFT at p99 may be of the stable one's"),
+    ROW("serve.rollout.tpot_ratio", serve.rollout.tpot_ratio, SHARE, "1 %", "100000 %", "110 %",
+        "gate: most that the canary's TPOT at p99 may be of the stable one's"),
+    ROW("serve.rollout.refusals", serve.rollout.refusals, SHARE, "0 %", "100 %", "1 %",
+        "gate: share of the canary's requests that may be refused beyond the stable one's share"),
+
     ROW("lpu.chips_used", lpu_rack.chips_used, COUNT, "0", "10440", "0",
         "chips that take part; 0: all"),
     ROW("lpu.pipeline_stages", lpu_rack.pipeline_stages, COUNT, "0", "10440", "0",
         "groups of layers, one after the other; 0: the compiler chooses"),
     ROW("lpu.tensor_group", lpu_rack.tensor_group, COUNT, "0", "8", "0",
         "chips that share a layer: 1, 2, 4 or 8; 0: the compiler chooses"),
+    CHOICE_ROW("lpu.split_o", lpu_rack.split_o, splits, "auto",
+               "how o is cut over the chips that share a layer: rows: each multiplies its own "
+               "heads, partial rows are summed; columns: each gathers all heads, finished rows are "
+               "gathered; auto: whichever makes the request shorter"),
+    CHOICE_ROW("lpu.split_down", lpu_rack.split_down, splits, "auto",
+               "the same for down of a dense MLP; experts are cut by rows"),
     ROW("lpu.seats", lpu_seats, COUNT, "0", "255", "1",
         "batches that share the pipeline, each with caches of its own in SRAM, their steps "
         "overlapping in time; 0: as many as need not wait and have room"),

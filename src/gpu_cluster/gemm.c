@@ -48,7 +48,6 @@ struct gpu_kernel gpu_kernel_gemm(const struct gpu_chip *chip, int64_t m, int64_
     if (number == GPU_NUMBER_FP8) {
         const struct gpu_tile *tile = fp8_tile(m);
         gpu_tile_try(&p, tile, gpu_ceil_div(m, tile->m), false, &best, &best_ps);
-        best.takes_turns = true;
         return best;
     }
     if (m == 1 && number == GPU_NUMBER_BF16) {

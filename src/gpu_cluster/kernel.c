@@ -86,8 +86,8 @@ static enum gpu_bound bound_of(const struct gpu_kernel *kernel, const struct par
 static double seconds_of(const struct gpu_chip *chip, const struct gpu_kernel *kernel,
                          const struct gpu_wave *wave, const struct parts *p, bool first)
 {
-    double fill = kernel->overlaps ? (double)wave->time.fill_cycles / (double)chip->clock_hz : 0;
-    double alone = p->loop + p->ends - (first ? 0 : kernel->takes_turns ? p->ends : fill);
+    double hidden = kernel->overlaps ? (double)wave->time.fill_cycles / (double)chip->clock_hz : 0;
+    double alone = p->loop + p->ends - (first ? 0 : hidden);
     double crowd = p->hbm + (first ? p->ends : 0);
     return alone > crowd ? alone : crowd;
 }

@@ -23,7 +23,6 @@ struct gpu_kernel {
     double tail_bytes;        /* that move outside the loop, through HBM */
     int32_t step_load_cycles; /* that loading a step takes at least; 0: what its bytes take */
     bool overlaps;            /* a block's first loads go out while the one before ends */
-    bool takes_turns;         /* ends of all waves but the last are hidden: groups take turns */
     bool evens_out;         /* blocks do unequal work, the longest first: the last wave is short */
     double block_l2_bytes;  /* what one block loads and stores through L2 */
     double block_hbm_bytes; /* its share of what misses L2 */

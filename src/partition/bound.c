@@ -36,7 +36,7 @@ static void note_compiled(const struct templates *t, enum partition_phase phase,
     int32_t v = template_shortest(t, phase, block->kind);
     block->cycles = t->length[phase][block->kind][v];
     for (int32_t n = 0; n < block->ops; n++)
-        note_op(&block->op[n], &t->rank[0].block[phase][block->kind][v].code);
+        note_op(&block->op[n], &template_longest(t, phase, block->kind, v)->code);
 }
 
 /* A walk through stages. Both shares of an MLP need the same rows, and neither the other: where

@@ -45,15 +45,18 @@ static enum bound_class class_of(const char *op)
     static const struct {
         const char *begins;
         enum bound_class of;
-    } known[] = {
-        {"o.sum", BOUND_SUMS},        {"down.sum", BOUND_SUMS},       {"embed.sum", BOUND_SUMS},
-        {"qkv.bias", BOUND_VECTORS},  {"gateup.bias", BOUND_VECTORS}, {"head.norm", BOUND_VECTORS},
-        {"expert.gb", BOUND_VECTORS}, {"expert.db", BOUND_VECTORS},   {"qkv", BOUND_PRODUCTS},
-        {"head", BOUND_PRODUCTS},     {"gateup", BOUND_PRODUCTS},     {"down", BOUND_PRODUCTS},
-        {"router", BOUND_PRODUCTS},   {"expert", BOUND_PRODUCTS},     {"shared.g", BOUND_PRODUCTS},
-        {"shared.d", BOUND_PRODUCTS}, {"o", BOUND_PRODUCTS},          {"rope", BOUND_ATTENTION},
-        {"kv", BOUND_ATTENTION},      {"scores", BOUND_ATTENTION},    {"softmax", BOUND_ATTENTION},
-        {"values", BOUND_ATTENTION}};
+    } known[] = {{"o.sum", BOUND_SUMS},          {"down.sum", BOUND_SUMS},
+                 {"embed.sum", BOUND_SUMS},      {"attn.quant.rows", BOUND_SUMS},
+                 {"mlp.quant.rows", BOUND_SUMS}, {"qkv.bias", BOUND_VECTORS},
+                 {"gateup.bias", BOUND_VECTORS}, {"head.norm", BOUND_VECTORS},
+                 {"expert.gb", BOUND_VECTORS},   {"expert.db", BOUND_VECTORS},
+                 {"qkv", BOUND_PRODUCTS},        {"head", BOUND_PRODUCTS},
+                 {"gateup", BOUND_PRODUCTS},     {"down", BOUND_PRODUCTS},
+                 {"router", BOUND_PRODUCTS},     {"expert", BOUND_PRODUCTS},
+                 {"shared.g", BOUND_PRODUCTS},   {"shared.d", BOUND_PRODUCTS},
+                 {"o", BOUND_PRODUCTS},          {"rope", BOUND_ATTENTION},
+                 {"kv", BOUND_ATTENTION},        {"scores", BOUND_ATTENTION},
+                 {"softmax", BOUND_ATTENTION},   {"values", BOUND_ATTENTION}};
     for (size_t n = 0; n < sizeof known / sizeof known[0]; n++)
         if (strncmp(op, known[n].begins, strlen(known[n].begins)) == 0)
             return known[n].of;
@@ -244,6 +247,65 @@ static void exchange(struct walk_state *w, const char *name)
     op_close(w, op);
 }
 
+/* `vectors` that each other chip of the group has for this one: they wait for a hop, and links
+ * bring one a slot; the first of all is this one's own. `late`: as for sums. */
+static void gather(struct walk_state *w, struct bound_op *op, int64_t vectors, int64_t late)
+{
+    const struct bound_machine *m = w->m;
+    struct bound_time *t = &w->t;
+    int64_t row = most((bound_ceil(vectors, w->s->rows) - 1) * m->slot - late, 0);
+    int64_t all = most((vectors - 1) * m->slot - late, 0);
+    op->need[BOUND_LATENCY] += m->hop;
+    op->need[BOUND_LINKS] = m->hop + (vectors - 1) * m->slot;
+    op->alone = 1 + (vectors - 1) * m->slot; /* a chip may send before, behind, or nothing */
+    t->row = most(t->row, t->first + row) + m->hop;
+    t->last = most(most(t->last, t->first + all) + m->hop, t->row);
+}
+
+/* Inputs of a product by columns, a byte for each at the least. */
+static void gather_inputs(struct walk_state *w, const char *name, int64_t values)
+{
+    struct bound_op *op = op_open(w, name);
+    gather(w, op, bound_ceil(values, w->m->chip->lanes) * w->s->rows, 0);
+    op_close(w, op);
+}
+
+/* Its outputs: who has a T-th of them still needs as much of each other chip. The residual is added
+ * before or after they have moved. */
+static void gather_outputs(struct walk_state *w, const char *name)
+{
+    w->partial = w->t;
+    struct bound_op *op = op_open(w, name);
+    op->need[BOUND_LATENCY] = chain(w, 1);
+    gather(w, op, bound_ceil(bound_row_vectors(w->s) * w->s->rows, w->s->group), w->late);
+    op_close(w, op);
+}
+
+/* The second matrix of a pair, of `values` inputs on each chip, and the ops around it. */
+struct second {
+    const char *rows, *quantised, *product, *sum;
+    int64_t values;
+    struct linear_shape shape;
+};
+
+static void second_product(struct walk_state *w, const struct second *p)
+{
+    const struct shape *s = w->s;
+    int64_t hidden = s->model->hidden;
+    bool columns = p->shape.by_columns;
+    if (columns)
+        gather_inputs(w, p->rows, p->values);
+    requantise(w, p->quantised, p->values);
+    if (columns)
+        linear(w, p->product, s->group * p->values, bound_ceil(hidden, s->group));
+    else
+        linear(w, p->product, p->values, hidden);
+    if (columns)
+        gather_outputs(w, p->sum);
+    else
+        exchange(w, p->sum);
+}
+
 /* Positions that a row sees, masked ones included. */
 static int64_t positions(const struct walk_state *w)
 {
@@ -323,9 +385,8 @@ static void attention(struct walk_state *w)
     multiply(w, "scores", cached(w, w->m->chip->mxm_columns, 0));
     softmax(w);
     multiply(w, "values", cached(w, w->m->chip->mxm_fp16_rows, 3));
-    requantise(w, "attn.quant", s->heads * head_dim);
-    linear(w, "o", s->heads * head_dim, s->model->hidden);
-    exchange(w, "o.sum");
+    second_product(w, &(struct second){"attn.quant.rows", "attn.quant", "o", "o.sum",
+                                       s->heads * head_dim, s->output});
 }
 
 /* Inner columns of a chip's share of an MLP. */
@@ -339,16 +400,17 @@ static int64_t inner_columns(const struct shape *s, enum shape_share share)
 
 static void dense(struct walk_state *w, enum shape_share share)
 {
-    static const char *const name[][2] = {
-        {"gateup", "down"}, {"gateup.1", "down.1"}, {"gateup.2", "down.2"}};
+    static const char *const name[][3] = {{"gateup", "down", "down.sum"},
+                                          {"gateup.1", "down.1", "down.1.sum"},
+                                          {"gateup.2", "down.2", "down.2.sum"}};
     const struct model *model = w->s->model;
     int64_t columns = inner_columns(w->s, share), tiles = bound_ceil(columns, w->m->chip->lanes);
     linear(w, name[share][0], model->hidden, 2 * columns);
     if (model->mlp_bias)
         vector_op(w, "gateup.bias", 1, 2 * tiles * w->s->rows);
     vector_op(w, "gate", 3, 4 * tiles * w->s->rows);
-    requantise(w, "mlp.quant", columns);
-    linear(w, name[share][1], columns, model->hidden);
+    second_product(w, &(struct second){"mlp.quant.rows", "mlp.quant", name[share][1],
+                                       name[share][2], columns, w->s->down});
 }
 
 /* A comparison of logits has to cross lanes, and so have the ids that win, on their way to the
@@ -402,13 +464,13 @@ static void mixture(struct walk_state *w, enum shape_share share)
 
 static void mlp_share(struct walk_state *w, enum shape_share share)
 {
-    static const char *const sum[] = {"down.sum", "down.1.sum", "down.2.sum"};
     norm(w, "mlp.norm");
-    if (w->s->experts)
-        mixture(w, share);
-    else
+    if (!w->s->experts) {
         dense(w, share);
-    exchange(w, w->s->experts ? sum[SHAPE_WHOLE] : sum[share]);
+        return;
+    }
+    mixture(w, share);
+    exchange(w, "down.sum");
 }
 
 static void mlp(struct walk_state *w)

@@ -356,7 +356,7 @@ const struct block *critical_shortest_block(const struct plan *plan, enum partit
                                             enum partition_block kind)
 {
     const struct templates *t = plan_templates(plan);
-    return &t->rank[0].block[phase][kind][template_shortest(t, phase, kind)];
+    return template_longest(t, phase, kind, template_shortest(t, phase, kind));
 }
 
 void critical_block(const struct plan *plan, enum partition_phase phase, enum partition_block kind,

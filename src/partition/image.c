@@ -24,7 +24,8 @@ struct output {
 struct matrix {
     struct linear_shape (*shape)(const struct shape *s, enum shape_share share);
     struct output (*output)(const struct image *m, int32_t tile, int32_t column);
-    int64_t (*input)(const struct image *m, int32_t tile, int32_t lane); /* or NO_INPUT */
+    /* Of the inputs of a rank; or NO_INPUT. */
+    int64_t (*input)(const struct image *m, int32_t rank, int32_t tile, int32_t lane);
     int64_t (*rows)(const struct model *model); /* of each expert's weights; NULL: no experts */
     enum shape_share share;
     int32_t out, in;
@@ -37,24 +38,30 @@ static int64_t hidden_of(const struct image *m, int32_t tile, int32_t lane)
     return lane < m->shape.hidden_columns && n < m->shape.model->hidden ? n : NO_INPUT;
 }
 
+static int64_t hidden_input(const struct image *m, int32_t rank, int32_t tile, int32_t lane)
+{
+    (void)rank;
+    return hidden_of(m, tile, lane);
+}
+
 /* Of the dense MLP, or of each expert. */
-static int64_t ffn_of(const struct image *m, int32_t tile, int32_t lane)
+static int64_t ffn_of(const struct image *m, int32_t rank, int32_t tile, int32_t lane)
 {
     const struct model *model = m->shape.model;
     int64_t share = (model->experts ? model->expert_ffn : model->ffn) / m->shape.group;
     int64_t n = (int64_t)tile * m->shape.ffn_columns + lane;
-    return lane < m->shape.ffn_columns && n < share ? m->in->rank * share + n : NO_INPUT;
+    return lane < m->shape.ffn_columns && n < share ? rank * share + n : NO_INPUT;
 }
 
 /* Attention rows are packed: heads of a KV head side by side. */
-static int64_t packed_of(const struct image *m, int32_t tile, int32_t lane)
+static int64_t packed_of(const struct image *m, int32_t rank, int32_t tile, int32_t lane)
 {
     const struct shape *s = &m->shape;
     int32_t kv = tile / s->tiles_per_kv, place = tile % s->tiles_per_kv, slot = lane / s->head_dim;
     if (slot >= s->heads_per_tile)
         return NO_INPUT;
     int64_t head =
-        (int64_t)m->in->rank * s->heads + kv * s->heads_per_kv + place * s->heads_per_tile + slot;
+        (int64_t)rank * s->heads + kv * s->heads_per_kv + place * s->heads_per_tile + slot;
     return head * s->head_dim + lane % s->head_dim;
 }
 
@@ -97,7 +104,8 @@ static struct output o_output(const struct image *m, int32_t tile, int32_t colum
 
 static struct output gate_output(const struct image *m, int32_t tile, int32_t column)
 {
-    return element(tile % 2 ? MODEL_WEIGHT_UP : MODEL_WEIGHT_GATE, ffn_of(m, tile / 2, column));
+    return element(tile % 2 ? MODEL_WEIGHT_UP : MODEL_WEIGHT_GATE,
+                   ffn_of(m, m->in->rank, tile / 2, column));
 }
 
 static struct output down_output(const struct image *m, int32_t tile, int32_t column)
@@ -108,7 +116,7 @@ static struct output down_output(const struct image *m, int32_t tile, int32_t co
 static struct output expert_gate_output(const struct image *m, int32_t tile, int32_t column)
 {
     return element(tile % 2 ? MODEL_WEIGHT_EXPERT_UP : MODEL_WEIGHT_EXPERT_GATE,
-                   ffn_of(m, tile / 2, column));
+                   ffn_of(m, m->in->rank, tile / 2, column));
 }
 
 static struct output expert_down_output(const struct image *m, int32_t tile, int32_t column)
@@ -126,17 +134,17 @@ static struct output router_output(const struct image *m, int32_t tile, int32_t 
 }
 
 /* Inner element of the shared expert. */
-static int64_t shared_of(const struct image *m, int32_t tile, int32_t lane)
+static int64_t shared_of(const struct image *m, int32_t rank, int32_t tile, int32_t lane)
 {
     int64_t share = m->shape.model->shared_ffn / m->shape.group;
     int64_t n = (int64_t)tile * m->shape.shared_gate_up.columns + lane;
-    return lane < m->shape.shared_gate_up.columns && n < share ? m->in->rank * share + n : NO_INPUT;
+    return lane < m->shape.shared_gate_up.columns && n < share ? rank * share + n : NO_INPUT;
 }
 
 static struct output shared_gate_output(const struct image *m, int32_t tile, int32_t column)
 {
     return element(tile % 2 ? MODEL_WEIGHT_SHARED_UP : MODEL_WEIGHT_SHARED_GATE,
-                   shared_of(m, tile / 2, column));
+                   shared_of(m, m->in->rank, tile / 2, column));
 }
 
 static struct output shared_down_output(const struct image *m, int32_t tile, int32_t column)
@@ -198,30 +206,30 @@ static struct linear_shape router_shape(const struct shape *s, enum shape_share 
 }
 
 static const struct matrix
-    matrix_qkv = {.shape = qkv_shape, .output = qkv_output, .input = hidden_of},
+    matrix_qkv = {.shape = qkv_shape, .output = qkv_output, .input = hidden_input},
     matrix_o = {.shape = o_shape, .output = o_output, .input = packed_of},
-    matrix_gate[] = {{shape_gate_up, gate_output, hidden_of, NULL, SHAPE_WHOLE, 2, 0},
-                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_FIRST, 2, 0},
-                     {shape_gate_up, gate_output, hidden_of, NULL, SHAPE_SECOND, 2, 0}},
+    matrix_gate[] = {{shape_gate_up, gate_output, hidden_input, NULL, SHAPE_WHOLE, 2, 0},
+                     {shape_gate_up, gate_output, hidden_input, NULL, SHAPE_FIRST, 2, 0},
+                     {shape_gate_up, gate_output, hidden_input, NULL, SHAPE_SECOND, 2, 0}},
     matrix_down[] = {{shape_down, down_output, ffn_of, NULL, SHAPE_WHOLE, 0, 1},
                      {shape_down, down_output, ffn_of, NULL, SHAPE_FIRST, 0, 1},
                      {shape_down, down_output, ffn_of, NULL, SHAPE_SECOND, 0, 1}},
     matrix_shared_gate = {.shape = shared_gate_shape,
                           .output = shared_gate_output,
-                          .input = hidden_of},
+                          .input = hidden_input},
     matrix_shared_down = {.shape = shared_down_shape,
                           .output = shared_down_output,
                           .input = shared_of},
-    matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_of},
+    matrix_router = {.shape = router_shape, .output = router_output, .input = hidden_input},
     matrix_expert_gate[] =
-        {{shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_WHOLE, 2, 0},
-         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_FIRST, 2, 0},
-         {shape_gate_up, expert_gate_output, hidden_of, expert_width, SHAPE_SECOND, 2, 0}},
+        {{shape_gate_up, expert_gate_output, hidden_input, expert_width, SHAPE_WHOLE, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_input, expert_width, SHAPE_FIRST, 2, 0},
+         {shape_gate_up, expert_gate_output, hidden_input, expert_width, SHAPE_SECOND, 2, 0}},
     matrix_expert_down[] =
         {{shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_WHOLE, 0, 1},
          {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_FIRST, 0, 1},
          {shape_down, expert_down_output, ffn_of, hidden_width, SHAPE_SECOND, 0, 1}},
-    matrix_head = {.shape = head_shape, .output = head_output, .input = hidden_of};
+    matrix_head = {.shape = head_shape, .output = head_output, .input = hidden_input};
 
 /* The least fp16 number with which `most` takes at most 127 steps; 1 for nothing. */
 static float step_of(double most)
@@ -307,6 +315,7 @@ static void put_tile(const struct image *m, const struct matrix *matrix, int32_t
 {
     struct linear_shape s = matrix->shape(&m->shape, matrix->share);
     int32_t tile = SHAPE_QUADS * u + q + matrix->out * shape_share_first(&m->shape, matrix->share);
+    tile = s.by_columns ? tile * m->shape.group + m->in->rank : tile;
     int32_t lanes = m->shape.chip->lanes, layer = m->program->tensor[tensor].layer;
     int32_t load = (s.rows ? s.rows : s.columns) / m->shape.chip->mxm_load_streams;
     int32_t place = expert * shape_tiles_of(s.n_tiles, SHAPE_QUADS, q) + u;
@@ -335,8 +344,11 @@ static void put_matrix(const struct image *m, int32_t tensor, const void *what)
     struct linear_shape s = matrix->shape(&m->shape, matrix->share);
     int32_t first = matrix->in * shape_share_first(&m->shape, matrix->share);
     int32_t lanes = m->shape.chip->lanes, tiles = shape_tiles_of(s.n_tiles, SHAPE_QUADS, q);
-    for (int32_t k = 0; k < s.k_tiles * lanes; k++)
-        m->input[k] = matrix->input(m, first + k / lanes, k % lanes);
+    int32_t each = s.by_columns ? s.k_tiles / m->shape.group : s.k_tiles;
+    for (int32_t k = 0; k < s.k_tiles * lanes; k++) {
+        int32_t tile = k / lanes, rank = s.by_columns ? tile / each : m->in->rank;
+        m->input[k] = matrix->input(m, rank, first + tile % each, k % lanes);
+    }
     for (int32_t n = 0; n < (matrix->rows ? m->shape.experts : 1) * tiles; n++)
         put_tile(m, matrix, tensor, q, n / tiles, n % tiles);
 }
@@ -371,13 +383,13 @@ static struct output qkv_bias(const struct image *m, int32_t tile, int32_t colum
 static struct output gate_bias(const struct image *m, int32_t tile, int32_t column)
 {
     return element(tile % 2 ? MODEL_WEIGHT_UP_BIAS : MODEL_WEIGHT_GATE_BIAS,
-                   ffn_of(m, tile / 2, column));
+                   ffn_of(m, m->in->rank, tile / 2, column));
 }
 
 static struct output expert_gate_bias(const struct image *m, int32_t tile, int32_t column)
 {
     return element(tile % 2 ? MODEL_WEIGHT_EXPERT_UP_BIAS : MODEL_WEIGHT_EXPERT_GATE_BIAS,
-                   ffn_of(m, tile / 2, column));
+                   ffn_of(m, m->in->rank, tile / 2, column));
 }
 
 /* Each chip adds a whole bias to its part of the sum, and so only the first one has any. */
@@ -575,7 +587,7 @@ static size_t longest_row(const struct model *m)
 
 static size_t most_k_tiles(const struct shape *s)
 {
-    int32_t most = s->hidden_tiles > s->ffn_tiles ? s->hidden_tiles : s->ffn_tiles;
+    int32_t most = s->hidden_tiles > s->down.k_tiles ? s->hidden_tiles : s->down.k_tiles;
     most = s->shared_down.k_tiles > most ? s->shared_down.k_tiles : most;
     return (size_t)(s->output.k_tiles > most ? s->output.k_tiles : most);
 }
@@ -627,6 +639,7 @@ bool image_write(const struct image_input *input, const struct program *program,
         base_report_add(report, NULL, 0, "%s", why);
         return false;
     }
+    shape_cut(&m.shape, input->columns);
     take_memory(&m);
     for (size_t n = 0; n < program->tensors; n++)
         if (is_loaded(&program->tensor[n]))

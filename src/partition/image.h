@@ -15,6 +15,7 @@ struct image_input {
     const struct bucket *bucket;
     const struct model_weights *weights;
     int32_t group, rank;
+    struct partition_columns columns;
     bool int8; /* int8 weights with a scale a column, rounded; else as they are, with scales of 1 */
 };
 

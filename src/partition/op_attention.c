@@ -439,6 +439,8 @@ static struct row_source packed_rows(struct block *b, int32_t head)
     snprintf(name, sizeof name, "attn.h%u", (unsigned)head % SHAPE_QUADS);
     int32_t slot = head / 2 % 2 ? OPS_SLOT_Y : OPS_SLOT_X;
     int32_t out = pair_tensor(b, name, head % 2, slot, slot + 1, s->rows * s->tiles_per_kv);
+    if (s->output.by_columns)
+        emit_follow_rows(b, out);
     return (struct row_source){.tensor = out,
                                .east = head % 2,
                                .tiles = s->tiles_per_kv,
@@ -549,6 +551,12 @@ static void write_caches(struct block *b, struct attention head[SHAPE_QUADS],
         }
 }
 
+static void keep_lowest(struct sram *lowest, const struct sram *other)
+{
+    for (int32_t n = 0; n < PROGRAM_QUEUE_VXM; n++)
+        lowest->top[n] = other->top[n] < lowest->top[n] ? other->top[n] : lowest->top[n];
+}
+
 /* Rows of the step in groups, as many at once as there are buffers for. */
 static void attend_in_waves(struct block *b, const struct attention head[SHAPE_QUADS],
                             const struct quads *qkv, const struct row_source out[SHAPE_QUADS])
@@ -556,7 +564,7 @@ static void attend_in_waves(struct block *b, const struct attention head[SHAPE_Q
     const struct shape *s = b->shape;
     int32_t rows = rows_at_once(s), most = groups_at_once(s);
     struct attention(*group)[SHAPE_QUADS] = base_alloc((size_t)most, sizeof *group);
-    struct sram before = b->sram;
+    struct sram before = b->sram, lowest = before;
     int64_t earliest = 0;
     for (int32_t first = 0, groups; first < s->rows; first += groups * rows) {
         for (groups = 0; groups < most && first + groups * rows < s->rows; groups++) {
@@ -568,7 +576,11 @@ static void attend_in_waves(struct block *b, const struct attention head[SHAPE_Q
         memcpy(b->sram.top, before.top, sizeof before.top);
         attend(b, group, groups, qkv, out);
         earliest = b->end;
+        keep_lowest(&lowest, &b->sram);
     }
+    /* Rows by columns leave while buffers of earlier waves are in use. */
+    if (s->output.by_columns)
+        memcpy(b->sram.top, lowest.top, sizeof lowest.top);
     base_free(group);
 }
 

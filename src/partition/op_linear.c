@@ -296,7 +296,7 @@ static int32_t pace_of(const struct block *b, struct linear_shape s)
     int64_t pace = slot > period ? slot : period, vectors = 2 * s.n_tiles;
     int64_t tile_rows = shape_tile_rows(s.n_tiles, SHAPE_QUADS), all = tile_rows * s.k_tiles;
     int64_t loads = (int64_t)shape_tiles_of(s.n_tiles, SHAPE_QUADS, 2) * s.k_tiles * pace;
-    if (b->shape->rows > 1 || b->shape->group == 1)
+    if (b->shape->rows > 1 || b->shape->group == 1 || s.by_columns)
         return 0;
     int64_t late = (tile_rows - 1) * (s.k_tiles - 2 * SHAPE_QUADS);
     int64_t first = (s.k_tiles + (late > 0 ? late : 0)) * pace;
@@ -312,5 +312,8 @@ void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_sh
     int32_t pace = pace_of(b, s);
     struct quads partial = linear(b, x, s, name, mirror, pace);
     snprintf(sum, sizeof sum, "%.12s.sum", name);
-    ops_reduce(b, &partial, residual, bias, out, sum, pace);
+    if (s.by_columns)
+        ops_gather_columns(b, &partial, residual, bias, out, sum);
+    else
+        ops_reduce(b, &partial, residual, bias, out, sum, pace);
 }

@@ -23,6 +23,7 @@ enum {
     STREAM_BYTES = 30,
     STREAM_ROW = 18, /* eastward, one vector a row */
     TREE_INPUTS = 16,
+    MOST_TRAINS = 12,      /* of rows whose magnitudes are compared: others of a group, own heads */
     WRITE_CYCLES = 2,      /* from the issue of a write until its row can be read */
     MOST_ROTATED_ROWS = 8, /* rotations of more take longer than two crossings */
     TREE_ROOT = 14,        /* unit of the last comparison in a tree of 15 */
@@ -244,40 +245,102 @@ static void write_row_max(struct block *b, struct alu last, const struct program
     emit_write(b, tensor, 0, 2, walk, emit_alu_results(last), from);
 }
 
-/* Largest magnitude of up to four trains that end in ALUs or stand on streams, over the inner
- * repeat. */
+/* Largest magnitude of trains that end in ALUs or stand on streams, over the inner repeat: a tree
+ * of pairs, all but the root. */
 static struct alu magnitude_tree(struct block *b, struct program_operand *in, int32_t inputs,
                                  int32_t unit, struct pattern p, int64_t cycle,
                                  struct program_operand root[2], int32_t *root_inputs)
 {
     struct alu a = {.unit = unit, .function = PROGRAM_VXM_MAXABS, .p = p, .cycle = cycle};
-    *root_inputs = inputs > 2 ? 2 : inputs;
-    for (int32_t k = 0; k < *root_inputs; k++)
-        root[k] = in[k];
-    if (inputs > 2) {
-        int64_t next = emit_alu(b, a, in, 2, NULL, 0);
-        a.unit++;
-        emit_alu(b, a, in + 2, inputs - 2, NULL, 0);
-        root[0] = emit_alu_operand(unit), root[1] = emit_alu_operand(unit + 1);
-        a.unit++, a.cycle = next;
+    while (inputs > 2) {
+        int32_t pairs = (inputs + 1) / 2, first = a.unit;
+        int64_t next = a.cycle;
+        for (int32_t k = 0; k < pairs; k++, a.unit++) {
+            int64_t c = emit_alu(b, a, in + 2 * k, inputs - 2 * k > 1 ? 2 : 1, NULL, 0);
+            next = k ? next : c;
+        }
+        for (int32_t k = 0; k < pairs; k++)
+            in[k] = emit_alu_operand(first + k);
+        inputs = pairs;
+        a.cycle = next;
     }
+    *root_inputs = inputs;
+    for (int32_t k = 0; k < inputs; k++)
+        root[k] = in[k];
     a.flags = PROGRAM_REDUCE;
     return a;
 }
 
-/* Rows [first, first + n): largest magnitude over all tiles of all sources, into `magnitude`. */
-static void source_magnitudes(struct block *b, const struct row_source *source, int32_t sources,
-                              int32_t first, int32_t n, int32_t magnitude)
+/* Trains of rows that run side by side; sources that stand in one tensor are turns of one train. */
+struct trains {
+    int32_t count, turns;
+    int32_t turn[MOST_TRAINS]; /* of each train; those behind the last repeat it */
+    const struct row_source *source[MOST_TRAINS][SHAPE_QUADS];
+};
+
+static struct trains deal_out(const struct row_source *source, int32_t sources)
 {
-    int32_t tiles = source[0].padded_tiles, inputs, stream[2] = {STREAM_IN, STREAM_IN};
+    struct trains t = {0};
+    for (int32_t k = 0; k < sources; k++) {
+        int32_t n = 0;
+        while (n < t.count && t.source[n][0]->tensor != source[k].tensor)
+            n++;
+        t.count = n < t.count ? t.count : n + 1;
+        t.source[n][t.turn[n]++] = &source[k];
+        t.turns = t.turn[n] > t.turns ? t.turn[n] : t.turns;
+    }
+    return t;
+}
+
+/* A turn of a train for one row, as what follows `label`. */
+static void read_turn(struct block *b, const struct row_source *s, int32_t row,
+                      struct program_operand label, struct lane_group at)
+{
+    struct pattern p = emit_pattern(s->padded_tiles, 1, 1, 0);
+    label.streams = 1;
+    for (int32_t sub = 0; sub < 2; sub++, label.stream++, at.stream++) {
+        label.sub = (uint8_t)sub;
+        emit_read_as(b, s->tensor, sub, emit_walk(s->first + s->per_row * row, s->per_tile, 0), p,
+                     label, at);
+    }
+}
+
+/* Rows [first, ...) of a train at the VXM in pattern p, whose inner repeats are all turns. Turns of
+ * a tensor share slices, and follow each other there row by row. */
+static struct program_operand read_train(struct block *b, const struct trains *t, int32_t train,
+                                         int32_t first, struct pattern p, struct lane_group at)
+{
+    const struct row_source *const *s = t->source[train];
+    struct walk walk =
+        emit_walk(s[0]->first + s[0]->per_row * first, s[0]->per_tile, s[0]->per_row);
+    if (t->turns == 1)
+        return emit_read(b, s[0]->tensor, 0, 2, walk, p, at);
+    struct program_operand label =
+        emit_stream(at.direction, at.stream, 2, emit_transient(b, "rows", PROGRAM_DTYPE_FP16, 2), 0,
+                    emit_walk(0, 1, p.n[0]));
+    for (int32_t k = 0; k < p.n[1] * t->turns; k++, at.cycle += s[0]->padded_tiles) {
+        int32_t turn = k % t->turns, last = t->turn[train] - 1;
+        struct program_operand carried = label;
+        carried.index = k * s[0]->padded_tiles;
+        read_turn(b, s[turn < last ? turn : last], first + k / t->turns, carried, at);
+    }
+    return label;
+}
+
+/* Rows [first, first + n): largest magnitude over all tiles of all sources, into `magnitude`. */
+static void source_magnitudes(struct block *b, const struct trains *t, int32_t first, int32_t n,
+                              int32_t magnitude)
+{
+    int32_t tiles = t->source[0][0]->padded_tiles * t->turns, inputs;
+    int32_t stream[2] = {STREAM_IN, STREAM_IN};
     struct pattern p = emit_pattern(tiles, 1, n, tiles);
-    struct program_operand in[SHAPE_QUADS], root[2], last[2];
-    for (int32_t k = 0; k < sources; k++, stream[source[k - 1].east] += 2)
-        in[k] =
-            emit_read(b, source[k].tensor, 0, 2,
-                      emit_walk(source[k].per_row * first, source[k].per_tile, source[k].per_row),
-                      p, emit_at_vxm(b, source[k].east, stream[source[k].east], 0));
-    struct alu a = magnitude_tree(b, in, sources, 0, p, 0, root, &inputs);
+    struct program_operand in[MOST_TRAINS], root[2], last[2];
+    for (int32_t k = 0; k < t->count; k++) {
+        bool east = t->source[k][0]->east;
+        in[k] = read_train(b, t, k, first, p, emit_at_vxm(b, east, stream[east], 0));
+        stream[east] += 2;
+    }
+    struct alu a = magnitude_tree(b, in, t->count, 0, p, 0, root, &inputs);
     a = ops_lane_max(b, a, root, inputs, last);
     write_row_max(b, a, last, magnitude, first);
     place_group(b, 0);
@@ -292,8 +355,9 @@ static void quantise_source(struct block *b, const struct row_source *s, int32_t
     struct pattern p = emit_pattern(rows, 1, s->tiles, rows);
     struct program_operand m =
         emit_read(b, magnitude, 0, 2, emit_walk(0, 1, 0), p, emit_at_vxm(b, false, STREAM_ROW, 0));
-    struct program_operand y = emit_read(b, s->tensor, 0, 2, emit_walk(0, s->per_row, s->per_tile),
-                                         p, emit_at_vxm(b, s->east, STREAM_IN, 2 * step));
+    struct program_operand y =
+        emit_read(b, s->tensor, 0, 2, emit_walk(s->first, s->per_row, s->per_tile), p,
+                  emit_at_vxm(b, s->east, STREAM_IN, 2 * step));
     struct alu a = {.unit = 0, .function = PROGRAM_VXM_RSQRT, .p = p};
     a.cycle = emit_alu(b, a, &m, 1, NULL, 0);
     struct program_operand twice[2] = {emit_alu_operand(0), emit_alu_operand(0)};
@@ -335,10 +399,11 @@ struct quantised ops_quantise(struct block *b, const struct row_source *source, 
 {
     emit_op(b, name, true);
     struct quantised out = {.scale = row_vector(b, name, "amax", false, OPS_SLOT_ROW, 2)};
-    int32_t chunk = ops_lane_max_rows(source[0].padded_tiles);
+    struct trains trains = deal_out(source, sources);
+    int32_t chunk = ops_lane_max_rows(trains.turns * source[0].padded_tiles);
     for (int32_t row = 0; row < b->shape->rows; row += chunk) {
         int32_t left = b->shape->rows - row;
-        source_magnitudes(b, source, sources, row, left < chunk ? left : chunk, out.scale);
+        source_magnitudes(b, &trains, row, left < chunk ? left : chunk, out.scale);
     }
     byte_rows(b, name, k_tiles, out.bytes);
     quantise_sources(b, source, sources, out.scale, &out);

@@ -55,13 +55,6 @@ static int32_t rows_added(const struct exchange *e, int32_t rank)
     return e->owners == 1 ? all : (all - rank + e->owners - 1) / e->owners;
 }
 
-/* Number of a peer among the peers. An exchange starts in the same cycle on all chips of the group,
- * so what they use of themselves must not depend on their rank: everything goes by this number. */
-static int32_t place_of(const struct block *b, int32_t peer)
-{
-    return peer < b->rank ? peer : peer - 1;
-}
-
 static bool holds_residual(const struct block *b, int32_t slice)
 {
     for (int32_t n = 0; n < 4 * SHAPE_QUADS; n++)
@@ -70,13 +63,11 @@ static bool holds_residual(const struct block *b, int32_t slice)
     return false;
 }
 
-/* Slices for received rows: those of the second plane's weights, which have all gone by first, but
- * for four where the residual stream may stand. */
-static void receive_slices(const struct exchange *e, int32_t slice[])
+void ops_receive_slices(const struct block *b, bool east, int32_t slice[])
 {
-    for (int32_t j = 0, n = 0; n < 2 * ranks(e->b) - 2; j++) {
-        slice[n] = ops_weight_slice(e->b, e->east, 1, j);
-        n += !holds_residual(e->b, slice[n]);
+    for (int32_t j = 0, n = 0; n < 2 * ranks(b) - 2; j++) {
+        slice[n] = ops_weight_slice(b, east, 1, j);
+        n += !holds_residual(b, slice[n]);
     }
 }
 
@@ -84,14 +75,15 @@ static void receive_slices(const struct exchange *e, int32_t slice[])
 static void receive_tensors(struct exchange *e, const char *name, int32_t tiles)
 {
     int32_t slice[PROGRAM_QUEUES];
-    receive_slices(e, slice);
+    ops_receive_slices(e->b, e->east, slice);
     for (int32_t source = 0; source < ranks(e->b); source++) {
         if (source == e->b->rank)
             continue;
         char full[24];
         snprintf(full, sizeof full, "%.12s.from%u", name, (unsigned)source % 100u);
-        e->received[source] = emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full,
-                                          slice + 2 * place_of(e->b, source), 2, tiles * e->rows);
+        e->received[source] =
+            emit_placed(e->b, PROGRAM_TENSOR_ACTIVATION, PROGRAM_DTYPE_FP16, full,
+                        slice + 2 * ops_place_of_peer(e->b, source), 2, tiles * e->rows);
         emit_follow_rows(e->b, e->received[source]);
     }
 }
@@ -154,8 +146,8 @@ static void receive_rows(struct exchange *e, int32_t peer, struct program_operan
     struct block *b = e->b;
     int32_t raw = emit_transient(b, "rows.in", PROGRAM_DTYPE_INT8, 1);
     int32_t tiles = p.n[0] / (2 * e->rows), tile_rows = shape_tile_rows(tiles, SHAPE_QUADS);
-    struct program_operand in =
-        emit_stream(PROGRAM_EAST, STREAM_ROW + place_of(b, peer), 1, raw, 0, emit_walk(0, 1, 0));
+    struct program_operand in = emit_stream(PROGRAM_EAST, STREAM_ROW + ops_place_of_peer(b, peer),
+                                            1, raw, 0, emit_walk(0, 1, 0));
     struct lane_group from = emit_link_arrive(b, peer, sent, p, 0, in);
     for (struct part part = part_after((struct part){0}, tile_rows); part.first < part.end;
          part = part_after(part, tile_rows))
@@ -297,22 +289,33 @@ static void read_terms(struct exchange *e, const struct quad_sum *s, struct prog
             term[k] = emit_read(
                 b, e->received[k], 0, 2,
                 emit_walk((s->part.first * SHAPE_QUADS + s->q) * rows, 1, SHAPE_QUADS * rows), s->p,
-                emit_at_vxm(b, e->east, STREAM_IN + 2 * place_of(b, k), 0));
+                emit_at_vxm(b, e->east, STREAM_IN + 2 * ops_place_of_peer(b, k), 0));
 }
 
-/* What is added to a sum of a quad's rows [first, ...) in cycle `cycle`, behind the sum itself in
- * term[0]: the residual, and a bias with it. Returns the number of terms. */
+int32_t ops_read_addends(struct block *b, const struct addends *a, int64_t cycle,
+                         struct program_operand *term)
+{
+    int32_t side = a->q % 2, terms = 1;
+    if (a->residual)
+        term[terms++] = emit_read(b, a->residual->tensor[a->q], 0, 2, a->rows, a->p,
+                                  emit_at_vxm(b, side, STREAM_RESIDUAL, cycle));
+    if (a->bias)
+        term[terms++] = emit_read(b, a->bias[a->q], 0, 2, a->constants, a->p,
+                                  emit_at_vxm(b, side, STREAM_BIAS, cycle));
+    return terms;
+}
+
+/* Behind the sum itself in term[0]. */
 static int32_t read_addends(struct block *b, const struct quad_sum *s, int64_t cycle,
                             struct program_operand *term)
 {
-    int32_t side = s->q % 2, terms = 1;
-    if (s->residual)
-        term[terms++] = emit_read(b, s->residual->tensor[s->q], 0, 2, rows_of(b, s), s->p,
-                                  emit_at_vxm(b, side, STREAM_RESIDUAL, cycle));
-    if (s->bias)
-        term[terms++] = emit_read(b, s->bias[s->q], 0, 2, emit_walk(s->part.first, 0, 1), s->p,
-                                  emit_at_vxm(b, side, STREAM_BIAS, cycle));
-    return terms;
+    const struct addends a = {.residual = s->residual,
+                              .bias = s->bias,
+                              .q = s->q,
+                              .rows = rows_of(b, s),
+                              .constants = emit_walk(s->part.first, 0, 1),
+                              .p = s->p};
+    return ops_read_addends(b, &a, cycle, term);
 }
 
 /* Terms and residual to rows of `out`, and to `own` where another hop follows. */

@@ -44,7 +44,7 @@ struct quantised {
 /* Rows that a quantisation reads from one place: vector of (tile, row) at first + tile * per_tile +
  * row * per_row; its tiles are contraction tiles k_first + tile * k_step. */
 struct row_source {
-    int32_t tensor;
+    int32_t tensor, first;
     bool east;
     int32_t tiles, padded_tiles;
     int32_t per_tile, per_row;
@@ -88,7 +88,10 @@ void ops_hidden_constants(struct block *b, const char *name, char letter,
 struct quantised ops_norm_quantise(struct block *b, const struct common *c, const struct quads *h,
                                    const char *name);
 
-/* Quantisation of rows from `sources` (at most 4, all of equal padded_tiles). */
+/* Quantisation of rows from `sources` (at most OPS_SOURCES, all of equal padded_tiles): this chip's
+ * own, at most four, each in a tensor of its own, and as many of other chips of its group, those of
+ * a chip in one tensor. */
+enum { OPS_SOURCES = 8 * SHAPE_QUADS };
 struct quantised ops_quantise(struct block *b, const struct row_source *source, int32_t sources,
                               int32_t k_tiles, const char *name);
 
@@ -102,8 +105,8 @@ struct quads ops_linear(struct block *b, const struct quantised *x, struct linea
                         const char *name, int32_t mirror);
 
 /* As ops_linear, summed over the tensor group with `residual` and `bias`, as ops_reduce has them,
- * into `out` on all chips. Where it pays, a decode step's rows leave for the other chips while the
- * product still runs. */
+ * into `out` on all chips; by columns nothing is summed over chips (ops_gather_columns). Where it
+ * pays, a decode step's rows leave for the other chips while the product still runs. */
 void ops_linear_sum(struct block *b, const struct quantised *x, struct linear_shape shape,
                     const char *name, int32_t mirror, const struct quads *residual,
                     const int32_t *bias, const struct quads *out);
@@ -189,6 +192,41 @@ int32_t ops_lane_max_rows(int32_t interval);
  * rate of the links once all that was placed before has ended. */
 void ops_reduce(struct block *b, const struct quads *partial, const struct quads *residual,
                 const int32_t *bias, const struct quads *out, const char *name, int32_t interval);
+
+/* Slices of hemisphere `east` for what the others of the group send, two for each by its place:
+ * those of the second plane's weights, but for four where the residual stream may stand. */
+void ops_receive_slices(const struct block *b, bool east, int32_t slice[]);
+
+/* Number of a peer among the peers. An exchange starts in the same cycle on all chips of the group,
+ * so what they use of themselves must not depend on their rank: everything goes by this number. */
+static inline int32_t ops_place_of_peer(const struct block *b, int32_t peer)
+{
+    return peer < b->rank ? peer : peer - 1;
+}
+
+/* What is added to a sum: vectors of a residual row and of a constant one (NULL: none), where tiles
+ * of quad q stand. */
+struct addends {
+    const struct quads *residual;
+    const int32_t *bias;
+    int32_t q;
+    struct walk rows, constants;
+    struct pattern p;
+};
+
+/* They stand at the VXM in `cycle` as term[1] and so on; returns the number of terms. */
+int32_t ops_read_addends(struct block *b, const struct addends *a, int64_t cycle,
+                         struct program_operand *term);
+
+/* Rows of all chips of the group: `sources` of this one, each without gaps, become as many times
+ * the group's size in `all`, this chip's own first. */
+int32_t ops_gather_rows(struct block *b, const struct row_source *own, int32_t sources,
+                        const char *name, struct row_source *all);
+
+/* Column tile j of a product of this rank is hidden tile j * group + rank: adds the residual and a
+ * constant row (NULL: none), and brings all tiles of `out` to all chips. */
+void ops_gather_columns(struct block *b, const struct quads *product, const struct quads *residual,
+                        const int32_t *bias, const struct quads *out, const char *name);
 
 /* Token ids to hidden rows in `out`: each chip contributes the rows that it holds. */
 void ops_embed(struct block *b, const struct common *c, const struct quads *out);

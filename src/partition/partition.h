@@ -56,6 +56,12 @@ struct partition_candidate {
     char why_not[160];
 };
 
+/* Which second matrices of pairs are cut by output columns, not by rows. In a group of one nothing
+ * is cut. */
+struct partition_columns {
+    bool o, down;
+};
+
 /* Seats: as many as the pipeline holds without anybody waiting, and SRAM has room for. */
 enum { PARTITION_ALL_SEATS = -1 };
 
@@ -67,6 +73,20 @@ struct partition_input {
     const struct bucket *bucket;
     const struct workload *workload;
     int32_t seats; /* that share the pipeline, with caches of their own; 0: one */
+};
+
+/* The second matrices of pairs. */
+enum partition_matrix { PARTITION_O, PARTITION_DOWN, PARTITION_MATRICES };
+
+/* How one of them was cut. `block_cycles` by rows and by columns, of the block that the matrix is
+ * part of, with passes of `rows` prompt rows. `request_cycles` of the whole request, by whole
+ * plans; 0: not compiled, as blocks had decided, or does not fit. */
+struct partition_choice {
+    bool possible, asked,
+        columns; /* possible: there is a choice; asked: the configuration has it */
+    int32_t rows;
+    int64_t block_cycles[2][2]; /* [decode, prefill][columns] */
+    int64_t request_cycles[2];
 };
 
 struct interval; /* interval.h */
@@ -86,7 +106,9 @@ bool plan_is_valid(const struct plan *plan);
 int32_t plan_stages(const struct plan *plan);
 const struct partition_stage *plan_stage(const struct plan *plan, int32_t stage);
 int32_t plan_group(const struct plan *plan);
-int32_t plan_chips(const struct plan *plan);        /* used: stages * group */
+int32_t plan_chips(const struct plan *plan); /* used: stages * group */
+struct partition_columns plan_columns(const struct plan *plan);
+struct partition_choice plan_choice(const struct plan *plan, enum partition_matrix matrix);
 int32_t plan_prefill_rows(const struct plan *plan); /* prompt positions of one prefill step */
 
 /* Seats: each holds one batch of sequences. */

@@ -7,26 +7,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "partition/plan.h"
-#include "partition/interval.h"
-#include "partition/stages.h"
-#include "partition/template.h"
+#include "partition/columns.h"
+#include "partition/plan_room.h"
 #include "partition/transfer.h"
 
 enum { LEAST_PREFILL_ROWS = 16 };
-
-struct plan {
-    struct partition_input input;
-    struct templates templates;
-    struct partition_stage *stage;
-    struct transfer *
-        transfer[PARTITION_PHASES]; /* after each stage; the last of decode brings the token back */
-    int32_t stages, group, seats;
-    struct interval *interval; /* NULL where one seat was asked for */
-    int64_t length[PARTITION_PHASES];
-    struct partition_candidate *candidate;
-    size_t candidates, candidate_capacity;
-};
 
 static void release_timeline(struct plan *p)
 {
@@ -83,8 +68,11 @@ static bool derive_shapes(struct plan *p, int32_t group, int32_t rows, char *why
     for (int32_t r = 0; derived && r < bucket->rungs; r++)
         derived = shape_derive(&t->shape[PARTITION_RUNG + r], in->chip, in->model, bucket, group,
                                bucket->batch, 1, bucket->rung[r], why);
-    for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
+    for (enum partition_phase phase = 0; derived && phase < PARTITION_PHASES; phase++) {
         t->shape[phase].caches = bucket->batch * p->seats;
+        if (template_has_phase(t, phase))
+            shape_cut(&t->shape[phase], p->columns);
+    }
     return derived;
 }
 
@@ -257,9 +245,7 @@ static bool take_group(struct plan *p, int32_t group, int32_t rows, bool shares,
     return true;
 }
 
-/* Compiles a split whose prefill passes have `rows` rows as far as its decode length; true where it
- * fits. */
-static bool try_rows(struct plan *p, struct partition_candidate *c, int32_t rows, bool shares)
+bool plan_try_rows(struct plan *p, struct partition_candidate *c, int32_t rows, bool shares)
 {
     c->fits = false;
     c->prefill_rows = rows;
@@ -276,11 +262,11 @@ int32_t plan_pass_rows(const struct bucket *bucket, int32_t rows)
     return 0;
 }
 
-static bool try_passes(struct plan *p, struct partition_candidate *c, bool shares)
+bool plan_try_passes(struct plan *p, struct partition_candidate *c, bool shares)
 {
     const struct bucket *bucket = p->input.bucket;
     for (int32_t rows = 0; (rows = plan_pass_rows(bucket, rows)) > 0;)
-        if (try_rows(p, c, rows, shares))
+        if (plan_try_rows(p, c, rows, shares))
             break;
     return c->fits;
 }
@@ -297,8 +283,8 @@ static bool has_shares(const struct plan *p)
 /* MLPs are cut in two only where whole ones do not fit. */
 static bool try_split(struct plan *p, struct partition_candidate *c)
 {
-    return try_passes(p, c, false) ||
-           (c->missing_bytes > 0 && has_shares(p) && try_passes(p, c, true));
+    return plan_try_passes(p, c, false) ||
+           (c->missing_bytes > 0 && has_shares(p) && plan_try_passes(p, c, true));
 }
 
 static void add_candidate(struct plan *p, int32_t stages, int32_t group)
@@ -321,6 +307,7 @@ struct plan *plan_sketch(const struct partition_input *input, int32_t group, int
     struct plan *p = base_alloc(1, sizeof *p);
     char why[160];
     p->input = *input;
+    columns_cut_as_asked(p);
     if (group_is_allowed(p, group) && take_group(p, group, rows, shares, why) &&
         (!shares || has_shares(p)))
         return p;
@@ -425,18 +412,14 @@ static void report_no_fit(struct plan *p, struct base_report *report, enum base_
     base_free(way_out);
 }
 
-/* Compiles a split that fits for all ranks of a group and all phases. */
-static bool take(struct plan *p, struct partition_candidate *c)
+void plan_complete(struct plan *p, struct partition_candidate *c)
 {
-    if (!try_rows(p, c, c->prefill_rows, c->shares))
-        return false;
     release_timeline(p);
     templates_build(&p->templates, p->group);
     for (enum partition_phase phase = 0; phase < PARTITION_PHASES; phase++)
         if (template_has_phase(&p->templates, phase))
             lay_timeline(p, phase);
     c->decode_cycles = p->length[PARTITION_DECODE];
-    return true;
 }
 
 /* Adds the rows of the caches of a unit, by slice. */
@@ -495,14 +478,14 @@ static void raise_seats(struct plan *p, struct partition_candidate *c)
         return;
     while (least < most) {
         p->seats = (least + most + 1) / 2;
-        if (try_passes(p, c, c->shares))
+        if (plan_try_passes(p, c, c->shares))
             least = p->seats;
         else
             most = p->seats - 1;
     }
     p->seats = least;
-    try_passes(p, c, c->shares);
-    take(p, c);
+    plan_try_passes(p, c, c->shares);
+    plan_complete(p, c);
     find_interval(p);
 }
 
@@ -518,7 +501,9 @@ static void take_best(struct plan *p)
         release_split(p);
         return;
     }
-    take(p, best);
+    plan_try_rows(p, best, best->prefill_rows, best->shares);
+    columns_choose(p, best);
+    plan_complete(p, best);
     if (shares_pipeline(p))
         find_interval(p);
     if (p->input.seats == PARTITION_ALL_SEATS)
@@ -561,11 +546,13 @@ struct plan *plan_compile(const struct partition_input *input, struct base_repor
                           enum base_status *status)
 {
     *status = BASE_USAGE;
-    if (!shape_supports(input->chip, input->model, input->bucket, report))
+    bool known = columns_are_known(input, report);
+    if (!shape_supports(input->chip, input->model, input->bucket, report) || !known)
         return NULL;
     struct plan *p = base_alloc(1, sizeof *p);
     p->input = *input;
     p->seats = input->seats > 0 ? input->seats : 1;
+    columns_cut_as_asked(p);
     list_candidates(p);
     take_best(p);
     if (p->stages) {
@@ -645,6 +632,19 @@ int32_t plan_group(const struct plan *plan)
 int32_t plan_chips(const struct plan *plan)
 {
     return plan->stages * plan->group;
+}
+
+struct partition_columns plan_columns(const struct plan *plan)
+{
+    return plan->columns;
+}
+
+struct partition_choice plan_choice(const struct plan *plan, enum partition_matrix matrix)
+{
+    struct partition_choice choice = plan->choice[matrix];
+    struct partition_columns columns = plan->columns;
+    choice.columns = *columns_of(&columns, matrix);
+    return choice;
 }
 
 int32_t plan_prefill_rows(const struct plan *plan)

@@ -89,6 +89,22 @@ static void derive_heads(struct shape *s)
     s->heads_per_tile = s->heads_per_kv / s->tiles_per_kv;
 }
 
+/* The second matrix of a pair, of so many tiles of inputs on each chip. */
+static struct linear_shape second_matrix(const struct shape *s, int32_t k_tiles, bool by_columns)
+{
+    if (!by_columns || s->group == 1)
+        return linear_tiles(k_tiles, s->model->hidden, s->chip->lanes, 1);
+    return (struct linear_shape){.k_tiles = s->group * k_tiles,
+                                 .n_tiles = shape_ceil_div(s->hidden_tiles, s->group),
+                                 .columns = s->hidden_columns,
+                                 .by_columns = true};
+}
+
+static int32_t inner_tiles_of_o(const struct shape *s)
+{
+    return s->kv_heads * s->tiles_per_kv;
+}
+
 static void derive_linears(struct shape *s)
 {
     const struct model *m = s->model;
@@ -98,7 +114,7 @@ static void derive_linears(struct shape *s)
     s->qkv = (struct linear_shape){.k_tiles = s->hidden_tiles,
                                    .n_tiles = s->heads + 2 * s->kv_heads,
                                    .columns = s->head_columns};
-    s->output = linear_tiles(s->kv_heads * s->tiles_per_kv, m->hidden, lanes, 1);
+    s->output = second_matrix(s, inner_tiles_of_o(s), false);
     s->vocabulary = shape_ceil_div(m->vocabulary, s->group);
     for (s->key_id_bits = LEAST_ID_BITS; m->vocabulary > INT64_C(1) << s->key_id_bits;)
         s->key_id_bits++;
@@ -166,6 +182,13 @@ bool shape_derive(struct shape *s, const struct lpu_chip *chip, const struct mod
     return true;
 }
 
+void shape_cut(struct shape *s, struct partition_columns columns)
+{
+    s->output = second_matrix(s, inner_tiles_of_o(s), columns.o);
+    if (!s->experts)
+        s->down = second_matrix(s, s->ffn_tiles, columns.down);
+}
+
 bool shape_derive_decode(struct shape *s, const struct lpu_chip *chip, const struct model *model,
                          const struct bucket *bucket, int32_t group, char *why)
 {
@@ -193,7 +216,7 @@ struct linear_shape shape_gate_up(const struct shape *s, enum shape_share share)
 struct linear_shape shape_down(const struct shape *s, enum shape_share share)
 {
     struct linear_shape down = s->down;
-    down.k_tiles = shape_share_tiles(s, share);
+    down.k_tiles = shape_share_tiles(s, share) * (down.by_columns ? s->group : 1);
     return down;
 }
 

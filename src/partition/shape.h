@@ -4,15 +4,14 @@
 #ifndef PARTITION_SHAPE_H
 #define PARTITION_SHAPE_H
 
-#include "base/machine.h"
-#include "base/status.h"
-#include "model/model.h"
+#include "partition/partition.h"
 
 /* Tiles of a matrix W[k, n] on one chip: `k_tiles` passes of contraction, `n_tiles` of `columns`
  * outputs. */
 struct linear_shape {
     int32_t k_tiles, n_tiles, columns;
-    int32_t rows; /* of a contraction tile, where weights install row by row; else 0 */
+    int32_t rows;    /* of a contraction tile, where weights install row by row; else 0 */
+    bool by_columns; /* the contraction of the whole group, and a share of the outputs */
 };
 
 /* Shapes of one chip's share of a layer. A row is a token of the step; a tile is a vector of lanes.
@@ -49,6 +48,10 @@ enum { SHAPE_QUADS = 4, SHAPE_EMBEDDING_GROUPS = 16 };
 bool shape_derive(struct shape *shape, const struct lpu_chip *chip, const struct model *model,
                   const struct bucket *bucket, int32_t group, int32_t sequences, int32_t rows,
                   int32_t attend_positions, char *why);
+
+/* Cuts the second matrices of a derived shape, where there are no experts: by columns, those of a
+ * rank are hidden tile `rank`, that of `group` more, and so on. */
+void shape_cut(struct shape *shape, struct partition_columns columns);
 
 /* A decode step of the whole bucket: one token of each sequence against all positions. */
 bool shape_derive_decode(struct shape *shape, const struct lpu_chip *chip,

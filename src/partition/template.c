@@ -2,6 +2,7 @@
 /* Strings the compilers of ops together into the blocks that a pipeline is made of. */
 #include "partition/template.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -65,10 +66,24 @@ static void build_embed(struct block *b, const struct template_rank *r, enum par
     ops_embed(b, &r->tables, &out);
 }
 
+/* The inputs of the second matrix of a pair: this chip's own, or by columns the whole group's. */
+static struct quantised quantise_inner(struct block *b, const struct row_source *own,
+                                       int32_t sources, struct linear_shape second,
+                                       const char *name)
+{
+    struct row_source all[OPS_SOURCES];
+    if (!second.by_columns)
+        return ops_quantise(b, own, sources, second.k_tiles, name);
+    char rows[24];
+    snprintf(rows, sizeof rows, "%.12s.rows", name);
+    sources = ops_gather_rows(b, own, sources, rows, all);
+    return ops_quantise(b, all, sources, second.k_tiles, name);
+}
+
 static void build_attention(struct block *b, const struct template_rank *r,
                             enum partition_phase phase)
 {
-    struct row_source rows[SHAPE_QUADS];
+    struct row_source own[SHAPE_QUADS];
     struct quads in = residual(b, r, phase, 0, 0), out = residual(b, r, phase, 1, 0);
     emit_use_set(b, SET_QKV);
     struct quantised x = ops_norm_quantise(b, &r->tables, &in, "attn.norm");
@@ -78,10 +93,10 @@ static void build_attention(struct block *b, const struct template_rank *r,
     struct quads qk = qkv;
     if (b->shape->model->qk_norm)
         qk = ops_head_norm(b, &r->tables, &qkv, "qk.norm");
-    int32_t sources = ops_attention(b, &r->tables, &qk, &qkv, rows);
+    int32_t sources = ops_attention(b, &r->tables, &qk, &qkv, own);
     int32_t bias[SHAPE_QUADS];
     emit_use_set(b, SET_OUTPUT);
-    x = ops_quantise(b, rows, sources, b->shape->output.k_tiles, "attn.quant");
+    x = quantise_inner(b, own, sources, b->shape->output, "attn.quant");
     bool biased = b->shape->model->output_bias;
     if (biased)
         ops_hidden_constants(b, "o.bias", 'b', bias);
@@ -162,7 +177,7 @@ static void build_share(struct block *b, const struct template_rank *r, enum sha
         gate_up = ops_bias(b, &gate_up, "gateup.bias");
     struct row_source gated = ops_gate(b, &gate_up, biased ? OPS_SLOT_ROW : OPS_SLOT_SCALE_X);
     emit_use_set(b, SET_DOWN);
-    x = ops_quantise(b, &gated, 1, gated.tiles, "mlp.quant");
+    x = quantise_inner(b, &gated, 1, shape_down(b->shape, share), "mlp.quant");
     if (biased)
         ops_hidden_constants(b, "down.bias", 'b', bias);
     ops_linear_sum(b, &x, shape_down(b->shape, share), down_name[share], b->rotation % 2, &rows[1],
@@ -270,6 +285,22 @@ static void build_phase(struct templates *t, struct template_rank *r, enum parti
             note_block(t, b, phase, kind, v);
         }
     }
+}
+
+int64_t template_cycles(const struct templates *t, enum partition_phase phase,
+                        enum partition_block kind, const struct shape *shape)
+{
+    const struct template_rank *r = &t->rank[0];
+    int32_t variant = 0;
+    while (!is_variant(t, kind, variant))
+        variant++;
+    struct block b = block_after(&r->common[phase], variant);
+    b.shape = shape;
+    b.rank = shape->group - 1;
+    builder[kind](&b, r, phase);
+    int64_t cycles = b.end;
+    block_release(&b);
+    return cycles;
 }
 
 /* A rung's tables and residual buffers are those of decode. */

@@ -85,6 +85,25 @@ static inline int32_t template_shortest(const struct templates *t, enum partitio
     return best;
 }
 
+/* The longest block of all ranks that are compiled; of equals the first rank's. Ranks differ where
+ * they own different numbers of hidden tiles. */
+static inline const struct block *template_longest(const struct templates *t,
+                                                   enum partition_phase phase,
+                                                   enum partition_block kind, int32_t variant)
+{
+    const struct block *longest = &t->rank[0].block[phase][kind][variant];
+    for (int32_t rank = 1; rank < t->ranks; rank++) {
+        const struct block *b = &t->rank[rank].block[phase][kind][variant];
+        longest = b->end > longest->end ? b : longest;
+    }
+    return longest;
+}
+
+/* Cycles of the first variant of a layer's block with a step's shape that is cut in another way; of
+ * the last rank, which owns the fewest hidden tiles and so receives the most. Nothing is kept. */
+int64_t template_cycles(const struct templates *t, enum partition_phase phase,
+                        enum partition_block kind, const struct shape *shape);
+
 /* Compiles ranks [0, ranks) of a group; a rank that is compiled already is kept. */
 void templates_build(struct templates *t, int32_t ranks);
 void templates_release(struct templates *t);

@@ -55,6 +55,16 @@ struct record_serve_measure {
     char units[RECORD_NAME_BYTES];
 };
 
+struct record_serve_event {
+    int64_t at_ps;
+    uint8_t event, gate, version; /* enum serve_event_kind, serve_gate, serve_version */
+    int32_t rack, stable_racks, canary_racks;
+    int64_t stable_finished, canary_finished, stable_decided, canary_decided;
+    int64_t stable_refused, canary_refused;
+    int64_t stable_ttft_p99_ps, canary_ttft_p99_ps, stable_tpot_p99_ps, canary_tpot_p99_ps;
+    int64_t violations, delayed, delay_ps, sooner, failed, refused;
+};
+
 struct record_serve_load {
     uint8_t machine;
     double rate, of_capacity;

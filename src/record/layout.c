@@ -30,6 +30,12 @@ static const char *const fate_label[] = {"waiting",  "finished",    "too_long",
                                          "too_late", "over_budget", NULL};
 /* In the order of enum serve_verdict. */
 static const char *const verdict_label[] = {"none", "ttft", "tpot", "refusals", NULL};
+/* In the order of enum serve_event_kind, serve_gate and serve_version. */
+static const char *const event_label[] = {"start",     "emptied", "loaded", "go_on", "promote",
+                                          "roll_back", "done",    "keep",   "end",   NULL};
+static const char *const gate_label[] = {"none",       "ttft_limit", "tpot_limit", "ttft_ratio",
+                                         "tpot_ratio", "refusals",   "contract",   NULL};
+static const char *const version_label[] = {"stable", "canary", NULL};
 static const char *const executed_label[] = {"replayed", "executed", NULL};
 
 /* In the order of enum program_opcode, with program_opcode_name's names. */
@@ -100,6 +106,10 @@ static const struct record_column plan_candidates[] = {
     COUNT(record_plan_candidate, group, "1", "chips that share a layer"),
     CODE(record_plan_candidate, fits, yes_label, "whether the model fits"),
     CODE(record_plan_candidate, chosen, yes_label, "whether this split was taken"),
+    CODE(record_plan_candidate, o_by_columns, yes_label,
+         "whether it was taken with o cut by output columns"),
+    CODE(record_plan_candidate, down_by_columns, yes_label,
+         "whether it was taken with down cut by output columns"),
     TIME(record_plan_candidate, decode_cycles, "cycles",
          "compiled decode step, 0 if it does not fit"),
     WIDE(record_plan_candidate, missing_bytes, "bytes", "SRAM that the fullest chip lacks"),
@@ -418,6 +428,33 @@ static const struct record_column serve_frontier[] = {
     CODE(record_serve_frontier, broken, verdict_label, "what the next higher rate breaks"),
 };
 
+static const struct record_column serve_rollout[] = {
+    TIME(record_serve_event, at_ps, "ps", "when, from the trace's start"),
+    CODE(record_serve_event, event, event_label, "what happened or was decided"),
+    CODE(record_serve_event, gate, gate_label, "the gate that was broken"),
+    CODE(record_serve_event, version, version_label, "emptied: for what; loaded: with what"),
+    INDEX(record_serve_event, rack, "which one, -1: all"),
+    COUNT(record_serve_event, stable_racks, "1", "racks that serve the stable schedule afterwards"),
+    COUNT(record_serve_event, canary_racks, "1", "racks that serve the canary afterwards"),
+    WIDE(record_serve_event, stable_finished, "1", "requests of the window that have finished"),
+    WIDE(record_serve_event, canary_finished, "1", "the same of the canary"),
+    WIDE(record_serve_event, stable_decided, "1", "requests let in or refused in the window"),
+    WIDE(record_serve_event, canary_decided, "1", "the same of the canary"),
+    WIDE(record_serve_event, stable_refused, "1", "of these refused"),
+    WIDE(record_serve_event, canary_refused, "1", "the same of the canary"),
+    TIME(record_serve_event, stable_ttft_p99_ps, "ps", "TTFT that 99 % do not exceed; -1: nobody"),
+    TIME(record_serve_event, canary_ttft_p99_ps, "ps", "the same of the canary"),
+    TIME(record_serve_event, stable_tpot_p99_ps, "ps", "TPOT that 99 % do not exceed; -1: nobody"),
+    TIME(record_serve_event, canary_tpot_p99_ps, "ps", "the same of the canary"),
+    WIDE(record_serve_event, violations, "1", "of the contract by the step that was found out"),
+    WIDE(record_serve_event, delayed, "1",
+         "requests that the decision made later than without the rollout"),
+    WIDE(record_serve_event, delay_ps, "ps", "by so much, together"),
+    WIDE(record_serve_event, sooner, "1", "requests that it made earlier"),
+    WIDE(record_serve_event, failed, "1", "requests in service that failed, and were served again"),
+    WIDE(record_serve_event, refused, "1", "requests refused that would not have been"),
+};
+
 static const struct record_column compare_decisions[] = {
     TEXT(record_compare_decision, decision, "class of decision"),
     CODE(record_compare_decision, machine, machine_label, "machine"),
@@ -535,6 +572,9 @@ static const struct record_schema schema[RECORD_TABLES] = {
                                  record_serve_load, serve_loads),
     [RECORD_SERVE_FRONTIER] = TABLE("/serve/frontier", "rates that keep limits (frontier)",
                                     record_serve_frontier, serve_frontier),
+    [RECORD_SERVE_ROLLOUT] =
+        TABLE("/serve/rollout", "a new schedule on its way to the racks (rollout)",
+              record_serve_event, serve_rollout),
     [RECORD_COMPARE_DECISIONS] = TABLE("/compare/decisions", "where decisions are made",
                                        record_compare_decision, compare_decisions),
     [RECORD_COMPARE_STEPS] = TABLE("/compare/steps", "steps of both machines on one clock",

@@ -22,7 +22,7 @@ struct record_model_op {
 
 struct record_plan_candidate {
     int32_t stages, group;
-    uint8_t fits, chosen;
+    uint8_t fits, chosen, o_by_columns, down_by_columns;
     int64_t decode_cycles, missing_bytes;
     char reason[160];
 };

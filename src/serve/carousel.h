@@ -7,19 +7,12 @@
 #include "base/progress.h"
 #include "base/serve_spec.h"
 #include "serve/frame.h"
+#include "serve/rack.h"
 #include "serve/requests.h"
 
 /* When a client's request was let in, and when he has the first and the last token. */
 struct serve_times {
     int64_t admitted_ps, first_token_ps, finished_ps;
-};
-
-/* A step of one sequence. Steps of several lanes of a seat that begin together are one step. */
-struct serve_start {
-    int64_t cycle;
-    int32_t request;
-    int16_t replica, seat, lane;
-    uint8_t kind;
 };
 
 /* Told of each request that is let in: its starts, in order. Whatever is planned later on this

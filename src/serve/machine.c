@@ -73,10 +73,14 @@ bool serve_machine_allows(const struct serve_machine *machine, int first, int se
     return true;
 }
 
-int64_t serve_machine_transfer_ps(const struct lpu_chip *chip, int32_t tokens)
+int64_t serve_machine_load_ps(const struct lpu_chip *chip, int64_t bytes)
 {
     const int64_t ps_per_us = 1000000, rate = chip->pcie_bytes_per_s / ps_per_us;
     assert(rate > 0);
-    int64_t bytes_us = (int64_t)tokens * TOKEN_BYTES * ps_per_us;
-    return chip->pcie_latency_ps + (bytes_us + rate - 1) / rate;
+    return chip->pcie_latency_ps + (bytes * ps_per_us + rate - 1) / rate;
+}
+
+int64_t serve_machine_transfer_ps(const struct lpu_chip *chip, int32_t tokens)
+{
+    return serve_machine_load_ps(chip, (int64_t)tokens * TOKEN_BYTES);
 }

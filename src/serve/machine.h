@@ -55,6 +55,9 @@ int64_t serve_machine_train(const struct serve_machine *machine, bool passes, in
 bool serve_machine_allows(const struct serve_machine *machine, int first, int second,
                           int64_t cycles);
 
+/* Host to a chip for so many bytes, rounded up to a picosecond. */
+int64_t serve_machine_load_ps(const struct lpu_chip *chip, int64_t bytes);
+
 /* Host to chip or back for `tokens` ids of 4 bytes, rounded up to a picosecond. */
 int64_t serve_machine_transfer_ps(const struct lpu_chip *chip, int32_t tokens);
 

@@ -34,23 +34,6 @@ static void a_block_more_than_sms_costs_another_wave(void)
     }
 }
 
-/* What surrounds the loop of a block is hidden but once where groups take turns. */
-static void turns_hide_the_ends_of_all_waves_but_one(void)
-{
-    struct gpu_chip chip = chip_of_fixture();
-    struct gpu_kernel turns = gpu_kernel_gemm(&chip, 8192, 8192, 4096, GPU_NUMBER_FP8);
-    struct gpu_kernel plain = turns;
-    CU_ASSERT_TRUE(turns.takes_turns && turns.blocks > 10 * chip.sms);
-    plain.takes_turns = false;
-    int32_t slots = gpu_kernel_slots(&turns, chip.sms);
-    int64_t waves = (turns.blocks + slots - 1) / slots;
-    int64_t saved = gpu_kernel_ps(&chip, &plain, chip.sms) - gpu_kernel_ps(&chip, &turns, chip.sms);
-    double tail = (double)turns.tail_cycles * 1e12 / (double)chip.clock_hz;
-    CU_ASSERT_DOUBLE_EQUAL((double)saved / tail / (double)(waves - 1), 1, 0.02);
-    plain.blocks = turns.blocks = chip.sms;
-    CU_ASSERT_EQUAL(gpu_kernel_ps(&chip, &plain, chip.sms), gpu_kernel_ps(&chip, &turns, chip.sms));
-}
-
 static void sms_lost_to_a_collective_cost_a_wave(void)
 {
     struct gpu_chip chip = chip_of_fixture();
@@ -241,7 +224,6 @@ static void experts_are_read_if_any_row_has_chosen_them(void)
 
 TEST_MAIN("kernel", TEST(a_block_more_than_sms_costs_another_wave),
           TEST(sms_lost_to_a_collective_cost_a_wave),
-          TEST(turns_hide_the_ends_of_all_waves_but_one),
           TEST(big_products_are_bound_by_tensor_cores_and_thin_ones_by_memory),
           TEST(a_product_is_never_faster_than_the_machine),
           TEST(few_columns_and_a_long_sum_are_split),

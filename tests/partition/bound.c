@@ -3,6 +3,7 @@
 #include "partition/bound.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "partition/bound_path.h"
 #include "splits.h"
@@ -83,16 +84,28 @@ static struct lpu_chip drawn_chip(uint32_t seed)
     return chip;
 }
 
-static void no_schedule_of_another_chip_is_either(void)
+static const struct rack_case *split_called(const char *name)
+{
+    for (int n = 0; n < splits_count; n++)
+        if (strcmp(splits[n].name, name) == 0)
+            return &splits[n];
+    CU_FAIL_FATAL("no such split");
+    return NULL;
+}
+
+/* Cut by columns where `columns`, else as the compiler likes. */
+static void check_drawn_chips(const struct rack_case *c, bool columns, uint32_t seeds)
 {
     struct rack rack;
-    rack_compile(&rack, &splits[2]);
-    for (uint32_t seed = 0; seed < 24; seed++) {
+    rack_compile(&rack, c);
+    for (uint32_t seed = 0; seed < seeds; seed++) {
         struct lpu_chip chip = drawn_chip(seed);
         struct lpu_rack layout = {.nodes = 1 + (int32_t)seed % 3,
                                   .chips_per_node = 4,
                                   .pipeline_stages = 1 + (int32_t)seed % 3,
                                   .tensor_group = seed % 2 ? 4 : 2};
+        if (columns)
+            layout.split_o = layout.split_down = LPU_SPLIT_COLUMNS;
         struct lpu_topology topology;
         struct base_report report = {0};
         enum base_status status;
@@ -108,6 +121,12 @@ static void no_schedule_of_another_chip_is_either(void)
         base_report_release(&report);
     }
     rack_release(&rack);
+}
+
+static void no_schedule_of_another_chip_is_either(void)
+{
+    check_drawn_chips(&splits[2], false, 24);
+    check_drawn_chips(split_called("wide, 1 stage of 4"), true, 12);
 }
 
 /* VXM at 46, SXM and links 45 away, MXM 46; a function 3, a permutation 3, a product 35 cycles. */

@@ -186,14 +186,17 @@ void rack_compile(struct rack *rack, const struct rack_case *c)
                                      .chips_per_node = or_else(c->chips_per_node, 4),
                                      .chips_used = c->chips_used,
                                      .pipeline_stages = c->stages,
-                                     .tensor_group = c->group},
+                                     .tensor_group = c->group,
+                                     .split_o = c->split_o,
+                                     .split_down = c->split_down},
                           .model = c->model ? *c->model : rack_shipped_model("tiny"),
                           .bucket = {.max_sequence = or_else(c->max_sequence, 256),
                                      .batch = or_else(c->batch, 1),
                                      .prefill_chunk = or_else(c->chunk, 32),
                                      .rungs = (c->rung[0] > 0) + (c->rung[1] > 0),
                                      .rung = {c->rung[0], c->rung[1]}},
-                          .workload = {.prompt_tokens = or_else(c->prompt, 1), .decode_tokens = 3}};
+                          .workload = {.prompt_tokens = or_else(c->prompt, 1),
+                                       .decode_tokens = or_else(c->decode, 3)}};
     rack->machine.vectors_per_slice =
         or_else(c->vectors_per_slice, rack->machine.vectors_per_slice);
     CU_ASSERT_TRUE_FATAL(
@@ -265,6 +268,7 @@ void rack_compute(struct rack *rack, enum chip_numerics numerics, const char *fo
                                     .weights = weights,
                                     .group = plan_group(rack->plan),
                                     .rank = c % plan_group(rack->plan),
+                                    .columns = plan_columns(rack->plan),
                                     .int8 = numerics == CHIP_INT8};
         rack->loading = c;
         chip_compute_values(rack->chip[c], numerics);

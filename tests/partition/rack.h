@@ -47,11 +47,13 @@ struct rack_case {
     int32_t stages, group, nodes, chips_per_node;
     int32_t racks, cables; /* of a node pair; 0: one rack, as many as there are */
     int32_t max_sequence, chunk, prompt;
+    int32_t decode;            /* tokens of the request; 0: 3 */
     int32_t rung[2];           /* smaller buckets; 0: none */
     int32_t batch;             /* 0: 1 */
     int32_t seats;             /* 0: 1 */
     int32_t chips_used;        /* 0: all */
     int32_t vectors_per_slice; /* 0: the chip's */
+    enum lpu_split split_o, split_down;
 };
 
 /* A compiled case: plan NULL where it was refused, with the reasons in `report`. */

@@ -147,6 +147,8 @@ static void a_split_that_cannot_be_is_refused_with_its_reason(void)
                   "1 stages x 4 chips: 14 attention heads do not divide by a tensor group of 4");
     check_refusal(&(struct rack_case){.group = 4, .stages = 4},
                   "no split of 4 chips matches lpu.pipeline_stages and lpu.tensor_group");
+    check_refusal(&(struct rack_case){.model = &rack_mixture, .split_down = LPU_SPLIT_COLUMNS},
+                  "lpu.split_down = columns: down of mixture is that of experts");
     check_refusal(&(struct rack_case){.group = 1, .max_sequence = 96},
                   "a bucket of 96 positions is no multiple of 64");
 }

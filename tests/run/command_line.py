@@ -29,7 +29,7 @@ for words in ("usage: lpusim-mp FILE", "lpusim-mp generate FILE --prompt TEXT | 
 first, second, third, fourth = (re.findall(r"^  --([a-z-]+)", part, re.M)
                         for part in re.split(r"\noptions.*\n", shown.split("\nexamples")[0])[1:])
 assert first == ["set", "out", "seed", "quiet", "version", "help"] and second == ["mode", "json", "explain", "check"]
-assert third == ["prompt", "prompt-ids", "max-new", "print-ids"] and fourth == ["note", "store", "chip", "phase", "op", "queue"]
+assert third == ["prompt", "prompt-ids", "max-new", "print-ids"] and fourth == ["note", "store", "stable", "canary", "chip", "phase", "op", "queue"]
 assert max(map(len, shown.split("\nkeys of FILE")[0].splitlines())) <= 100
 assert must("generate", "--help") == shown and must("generate", "--version") == must("--version")
 assert must("--version", ranks=2).count("lpusim-mp") == 1

@@ -27,8 +27,13 @@ for part in ("stages", "step"):
         cycles, bound, ratio = number(words[1]), number(words[2]), float(words[3])
         assert cycles >= bound > 0 and abs(ratio - cycles / bound) < 0.006, words
 assert alone.stdout.count("critical path") == 2
-pairs = [line.split() for line in shared.stdout.splitlines() if line.startswith(("  v, o", "  up, down"))]
-assert len(pairs) == 2 and all(number(words[2]) > 650 < number(words[3]) for words in pairs), pairs
+told = shared.stdout[shared.stdout.index("the second matrix of a pair"):shared.stdout.index("splits that fit")]
+cuts = [line.split() for line in told.splitlines() if line.startswith(("  o ", "  down "))]
+blocks = [words for words in cuts if words[1] != "by"]
+assert [words[0] for words in blocks] == ["o", "o", "down", "down"], cuts
+assert all(number(words[-2]) > 650 < number(words[-1]) for words in blocks), blocks
+for words in cuts:
+    assert words[1] != "by" or words[2] == "rows:" and words[-3:] == ["more", "by", "columns"], words
 splits = alone.stdout[alone.stdout.index("splits that fit"):].splitlines()
 assert sum("chosen" in line for line in splits) == 1, splits
 steps = [number(words[1]) for words in lines if words and words[0] == "step"]

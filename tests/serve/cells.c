@@ -87,16 +87,18 @@ static void what_is_straight_is_met_exactly(void)
 static void a_point_is_asked_for_once(void)
 {
     static struct asked asked;
-    struct serve_cells *cells = cells_of(&asked);
-    for (uint64_t i = 0; i < 2000; i += 3) {
-        struct gpu_batch batch =
-            of(i % 2 ? 0 : between(i, 1, 2048), 0, between(i + 1, 1, 200), between(i + 2, 1, 4000));
+    const struct serve_cells_source source = {means, draws, &asked};
+    struct serve_cells *cells = serve_cells_create(1000, 60000, 100000, &source);
+    for (uint64_t i = 0; i < 4500; i += 3) {
+        struct gpu_batch batch = of(i % 2 ? 0 : between(i, 1, 30000), between(i + 7, 0, 60000),
+                                    between(i + 1, 1, 1000), between(i + 2, 1, 90000));
         serve_cells_mean_ps(cells, &batch);
         serve_cells_factor(cells, &batch, 0.5);
     }
     CU_ASSERT_EQUAL(serve_cells_points(cells), asked.means);
     CU_ASSERT_EQUAL(serve_cells_regions(cells), asked.draws);
     CU_ASSERT_EQUAL(asked.draws, 4);
+    CU_ASSERT_TRUE(asked.means > 512); /* what was known is found again in a larger table */
     for (size_t i = 0; i < asked.means; i++)
         for (size_t k = 0; k < i; k++)
             CU_ASSERT_NOT_EQUAL(asked.key[i], asked.key[k]);

@@ -24,10 +24,11 @@ MOST_OFF_FP32 = 1e-4
 FEW_TOKENS = 4
 
 
-def case(name, *words, stages=1, group=1, bucket=64, tokens=36, prompt=34, vectors=0, cut=None):
-    """Words make the model; none: sums. Slices of so many vectors cut an MLP after `cut` inner columns of a chip."""
+def case(name, *words, stages=1, group=1, bucket=64, tokens=36, prompt=34, vectors=0, cut=None, columns=()):
+    """Words make the model; none: sums. Slices of so many vectors cut an MLP after `cut` inner columns of a chip.
+    Columns: which of o and down are split by them."""
     return SimpleNamespace(name=name, words=words, stages=stages, group=group, bucket=bucket, tokens=tokens,
-                           prompt=prompt, vectors=vectors, cut=cut)
+                           prompt=prompt, vectors=vectors, cut=cut, columns=columns)
 
 
 CASES = [
@@ -79,6 +80,27 @@ CASES = [
          cut=816),
     case("an MLP cut in two", "--hidden", "700", "--heads", "4", "--head-dim", "40", "--layers", "1", "--ffn", "1600",
          "--seed", "22", stages=4, tokens=20, prompt=18, vectors=325, cut=960),
+    case("o by columns, split as in configs/sums.cfg", stages=2, group=4, tokens=20, prompt=18, columns=("o",)),
+    case("both by columns, a KV head for all", "--kv-heads", "1", "--vocab", "161", "--layers", "1", "--seed", "28",
+         group=2, tokens=20, prompt=18, columns=("o", "down")),
+    case("down by columns on eight chips, of which five have a tile", "--hidden", "1600", "--heads", "8", "--kv-heads",
+         "2", "--head-dim", "40", "--ffn", "704", "--layers", "1", "--seed", "29", group=8, tokens=12, prompt=10,
+         columns=("down",)),
+    case("both by columns, four KV heads a chip, nine tiles", "--hidden", "2800", "--heads", "16", "--kv-heads", "8",
+         "--head-dim", "40", "--ffn", "704", "--layers", "1", "--seed", "30", group=2, tokens=12, prompt=10,
+         columns=("o", "down")),
+    case("both by columns, all biases, many KV heads", "--all-biases", "--heads", "16", "--kv-heads", "16",
+         "--head-dim", "16", "--layers", "1", "--seed", "31", group=4, tokens=12, prompt=10, columns=("o", "down")),
+    case("both by columns, 32 KV heads on eight chips", "--heads", "32", "--kv-heads", "32", "--head-dim", "16",
+         "--layers", "1", "--seed", "34", group=8, tokens=12, prompt=10, columns=("o", "down")),
+    case("an MLP cut in two, both by columns", "--hidden", "700", "--heads", "4", "--head-dim", "40", "--layers", "1",
+         "--ffn", "3200", "--seed", "35", stages=4, group=2, tokens=12, prompt=10, vectors=440, cut=960,
+         columns=("o", "down")),
+    case("o by columns with a window and norms of heads", "--family", "qwen3", "--window", "8", "--window-from", "1",
+         "--seed", "32", group=4, tokens=20, prompt=18, columns=("o",)),
+    case("o of a mixture by columns", "--family", "gpt_oss", "--yarn", "4", "--window", "9", "--kv-heads", "2",
+         "--layers", "1", "--expert-ffn", "64", "--experts-per-token", "4", "--seed", "33", group=8, tokens=12,
+         prompt=10, columns=("o",)),
     case("a full bucket", "--layers", "1", "--untied", "--vocab", "33", "--seed", "10", tokens=64, prompt=49, group=4),
 ]
 
@@ -101,7 +123,8 @@ def runs_of(one):
 def chip_logits(program, folder, one, ids):
     """For each run [step, vocabulary] of the steps from the last token of the prompt on."""
     file = folder / "logits.bin"
-    words = [program, one.folder, file, one.stages, one.group, one.bucket, one.vectors, ",".join(map(str, ids))]
+    words = [program, one.folder, file, one.stages, one.group, one.bucket, one.vectors,
+             ",".join(one.columns) or "none", ",".join(map(str, ids))]
     runs = [":".join(map(str, run)) for run in runs_of(one)]
     done = subprocess.run([*map(str, words), *runs], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{one.name}: status {done.returncode}\n{done.stdout}{done.stderr}"
@@ -140,7 +163,8 @@ def check(program, one, scratch):
     model = oracle.load(one.folder)
     ids = np.random.default_rng(7).integers(0, model.config.vocabulary, one.tokens).tolist()
     exact = model.logits(ids)
-    expected = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket), one.cut).logits(ids)
+    expected = int8_twin.Twin(one.folder, one.group, tile_positions(one.bucket), one.cut,
+                              one.columns).logits(ids)
     worst = []
     for (numerics, prompt, tokens), found in zip(runs_of(one), chip_logits(program, scratch, one, ids)):
         what = f"{one.name}, {numerics}, {'prefill' if prompt > 1 else 'one by one'}"

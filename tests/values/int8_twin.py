@@ -158,19 +158,23 @@ def split_inputs(weights, group):
     return [Matrix(share) for share in np.split(weights, group, axis=1)]
 
 
-def pieces(inner, group, cut):
-    """[piece][chip] of inner columns along the last axis: all of a chip's, or those before and behind the cut."""
+def pieces(inner, group, cut, whole=False):
+    """[piece][chip] of inner columns along the last axis: all of a chip's, or those before and behind the cut; whole:
+    the chips' side by side, as one."""
     parts = np.split(inner, group, axis=-1)
-    return [parts] if cut is None else [[part[..., :cut] for part in parts], [part[..., cut:] for part in parts]]
+    cuts = [parts] if cut is None else [[part[..., :cut] for part in parts], [part[..., cut:] for part in parts]]
+    return [[np.concatenate(parts, axis=-1)] for parts in cuts] if whole else cuts
 
 
 class Twin:
     """group: chips that share a layer; tile_positions: cache positions of a tile of keys or values; cut: inner columns
-    of a chip in the first of two pieces of an MLP, which is quantised and added by itself."""
+    of a chip in the first of two pieces of an MLP, which is quantised and added by itself; columns: which of o and down
+    are split by their outputs, so that their inputs are quantised as one row."""
 
-    def __init__(self, folder, group, tile_positions, cut=None):
+    def __init__(self, folder, group, tile_positions, cut=None, columns=()):
         folder = pathlib.Path(folder)
         self.config, self.group, self.tile_positions, self.cut = read_config(folder), group, tile_positions, cut
+        self.columns = columns
         kv_heads = self.config.kv_heads
         weights = read_weights(folder, self.config)
         width = weights.layers[0]["expert_gate" if self.config.experts else "gate"].shape[-2]
@@ -190,19 +194,19 @@ class Twin:
         bringing = ("q_norm",) if "q_norm" in layer else ("q", "q_bias")
         layer = {**layer, **{name: layer[name] * scale for name in bringing if name in layer}}
         ready = {name: Matrix(layer[name]) for name in MATRICES if name in layer}
-        ready["o"] = split_inputs(layer["o"], self.group)
+        ready["o"] = split_inputs(layer["o"], 1 if "o" in self.columns else self.group)
         if "shared_down" in layer:
             ready["shared_down"] = split_inputs(layer["shared_down"], self.group)
         if "down" in layer:
-            ready["down"] = self.in_pieces(layer["down"])
+            ready["down"] = self.in_pieces(layer["down"], "down" in self.columns)
         ready.update({name: [Matrix(one) for one in layer[name]] for name in ("expert_gate", "expert_up") if name in layer})
         if "expert_down" in layer:
             ready["expert_down"] = [self.in_pieces(one) for one in layer["expert_down"]]
         ready.update({name: f16(array) for name, array in layer.items() if name.endswith(("_norm", "_bias", "sinks"))})
         return ready
 
-    def in_pieces(self, weights):
-        return [[Matrix(part) for part in parts] for parts in pieces(weights, self.group, self.cut)]
+    def in_pieces(self, weights, whole=False):
+        return [[Matrix(part) for part in parts] for parts in pieces(weights, self.group, self.cut, whole)]
 
     def logits(self, ids):
         """float16 [len(ids), vocabulary]; ids follow the positions that are in the cache, and join them."""
@@ -257,14 +261,16 @@ class Twin:
             alone = [slice(n, n + 1) for n in range(len(rows))]
             return np.concatenate([self.after_experts(layer, (x[0][n], x[1][n]), rows[n]) for n in alone])
         gate, up = (layer[name].times(*x, layer.get(f"{name}_bias")) for name in ("gate", "up"))
-        for matrices, parts in zip(layer["down"], pieces(gated(gate, up), self.group, self.cut)):
+        inner = pieces(gated(gate, up), self.group, self.cut, "down" in self.columns)
+        for matrices, parts in zip(layer["down"], inner):
             rows = combined([matrix.times(*int8_rows(part)) for matrix, part in zip(matrices, parts)], rows,
                             layer.get("down_bias"))
         return rows
 
     def shared_product(self, matrices, inputs, rows, bias=None):
-        """Each chip quantises its own share of the inputs and multiplies it by its share of the weights."""
-        parts = np.split(inputs, self.group, axis=-1)
+        """Each chip quantises its own share of the inputs and multiplies it by its share of the weights; of one share,
+        all of them."""
+        parts = np.split(inputs, len(matrices), axis=-1)
         return combined([matrix.times(*int8_rows(part)) for matrix, part in zip(matrices, parts)], rows, bias)
 
     def after_experts(self, layer, x, row):

@@ -2,9 +2,10 @@
 /* Compiles a model for a small rack and runs it, its tokens given; writes the logits of every
  * decode step:
  *
- *   logits FOLDER FILE STAGES GROUP BUCKET VECTORS IDS RUN...
+ *   logits FOLDER FILE STAGES GROUP BUCKET VECTORS COLUMNS IDS RUN...
  *
- * VECTORS are those of a slice, 0: the chip's. IDS is 1,403,407. A RUN is fp32:PROMPT:TOKENS or
+ * VECTORS are those of a slice, 0: the chip's. COLUMNS names the matrices that are split by them:
+ * none, o, down or o,down. IDS is 1,403,407. A RUN is fp32:PROMPT:TOKENS or
  * int8:PROMPT:TOKENS: of the first TOKENS ids, the first PROMPT but the last go through prefill
  * passes, the rest one by one; no later run has a longer prompt than the first. Up to 8 chips are
  * one node; more are a node a stage. FILE gets float32 [decode steps, vocabulary] of one run after
@@ -19,7 +20,7 @@
 #include "model/reference.h"
 #include "test.h"
 
-enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, VECTORS, IDS, RUNS };
+enum { FOLDER = 1, FILE_NAME, STAGES, GROUP, BUCKET, VECTORS, COLUMNS, IDS, RUNS };
 enum { NODE_CHIPS = 8 };
 
 static char **word; /* NULL behind the last */
@@ -124,6 +125,14 @@ static void execute_all(struct rack *rack, const int32_t *token, int32_t tokens)
     CU_ASSERT_EQUAL(fclose(file), 0);
 }
 
+static enum lpu_split split_of(const char *matrix)
+{
+    const char *found = strstr(word[COLUMNS], matrix);
+    bool whole =
+        found && (found == word[COLUMNS] || found[-1] == ',') && strchr(",", found[strlen(matrix)]);
+    return whole ? LPU_SPLIT_COLUMNS : LPU_SPLIT_ROWS;
+}
+
 static void logits_are_written(void)
 {
     struct model model;
@@ -141,7 +150,9 @@ static void logits_are_written(void)
                                 .chips_per_node = one_node ? stages * group : group,
                                 .max_sequence = atoi(word[BUCKET]),
                                 .prompt = parse_run(word[RUNS]).prompt,
-                                .vectors_per_slice = atoi(word[VECTORS])};
+                                .vectors_per_slice = atoi(word[VECTORS]),
+                                .split_o = split_of("o"),
+                                .split_down = split_of("down")};
     rack_compile(&rack, &c);
     base_report_print(&rack.report, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(rack.plan);
@@ -156,6 +167,6 @@ int main(int count, char **words)
     word = words;
     if (count > RUNS)
         return test_run("logits", cases, 1);
-    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET VECTORS IDS RUN...\n", stderr);
+    fputs("usage: logits FOLDER FILE STAGES GROUP BUCKET VECTORS COLUMNS IDS RUN...\n", stderr);
     return 2;
 }

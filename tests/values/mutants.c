@@ -80,10 +80,22 @@ struct subject {
 };
 
 static const struct subject subjects[] = {
-    {{.name = "group of 2", .model = &plain, .stages = 1, .group = 2}, CHIP_INT8},
+    {{.name = "group of 2",
+      .model = &plain,
+      .stages = 1,
+      .group = 2,
+      .split_o = LPU_SPLIT_ROWS,
+      .split_down = LPU_SPLIT_ROWS},
+     CHIP_INT8},
     {{.name = "2 stages", .model = &plain, .stages = 2, .group = 1}, CHIP_FP32},
     {{.name = "wide", .model = &wide, .stages = 1, .group = 1}, CHIP_INT8},
-    {{.name = "wide group of 2", .model = &wide, .stages = 1, .group = 2}, CHIP_FP32},
+    {{.name = "wide group of 2, by columns",
+      .model = &wide,
+      .stages = 1,
+      .group = 2,
+      .split_o = LPU_SPLIT_COLUMNS,
+      .split_down = LPU_SPLIT_COLUMNS},
+     CHIP_FP32},
     {{.name = "mixture", .model = &mixed, .stages = 1, .group = 1}, CHIP_INT8}};
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 

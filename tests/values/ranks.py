@@ -49,6 +49,14 @@ with tempfile.TemporaryDirectory() as scratch:
     int8.mkdir()
     check_tokens(files(exact, (1, 2, 3, 8)), MOST_OFF)
     check_tokens(files(int8, (2, 3), *settings(lpu__numerics="int8")), MOST_OFF_INT8)
+    columns = folder / "columns"
+    columns.mkdir()
+    check_tokens(files(columns, (1, 2, 3, 8), *settings(lpu__split_o="columns", lpu__split_down="columns")), MOST_OFF)
+    with h5py.File(exact / "1.h5") as rows, h5py.File(columns / "1.h5") as file:
+        for name in ("o_by_columns", "down_by_columns"):
+            told = rows[f"plan/candidates/{name}"][:], file[f"plan/candidates/{name}"][:]
+            assert told[0].max() == 0 and (told[1] == file["plan/candidates/chosen"][:]).all(), told
+    assert differs(exact / "1.h5", columns / "1.h5"), "columns make no difference"
     seats = folder / "seats"
     seats.mkdir()
     prompts = settings(lpu__seats=3, workload__sequences=4, workload__prompt="347+585=\n1+2=\n88+99=\n700+21=")
