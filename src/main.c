@@ -6,7 +6,10 @@
 #include "app/app.h"
 #include "app/collective.h"
 #include "app/kernel.h"
+#include "app/report.h"
 #include "app/store.h"
+#include "app/summary.h"
+#include "app/trace.h"
 #include "parallel/parallel.h"
 
 /* The way of a run. Each phase is collective and gives the same status on all ranks. */
@@ -122,14 +125,22 @@ static int run_command(int argc, char **argv)
     return status;
 }
 
-/* A question about one kernel or one collective: the first rank answers it. */
+/* A question about one kernel, one collective or the file of a run: the first rank answers it. */
 typedef enum base_status question(int argc, char **argv);
 
 static question *question_of(const char *word)
 {
-    if (strcmp(word, "kernel") == 0)
-        return app_kernel_answer;
-    return strcmp(word, "collective") == 0 ? app_collective_answer : NULL;
+    static const struct {
+        const char *word;
+        question *about;
+    } known[] = {{"kernel", app_kernel_answer},
+                 {"collective", app_collective_answer},
+                 {"report", app_report_answer},
+                 {"trace", app_trace_answer}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(word, known[i].word) == 0)
+            return known[i].about;
+    return NULL;
 }
 
 static int ask(question *about, int argc, char **argv)
@@ -144,6 +155,8 @@ static int obey(int argc, char **argv)
     question *about = question_of(word);
     if (about)
         return ask(about, argc - 2, argv + 2);
+    if (strcmp(word, "show") == 0 && app_summary_is_asked(argc - 2, argv + 2))
+        return ask(app_summary_answer, argc - 2, argv + 2);
     if (strcmp(word, "store") == 0)
         return app_store_answer(argc - 2, argv + 2, run_story);
     return run_command(argc, argv);

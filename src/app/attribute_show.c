@@ -7,6 +7,7 @@
 
 #include "app/attribute.h"
 #include "app/gpu.h"
+#include "app/summary.h"
 #include "app/text.h"
 #include "base/memory.h"
 #include "parallel/parallel.h"
@@ -77,7 +78,7 @@ static void print_absent(const struct app_run *run)
     puts(column > 0 ? "." : "");
 }
 
-static void print_table(const struct app_run *run)
+void app_attribute_print(const struct app_run *run)
 {
     const struct app_attribution *a = run->attribution;
     print_head(run);
@@ -97,6 +98,6 @@ static void print_table(const struct app_run *run)
 enum base_status app_attribute_show(struct app_run *run)
 {
     if (parallel_is_first() && !run->scenario.quiet)
-        print_table(run);
+        app_attribute_print(run);
     return BASE_OK;
 }

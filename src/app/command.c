@@ -566,6 +566,7 @@ static void artifacts_print(void)
         "                      contract, and nothing else; status 3 where a promise is broken\n"
         "  diff X Y            what moved between X and Y, and what got slower or faster\n"
         "  show X              the plan; with --chip N the instructions of a chip\n"
+        "  show X.h5           the summary of a run again, from the file that it wrote\n"
         "  store COMMAND       artifacts under names with history; store --help says more. X is a\n"
         "                      file, or store:NAME, or store:DIGEST");
 }
@@ -620,6 +621,8 @@ static void usage_print(void)
           "       lpusim-mp attribute FILE [OPTION]...\n"
           "       lpusim-mp compile FILE -o X | run X | verify X | diff X Y | show X [OPTION]...\n"
           "       lpusim-mp store COMMAND ... | --help\n"
+          "       lpusim-mp trace X.h5 -o T.json [OPTION]... | --help\n"
+          "       lpusim-mp report X.h5 -o R.html\n"
           "       lpusim-mp kernel --gpu NAME --gemm m,n,k | --attention ... | --help\n"
           "       lpusim-mp collective --op NAME --bytes N ... | --help\n\n"
           "Compiles the language model of FILE for a rack of LPU chips and executes it, simulates\n"

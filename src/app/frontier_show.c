@@ -5,6 +5,7 @@
 #include "app/frontier.h"
 #include "app/rows.h"
 #include "app/serving.h"
+#include "app/summary.h"
 #include "app/text.h"
 #include "base/memory.h"
 #include "base/version.h"
@@ -142,7 +143,7 @@ static void print_foot(const struct app_run *run, const struct app_paint *p)
         printf("%s%-*s%s%s\n", p->dim, APP_ROWS_LABEL, "file", p->off, run->scenario.output_path);
 }
 
-static void print_all(const struct app_run *run)
+void app_frontier_print(const struct app_run *run)
 {
     struct app_paint paint = app_rows_paint(), *p = &paint;
     printf("\n%slpusim-mp %s%s  %s\n", p->bold, base_version(), p->off, run->model.name);
@@ -158,7 +159,7 @@ static void print_all(const struct app_run *run)
 enum base_status app_frontier_show(struct app_run *run)
 {
     if (parallel_is_first() && !run->scenario.quiet)
-        print_all(run);
+        app_frontier_print(run);
     app_rows_flush(&run->report);
     return parallel_agree_report(&run->report, BASE_IO);
 }

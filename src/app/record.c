@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/summary.h"
 #include "base/memory.h"
 #include "base/version.h"
 #include "config/config.h"
@@ -156,7 +157,10 @@ static enum base_status close_file(struct app_run *run, bool complete)
 enum base_status app_record_end(struct app_run *run)
 {
     app_progress(run, "done");
-    return run->file ? close_file(run, true) : BASE_OK;
+    if (!run->file)
+        return BASE_OK;
+    app_summary_keep(run);
+    return close_file(run, true);
 }
 
 void app_record_abandon(struct app_run *run)

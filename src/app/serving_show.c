@@ -10,6 +10,7 @@
 #include "app/machine_text.h"
 #include "app/rows.h"
 #include "app/serving.h"
+#include "app/summary.h"
 #include "app/text.h"
 #include "base/memory.h"
 #include "base/version.h"
@@ -283,7 +284,7 @@ static void print_heads(const struct app_run *run, const struct app_paint *p)
     app_rows_print(p, "door", door_cell(run, RECORD_LPU), door_cell(run, RECORD_GPU));
 }
 
-static void print_summary(const struct app_run *run)
+void app_serving_print(const struct app_run *run)
 {
     const struct app_serving *serving = run->serving;
     struct app_paint paint = app_rows_paint(), *p = &paint;
@@ -310,7 +311,7 @@ enum base_status app_serving_show(struct app_run *run)
     if (parallel_is_first() && json[0])
         app_json_write(run, app_serving_json, json, &run->report);
     if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0)
-        print_summary(run);
+        app_serving_print(run);
     app_rows_flush(&run->report);
     return parallel_agree_report(&run->report, BASE_IO);
 }

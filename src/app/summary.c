@@ -14,6 +14,7 @@
 #include "app/lpu.h"
 #include "app/machine_text.h"
 #include "app/rows.h"
+#include "app/summary.h"
 #include "app/text.h"
 #include "app/values.h"
 #include "base/memory.h"
@@ -550,7 +551,7 @@ static void print_engine(const struct app_run *run, const struct app_paint *p)
            app_text_count(gpu->nic.chunks).text);
 }
 
-static void print_summary(const struct app_run *run)
+void app_summary_print(const struct app_run *run)
 {
     struct app_paint paint = app_rows_paint(), *p = &paint;
     print_head(run, p);
@@ -580,7 +581,7 @@ enum base_status app_summary_show(struct app_run *run)
         if (parallel_is_first())
             app_values_print(run);
     } else if (parallel_is_first() && !run->scenario.quiet && strcmp(json, "-") != 0) {
-        print_summary(run);
+        app_summary_print(run);
     }
     app_rows_flush(&run->report);
     return parallel_agree_report(&run->report, BASE_IO);

@@ -180,6 +180,31 @@ bool record_reader_read(const struct record_reader *reader, const struct record_
     return read;
 }
 
+static const struct record_column *column_of(const struct record_schema *schema, const char *name)
+{
+    for (size_t i = 0; i < schema->columns; i++)
+        if (!strcmp(schema->column[i].name, name))
+            return &schema->column[i];
+    return NULL;
+}
+
+bool record_reader_columns(const struct record_reader *reader, const struct record_schema *schema,
+                           const char *const *names, int64_t first, int64_t count, void *rows)
+{
+    bool read = true;
+    for (; read && count > 0 && *names; names++)
+        read = column_read(reader, schema, column_of(schema, *names), first, count, rows);
+    return read;
+}
+
+const char *record_label(const struct record_schema *schema, const char *column, uint8_t code)
+{
+    const char *const *label = column_of(schema, column)->labels;
+    for (uint8_t i = 0; i < code && *label; i++)
+        label++;
+    return *label ? *label : "?";
+}
+
 /* Whether the path exists with all groups above it. */
 static bool group_exists(const struct record_reader *reader, const char *group)
 {

@@ -22,6 +22,14 @@ int64_t record_reader_rows(const struct record_reader *reader, const struct reco
 bool record_reader_read(const struct record_reader *reader, const struct record_schema *schema,
                         int64_t first, int64_t count, void *rows);
 
+/* Reads only the named columns, which must be of the schema (`names` is closed by NULL); other
+ * fields of the rows stay as they are. */
+bool record_reader_columns(const struct record_reader *reader, const struct record_schema *schema,
+                           const char *const *names, int64_t first, int64_t count, void *rows);
+
+/* The name of a value of a column of codes; "?" where it has none. */
+const char *record_label(const struct record_schema *schema, const char *column, uint8_t code);
+
 /* An attribute of a group; NULL or false where it is not there. Free the text with base_free. */
 char *record_reader_text(const struct record_reader *reader, const char *group, const char *name);
 bool record_reader_i64(const struct record_reader *reader, const char *group, const char *name,
