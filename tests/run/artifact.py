@@ -98,7 +98,7 @@ with tempfile.TemporaryDirectory() as scratch:
     y.write_bytes(whole + b"x")
     refused(y, "longer than it was written")
     refused(SMALL, "not an artifact of this program")
-    refused(fresh, "not an artifact of this program")
+    refused(fresh, "not an artifact of this program", ("verify", "run"))  # show prints what a run said
     refused(scratch / "nothing", "")
     y.write_bytes(whole)
     with h5py.File(y, "r+") as file:
