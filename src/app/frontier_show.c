@@ -46,11 +46,12 @@ static char *cell_found(const struct app_run *run, const struct app_frontier_mac
 {
     static const char *const next[SERVE_VERDICTS] = {"", "then TTFT breaks", "then TPOT breaks",
                                                      "then requests are refused"};
+    static const char *const never[SERVE_VERDICTS] = {"", "TTFT breaks", "TPOT breaks",
+                                                      "requests are refused"};
     (void)run;
     const struct serve_frontier *f = &machine->row[row];
     if (f->rate == 0)
-        return base_format("none: %s is beyond it at any rate",
-                           f->verdict == SERVE_TPOT_BROKEN ? "TPOT" : "TTFT");
+        return base_format("none: %s at the lowest rate", never[f->verdict]);
     return base_format("%s%-9.4g%s", f->verdict == SERVE_KEPT ? "more than " : "", f->rate,
                        next[f->verdict]);
 }
